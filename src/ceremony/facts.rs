@@ -1,0 +1,134 @@
+//! Facts: what a ceremony may know. Plain data that the record layer fills in.
+
+use super::change::{Possession, Purpose};
+use super::people::{KeyName, Person};
+use crate::tuf::digest::Digest;
+use crate::tuf::document::Root;
+use crate::tuf::key::PublicKey;
+use crate::tuf::payload::MetadataPayload;
+use crate::tuf::profile::Profile;
+use crate::tuf::role::RoleName;
+use crate::tuf::statement::{KeyEvent, TrustId};
+use crate::tuf::time::Time;
+use std::collections::BTreeMap;
+
+/// The trust itself, from `trust.json`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trust {
+    /// The id, which commits to everything else here.
+    pub id: TrustId,
+    /// The wire profile.
+    pub profile: Profile,
+    /// The collection (Notary's GUN), or the repository's name.
+    pub collection: String,
+    /// Whether the keys protect customers, or this is practice.
+    pub stage: Stage,
+}
+
+/// Practice or the real thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Throw-away keys; stamped everywhere, uploaded to loopback only.
+    Rehearsal,
+    /// The real thing.
+    Production,
+}
+
+/// A key in the record, its possession verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRecord {
+    /// The record's name.
+    pub name: KeyName,
+    /// Who holds it.
+    pub holder: Person,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// The key.
+    pub public: PublicKey,
+    /// The certificate in PEM, for root keys of profile `notary`.
+    pub certificate: Option<String>,
+    /// The word for what holds it: `pkcs11`, `file`, `external`, `backend`.
+    pub token: String,
+    /// The token's label and serial, empty where it has none.
+    pub label: String,
+    /// As above.
+    pub serial: String,
+    /// How its possession is shown.
+    pub possession: Possession,
+    /// What became of it, in the order of time.
+    pub life: Vec<(KeyEvent, Time)>,
+    /// The digest of its file in the record.
+    pub file: Digest,
+}
+
+/// A document that met every threshold of the chain that leads to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrustedDocument {
+    /// Its payload and view.
+    pub payload: MetadataPayload,
+    /// The whole file, exactly as sealed or observed.
+    pub bytes: Vec<u8>,
+}
+
+/// Where one of one's own keys is, from the device map and a look at the tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// The largest payload that the token signs by the key's scheme; none is unknown.
+    pub max_payload: Option<usize>,
+    /// Whether this is a software key (an encrypted file).
+    pub software: bool,
+}
+
+/// The digest of the newest root that a person knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Anchor {
+    /// Its version.
+    pub version: u64,
+    /// Its payload digest.
+    pub payload: Digest,
+}
+
+/// An enrolment file, read from a medium and verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Enrolment {
+    /// The key.
+    pub public: PublicKey,
+    /// The certificate in PEM, where the key came in one.
+    pub certificate: Option<String>,
+    /// The holder that the enrolment's statement names, if it has one.
+    pub holder: Option<Person>,
+    /// The possession statement's digest in the record, if the file has one that verifies.
+    pub statement: Option<Digest>,
+}
+
+/// What a ceremony may know.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// The trust.
+    pub trust: Trust,
+    /// The limits in force, with the number and digest of their file.
+    pub limits: super::limits::Limits,
+    /// SHA-256 of that file.
+    pub limits_file: Digest,
+    /// Every key in the record, by name.
+    pub keys: BTreeMap<KeyName, KeyRecord>,
+    /// The trusted root chain, version 1 (or the adopted one) first; empty before the first day.
+    pub roots: Vec<TrustedDocument>,
+    /// The newest trusted targets and delegation documents, by role.
+    pub documents: BTreeMap<RoleName, TrustedDocument>,
+    /// The anchor that a person gave, if any.
+    pub anchor: Option<Anchor>,
+    /// Enrolment files at hand, by the name that a runbook gives the key.
+    pub enrolments: BTreeMap<KeyName, Enrolment>,
+    /// One's own keys; any other key is elsewhere, which is no error.
+    pub devices: BTreeMap<KeyName, Device>,
+    /// Today, by the host's clock or a person.
+    pub today: Time,
+}
+
+impl Facts {
+    /// The newest trusted root.
+    pub fn root(&self) -> Option<&Root> {
+        self.roots.last().and_then(|d| d.payload.document().as_root())
+    }
+}

@@ -1,0 +1,47 @@
+//! Ceremonies as pure functions: a runbook and the facts give a change and its steps.
+//!
+//! To add a ceremony, write `kinds/<name>.rs`, add its line to `kinds/mod.rs`, and put a runnable
+//! example into `ceremonies/`. Nothing here reaches a token, a terminal, the disk, the network or
+//! a clock; everything that can be refused is refused before a token is touched.
+
+pub mod change;
+pub mod facts;
+pub mod limits;
+pub mod people;
+pub mod rules;
+pub mod step;
+
+use crate::tuf::rule::Result;
+use change::Change;
+use facts::Facts;
+use step::Step;
+
+/// A kind of ceremony: reads its part of a runbook.
+pub trait Kind: Sync {
+    /// The word in runbooks: `create-root`.
+    fn name(&self) -> &'static str;
+
+    /// What it is for, one line, for help and `guide`.
+    fn purpose(&self) -> &'static str;
+
+    /// Reads the kind's own tables of a runbook, strictly.
+    ///
+    /// # Errors
+    ///
+    /// `RUNBOOK` with the line, for a member that the kind doesn't know or lacks.
+    fn read(&self, runbook: &toml::Table) -> Result<Box<dyn Ceremony>>;
+}
+
+/// A runbook that has been read.
+pub trait Ceremony {
+    /// What is to change, with every payload's bytes; pure.
+    ///
+    /// # Errors
+    ///
+    /// Any rule: all that can be refused is refused here.
+    fn change(&self, frame: &change::Frame, facts: &Facts) -> Result<Change>;
+
+    /// What is to be done, in order: content never depends on an earlier step's outcome, but for
+    /// the named templates of a key that an earlier step makes.
+    fn steps(&self, change: &Change, facts: &Facts) -> Result<Vec<Step>>;
+}

@@ -1,0 +1,97 @@
+//! Who takes part, and what keys are called.
+
+use super::rules;
+use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::text::visible;
+use std::fmt;
+use std::str::FromStr;
+
+/// A person or organisation, as runbooks and the record call them: `alice`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Person(String);
+
+/// A key's name in the record: `root-a`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyName(String);
+
+fn name(what: &str, text: &str) -> Result<String> {
+    let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
+    // Windows and FAT can't hold a folder of these names.
+    let device = matches!(text, "con" | "prn" | "aux" | "nul")
+        || (text.len() == 4 && (text.starts_with("com") || text.starts_with("lpt")));
+    if text.is_empty() || text.len() > 64 || text.starts_with('-') || device || !text.bytes().all(fits) {
+        return Err(Refusal::new(
+            &rules::NAME,
+            format!("{what} \"{}\"", visible(text)),
+            "1 to 64 of a-z, 0-9, \"-\" and \"_\", not starting with \"-\", and no device's name",
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+macro_rules! named {
+    ($type:ident, $what:literal) => {
+        impl FromStr for $type {
+            type Err = Refusal;
+
+            fn from_str(text: &str) -> Result<Self> {
+                name($what, text).map(Self)
+            }
+        }
+
+        impl $type {
+            /// The text, which is always safe to show.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+named!(Person, "the person");
+named!(KeyName, "the key");
+
+/// What someone does in a ceremony.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Duty {
+    /// Leads and runs the tool.
+    Administrator,
+    /// Brings a token.
+    Custodian,
+    /// Watches and records; never signs documents in the ceremony they witness.
+    Witness,
+}
+
+impl Duty {
+    /// The word in runbooks.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Administrator => "administrator",
+            Self::Custodian => "custodian",
+            Self::Witness => "witness",
+        }
+    }
+}
+
+impl FromStr for Duty {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self> {
+        [Self::Administrator, Self::Custodian, Self::Witness]
+            .into_iter()
+            .find(|d| d.name() == text)
+            .ok_or_else(|| {
+                Refusal::new(
+                    &rules::DUTY,
+                    format!("\"{}\"", visible(text)),
+                    "administrator, custodian or witness",
+                )
+            })
+    }
+}

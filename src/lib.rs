@@ -1,0 +1,8 @@
+//! Keyrite: offline, HSM-backed key ceremonies and rotation for TUF and Notary v1.
+//!
+//! Layers, each a module that reaches only those below it: [`tuf`], then `signer` and `ceremony`,
+//! then `ui` and `record`, then `cli`. `tests/architecture.rs` enforces it.
+
+pub mod ceremony;
+pub mod signer;
+pub mod tuf;

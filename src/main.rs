@@ -1,0 +1,3 @@
+//! The `keyrite` program: offline ceremonies.
+
+fn main() {}

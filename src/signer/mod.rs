@@ -1,0 +1,278 @@
+//! Tokens: anything that holds a private key and signs with it.
+//!
+//! To add a backend, write `backends/<scheme>.rs` and add its name to the list in
+//! `backends/mod.rs`. A backend never prompts, prints or retries; it asks for a PIN through the
+//! [`PinSource`] it is given. It signs a [`Payload`], never bytes of anyone's own, and whoever
+//! calls it verifies the result in software before relying on it
+//! ([`Signature::check`](crate::tuf::verify::Signature::check)).
+
+use crate::tuf::key::{KeySpec, PublicKey, Scheme};
+use crate::tuf::payload::Payload;
+use crate::tuf::rule::Result;
+use std::collections::BTreeMap;
+
+pub mod rules;
+pub mod secret;
+
+use secret::Pin;
+
+/// What kind of thing holds the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TokenKind {
+    /// An encrypted PKCS#8 file: software, copyable.
+    File,
+    /// A PKCS#11 token.
+    Pkcs11,
+    /// A YubiHSM 2, natively.
+    YubiHsm,
+    /// A YubiKey's PIV applet, natively.
+    Piv,
+    /// Somewhere that keyrite can't reach; signatures come in by `sign --external`.
+    External,
+}
+
+impl TokenKind {
+    /// The word in the record and in limits.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Pkcs11 => "pkcs11",
+            Self::YubiHsm => "yubihsm",
+            Self::Piv => "piv",
+            Self::External => "external",
+        }
+    }
+}
+
+/// Which token this is. Always label and serial, never a slot number.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TokenIdentity {
+    /// What it is.
+    pub kind: TokenKind,
+    /// As the token says; escape before showing.
+    pub label: String,
+    /// As the token says; escape before showing. For a file: empty.
+    pub serial: String,
+    /// As the token says.
+    pub manufacturer: String,
+    /// As the token says.
+    pub model: String,
+    /// As the token says: `2.4`.
+    pub firmware: String,
+}
+
+/// What the token tells of PIN tries left (PKCS#11 2.40 4.3 token flags).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tries {
+    /// It tells nothing.
+    Unknown,
+    /// No wrong PIN since the last right one.
+    Full,
+    /// At least one wrong PIN.
+    Low,
+    /// One more wrong PIN locks it: never used without asking.
+    Last,
+    /// Locked.
+    Locked,
+    /// Exactly so many.
+    Count(u32),
+}
+
+/// Why a PIN is asked for, to show to the person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PinAsk {
+    /// Which token.
+    pub token: TokenIdentity,
+    /// The record's name of the key, if one is to be used.
+    pub key: Option<String>,
+    /// Which secret.
+    pub secret: PinKind,
+    /// What the token tells of tries left.
+    pub tries: Tries,
+}
+
+/// Which secret of a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PinKind {
+    /// The user PIN, or an encrypted file's pass-phrase.
+    User,
+    /// The security officer's PIN, to initialise.
+    SecurityOfficer,
+    /// A new user PIN, asked for twice.
+    NewUser,
+    /// A new security officer's PIN, asked for twice.
+    NewSecurityOfficer,
+}
+
+/// Where PINs come from: the terminal, or a file of mode 0600 for scripts.
+pub trait PinSource {
+    /// The secret asked for, or none if the token has a PIN pad of its own
+    /// ([`Token::pin_pad`]) and the person is to type there.
+    ///
+    /// # Errors
+    ///
+    /// `PIN-LAST-TRY` unless the person agreed to use the last try; `ANSWER-MISSING` in scripts.
+    fn pin(&mut self, ask: &PinAsk) -> Result<Pin>;
+
+    /// The token has a PIN pad: tells the person to type there.
+    fn pin_pad(&mut self, ask: &PinAsk) -> Result<()>;
+
+    /// The token waits to be touched.
+    fn touch(&mut self, token: &TokenIdentity);
+}
+
+/// How a key is found on its token: label and id are chosen before it is made, and recorded as an
+/// intent, so that a crash leaves no unknown key behind (threats T21).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeyTag {
+    /// `CKA_LABEL`
+    pub label: String,
+    /// `CKA_ID`, 16 bytes.
+    pub id: [u8; 16],
+}
+
+/// A key that a token holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenKey {
+    /// `CKA_LABEL`; escape before showing.
+    pub label: String,
+    /// `CKA_ID`.
+    pub id: Vec<u8>,
+    /// The public key, if the token tells it and keyrite knows its kind.
+    pub public: Option<PublicKey>,
+}
+
+/// What the token says of how a key is kept. Read back one by one; what it won't say is unknown.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Evidence {
+    /// By attribute name in lower case (`local`, `sensitive`, `always-sensitive`, `extractable`,
+    /// `never-extractable`, `key-gen-mechanism`): `yes`, `no`, `unknown`, or a name.
+    pub attributes: BTreeMap<String, String>,
+    /// DER attestation certificates, leaf first; empty where the token has none.
+    pub attestation: Vec<Vec<u8>>,
+    /// The module that spoke to the token: path and SHA-256 in hexadecimal.
+    pub module: Option<(String, String)>,
+}
+
+/// A key that has just been made on a token, or adopted after a crash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Generated {
+    /// The public key, read from the token.
+    pub public: PublicKey,
+    /// What the token says of it.
+    pub evidence: Evidence,
+}
+
+/// Something that holds private keys.
+pub trait Token {
+    /// Which one.
+    fn identity(&self) -> &TokenIdentity;
+
+    /// Whether it has never been initialised.
+    fn is_blank(&self) -> bool;
+
+    /// Whether PINs are typed on the token itself.
+    fn pin_pad(&self) -> bool;
+
+    /// What it tells of PIN tries left.
+    fn tries(&mut self) -> Result<Tries>;
+
+    /// Gives a blank token a label and its PINs.
+    ///
+    /// # Errors
+    ///
+    /// `TOKEN-NOT-BLANK` if it is in use: keyrite never wipes one.
+    fn initialise(&mut self, label: &str, pins: &mut dyn PinSource) -> Result<()>;
+
+    /// The keys on it.
+    fn keys(&mut self, pins: &mut dyn PinSource) -> Result<Vec<TokenKey>>;
+
+    /// Makes a key on the token: sensitive, not extractable, attributes read back.
+    ///
+    /// # Errors
+    ///
+    /// `LABEL-IN-USE`, `TOKEN-WEAK` if the attributes read back are not as asked, `TOKEN-CANNOT`.
+    fn generate(&mut self, spec: KeySpec, tag: &KeyTag, pins: &mut dyn PinSource) -> Result<Generated>;
+
+    /// Finds the key made under `tag` by a session that was cut off.
+    fn adopt(&mut self, spec: KeySpec, tag: &KeyTag, pins: &mut dyn PinSource) -> Result<Option<Generated>>;
+
+    /// Opens the private key of `public`.
+    ///
+    /// # Errors
+    ///
+    /// `KEY-NOT-ON-TOKEN` if none of its keys is that one.
+    fn open(&mut self, public: &PublicKey, pins: &mut dyn PinSource) -> Result<Box<dyn Signer + '_>>;
+
+    /// Destroys the private key of `public`; used by `retire-key` alone.
+    fn destroy(&mut self, public: &PublicKey, pins: &mut dyn PinSource) -> Result<()>;
+
+    /// What the token says of the key of `public`.
+    fn evidence(&mut self, public: &PublicKey, pins: &mut dyn PinSource) -> Result<Evidence>;
+
+    /// Attestation, where the token has it.
+    fn attest(&mut self) -> Option<&mut dyn Attest> {
+        None
+    }
+
+    /// Export and import of wrapped keys, where the token has it.
+    fn wrap(&mut self) -> Option<&mut dyn Wrap> {
+        None
+    }
+
+    /// An audit log, where the token has it.
+    fn audit_log(&mut self) -> Option<&mut dyn AuditLog> {
+        None
+    }
+}
+
+/// A token that attests where its keys were made.
+pub trait Attest {
+    /// DER certificates for the key, leaf first.
+    fn attestation(&mut self, public: &PublicKey) -> Result<Vec<Vec<u8>>>;
+}
+
+/// A token that lets keys out under a wrap key.
+pub trait Wrap {
+    /// The key of `public`, wrapped under the wrap key called `under`.
+    fn export(&mut self, public: &PublicKey, under: &str, pins: &mut dyn PinSource) -> Result<Vec<u8>>;
+
+    /// Takes in what [`Self::export`] gave.
+    fn import(&mut self, wrapped: &[u8], under: &str, pins: &mut dyn PinSource) -> Result<PublicKey>;
+}
+
+/// A token that counts what it did.
+pub trait AuditLog {
+    /// Entries since the last call, and marks them as read on the token.
+    fn drain(&mut self, pins: &mut dyn PinSource) -> Result<Vec<AuditEntry>>;
+}
+
+/// One entry of a token's audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// The token's own number.
+    pub number: u64,
+    /// What it did, in its vendor's word.
+    pub command: String,
+    /// Which key, as the token numbers them.
+    pub object: Option<u32>,
+    /// The entry's digest, as the token chains them.
+    pub digest: Vec<u8>,
+}
+
+/// One open private key.
+pub trait Signer {
+    /// Its public half, read from the token.
+    fn public_key(&self) -> &PublicKey;
+
+    /// The largest payload in bytes that it signs by `scheme`; none if that is not known, which
+    /// for root means refused (tokens 0.1).
+    fn max_payload(&self, scheme: Scheme) -> Option<usize>;
+
+    /// Signs the payload. ECDSA comes back as r‖s, each as long as the curve's field.
+    ///
+    /// # Errors
+    ///
+    /// `TOKEN-REMOVED`, `TOKEN-FAILED`, `PIN-WRONG`, `PIN-LOCKED`, `PAYLOAD-TOO-LARGE`.
+    fn sign(&mut self, scheme: Scheme, payload: &Payload, pins: &mut dyn PinSource) -> Result<Vec<u8>>;
+}

@@ -1,0 +1,204 @@
+//! Documents as typed views over the JSON they were read from.
+//!
+//! A view never changes: a new version is a new document, made by [`super::make`] and read back
+//! through the same parser. Unknown members stay in the JSON that the payload keeps, so nothing is
+//! lost; what keyrite resolves (`terminating`, `path_hash_prefixes`, succinct roles, optional meta
+//! members) has fields here.
+
+use super::json::Json;
+use super::key::{KeyId, PublicKey, Scheme};
+use super::role::RoleName;
+use super::time::Time;
+use std::collections::BTreeMap;
+use std::num::{NonZeroU32, NonZeroU64};
+
+/// What every document has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// TUF's `spec_version`; none in profile `notary`.
+    pub spec_version: Option<String>,
+    /// 1 and up.
+    pub version: NonZeroU64,
+    /// When clients stop accepting it (TUF 5.3.10); a fraction of a second is dropped.
+    pub expires: Time,
+}
+
+/// A key entry of a document, as declared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DocumentKey {
+    /// The id under which the document lists it.
+    pub id: KeyId,
+    /// The entry as received.
+    pub entry: Json,
+    /// The key inside, or none if keyrite knows no such key: it is kept and never counts.
+    pub public: Option<PublicKey>,
+    /// How it signs, or none as above.
+    pub scheme: Option<Scheme>,
+    /// The leaf certificate in PEM, for the x509 key types of profile `notary`.
+    pub certificate: Option<String>,
+}
+
+impl DocumentKey {
+    /// Whether the declared id is the digest of the entry (TUF 4.2). Where it isn't, history may
+    /// stand (a named quirk), but keyrite never makes such a document.
+    pub fn id_matches(&self) -> bool {
+        KeyId::computed(&self.entry) == self.id
+    }
+}
+
+/// Who may sign for a role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleKeys {
+    /// Declared ids, as listed.
+    pub keyids: Vec<KeyId>,
+    /// Distinct public keys that must sign.
+    pub threshold: NonZeroU32,
+}
+
+/// The key entries of a document, by declared id.
+pub type Keys = BTreeMap<KeyId, DocumentKey>;
+
+/// A root document (TUF 4.3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Root {
+    /// Version and expiry.
+    pub header: Header,
+    /// Whether file names carry versions and digests; profile `notary` ignores it.
+    pub consistent_snapshot: bool,
+    /// Every key that the document lists, used or not.
+    pub keys: Keys,
+    /// By role name; the four top-level roles are always there, others are kept.
+    pub roles: BTreeMap<RoleName, RoleKeys>,
+}
+
+/// A targets document: the top-level role's or a delegation's (TUF 4.5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Targets {
+    /// Version and expiry.
+    pub header: Header,
+    /// By target path.
+    pub targets: BTreeMap<String, TargetFile>,
+    /// Empty if the document has none.
+    pub delegations: Delegations,
+}
+
+/// What is said of a target file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetFile {
+    /// Bytes.
+    pub length: u64,
+    /// Raw digests by algorithm name, decoded from hexadecimal or base64.
+    pub hashes: BTreeMap<String, Vec<u8>>,
+    /// As received.
+    pub custom: Option<Json>,
+}
+
+/// The delegations of a targets document.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Delegations {
+    /// Key entries by declared id.
+    pub keys: Keys,
+    /// In the order of search (TUF 5.6.7.2).
+    pub roles: Vec<DelegatedRole>,
+    /// Hash bins of one shape (TAP 15); excludes `roles`.
+    pub succinct: Option<SuccinctRoles>,
+}
+
+/// One delegation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DelegatedRole {
+    /// Full name.
+    pub name: RoleName,
+    /// Who signs for it.
+    pub keys: RoleKeys,
+    /// Which target paths it may name.
+    pub paths: PathRule,
+    /// Whether the search ends here (TUF 5.6.7.2.1); always false in profile `notary`.
+    pub terminating: bool,
+}
+
+/// Which target paths a delegation covers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PathRule {
+    /// Shell patterns, `*` and `?` not crossing `/` (TUF 4.5).
+    Patterns(Vec<String>),
+    /// Prefixes of the SHA-256 of the path, in hexadecimal (TUF 4.5).
+    HashPrefixes(Vec<String>),
+    /// Plain string prefixes, `""` is everything, none is nothing (notary-v1 3.3).
+    Prefixes(Vec<String>),
+}
+
+/// Succinct hash bin delegations (TAP 15): `prefix-00` to `prefix-ff`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SuccinctRoles {
+    /// Who signs for every bin.
+    pub keys: RoleKeys,
+    /// 1 to 32.
+    pub bit_length: u32,
+    /// Before the dash and the bin's number.
+    pub name_prefix: String,
+}
+
+/// What snapshot and timestamp say of another document.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MetaFile {
+    /// None in profile `notary`.
+    pub version: Option<u64>,
+    /// Bytes; optional in profile `tuf`.
+    pub length: Option<u64>,
+    /// Raw digests by algorithm name; optional in profile `tuf`.
+    pub hashes: BTreeMap<String, Vec<u8>>,
+}
+
+/// A snapshot document (TUF 4.4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Version and expiry.
+    pub header: Header,
+    /// By role, the `.json` of profile `tuf` taken off.
+    pub meta: BTreeMap<RoleName, MetaFile>,
+}
+
+/// A timestamp document (TUF 4.6).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timestamp {
+    /// Version and expiry.
+    pub header: Header,
+    /// What it says of the snapshot.
+    pub snapshot: MetaFile,
+}
+
+/// Any document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Document {
+    /// `_type` root
+    Root(Root),
+    /// `_type` targets, also a delegation's
+    Targets(Targets),
+    /// `_type` snapshot
+    Snapshot(Snapshot),
+    /// `_type` timestamp
+    Timestamp(Timestamp),
+}
+
+impl Document {
+    /// Version and expiry.
+    pub fn header(&self) -> &Header {
+        match self {
+            Self::Root(d) => &d.header,
+            Self::Targets(d) => &d.header,
+            Self::Snapshot(d) => &d.header,
+            Self::Timestamp(d) => &d.header,
+        }
+    }
+
+    /// The root, if it is one.
+    pub fn as_root(&self) -> Option<&Root> {
+        if let Self::Root(root) = self { Some(root) } else { None }
+    }
+
+    /// The targets document, if it is one.
+    pub fn as_targets(&self) -> Option<&Targets> {
+        if let Self::Targets(targets) = self { Some(targets) } else { None }
+    }
+}

@@ -1,0 +1,271 @@
+//! JSON, read strictly and written canonically.
+//!
+//! Own code, because the field's parsers keep the last of two equal members, turn large integers
+//! into floats, or normalise Unicode where others don't (threats T14). What others signed is
+//! verified over the members as received; nothing here changes a string.
+//!
+//! Never: floats, duplicate members at any depth, trailing bytes, a byte order mark, depth over 32.
+
+use super::rule::{Refusal, Result};
+use super::rules;
+use super::text::visible;
+use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Members of an object, in bytewise order of their names.
+pub type Members = BTreeMap<String, Json>;
+
+/// A JSON value without floats.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Json {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// An integer; TUF has no other numbers.
+    Int(i64),
+    /// A string, exactly as received.
+    Str(String),
+    /// An array.
+    Array(Vec<Json>),
+    /// An object.
+    Object(Members),
+}
+
+/// The deepest nesting of arrays and objects that is read.
+pub const MAX_DEPTH: usize = 32;
+
+impl Json {
+    /// Reads one JSON value and nothing after it but white space.
+    ///
+    /// # Errors
+    ///
+    /// `JSON` with the parser's words and position.
+    pub fn parse(bytes: &[u8]) -> Result<Self> {
+        let mut reader = serde_json::Deserializer::from_slice(bytes);
+        let value = Seed { depth: 0 }.deserialize(&mut reader).and_then(|v| reader.end().map(|()| v));
+        value.map_err(|e| {
+            Refusal::new(
+                &rules::JSON,
+                visible(&e.to_string()),
+                "one JSON value: no equal members, floats, trailing bytes, byte order mark, depth at most 32",
+            )
+        })
+    }
+
+    /// The canonical form: members sorted bytewise, no white space, only `\` and `"` escaped.
+    ///
+    /// The same for OLPC canonical JSON (securesystemslib) and docker/go canonical JSON.
+    pub fn canonical(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.write(&mut out);
+        out
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Null => out.extend_from_slice(b"null"),
+            Self::Bool(true) => out.extend_from_slice(b"true"),
+            Self::Bool(false) => out.extend_from_slice(b"false"),
+            Self::Int(n) => out.extend_from_slice(n.to_string().as_bytes()),
+            Self::Str(s) => write_string(s, out),
+            Self::Array(items) => {
+                out.push(b'[');
+                for (i, item) in items.iter().enumerate() {
+                    if i > 0 {
+                        out.push(b',');
+                    }
+                    item.write(out);
+                }
+                out.push(b']');
+            }
+            Self::Object(members) => {
+                out.push(b'{');
+                for (i, (name, value)) in members.iter().enumerate() {
+                    if i > 0 {
+                        out.push(b',');
+                    }
+                    write_string(name, out);
+                    out.push(b':');
+                    value.write(out);
+                }
+                out.push(b'}');
+            }
+        }
+    }
+
+    /// The members, if this is an object.
+    pub fn as_object(&self) -> Option<&Members> {
+        match self {
+            Self::Object(members) => Some(members),
+            _ => None,
+        }
+    }
+
+    /// The items, if this is an array.
+    pub fn as_array(&self) -> Option<&[Json]> {
+        match self {
+            Self::Array(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// The text, if this is a string.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Str(s) => Some(s),
+            _ => None,
+        }
+    }
+
+    /// The number, if this is an integer.
+    pub fn as_int(&self) -> Option<i64> {
+        match self {
+            Self::Int(n) => Some(*n),
+            _ => None,
+        }
+    }
+
+    /// The truth value, if this is one.
+    pub fn as_bool(&self) -> Option<bool> {
+        match self {
+            Self::Bool(b) => Some(*b),
+            _ => None,
+        }
+    }
+
+    /// The member `name`, if this is an object that has it.
+    pub fn get(&self, name: &str) -> Option<&Json> {
+        self.as_object()?.get(name)
+    }
+}
+
+impl From<&str> for Json {
+    fn from(text: &str) -> Self {
+        Self::Str(text.to_owned())
+    }
+}
+
+impl From<String> for Json {
+    fn from(text: String) -> Self {
+        Self::Str(text)
+    }
+}
+
+impl From<i64> for Json {
+    fn from(n: i64) -> Self {
+        Self::Int(n)
+    }
+}
+
+impl From<bool> for Json {
+    fn from(b: bool) -> Self {
+        Self::Bool(b)
+    }
+}
+
+impl From<Vec<Json>> for Json {
+    fn from(items: Vec<Json>) -> Self {
+        Self::Array(items)
+    }
+}
+
+impl From<Members> for Json {
+    fn from(members: Members) -> Self {
+        Self::Object(members)
+    }
+}
+
+/// An object of the given members; a later one of the same name replaces an earlier one.
+pub fn object<const N: usize>(members: [(&str, Json); N]) -> Json {
+    Json::Object(members.into_iter().map(|(k, v)| (k.to_owned(), v)).collect())
+}
+
+fn write_string(text: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    for byte in text.bytes() {
+        if byte == b'"' || byte == b'\\' {
+            out.push(b'\\');
+        }
+        out.push(byte);
+    }
+    out.push(b'"');
+}
+
+struct Seed {
+    depth: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for Seed {
+    type Value = Json;
+
+    fn deserialize<D: de::Deserializer<'de>>(self, d: D) -> std::result::Result<Json, D::Error> {
+        d.deserialize_any(self)
+    }
+}
+
+impl Seed {
+    fn deeper<E: de::Error>(&self) -> std::result::Result<usize, E> {
+        let depth = self.depth.saturating_add(1);
+        if depth > MAX_DEPTH { Err(E::custom("nested deeper than 32")) } else { Ok(depth) }
+    }
+}
+
+impl<'de> Visitor<'de> for Seed {
+    type Value = Json;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value without floats")
+    }
+
+    fn visit_unit<E: de::Error>(self) -> std::result::Result<Json, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_bool<E: de::Error>(self, b: bool) -> std::result::Result<Json, E> {
+        Ok(Json::Bool(b))
+    }
+
+    fn visit_i64<E: de::Error>(self, n: i64) -> std::result::Result<Json, E> {
+        Ok(Json::Int(n))
+    }
+
+    fn visit_u64<E: de::Error>(self, n: u64) -> std::result::Result<Json, E> {
+        i64::try_from(n).map(Json::Int).map_err(|_| E::custom("an integer over 2^63"))
+    }
+
+    fn visit_f64<E: de::Error>(self, _: f64) -> std::result::Result<Json, E> {
+        Err(E::custom("a number that is no integer, or too large"))
+    }
+
+    fn visit_str<E: de::Error>(self, s: &str) -> std::result::Result<Json, E> {
+        Ok(Json::Str(s.to_owned()))
+    }
+
+    fn visit_string<E: de::Error>(self, s: String) -> std::result::Result<Json, E> {
+        Ok(Json::Str(s))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> std::result::Result<Json, A::Error> {
+        let depth = self.deeper()?;
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element_seed(Seed { depth })? {
+            items.push(item);
+        }
+        Ok(Json::Array(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Json, A::Error> {
+        let depth = self.deeper()?;
+        let mut members = Members::new();
+        while let Some(name) = map.next_key::<String>()? {
+            let value = map.next_value_seed(Seed { depth })?;
+            if members.contains_key(&name) {
+                return Err(de::Error::custom(format!("the member \"{name}\" twice")));
+            }
+            members.insert(name, value);
+        }
+        Ok(Json::Object(members))
+    }
+}

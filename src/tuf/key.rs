@@ -1,0 +1,439 @@
+//! Public keys: what they are, and how documents name them.
+//!
+//! Two different things are called a key's identity elsewhere; here they are two types. A
+//! [`KeyId`] is the name that a document declares. A [`KeyIdentity`] is the digest of the
+//! normalised public key itself, and the only thing that thresholds count (threats T7).
+
+use super::digest::Digest;
+use super::json::{Json, object};
+use super::rule::{Refusal, Result};
+use super::rules;
+use der::asn1::{AnyRef, BitStringRef, ObjectIdentifier};
+use der::{Decode, Encode};
+use p256::elliptic_curve::sec1::ToSec1Point;
+use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
+use std::fmt;
+use std::str::FromStr;
+
+const OID_EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+const OID_P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+const OID_P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
+const OID_ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+const OID_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+
+/// The kinds of key that keyrite makes and verifies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Algorithm {
+    /// ECDSA on NIST P-256, the default on tokens.
+    EcdsaP256,
+    /// ECDSA on NIST P-384.
+    EcdsaP384,
+    /// Ed25519 (signs the whole message, so tokens limit its size).
+    Ed25519,
+    /// RSA, 2048 bits and more; keyrite makes 3072 and 4096.
+    Rsa,
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::EcdsaP256 => "ECDSA P-256",
+            Self::EcdsaP384 => "ECDSA P-384",
+            Self::Ed25519 => "Ed25519",
+            Self::Rsa => "RSA",
+        })
+    }
+}
+
+/// What a runbook asks a token to make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum KeySpec {
+    /// `p256`
+    EcdsaP256,
+    /// `p384`
+    EcdsaP384,
+    /// `ed25519`
+    Ed25519,
+    /// `rsa-3072`
+    Rsa3072,
+    /// `rsa-4096`
+    Rsa4096,
+}
+
+impl KeySpec {
+    /// Every spec, in the order of help texts.
+    pub const ALL: [Self; 5] =
+        [Self::EcdsaP256, Self::EcdsaP384, Self::Ed25519, Self::Rsa3072, Self::Rsa4096];
+
+    /// The word in runbooks.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::EcdsaP256 => "p256",
+            Self::EcdsaP384 => "p384",
+            Self::Ed25519 => "ed25519",
+            Self::Rsa3072 => "rsa-3072",
+            Self::Rsa4096 => "rsa-4096",
+        }
+    }
+
+    /// The algorithm of such a key.
+    pub const fn algorithm(self) -> Algorithm {
+        match self {
+            Self::EcdsaP256 => Algorithm::EcdsaP256,
+            Self::EcdsaP384 => Algorithm::EcdsaP384,
+            Self::Ed25519 => Algorithm::Ed25519,
+            Self::Rsa3072 | Self::Rsa4096 => Algorithm::Rsa,
+        }
+    }
+
+    /// Whether `key` is what this spec asks for.
+    pub fn fits(self, key: &PublicKey) -> bool {
+        key.algorithm() == self.algorithm()
+            && match self {
+                Self::Rsa3072 => key.bits() == 3072,
+                Self::Rsa4096 => key.bits() == 4096,
+                _ => true,
+            }
+    }
+}
+
+impl fmt::Display for KeySpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for KeySpec {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|s| s.name() == text).ok_or_else(|| {
+            Refusal::new(
+                &rules::KEY_SPEC,
+                format!("\"{}\"", super::text::visible(text)),
+                "p256, p384, ed25519, rsa-3072 or rsa-4096",
+            )
+        })
+    }
+}
+
+/// How a key signs: algorithm, hash and padding. The document's key entry decides it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scheme {
+    /// ECDSA P-256 over SHA-256.
+    EcdsaP256Sha256,
+    /// ECDSA P-384 over SHA-384 (profile `tuf`, statements).
+    EcdsaP384Sha384,
+    /// ECDSA P-384 over SHA-256 (profile `notary`: SHA-256 whatever the curve).
+    EcdsaP384Sha256,
+    /// Ed25519 over the message itself (RFC 8032, pure).
+    Ed25519,
+    /// RSASSA-PSS, SHA-256, MGF1 with SHA-256, salt of 32 bytes.
+    RsaPssSha256,
+    /// RSASSA-PKCS1-v1_5 with SHA-256: read and verified, never made.
+    RsaPkcs1Sha256,
+}
+
+impl Scheme {
+    /// The algorithm of keys that sign so.
+    pub const fn algorithm(self) -> Algorithm {
+        match self {
+            Self::EcdsaP256Sha256 => Algorithm::EcdsaP256,
+            Self::EcdsaP384Sha384 | Self::EcdsaP384Sha256 => Algorithm::EcdsaP384,
+            Self::Ed25519 => Algorithm::Ed25519,
+            Self::RsaPssSha256 | Self::RsaPkcs1Sha256 => Algorithm::Rsa,
+        }
+    }
+
+    /// How a key of this algorithm signs in profile `tuf` and signs statements.
+    pub const fn of(algorithm: Algorithm) -> Self {
+        match algorithm {
+            Algorithm::EcdsaP256 => Self::EcdsaP256Sha256,
+            Algorithm::EcdsaP384 => Self::EcdsaP384Sha384,
+            Algorithm::Ed25519 => Self::Ed25519,
+            Algorithm::Rsa => Self::RsaPssSha256,
+        }
+    }
+}
+
+impl fmt::Display for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::EcdsaP256Sha256 => "ECDSA P-256 with SHA-256",
+            Self::EcdsaP384Sha384 => "ECDSA P-384 with SHA-384",
+            Self::EcdsaP384Sha256 => "ECDSA P-384 with SHA-256",
+            Self::Ed25519 => "Ed25519",
+            Self::RsaPssSha256 => "RSA-PSS with SHA-256",
+            Self::RsaPkcs1Sha256 => "RSA PKCS#1 v1.5 with SHA-256",
+        })
+    }
+}
+
+/// The name that a document declares for a key: up to 64 visible characters are usual, anything
+/// can come. Never believed; see [`DocumentKey::id_matches`](super::document::DocumentKey).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId(String);
+
+impl KeyId {
+    /// A declared id, exactly as the document has it.
+    pub fn declared(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// The id that a key's content has: SHA-256 of its canonical form, in hexadecimal (TUF 4.2).
+    pub fn computed(entry: &Json) -> Self {
+        Self(Digest::of(&entry.canonical()).hex())
+    }
+
+    /// The text as declared; escape it before showing.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&super::text::visible(&self.0))
+    }
+}
+
+/// SHA-256 of the normalised SubjectPublicKeyInfo: what thresholds count.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyIdentity(Digest);
+
+impl KeyIdentity {
+    /// An identity read back from the record, to look a key up by.
+    pub const fn from_digest(digest: Digest) -> Self {
+        Self(digest)
+    }
+
+    /// The digest.
+    pub const fn digest(&self) -> Digest {
+        self.0
+    }
+}
+
+impl fmt::Display for KeyIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for KeyIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for KeyIdentity {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self> {
+        text.parse().map(Self)
+    }
+}
+
+/// A public key, normalised: two encodings of one key are equal.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PublicKey {
+    algorithm: Algorithm,
+    bits: u32,
+    spki: Vec<u8>,
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.algorithm, self.identity())
+    }
+}
+
+impl PublicKey {
+    /// Reads a DER SubjectPublicKeyInfo (RFC 5280 4.1.2.7), normalising points and parameters.
+    ///
+    /// # Errors
+    ///
+    /// `KEY-FORM` if it is none, or of no algorithm that keyrite knows, or RSA under 2048 bits.
+    pub fn from_spki_der(bytes: &[u8]) -> Result<Self> {
+        let spki = SubjectPublicKeyInfoRef::from_der(bytes).map_err(|e| form(&e.to_string()))?;
+        let key = spki.subject_public_key.as_bytes().ok_or_else(|| form("a key of odd bits"))?;
+        let oid = spki.algorithm.oid;
+        if oid == OID_EC {
+            let curve = spki.algorithm.parameters_oid().map_err(|e| form(&e.to_string()))?;
+            if curve == OID_P256 {
+                return Self::from_ec_point(Algorithm::EcdsaP256, key);
+            }
+            if curve == OID_P384 {
+                return Self::from_ec_point(Algorithm::EcdsaP384, key);
+            }
+            return Err(form(&format!("a key on the curve {curve}")));
+        }
+        if oid == OID_ED25519 {
+            return Self::from_ed25519(key);
+        }
+        if oid == OID_RSA {
+            return Self::from_rsa_pkcs1(key);
+        }
+        Err(form(&format!("a key of the algorithm {oid}")))
+    }
+
+    /// Reads a point on a curve: SEC1, compressed or not (SEC1 2.3.4).
+    ///
+    /// # Errors
+    ///
+    /// `KEY-FORM` if it is no point of the curve.
+    pub fn from_ec_point(algorithm: Algorithm, point: &[u8]) -> Result<Self> {
+        let (curve, bits, point) = match algorithm {
+            Algorithm::EcdsaP256 => {
+                let key = p256::PublicKey::from_sec1_bytes(point).map_err(|e| form(&e.to_string()))?;
+                (OID_P256, 256, key.to_sec1_point(false).as_bytes().to_vec())
+            }
+            Algorithm::EcdsaP384 => {
+                let key = p384::PublicKey::from_sec1_bytes(point).map_err(|e| form(&e.to_string()))?;
+                (OID_P384, 384, key.to_sec1_point(false).as_bytes().to_vec())
+            }
+            _ => return Err(form("a point for a key that has none")),
+        };
+        let params = AnyRef::from(&curve);
+        let algorithm_id = AlgorithmIdentifierRef { oid: OID_EC, parameters: Some(params) };
+        Ok(Self { algorithm, bits, spki: spki_der(algorithm_id, &point)? })
+    }
+
+    /// Reads the 32 bytes of an Ed25519 public key (RFC 8032 5.1.5).
+    ///
+    /// # Errors
+    ///
+    /// `KEY-FORM` if they are no point of the curve, or one of the weak ones.
+    pub fn from_ed25519(raw: &[u8]) -> Result<Self> {
+        let bytes: [u8; 32] =
+            raw.try_into().map_err(|_| form(&format!("an Ed25519 key of {} bytes", raw.len())))?;
+        let key = ed25519_dalek::VerifyingKey::from_bytes(&bytes).map_err(|e| form(&e.to_string()))?;
+        if key.is_weak() {
+            return Err(form("an Ed25519 key of low order"));
+        }
+        let algorithm_id = AlgorithmIdentifierRef { oid: OID_ED25519, parameters: None };
+        Ok(Self { algorithm: Algorithm::Ed25519, bits: 256, spki: spki_der(algorithm_id, raw)? })
+    }
+
+    /// Reads an RSAPublicKey of PKCS#1 (RFC 8017 A.1.1).
+    ///
+    /// # Errors
+    ///
+    /// `KEY-FORM` if it is none, or under 2048 bits, or its exponent even or under 65537.
+    pub fn from_rsa_pkcs1(bytes: &[u8]) -> Result<Self> {
+        let key = RsaPublicKey::from_der(bytes).map_err(|e| form(&e.to_string()))?;
+        let modulus = key.modulus.as_bytes();
+        let leading = modulus.first().map_or(0, |b| b.leading_zeros());
+        let bits = u32::try_from(modulus.len()).unwrap_or(u32::MAX).saturating_mul(8).saturating_sub(leading);
+        if !(2048..=8192).contains(&bits) {
+            return Err(form(&format!("an RSA key of {bits} bits")));
+        }
+        let exponent = key.exponent.as_bytes();
+        let small = exponent.len() < 3;
+        if small || exponent.last().is_none_or(|b| b.is_multiple_of(2)) {
+            return Err(form("an RSA key with a weak exponent"));
+        }
+        let algorithm_id = AlgorithmIdentifierRef { oid: OID_RSA, parameters: Some(AnyRef::NULL) };
+        let canonical = key.to_der().map_err(|e| form(&e.to_string()))?;
+        Ok(Self { algorithm: Algorithm::Rsa, bits, spki: spki_der(algorithm_id, &canonical)? })
+    }
+
+    /// An RSA key of its modulus and exponent, big-endian, as tokens report them.
+    ///
+    /// # Errors
+    ///
+    /// `KEY-FORM` as [`Self::from_rsa_pkcs1`].
+    pub fn from_rsa_parts(modulus: &[u8], exponent: &[u8]) -> Result<Self> {
+        let uint = |b| der::asn1::UintRef::new(b).map_err(|e: der::Error| form(&e.to_string()));
+        let key = RsaPublicKey { modulus: uint(modulus)?, exponent: uint(exponent)? };
+        Self::from_rsa_pkcs1(&key.to_der().map_err(|e| form(&e.to_string()))?)
+    }
+
+    /// Reads a PEM block `PUBLIC KEY`, `RSA PUBLIC KEY` or `CERTIFICATE` (the certificate's key).
+    ///
+    /// # Errors
+    ///
+    /// `KEY-FORM` if it is none of them.
+    pub fn from_pem(text: &str) -> Result<Self> {
+        let block = pem::parse(text).map_err(|e| form(&e.to_string()))?;
+        match block.tag() {
+            "PUBLIC KEY" => Self::from_spki_der(block.contents()),
+            "RSA PUBLIC KEY" => Self::from_rsa_pkcs1(block.contents()),
+            "CERTIFICATE" => {
+                let certificate =
+                    x509_cert::Certificate::from_der(block.contents()).map_err(|e| form(&e.to_string()))?;
+                let spki = certificate.tbs_certificate().subject_public_key_info().to_der();
+                Self::from_spki_der(&spki.map_err(|e| form(&e.to_string()))?)
+            }
+            other => Err(form(&format!("a PEM block \"{}\"", super::text::visible(other)))),
+        }
+    }
+
+    /// What kind of key it is.
+    pub const fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// Its size in bits.
+    pub const fn bits(&self) -> u32 {
+        self.bits
+    }
+
+    /// The normalised DER SubjectPublicKeyInfo.
+    pub fn spki_der(&self) -> &[u8] {
+        &self.spki
+    }
+
+    /// The SubjectPublicKeyInfo as PEM, LF line ends, final newline.
+    pub fn spki_pem(&self) -> String {
+        let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
+        pem::encode_config(&pem::Pem::new("PUBLIC KEY", self.spki.clone()), config)
+    }
+
+    /// The bare key inside: the 32 bytes of Ed25519, the uncompressed point, or RSAPublicKey DER.
+    ///
+    /// # Errors
+    ///
+    /// `KEY-FORM`, which a key made by this module never meets.
+    pub fn raw(&self) -> Result<Vec<u8>> {
+        let spki = SubjectPublicKeyInfoRef::from_der(&self.spki).map_err(|e| form(&e.to_string()))?;
+        spki.subject_public_key.as_bytes().map(<[u8]>::to_vec).ok_or_else(|| form("a key of odd bits"))
+    }
+
+    /// What thresholds count.
+    pub fn identity(&self) -> KeyIdentity {
+        KeyIdentity(Digest::of(&self.spki))
+    }
+
+    /// As [`Algorithm`], with the size for RSA: "ECDSA P-256", "RSA 4096".
+    pub fn describe(&self) -> String {
+        match self.algorithm {
+            Algorithm::Rsa => format!("RSA {}", self.bits),
+            other => other.to_string(),
+        }
+    }
+
+    /// The record's form: base64 of the normalised DER SubjectPublicKeyInfo.
+    pub fn to_record(&self) -> Json {
+        use base64ct::{Base64, Encoding as _};
+        object([("spki", Json::Str(Base64::encode_string(&self.spki)))])
+    }
+}
+
+#[derive(der::Sequence)]
+struct RsaPublicKey<'a> {
+    modulus: der::asn1::UintRef<'a>,
+    exponent: der::asn1::UintRef<'a>,
+}
+
+fn spki_der(algorithm: AlgorithmIdentifierRef<'_>, key: &[u8]) -> Result<Vec<u8>> {
+    let subject_public_key = BitStringRef::from_bytes(key).map_err(|e| form(&e.to_string()))?;
+    SubjectPublicKeyInfoRef { algorithm, subject_public_key }.to_der().map_err(|e| form(&e.to_string()))
+}
+
+fn form(found: &str) -> Refusal {
+    Refusal::new(
+        &rules::KEY_FORM,
+        found.to_owned(),
+        "a public key: ECDSA P-256 or P-384, Ed25519, or RSA from 2048 to 8192 bits",
+    )
+}

@@ -1,0 +1,20 @@
+//! What TUF and Notary say: documents, keys, payloads, trust rules, the client workflow and a model
+//! of the backend's rules.
+//!
+//! Pure: no token, terminal, disk, network or clock. Time, bytes and randomness are arguments.
+
+pub mod certificate;
+pub mod digest;
+pub mod document;
+pub mod json;
+pub mod key;
+pub mod payload;
+pub mod profile;
+pub mod role;
+pub mod rule;
+pub mod rules;
+pub mod statement;
+pub mod text;
+pub mod time;
+pub mod verify;
+pub mod words;

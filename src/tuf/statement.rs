@@ -1,0 +1,345 @@
+//! Statements: signed sentences of keyrite's own, which can never be metadata.
+//!
+//! Canonical JSON `{"_type":"keyrite-statement","body":…,"kind":…,"trust":…}`. Signed by
+//! [`Scheme::of`](super::key::Scheme::of) the key, ECDSA as DER, in both profiles. A statement of
+//! one kind or trust never verifies as another, because both are in the signed bytes.
+
+use super::digest::Digest;
+use super::json::{Json, object};
+use super::key::KeyIdentity;
+use super::rule::{Refusal, Result};
+use super::rules;
+use super::text::{ours, visible};
+use super::time::Time;
+use std::fmt;
+use std::str::FromStr;
+
+/// The random 128-bit name of a trust, in 32 hexadecimal digits: what binds statements to it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TrustId([u8; 16]);
+
+impl TrustId {
+    /// Of random bytes that the caller drew.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl fmt::Display for TrustId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&base16ct::lower::encode_string(&self.0))
+    }
+}
+
+impl fmt::Debug for TrustId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for TrustId {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let mut bytes = [0; 16];
+        match base16ct::lower::decode(text.as_bytes(), &mut bytes) {
+            Ok(read) if read.len() == 16 => Ok(Self(bytes)),
+            _ => Err(Refusal::new(
+                &rules::TRUST_ID,
+                format!("\"{}\"", visible(text)),
+                "32 lower-case hexadecimal digits",
+            )),
+        }
+    }
+}
+
+/// What a statement says, by kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sentence {
+    /// `possession`: this key was at hand and signed. Signed by the key itself.
+    Possession {
+        /// The key.
+        key: KeyIdentity,
+        /// The record's name for it: `root-a`.
+        name: String,
+        /// Who holds it.
+        holder: String,
+        /// 32 bytes that the verifier drew, or the digest of the change that asks.
+        nonce: Digest,
+    },
+    /// `key-life`: what became of a key. Signed by the root threshold, or by the key itself.
+    KeyLife {
+        /// The key.
+        key: KeyIdentity,
+        /// What happened.
+        event: KeyEvent,
+        /// When.
+        at: Time,
+    },
+    /// `limits`: these limits are in force. Signed by the root threshold.
+    Limits {
+        /// The number of the limits file.
+        number: u64,
+        /// The digest of the limits file.
+        limits: Digest,
+    },
+    /// `withdrawal`: this change is not to be signed any more. Signed by the threshold of the role
+    /// that would sign the change.
+    Withdrawal {
+        /// The digest of its `change.json`.
+        change: Digest,
+        /// In a person's words.
+        reason: String,
+    },
+    /// `refusal`: one custodian won't sign this change. Signed by one of the keys it asks.
+    Refusal {
+        /// The digest of its `change.json`.
+        change: Digest,
+        /// In a person's words.
+        reason: String,
+    },
+    /// `roll-call`: token and PIN still work. Signed by the key.
+    RollCall {
+        /// The key.
+        key: KeyIdentity,
+        /// The digest of the change that asks.
+        nonce: Digest,
+    },
+    /// `transcript-head`: a witness saw a transcript end here. Signed by the witness's key.
+    TranscriptHead {
+        /// The ceremony's id, 32 hexadecimal digits.
+        ceremony: String,
+        /// The number of the last outcome.
+        sequence: u64,
+        /// The digest of its file.
+        head: Digest,
+        /// The witness.
+        witness: String,
+    },
+}
+
+/// What can become of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum KeyEvent {
+    /// No longer asked to sign.
+    Retired,
+    /// Its token is gone.
+    Lost,
+    /// Someone else may hold it.
+    Compromised,
+    /// Destroyed on its token.
+    Destroyed,
+}
+
+impl KeyEvent {
+    const ALL: [(Self, &'static str); 4] = [
+        (Self::Retired, "retired"),
+        (Self::Lost, "lost"),
+        (Self::Compromised, "compromised"),
+        (Self::Destroyed, "destroyed"),
+    ];
+
+    /// The word in the statement.
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(event, _)| *event == self).map_or("", |(_, name)| name)
+    }
+}
+
+/// A statement, ready to be signed or read back: bytes and meaning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    trust: TrustId,
+    sentence: Sentence,
+    bytes: Vec<u8>,
+}
+
+impl Statement {
+    /// Builds every byte of the statement.
+    ///
+    /// # Errors
+    ///
+    /// `TEXT` if a name or reason holds what [`ours`] refuses.
+    pub fn new(trust: TrustId, sentence: Sentence) -> Result<Self> {
+        let body = body(&sentence)?;
+        let json = object([
+            ("_type", "keyrite-statement".into()),
+            ("body", body),
+            ("kind", kind(&sentence).into()),
+            ("trust", trust.to_string().into()),
+        ]);
+        Ok(Self { trust, sentence, bytes: json.canonical() })
+    }
+
+    /// Reads a statement that a record holds: the bytes must be the very ones that [`Self::new`]
+    /// makes of what they say.
+    ///
+    /// # Errors
+    ///
+    /// `STATEMENT-FORM` otherwise.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let refuse = |found: &str| {
+            Refusal::new(
+                &rules::STATEMENT_FORM,
+                found.to_owned(),
+                "a statement of a known kind, as keyrite writes it",
+            )
+        };
+        let json = Json::parse(bytes)?;
+        let text = |name: &str| {
+            json.get(name).and_then(Json::as_str).ok_or_else(|| refuse(&format!("no \"{name}\"")))
+        };
+        let trust: TrustId = text("trust")?.parse()?;
+        let inside = Fields(json.get("body").ok_or_else(|| refuse("no \"body\""))?);
+        let sentence = inside.sentence(text("kind")?)?;
+        let made = Self::new(trust, sentence)?;
+        if made.bytes == bytes { Ok(made) } else { Err(refuse("other members, or another order of them")) }
+    }
+
+    /// The trust that it speaks of.
+    pub const fn trust(&self) -> TrustId {
+        self.trust
+    }
+
+    /// What it says.
+    pub const fn sentence(&self) -> &Sentence {
+        &self.sentence
+    }
+
+    /// The word for what it says: `possession`.
+    pub fn kind(&self) -> &'static str {
+        kind(&self.sentence)
+    }
+
+    /// The bytes that are signed.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+fn kind(sentence: &Sentence) -> &'static str {
+    match sentence {
+        Sentence::Possession { .. } => "possession",
+        Sentence::KeyLife { .. } => "key-life",
+        Sentence::Limits { .. } => "limits",
+        Sentence::Withdrawal { .. } => "withdrawal",
+        Sentence::Refusal { .. } => "refusal",
+        Sentence::RollCall { .. } => "roll-call",
+        Sentence::TranscriptHead { .. } => "transcript-head",
+    }
+}
+
+fn body(sentence: &Sentence) -> Result<Json> {
+    let hex = |d: &Digest| Json::Str(d.hex());
+    let number = |n: u64| i64::try_from(n).map(Json::Int).unwrap_or(Json::Null);
+    Ok(match sentence {
+        Sentence::Possession { key, name, holder, nonce } => {
+            ours("a key's name", name)?;
+            ours("a holder's name", holder)?;
+            object([
+                ("holder", holder.as_str().into()),
+                ("key", hex(&key.digest())),
+                ("name", name.as_str().into()),
+                ("nonce", hex(nonce)),
+            ])
+        }
+        Sentence::KeyLife { key, event, at } => object([
+            ("at", at.to_string().into()),
+            ("event", event.name().into()),
+            ("key", hex(&key.digest())),
+        ]),
+        Sentence::Limits { number: n, limits } => object([("limits", hex(limits)), ("number", number(*n))]),
+        Sentence::Withdrawal { change, reason } | Sentence::Refusal { change, reason } => {
+            ours("a reason", reason)?;
+            object([("change", hex(change)), ("reason", reason.as_str().into())])
+        }
+        Sentence::RollCall { key, nonce } => object([("key", hex(&key.digest())), ("nonce", hex(nonce))]),
+        Sentence::TranscriptHead { ceremony, sequence, head, witness } => {
+            ours("a witness's name", witness)?;
+            ours("a ceremony's id", ceremony)?;
+            object([
+                ("ceremony", ceremony.as_str().into()),
+                ("head", hex(head)),
+                ("sequence", number(*sequence)),
+                ("witness", witness.as_str().into()),
+            ])
+        }
+    })
+}
+
+struct Fields<'a>(&'a Json);
+
+impl Fields<'_> {
+    fn text(&self, name: &str) -> Result<&str> {
+        self.0.get(name).and_then(Json::as_str).ok_or_else(|| {
+            Refusal::new(
+                &rules::STATEMENT_FORM,
+                format!("no text \"{name}\" in the body"),
+                "a statement as keyrite writes it",
+            )
+        })
+    }
+
+    fn digest(&self, name: &str) -> Result<Digest> {
+        self.text(name)?.parse()
+    }
+
+    fn number(&self, name: &str) -> Result<u64> {
+        self.0.get(name).and_then(Json::as_int).and_then(|n| u64::try_from(n).ok()).ok_or_else(|| {
+            Refusal::new(
+                &rules::STATEMENT_FORM,
+                format!("no number \"{name}\" in the body"),
+                "a statement as keyrite writes it",
+            )
+        })
+    }
+
+    fn sentence(&self, kind: &str) -> Result<Sentence> {
+        Ok(match kind {
+            "possession" => Sentence::Possession {
+                key: self.text("key")?.parse()?,
+                name: self.text("name")?.to_owned(),
+                holder: self.text("holder")?.to_owned(),
+                nonce: self.digest("nonce")?,
+            },
+            "key-life" => {
+                let word = self.text("event")?;
+                let event = KeyEvent::ALL.iter().find(|(_, name)| *name == word).map(|(event, _)| *event);
+                Sentence::KeyLife {
+                    key: self.text("key")?.parse()?,
+                    event: event.ok_or_else(|| {
+                        Refusal::new(
+                            &rules::STATEMENT_FORM,
+                            format!("the event \"{}\"", visible(word)),
+                            "retired, lost, compromised or destroyed",
+                        )
+                    })?,
+                    at: self.text("at")?.parse()?,
+                }
+            }
+            "limits" => Sentence::Limits { number: self.number("number")?, limits: self.digest("limits")? },
+            "withdrawal" => Sentence::Withdrawal {
+                change: self.digest("change")?,
+                reason: self.text("reason")?.to_owned(),
+            },
+            "refusal" => {
+                Sentence::Refusal { change: self.digest("change")?, reason: self.text("reason")?.to_owned() }
+            }
+            "roll-call" => {
+                Sentence::RollCall { key: self.text("key")?.parse()?, nonce: self.digest("nonce")? }
+            }
+            "transcript-head" => Sentence::TranscriptHead {
+                ceremony: self.text("ceremony")?.to_owned(),
+                sequence: self.number("sequence")?,
+                head: self.digest("head")?,
+                witness: self.text("witness")?.to_owned(),
+            },
+            other => {
+                return Err(Refusal::new(
+                    &rules::STATEMENT_FORM,
+                    format!("the kind \"{}\"", visible(other)),
+                    "a kind that this keyrite knows",
+                ));
+            }
+        })
+    }
+}
