@@ -25,7 +25,7 @@ Keys are new each time and are thrown away.
 import argparse
 import hashlib
 import json
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
@@ -69,7 +69,7 @@ def main() -> None:
     args.dir.mkdir(parents=True)
     metadata.mkdir()
     targets.mkdir()
-    expires = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(days=args.expires_in_days)
+    expires = datetime.now(UTC).replace(microsecond=0) + timedelta(days=args.expires_in_days)
 
     root_kinds = list(MAKERS) if args.keys == "mixed" else [args.keys] * 3
     kind = "ecdsa" if args.keys == "mixed" else args.keys
