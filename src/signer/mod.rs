@@ -9,10 +9,14 @@
 use crate::tuf::key::{KeySpec, PublicKey, Scheme};
 use crate::tuf::payload::Payload;
 use crate::tuf::rule::Result;
+use crate::tuf::verify::Signature;
 use std::collections::BTreeMap;
 
+pub mod backends;
+pub mod keyfile;
 pub mod rules;
 pub mod secret;
+pub mod uri;
 
 use secret::Pin;
 
@@ -275,4 +279,25 @@ pub trait Signer {
     ///
     /// `TOKEN-REMOVED`, `TOKEN-FAILED`, `PIN-WRONG`, `PIN-LOCKED`, `PAYLOAD-TOO-LARGE`.
     fn sign(&mut self, scheme: Scheme, payload: &Payload, pins: &mut dyn PinSource) -> Result<Vec<u8>>;
+}
+
+/// Signs `payload`, then checks the result against the key that the document lists, in software,
+/// before anyone relies on it. The one way from a token to a [`Signature`].
+///
+/// `listed` and `scheme` come from the document's key entry (for a statement from
+/// [`Scheme::of`]), never from the token.
+///
+/// # Errors
+///
+/// `KEY-NOT-ON-TOKEN` if the signer holds another key, `PAYLOAD-TOO-LARGE`, what the token says,
+/// and `SIGNATURE-WRONG` if what it made does not verify.
+pub fn sign(
+    signer: &mut dyn Signer,
+    listed: &PublicKey,
+    scheme: Scheme,
+    payload: &Payload,
+    pins: &mut dyn PinSource,
+) -> Result<Signature> {
+    let _ = (signer, listed, scheme, payload, pins);
+    todo!()
 }
