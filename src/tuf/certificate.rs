@@ -1,14 +1,346 @@
 //! X.509 certificates of root keys in profile `notary`.
+//!
+//! Notary names root keys by a certificate around them, whose only facts that count are the common
+//! name (the collection), `CA:FALSE` and the dates (notary-v1 5). The token signs its own
+//! certificate, so that nothing but the token ever vouched for the key; [`CertificatePayload`] is
+//! the part it signs. No extended key usage, because a CA pin in clients fails on any that isn't
+//! for servers. Ed25519 is refused: Notary can't read such a certificate.
+//!
+//! Never: a CA certificate, a chain, a negative or short serial number.
 
-/// The to-be-signed part of a certificate.
+use super::key::{Algorithm, PublicKey, Scheme};
+use super::payload::Payload;
+use super::rule::{Refusal, Result};
+use super::rules;
+use super::text::{ours, visible};
+use super::time::Time;
+use super::verify::{self, Signature};
+use der::asn1::{Any, BitString, ObjectIdentifier, OctetString, SetOfVec};
+use der::flagset::FlagSet;
+use der::{Decode, Encode, Tag};
+use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
+use x509_cert::attr::AttributeTypeAndValue;
+use x509_cert::ext::Extension;
+use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, KeyUsages};
+use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
+use x509_cert::serial_number::SerialNumber;
+use x509_cert::time::Validity;
+
+const OID_COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
+const OID_BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.19");
+const OID_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
+const OID_EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
+const OID_ECDSA_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
+const OID_ECDSA_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");
+const OID_RSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
+const OID_RSA_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
+const OID_MGF1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.8");
+const OID_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1");
+
+/// The to-be-signed part of a certificate (RFC 5280 4.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificatePayload {
+    public: PublicKey,
+    common_name: String,
+    not_before: Time,
+    not_after: Time,
     bytes: Vec<u8>,
 }
 
+#[derive(der::Sequence)]
+struct ToBeSigned {
+    #[asn1(context_specific = "0", tag_mode = "EXPLICIT")]
+    version: u8,
+    serial_number: SerialNumber,
+    signature: AlgorithmIdentifierOwned,
+    issuer: RdnSequence,
+    validity: Validity,
+    subject: RdnSequence,
+    subject_public_key_info: SubjectPublicKeyInfoOwned,
+    #[asn1(context_specific = "3", tag_mode = "EXPLICIT")]
+    extensions: Vec<Extension>,
+}
+
+#[derive(der::Sequence)]
+struct Assembled {
+    tbs_certificate: Any,
+    signature_algorithm: AlgorithmIdentifierOwned,
+    signature: BitString,
+}
+
+/// RSASSA-PSS-params (RFC 8017 A.2.3), the trailer field left at its default.
+#[derive(der::Sequence)]
+struct PssParameters {
+    #[asn1(context_specific = "0", tag_mode = "EXPLICIT")]
+    hash: AlgorithmIdentifierOwned,
+    #[asn1(context_specific = "1", tag_mode = "EXPLICIT")]
+    mask: AlgorithmIdentifierOwned,
+    #[asn1(context_specific = "2", tag_mode = "EXPLICIT")]
+    salt: u8,
+}
+
 impl CertificatePayload {
+    /// Builds every byte that the token signs. `serial` is random; its first bits are set so that
+    /// the number is positive and never shorter than 16 bytes (RFC 5280 4.1.2.2).
+    ///
+    /// # Errors
+    ///
+    /// `CERTIFICATE-KEY` for an Ed25519 key, `CERTIFICATE-NAME` for an empty name, `TEXT` for one
+    /// with characters that can't be seen, `CERTIFICATE-TERM` unless `not_before` is earlier than
+    /// `not_after`.
+    pub fn new(
+        public: PublicKey,
+        common_name: &str,
+        serial: [u8; 16],
+        not_before: Time,
+        not_after: Time,
+    ) -> Result<Self> {
+        ours("the collection", common_name)?;
+        if common_name.is_empty() || common_name.len() > 255 {
+            return Err(Refusal::new(
+                &rules::CERTIFICATE_NAME,
+                format!("a name of {} bytes", common_name.len()),
+                "1 to 255 bytes",
+            ));
+        }
+        if not_before >= not_after {
+            return Err(Refusal::new(
+                &rules::CERTIFICATE_TERM,
+                format!("{not_before} to {not_after}"),
+                "a last day after the first",
+            ));
+        }
+        let name = name(common_name).map_err(|e| form(&e))?;
+        let tbs = ToBeSigned {
+            version: 2,
+            serial_number: SerialNumber::new(&positive(serial)).map_err(|e| form(&e))?,
+            signature: algorithm(public.algorithm())?,
+            issuer: name.clone(),
+            validity: Validity::new(moment(not_before)?, moment(not_after)?),
+            subject: name,
+            subject_public_key_info: SubjectPublicKeyInfoOwned::from_der(public.spki_der())
+                .map_err(|e| form(&e))?,
+            extensions: extensions().map_err(|e| form(&e))?,
+        };
+        let bytes = tbs.to_der().map_err(|e| form(&e))?;
+        Ok(Self { public, common_name: common_name.to_owned(), not_before, not_after, bytes })
+    }
+
     /// The DER TBSCertificate.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
+
+    /// The key inside, which also signs.
+    pub const fn public(&self) -> &PublicKey {
+        &self.public
+    }
+
+    /// How the key signs its certificate; the algorithm is named inside the signed part.
+    pub const fn scheme(&self) -> Scheme {
+        Scheme::of(self.public.algorithm())
+    }
+
+    /// The collection.
+    pub fn common_name(&self) -> &str {
+        &self.common_name
+    }
+
+    /// From when it counts.
+    pub const fn not_before(&self) -> Time {
+        self.not_before
+    }
+
+    /// Until when it counts: the hard deadline of every root that rests on it (notary-v1 5).
+    pub const fn not_after(&self) -> Time {
+        self.not_after
+    }
+
+    /// The certificate in the only PEM form that Notary computes the same id for: LF line ends, a
+    /// final newline. Read back and verified before it is returned.
+    ///
+    /// # Errors
+    ///
+    /// `SIGNATURE-WRONG` unless `signature` is this key's, over this very payload.
+    pub fn assemble(&self, signature: &Signature) -> Result<String> {
+        let payload = Payload::Certificate(self.clone());
+        if signature.payload() != payload.digest() || signature.key() != self.public.identity() {
+            return Err(Refusal::new(
+                &rules::SIGNATURE_WRONG,
+                format!("a signature of {} over {}", signature.key(), signature.payload()),
+                format!("one of {} over the certificate {}", self.public.identity(), payload.digest()),
+            ));
+        }
+        Signature::check(&self.public, self.scheme(), &payload, signature.raw())?;
+        let wire = match self.public.algorithm() {
+            Algorithm::EcdsaP256 | Algorithm::EcdsaP384 => verify::ecdsa_to_der(signature.raw())?,
+            Algorithm::Ed25519 | Algorithm::Rsa => signature.raw().to_vec(),
+        };
+        let der = Assembled {
+            tbs_certificate: Any::from_der(&self.bytes).map_err(|e| form(&e))?,
+            signature_algorithm: algorithm(self.public.algorithm())?,
+            signature: BitString::from_bytes(&wire).map_err(|e| form(&e))?,
+        }
+        .to_der()
+        .map_err(|e| form(&e))?;
+        let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
+        let text = pem::encode_config(&pem::Pem::new("CERTIFICATE", der), config);
+        let read = leaf(&text)?;
+        let same = read.public == self.public
+            && read.common_name.as_deref() == Some(self.common_name.as_str())
+            && read.not_before == self.not_before
+            && read.not_after == self.not_after
+            && read.self_signed
+            && !read.is_ca
+            && text.ends_with("-----\n");
+        if same { Ok(text) } else { Err(form(&"a certificate that reads back otherwise")) }
+    }
+}
+
+/// What a certificate says, as read from others' files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leaf {
+    /// The key inside.
+    pub public: PublicKey,
+    /// The subject's common name; none if it has none or more than one. Escape before showing.
+    pub common_name: Option<String>,
+    /// From when it counts.
+    pub not_before: Time,
+    /// Until when it counts.
+    pub not_after: Time,
+    /// Whether it says that it is a CA's; Notary refuses those for root.
+    pub is_ca: bool,
+    /// Whether its signature verifies with its own key. Notary never looks (notary-v1 5).
+    pub self_signed: bool,
+    /// Whether it limits its use by an extended key usage, which CA pins may refuse.
+    pub extended_key_usage: bool,
+    /// Certificates in the PEM text: 1, or more when a chain follows.
+    pub certificates: usize,
+}
+
+/// Reads the leaf certificate, the first of a PEM text.
+///
+/// # Errors
+///
+/// `CERTIFICATE-FORM` if there is none or it can't be read, `KEY-FORM` if its key is of no kind
+/// that keyrite knows.
+pub fn leaf(text: &str) -> Result<Leaf> {
+    let blocks = pem::parse_many(text).map_err(|e| form(&e))?;
+    if blocks.iter().any(|b| b.tag() != "CERTIFICATE") {
+        return Err(form(&"a PEM block that is no certificate"));
+    }
+    let first = blocks.first().ok_or_else(|| form(&"no PEM block"))?;
+    let certificate = x509_cert::Certificate::from_der(first.contents()).map_err(|e| form(&e))?;
+    let tbs = certificate.tbs_certificate();
+    let spki = tbs.subject_public_key_info().to_der().map_err(|e| form(&e))?;
+    let public = PublicKey::from_spki_der(&spki)?;
+    let is_ca = tbs.get_extension::<BasicConstraints>().map_err(|e| form(&e))?.is_some_and(|(_, b)| b.ca);
+    let extended_key_usage =
+        tbs.extensions().is_some_and(|all| all.iter().any(|e| e.extn_id == OID_EXTENDED_KEY_USAGE));
+    Ok(Leaf {
+        self_signed: signed_by(&certificate, first.contents(), &public),
+        common_name: common_name(tbs.subject()),
+        not_before: read_moment(&tbs.validity().not_before)?,
+        not_after: read_moment(&tbs.validity().not_after)?,
+        is_ca,
+        extended_key_usage,
+        certificates: blocks.len(),
+        public,
+    })
+}
+
+fn signed_by(certificate: &x509_cert::Certificate, der: &[u8], public: &PublicKey) -> bool {
+    // The signed bytes as received, not as this library would write them again.
+    let Ok(parts) = Assembled::from_der(der) else { return false };
+    let (Ok(message), Some(wire)) = (parts.tbs_certificate.to_der(), parts.signature.as_bytes()) else {
+        return false;
+    };
+    let oid = certificate.signature_algorithm().oid;
+    let ecdsa = |scheme: Scheme| {
+        verify::ecdsa_from_der(wire, public.algorithm())
+            .is_ok_and(|raw| verify::verifies(public, scheme, &message, &raw))
+    };
+    match (oid, public.algorithm()) {
+        (OID_ECDSA_SHA256, Algorithm::EcdsaP256) => ecdsa(Scheme::EcdsaP256Sha256),
+        (OID_ECDSA_SHA256, Algorithm::EcdsaP384) => ecdsa(Scheme::EcdsaP384Sha256),
+        (OID_ECDSA_SHA384, Algorithm::EcdsaP384) => ecdsa(Scheme::EcdsaP384Sha384),
+        (OID_RSA_PSS, Algorithm::Rsa) => verify::verifies(public, Scheme::RsaPssSha256, &message, wire),
+        (OID_RSA_SHA256, Algorithm::Rsa) => verify::verifies(public, Scheme::RsaPkcs1Sha256, &message, wire),
+        _ => false,
+    }
+}
+
+fn positive(mut serial: [u8; 16]) -> [u8; 16] {
+    if let Some(first) = serial.first_mut() {
+        *first = (*first & 0x7f) | 0x40;
+    }
+    serial
+}
+
+fn name(common_name: &str) -> der::Result<RdnSequence> {
+    let value = Any::new(Tag::Utf8String, common_name.as_bytes())?;
+    let mut set = SetOfVec::new();
+    set.insert(AttributeTypeAndValue { oid: OID_COMMON_NAME, value })?;
+    Ok(RdnSequence::from(vec![RelativeDistinguishedName::from(set)]))
+}
+
+fn common_name(name: &Name) -> Option<String> {
+    let mut found = name.iter().filter(|a| a.oid == OID_COMMON_NAME);
+    match (found.next(), found.next()) {
+        (Some(only), None) => std::str::from_utf8(only.value.value()).ok().map(str::to_owned),
+        _ => None,
+    }
+}
+
+fn extensions() -> der::Result<Vec<Extension>> {
+    let constraints = BasicConstraints { ca: false, path_len_constraint: None };
+    let usage = KeyUsage(FlagSet::from(KeyUsages::DigitalSignature));
+    let critical = |extn_id, value: Vec<u8>| -> der::Result<Extension> {
+        Ok(Extension { extn_id, critical: true, extn_value: OctetString::new(value)? })
+    };
+    Ok(vec![
+        critical(OID_KEY_USAGE, usage.to_der()?)?,
+        critical(OID_BASIC_CONSTRAINTS, constraints.to_der()?)?,
+    ])
+}
+
+fn algorithm(of: Algorithm) -> Result<AlgorithmIdentifierOwned> {
+    let plain = |oid| AlgorithmIdentifierOwned { oid, parameters: None };
+    match of {
+        Algorithm::EcdsaP256 => Ok(plain(OID_ECDSA_SHA256)),
+        Algorithm::EcdsaP384 => Ok(plain(OID_ECDSA_SHA384)),
+        Algorithm::Rsa => pss().map_err(|e| form(&e)),
+        Algorithm::Ed25519 => Err(Refusal::new(
+            &rules::CERTIFICATE_KEY,
+            "an Ed25519 key",
+            "a root key of ECDSA or RSA: Notary reads no other in a certificate",
+        )),
+    }
+}
+
+fn pss() -> der::Result<AlgorithmIdentifierOwned> {
+    let sha256 = AlgorithmIdentifierOwned { oid: OID_SHA256, parameters: Some(Any::null()) };
+    let mask = AlgorithmIdentifierOwned { oid: OID_MGF1, parameters: Some(Any::encode_from(&sha256)?) };
+    let parameters = PssParameters { hash: sha256, mask, salt: 32 };
+    Ok(AlgorithmIdentifierOwned { oid: OID_RSA_PSS, parameters: Some(Any::encode_from(&parameters)?) })
+}
+
+/// `UTCTime` before 2050, `GeneralizedTime` from then on (RFC 5280 4.1.2.5).
+fn moment(time: Time) -> Result<x509_cert::time::Time> {
+    let seconds = u64::try_from(time.unix()).map_err(|e| form(&e))?;
+    der::DateTime::from_unix_duration(std::time::Duration::from_secs(seconds))
+        .map(x509_cert::time::Time::from)
+        .map_err(|e| form(&e))
+}
+
+fn read_moment(time: &x509_cert::time::Time) -> Result<Time> {
+    i64::try_from(time.to_unix_duration().as_secs()).map_err(|e| form(&e)).and_then(Time::from_unix)
+}
+
+fn form(found: &dyn std::fmt::Display) -> Refusal {
+    Refusal::new(
+        &rules::CERTIFICATE_FORM,
+        visible(&found.to_string()),
+        "an X.509 certificate in PEM (RFC 5280)",
+    )
 }

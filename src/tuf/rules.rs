@@ -24,4 +24,17 @@ crate::rules! {
         "take the record from where it was made";
     STATEMENT_FORM: "STATEMENT-FORM", Refused, "statements are of a known kind and have keyrite's own bytes", "design, threats T36",
         "ask who sent the file; a newer keyrite may know its kind";
+    // --- signatures and certificates
+    SIGNATURE_WRONG: "SIGNATURE-WRONG", Refused, "a signature verifies, by two implementations where there are two", "design, threats T37",
+        "sign again; if it fails again, stop and take the token out of use";
+    SIGNATURE_FORM: "SIGNATURE-FORM", Refused, "a signature is well-formed for its key's kind", "RFC 3279 2.2.3, RFC 8032, RFC 8017",
+        "export the signature again, raw or DER";
+    CERTIFICATE_FORM: "CERTIFICATE-FORM", Refused, "certificates are X.509 in PEM", "RFC 5280 4.1, notary-v1 5",
+        "ask for the certificate again";
+    CERTIFICATE_KEY: "CERTIFICATE-KEY", Refused, "root keys of profile notary are ECDSA or RSA", "notary-v1 5",
+        "make the root key as p256";
+    CERTIFICATE_NAME: "CERTIFICATE-NAME", Refused, "a root certificate names the collection", "notary-v1 5",
+        "correct the collection's name";
+    CERTIFICATE_TERM: "CERTIFICATE-TERM", Refused, "a certificate ends after it begins", "notary-v1 5",
+        "correct the date or the term";
 }

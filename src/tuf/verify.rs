@@ -1,7 +1,22 @@
 //! Signatures, which exist only once they have verified.
+//!
+//! What keyrite's own tokens return goes through [`Signature::check`], where ECDSA and Ed25519 are
+//! judged by two implementations that share no code (`RustCrypto` and aws-lc) and both must agree;
+//! RSA is judged by aws-lc alone, because the other crate leaks timing (RUSTSEC-2023-0071). What
+//! others signed goes through [`verifies`], one implementation, fast.
+//!
+//! Raw form, everywhere in keyrite: ECDSA is r‖s, each as long as the curve's field; Ed25519 64
+//! bytes; RSA as long as its modulus. High s is accepted: tokens return it (crates 1).
+//!
+//! Never: the legacy leniency of Ed25519 for our own signatures (small orders, RFC 8032 5.1.7).
 
 use super::digest::Digest;
-use super::key::{KeyIdentity, Scheme};
+use super::key::{Algorithm, KeyIdentity, PublicKey, Scheme};
+use super::payload::Payload;
+use super::rule::{Refusal, Result};
+use super::rules;
+use aws_lc_rs::signature as lc;
+use sha2::{Digest as _, Sha256, Sha384};
 
 /// A signature that verified, by two implementations where two exist, over a payload of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,4 +25,170 @@ pub struct Signature {
     scheme: Scheme,
     payload: Digest,
     raw: Vec<u8>,
+}
+
+impl Signature {
+    /// Verifies `raw` over `payload`; there is no other way to a [`Signature`].
+    ///
+    /// # Errors
+    ///
+    /// `SIGNATURE-WRONG` unless every implementation accepts it, or if `public` doesn't sign by
+    /// `scheme`.
+    pub fn check(public: &PublicKey, scheme: Scheme, payload: &Payload, raw: &[u8]) -> Result<Self> {
+        let message = payload.bytes();
+        if !(verifies(public, scheme, message, raw) && second_opinion(public, scheme, message, raw)) {
+            return Err(Refusal::new(
+                &rules::SIGNATURE_WRONG,
+                format!("{} bytes that do not verify with the key {}", raw.len(), public.identity()),
+                format!("its {scheme} signature over the payload {}", payload.digest()),
+            ));
+        }
+        Ok(Self { key: public.identity(), scheme, payload: payload.digest(), raw: raw.to_vec() })
+    }
+
+    /// Whose it is.
+    pub const fn key(&self) -> KeyIdentity {
+        self.key
+    }
+
+    /// How it was made.
+    pub const fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// SHA-256 of what was signed.
+    pub const fn payload(&self) -> Digest {
+        self.payload
+    }
+
+    /// The signature in raw form.
+    pub fn raw(&self) -> &[u8] {
+        &self.raw
+    }
+}
+
+/// Whether `raw` is `public`'s signature over `message`, by one fast implementation.
+///
+/// For documents that others signed. Anything malformed is simply no signature.
+pub fn verifies(public: &PublicKey, scheme: Scheme, message: &[u8], raw: &[u8]) -> bool {
+    if public.algorithm() != scheme.algorithm() {
+        return false;
+    }
+    let Ok(key) = public.raw() else { return false };
+    let algorithm: &dyn lc::VerificationAlgorithm = match scheme {
+        Scheme::EcdsaP256Sha256 => &lc::ECDSA_P256_SHA256_FIXED,
+        Scheme::EcdsaP384Sha384 => &lc::ECDSA_P384_SHA384_FIXED,
+        Scheme::EcdsaP384Sha256 => {
+            // aws-lc knows this pair only with DER.
+            let Ok(der) = ecdsa_to_der(raw) else { return false };
+            let key = lc::UnparsedPublicKey::new(&lc::ECDSA_P384_SHA256_ASN1, key);
+            return raw.len() == 96 && key.verify(message, &der).is_ok();
+        }
+        Scheme::Ed25519 => &lc::ED25519,
+        Scheme::RsaPssSha256 => &lc::RSA_PSS_2048_8192_SHA256,
+        Scheme::RsaPkcs1Sha256 => &lc::RSA_PKCS1_2048_8192_SHA256,
+    };
+    lc::UnparsedPublicKey::new(algorithm, key).verify(message, raw).is_ok()
+}
+
+/// The same by `RustCrypto`; RSA has none.
+fn second_opinion(public: &PublicKey, scheme: Scheme, message: &[u8], raw: &[u8]) -> bool {
+    let Ok(key) = public.raw() else { return false };
+    match scheme {
+        Scheme::EcdsaP256Sha256 => p256_verifies(&key, &Sha256::digest(message), raw),
+        Scheme::EcdsaP384Sha384 => p384_verifies(&key, &Sha384::digest(message), raw),
+        Scheme::EcdsaP384Sha256 => p384_verifies(&key, &Sha256::digest(message), raw),
+        Scheme::Ed25519 => {
+            let signature = ed25519_dalek::Signature::from_slice(raw);
+            let key = <[u8; 32]>::try_from(key.as_slice())
+                .ok()
+                .and_then(|key| ed25519_dalek::VerifyingKey::from_bytes(&key).ok());
+            match (key, signature) {
+                (Some(key), Ok(signature)) => key.verify_strict(message, &signature).is_ok(),
+                _ => false,
+            }
+        }
+        Scheme::RsaPssSha256 | Scheme::RsaPkcs1Sha256 => true,
+    }
+}
+
+fn p256_verifies(key: &[u8], digest: &[u8], raw: &[u8]) -> bool {
+    use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
+    let signature = p256::ecdsa::Signature::from_slice(raw);
+    let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(key);
+    matches!((key, signature), (Ok(key), Ok(signature)) if key.verify_prehash(digest, &signature).is_ok())
+}
+
+fn p384_verifies(key: &[u8], digest: &[u8], raw: &[u8]) -> bool {
+    use p384::ecdsa::signature::hazmat::PrehashVerifier as _;
+    let signature = p384::ecdsa::Signature::from_slice(raw);
+    let key = p384::ecdsa::VerifyingKey::from_sec1_bytes(key);
+    matches!((key, signature), (Ok(key), Ok(signature)) if key.verify_prehash(digest, &signature).is_ok())
+}
+
+/// An ECDSA signature from r‖s to DER (RFC 3279 2.2.3); P-256 and P-384 by its length.
+///
+/// # Errors
+///
+/// `SIGNATURE-FORM` unless it is 64 or 96 bytes, neither half zero or above the curve's order.
+pub fn ecdsa_to_der(raw: &[u8]) -> Result<Vec<u8>> {
+    let found = || format!("{} bytes", raw.len());
+    match raw.len() {
+        64 => p256::ecdsa::Signature::from_slice(raw)
+            .map(|s| s.to_der().as_bytes().to_vec())
+            .map_err(|_| form(&found())),
+        96 => p384::ecdsa::Signature::from_slice(raw)
+            .map(|s| s.to_der().as_bytes().to_vec())
+            .map_err(|_| form(&found())),
+        _ => Err(form(&found())),
+    }
+}
+
+/// An ECDSA signature from DER to r‖s, each half as long as the field of `algorithm`'s curve.
+///
+/// # Errors
+///
+/// `SIGNATURE-FORM` if it is no strict DER, or out of the curve's range, or `algorithm` isn't
+/// ECDSA.
+pub fn ecdsa_from_der(der: &[u8], algorithm: Algorithm) -> Result<Vec<u8>> {
+    let found = || format!("{} bytes that are no DER for {algorithm}", der.len());
+    match algorithm {
+        Algorithm::EcdsaP256 => {
+            p256::ecdsa::Signature::from_der(der).map(|s| s.to_bytes().to_vec()).map_err(|_| form(&found()))
+        }
+        Algorithm::EcdsaP384 => {
+            p384::ecdsa::Signature::from_der(der).map(|s| s.to_bytes().to_vec()).map_err(|_| form(&found()))
+        }
+        Algorithm::Ed25519 | Algorithm::Rsa => Err(form(&found())),
+    }
+}
+
+/// The form of a statement's signature in the record: hexadecimal; ECDSA as DER (FORMAT.md).
+///
+/// # Errors
+///
+/// `SIGNATURE-FORM` as [`ecdsa_to_der`].
+pub fn sign_form(scheme: Scheme, raw: &[u8]) -> Result<String> {
+    let bytes = match scheme.algorithm() {
+        Algorithm::EcdsaP256 | Algorithm::EcdsaP384 => ecdsa_to_der(raw)?,
+        Algorithm::Ed25519 | Algorithm::Rsa => raw.to_vec(),
+    };
+    Ok(base16ct::lower::encode_string(&bytes))
+}
+
+/// Back from [`sign_form`] to raw form.
+///
+/// # Errors
+///
+/// `SIGNATURE-FORM` if the text is not what [`sign_form`] writes.
+pub fn from_sign_form(scheme: Scheme, text: &str) -> Result<Vec<u8>> {
+    let bytes = base16ct::lower::decode_vec(text).map_err(|_| form("no lower-case hexadecimal"))?;
+    match scheme.algorithm() {
+        Algorithm::EcdsaP256 | Algorithm::EcdsaP384 => ecdsa_from_der(&bytes, scheme.algorithm()),
+        Algorithm::Ed25519 | Algorithm::Rsa => Ok(bytes),
+    }
+}
+
+fn form(found: &str) -> Refusal {
+    Refusal::new(&rules::SIGNATURE_FORM, found.to_owned(), "a signature of the key's kind, well-formed")
 }
