@@ -4,5 +4,6 @@
 //! then `ui` and `record`, then `cli`. `tests/architecture.rs` enforces it.
 
 pub mod ceremony;
+pub mod record;
 pub mod signer;
 pub mod tuf;

@@ -1,0 +1,1 @@
+//! One directory handle, and everything beneath it.

@@ -1,0 +1,1 @@
+//! The names that FORMAT.md gives files, parsed before they are used.
