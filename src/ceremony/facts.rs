@@ -2,10 +2,11 @@
 
 use super::change::{Possession, Purpose};
 use super::people::{KeyName, Person};
+pub use crate::tuf::chain::Anchor;
 use crate::tuf::digest::Digest;
 use crate::tuf::document::Root;
+use crate::tuf::evidence::Trusted;
 use crate::tuf::key::PublicKey;
-use crate::tuf::payload::MetadataPayload;
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::statement::{KeyEvent, TrustId};
@@ -61,15 +62,6 @@ pub struct KeyRecord {
     pub file: Digest,
 }
 
-/// A document that met every threshold of the chain that leads to it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TrustedDocument {
-    /// Its payload and view.
-    pub payload: MetadataPayload,
-    /// The whole file, exactly as sealed or observed.
-    pub bytes: Vec<u8>,
-}
-
 /// Where one of one's own keys is, from the device map and a look at the tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Device {
@@ -77,15 +69,6 @@ pub struct Device {
     pub max_payload: Option<usize>,
     /// Whether this is a software key (an encrypted file).
     pub software: bool,
-}
-
-/// The digest of the newest root that a person knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Anchor {
-    /// Its version.
-    pub version: u64,
-    /// Its payload digest.
-    pub payload: Digest,
 }
 
 /// An enrolment file, read from a medium and verified.
@@ -113,9 +96,9 @@ pub struct Facts {
     /// Every key in the record, by name.
     pub keys: BTreeMap<KeyName, KeyRecord>,
     /// The trusted root chain, version 1 (or the adopted one) first; empty before the first day.
-    pub roots: Vec<TrustedDocument>,
+    pub roots: Vec<Trusted>,
     /// The newest trusted targets and delegation documents, by role.
-    pub documents: BTreeMap<RoleName, TrustedDocument>,
+    pub documents: BTreeMap<RoleName, Trusted>,
     /// The anchor that a person gave, if any.
     pub anchor: Option<Anchor>,
     /// Enrolment files at hand, by the name that a runbook gives the key.
@@ -129,6 +112,6 @@ pub struct Facts {
 impl Facts {
     /// The newest trusted root.
     pub fn root(&self) -> Option<&Root> {
-        self.roots.last().and_then(|d| d.payload.document().as_root())
+        self.roots.last().and_then(|d| d.document().as_root())
     }
 }

@@ -30,6 +30,8 @@ pub struct DocumentKey {
     pub id: KeyId,
     /// The entry as received.
     pub entry: Json,
+    /// The id that its content has in its profile (TUF 4.2, notary-v1 3.5).
+    pub computed: KeyId,
     /// The key inside, or none if keyrite knows no such key: it is kept and never counts.
     pub public: Option<PublicKey>,
     /// How it signs, or none as above.
@@ -42,7 +44,7 @@ impl DocumentKey {
     /// Whether the declared id is the digest of the entry (TUF 4.2). Where it isn't, history may
     /// stand (a named quirk), but keyrite never makes such a document.
     pub fn id_matches(&self) -> bool {
-        KeyId::computed(&self.entry) == self.id
+        self.computed == self.id
     }
 }
 
@@ -200,5 +202,32 @@ impl Document {
     /// The targets document, if it is one.
     pub fn as_targets(&self) -> Option<&Targets> {
         if let Self::Targets(targets) = self { Some(targets) } else { None }
+    }
+}
+
+impl Delegations {
+    /// The delegations that may name `path`, in the order of search, and whether the search ends
+    /// with each (TUF 5.6.7.2).
+    pub fn roles_for(&self, _path: &str) -> Vec<(RoleName, bool)> {
+        todo!()
+    }
+
+    /// Who signs for a delegation, succinct bins too.
+    pub fn signers_of(&self, _role: &RoleName) -> Option<&RoleKeys> {
+        todo!()
+    }
+}
+
+impl PathRule {
+    /// Whether the rule covers a target path.
+    pub fn matches(&self, _path: &str) -> bool {
+        todo!()
+    }
+}
+
+impl SuccinctRoles {
+    /// The bin of a target path (TAP 15).
+    pub fn role_for(&self, _path: &str) -> RoleName {
+        todo!()
     }
 }

@@ -4,10 +4,14 @@
 //! Pure: no token, terminal, disk, network or clock. Time, bytes and randomness are arguments.
 
 pub mod certificate;
+pub mod chain;
+pub mod diff;
 pub mod digest;
 pub mod document;
+pub mod evidence;
 pub mod json;
 pub mod key;
+pub mod make;
 pub mod payload;
 pub mod profile;
 pub mod role;
@@ -15,6 +19,8 @@ pub mod rule;
 pub mod rules;
 pub mod statement;
 pub mod text;
+pub mod threshold;
 pub mod time;
 pub mod verify;
+pub mod wire;
 pub mod words;
