@@ -4,6 +4,9 @@
 //! then `ui` and `record`, then `cli`. `tests/architecture.rs` enforces it.
 
 pub mod ceremony;
+
+pub mod cli;
 pub mod record;
 pub mod signer;
 pub mod tuf;
+pub mod ui;

@@ -1,3 +1,7 @@
 //! The `keyrite` program: offline ceremonies.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    keyrite::cli::main()
+}

@@ -1,0 +1,302 @@
+//! The command line: every command and option that keyrite has.
+//!
+//! Never: an option that turns a rule off, one that takes a secret, a command that signs bytes of
+//! anyone's own, a switch for the clock or for randomness. A test walks the whole tree for them.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "keyrite",
+    version,
+    about = "Offline key ceremonies for TUF and Notary v1, with keys on HSMs",
+    after_help = "Exit codes: 0 done, 1 refused by a rule or a person, 2 bad usage, runbook or missing \
+                  answer,\n3 token or medium failed, 4 signatures still missing, 130 interrupted.",
+    disable_help_subcommand = false,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub struct Arguments {
+    /// The record's directory
+    #[arg(short = 'C', value_name = "DIR", default_value = ".", global = true)]
+    pub directory: PathBuf,
+
+    /// The device map: where your own keys are [default: devices.toml in the record's directory]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub devices: Option<PathBuf>,
+
+    /// Report in JSON on stdout
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// Show more of what is done
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
+
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Every command, in the order of help.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Hold runbooks on throw-away tokens: the first thing to try
+    Rehearse(Rehearse),
+    /// Answer a dozen questions: makes a trust, its limits, the device map and the first day's runbooks
+    Init(Init),
+    /// List tokens and their keys, prepare blank ones, write the device map
+    Tokens(Tokens),
+    /// Check a runbook without touching a token, and print the script
+    Plan(Plan),
+    /// Hold a ceremony; run it again to go on where it stopped
+    Run(Run),
+    /// Sign, or refuse, what waits for your tokens
+    Sign(Sign),
+    /// Take in what came back on a medium
+    Import(Import),
+    /// Hand out what someone needs
+    Export(Export),
+    /// Who must still sign, what expires when, what to do next
+    Status(Status),
+    /// Explain a document, a change or a key to people
+    Show(Show),
+    /// Check the whole record again, without secrets
+    Verify(Verify),
+    /// Make a developer's key and enrolment file
+    Developer(Developer),
+    /// Make the next snapshot and timestamp (profile tuf)
+    SignSnapshot(SignSnapshot),
+    /// Print the completions for a shell
+    Completions(Completions),
+}
+
+/// Where answers come from.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Answers {
+    /// Take the answers from this file; needs --unattended
+    #[arg(long, value_name = "FILE", requires = "unattended")]
+    pub answers: Option<PathBuf>,
+
+    /// Ask nothing: every answer must be in the file
+    #[arg(long, requires = "answers")]
+    pub unattended: bool,
+}
+
+/// `rehearse`
+#[derive(Debug, Args)]
+pub struct Rehearse {
+    /// Runbooks, or folders of them [default: the record's first-day folder, or the built-in first day]
+    #[arg(value_name = "DIR|RUNBOOK")]
+    pub runbooks: Vec<PathBuf>,
+
+    /// The throw-away tokens
+    #[arg(long, value_name = "TOKENS", value_enum, default_value_t = Stand::File)]
+    pub on: Stand,
+
+    /// Rehearse on a shadow of this record
+    #[arg(long, value_name = "RECORD")]
+    pub from: Option<PathBuf>,
+
+    /// Where to leave the rehearsal's record
+    #[arg(long, value_name = "DIR", default_value = "rehearsal")]
+    pub into: PathBuf,
+}
+
+/// What plays the tokens in a rehearsal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Stand {
+    /// Encrypted key files, which every machine has
+    File,
+    /// SoftHSM tokens, through PKCS#11 as in the real thing
+    Softhsm,
+}
+
+/// `init`
+#[derive(Debug, Args)]
+pub struct Init {
+    /// The record's directory to make [default: -C DIR]
+    #[arg(value_name = "DIR")]
+    pub into: Option<PathBuf>,
+
+    /// Where answers come from
+    #[command(flatten)]
+    pub answers: Answers,
+}
+
+/// `tokens`
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = false)]
+pub struct Tokens {
+    /// A PKCS#11 module to look through [default: those of the device map]
+    #[arg(long, value_name = "PATH", global = true)]
+    pub module: Vec<PathBuf>,
+
+    /// What to do [default: list]
+    #[command(subcommand)]
+    pub act: Option<TokensAct>,
+}
+
+/// What `tokens` does.
+#[derive(Debug, Subcommand)]
+pub enum TokensAct {
+    /// List every token and the keys on it
+    List,
+    /// Label a blank token and set its PINs; never wipes one
+    Prepare {
+        /// Where answers come from
+        #[command(flatten)]
+        answers: Answers,
+    },
+    /// Ask which token is whose and write the device map
+    Write {
+        /// The device map to make; never overwritten
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+
+        /// Where answers come from
+        #[command(flatten)]
+        answers: Answers,
+    },
+}
+
+/// `plan`
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// The runbook
+    #[arg(value_name = "RUNBOOK")]
+    pub runbook: PathBuf,
+
+    /// Write every question with its meaning and allowed answers, to be filled in
+    #[arg(long, value_name = "FILE")]
+    pub write_answers: Option<PathBuf>,
+}
+
+/// `run`
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Runbooks, or a folder of them, held in order as one session
+    #[arg(value_name = "RUNBOOK|DIR", required = true)]
+    pub runbooks: Vec<PathBuf>,
+
+    /// Where answers come from
+    #[command(flatten)]
+    pub answers: Answers,
+}
+
+/// `sign`
+#[derive(Debug, Args)]
+pub struct Sign {
+    /// The record or received medium [default: -C DIR]
+    #[arg(value_name = "DIR")]
+    pub from: Option<PathBuf>,
+
+    /// Write payload and digest for a key that keyrite can't reach
+    #[arg(long, value_name = "KEY", conflicts_with = "refuse")]
+    pub external: Option<String>,
+
+    /// Take back the signature made over that payload
+    #[arg(long, value_name = "FILE", requires = "external")]
+    pub take_back: Option<PathBuf>,
+
+    /// Sign a refusal with a reason, instead of the change
+    #[arg(long)]
+    pub refuse: bool,
+
+    /// Where answers come from
+    #[command(flatten)]
+    pub answers: Answers,
+}
+
+/// `import`
+#[derive(Debug, Args)]
+pub struct Import {
+    /// The medium or copy of the record
+    #[arg(value_name = "DIR")]
+    pub from: PathBuf,
+}
+
+/// `export`
+#[derive(Debug, Args)]
+pub struct Export {
+    /// The directory to fill; what it holds already stays
+    #[arg(value_name = "DIR")]
+    pub into: PathBuf,
+
+    /// Only what this person needs to sign
+    #[arg(long = "for", value_name = "NAME")]
+    pub recipient: Option<String>,
+}
+
+/// `status`
+#[derive(Debug, Args)]
+pub struct Status {}
+
+/// `show`
+#[derive(Debug, Args)]
+pub struct Show {
+    /// A document, change, key, statement, transcript, limits or MANIFEST file
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// Show what is different from this one
+    #[arg(long, value_name = "FILE")]
+    pub against: Option<PathBuf>,
+}
+
+/// `verify`
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The newest root that you know, from paper: its version and payload digest
+    #[arg(long, value_name = "VERSION:DIGEST")]
+    pub anchor: Option<String>,
+}
+
+/// `developer`
+#[derive(Debug, Args)]
+pub struct Developer {
+    /// What to do
+    #[command(subcommand)]
+    pub act: DeveloperAct,
+}
+
+/// What `developer` does.
+#[derive(Debug, Subcommand)]
+pub enum DeveloperAct {
+    /// Make a key, and the enrolment file to send to the update-service administrator
+    New {
+        /// Your name in the record: lower-case letters, digits, "-"
+        #[arg(value_name = "NAME")]
+        name: String,
+
+        /// The trust.json that the administrator sent
+        #[arg(long, value_name = "FILE")]
+        trust: PathBuf,
+
+        /// Where to write NAME.key and NAME.enrol.json
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+
+        /// The key file's form; the stock notary client reads "notary" [default: by the trust's profile]
+        #[arg(long)]
+        notary: bool,
+    },
+}
+
+/// `sign-snapshot`
+#[derive(Debug, Args)]
+pub struct SignSnapshot {
+    /// Ask nothing; keys and their PIN files come from the device map
+    #[arg(long, required = true)]
+    pub unattended: bool,
+}
+
+/// `completions`
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell
+    #[arg(value_name = "SHELL", value_enum)]
+    pub shell: clap_complete::Shell,
+}

@@ -1,0 +1,63 @@
+//! The program: arguments in, one exit code out.
+//!
+//! Each command is one file with a `run(&Session, &its arguments) -> Result<Ended>`. What goes
+//! wrong comes back as a [`Refusal`] and is told here, once, by [`report`].
+
+pub mod arguments;
+pub mod completions;
+pub mod developer;
+pub mod export;
+pub mod import;
+pub mod init;
+pub mod perform;
+pub mod plan;
+pub mod rehearse;
+pub mod report;
+pub mod rules;
+pub mod run;
+pub mod session;
+pub mod show;
+pub mod sign;
+pub mod sign_snapshot;
+pub mod status;
+pub mod tokens;
+pub mod verify;
+
+use crate::tuf::rule::{Refusal, Result};
+use arguments::{Arguments, Command};
+use clap::Parser;
+use session::{Ended, Session};
+use std::process::ExitCode;
+
+/// Reads the arguments of the process, does what they say and tells how it ended.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return report::usage(&error, std::env::args_os().any(|a| a == "--json")),
+    };
+    let json = arguments.json;
+    let ended = Session::start(&arguments).and_then(|session| dispatch(&session, &arguments.command));
+    match ended {
+        Ok(ended) => ExitCode::from(ended.code()),
+        Err(refusal) => report::refused(&refusal, json),
+    }
+}
+
+fn dispatch(session: &Session, command: &Command) -> Result<Ended, Refusal> {
+    match command {
+        Command::Rehearse(args) => rehearse::run(session, args),
+        Command::Init(args) => init::run(session, args),
+        Command::Tokens(args) => tokens::run(session, args),
+        Command::Plan(args) => plan::run(session, args),
+        Command::Run(args) => run::run(session, args),
+        Command::Sign(args) => sign::run(session, args),
+        Command::Import(args) => import::run(session, args),
+        Command::Export(args) => export::run(session, args),
+        Command::Status(args) => status::run(session, args),
+        Command::Show(args) => show::run(session, args),
+        Command::Verify(args) => verify::run(session, args),
+        Command::Developer(args) => developer::run(session, args),
+        Command::SignSnapshot(args) => sign_snapshot::run(session, args),
+        Command::Completions(args) => completions::run(session, args),
+    }
+}

@@ -1,0 +1,124 @@
+//! What people see and type: the terminal, its plain line mode, and scripted answers in their place.
+//!
+//! A [`Console`] is handed down to whoever must ask; nothing else in keyrite prints or reads. What
+//! a person agrees to is always shown where they answer, on the terminal itself, so that a
+//! redirected output can't part the two. Reports go to stdout, problems to stderr.
+//!
+//! Never: text that was not made visible ([`screen::Safe`]), a meaning that only a colour carries,
+//! a line that is cut, a secret that is shown, kept or taken from a pipe.
+
+pub mod rules;
+pub mod screen;
+pub mod scripted;
+pub mod table;
+pub mod terminal;
+
+use crate::signer::secret::Pin;
+use crate::tuf::digest::Digest;
+use crate::tuf::rule::Result;
+use screen::{Safe, Screen};
+
+/// One question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prompt {
+    /// The step's name, which is also the name of the answer in an answers file: `confirm`.
+    pub id: String,
+    /// The question, one short sentence.
+    pub text: Safe,
+    /// What the answer is for, one line each; shown before the question.
+    pub help: Vec<Safe>,
+    /// The answers that are allowed; empty if any text is.
+    pub allowed: Vec<Safe>,
+    /// What pressing Enter alone answers.
+    pub default: Option<String>,
+}
+
+impl Prompt {
+    /// A question that any text answers.
+    pub fn new(id: impl Into<String>, text: impl Into<Safe>) -> Self {
+        Self { id: id.into(), text: text.into(), help: Vec::new(), allowed: Vec::new(), default: None }
+    }
+
+    /// The same with a line of explanation more.
+    #[must_use]
+    pub fn help(mut self, line: impl Into<Safe>) -> Self {
+        self.help.push(line.into());
+        self
+    }
+
+    /// The same with one allowed answer more.
+    #[must_use]
+    pub fn allow(mut self, answer: impl Into<Safe>) -> Self {
+        self.allowed.push(answer.into());
+        self
+    }
+
+    /// The same with what Enter alone answers.
+    #[must_use]
+    pub fn default(mut self, answer: impl Into<String>) -> Self {
+        self.default = Some(answer.into());
+        self
+    }
+}
+
+/// Where people read and answer.
+///
+/// Every method that waits for a person fails with `INTERRUPTED` when they press Ctrl-C, with the
+/// cursor back, and with `TERMINAL` when the terminal is gone. In unattended runs answers come from
+/// a file: `ANSWER-MISSING` if it lacks one, `ANSWER` if it has another than is allowed.
+pub trait Console {
+    /// Shows a screen. On a terminal a screen longer than its window is shown page by page.
+    fn show(&mut self, screen: &Screen) -> Result<()>;
+
+    /// Asks for a line of text, trimmed; empty only if the default is.
+    fn ask_text(&mut self, prompt: &Prompt) -> Result<String>;
+
+    /// Asks for one of [`Prompt::allowed`] and answers its place, from 0. In an answers file the
+    /// answer is the text, not the place.
+    fn ask_choice(&mut self, prompt: &Prompt) -> Result<usize>;
+
+    /// Has one exact word typed.
+    ///
+    /// # Errors
+    ///
+    /// `NOT-CONFIRMED` if the person types `no`.
+    fn confirm_word(&mut self, prompt: &Prompt, word: &str) -> Result<()>;
+
+    /// Has a change agreed to by the word `Yes`, the digest having been shown. In an answers file
+    /// the answer is the full digest.
+    ///
+    /// # Errors
+    ///
+    /// `NOT-CONFIRMED` if the person types `no`, or the file has another digest.
+    fn confirm_yes(&mut self, prompt: &Prompt, digest: &Digest) -> Result<()>;
+
+    /// Has a change agreed to by typing the words of its digest at `places` (0 to 31), copied from
+    /// paper or another person's screen. In an answers file the answer is the full digest.
+    ///
+    /// # Errors
+    ///
+    /// `NOT-CONFIRMED` if the person types `no`, or wrong words three times, or the file has
+    /// another digest.
+    fn confirm_words(&mut self, prompt: &Prompt, digest: &Digest, places: &[usize]) -> Result<()>;
+
+    /// Waits until Enter is pressed. Unattended: goes on.
+    fn press_enter(&mut self, prompt: &Prompt) -> Result<()>;
+
+    /// Reads a secret without showing it. Unattended: never; `ANSWER-MISSING`.
+    fn secret(&mut self, prompt: &Prompt) -> Result<Pin>;
+
+    /// Reads a new secret twice, until both are equal. Unattended: never; `ANSWER-MISSING`.
+    fn new_secret(&mut self, prompt: &Prompt) -> Result<Pin>;
+
+    /// Says what is being done, on one line that stays: `signing 3 of 7: root-b`.
+    fn progress(&mut self, line: &Safe);
+
+    /// Says that a token waits to be touched, with a bell.
+    fn touch(&mut self, token: &Safe);
+
+    /// Fails with `INTERRUPTED` if Ctrl-C was pressed since; asked between steps.
+    fn interrupted(&self) -> Result<()>;
+
+    /// Whether answers come from a file, and no person watches.
+    fn unattended(&self) -> bool;
+}

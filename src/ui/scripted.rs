@@ -1,0 +1,1 @@
+//! Answers from a file in a person's place.
