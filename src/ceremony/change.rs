@@ -7,8 +7,10 @@
 use super::people::{Duty, KeyName, Person};
 use crate::tuf::digest::Digest;
 use crate::tuf::key::{KeyIdentity, KeySpec, PublicKey, Scheme};
-use crate::tuf::payload::MetadataPayload;
+use crate::tuf::payload::{MetadataPayload, Payload};
+use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
+use crate::tuf::rule::Result;
 use crate::tuf::statement::{Statement, TrustId};
 use crate::tuf::time::Time;
 use std::collections::BTreeMap;
@@ -112,6 +114,8 @@ pub enum Counts {
     New,
     /// None: an older root's key that lets stale clients jump (notary-v1 5).
     Historic,
+    /// None: the key speaks for itself alone (roll-call, possession, its own end).
+    Itself,
 }
 
 /// A key to be made on a token.
@@ -186,4 +190,59 @@ pub enum Possession {
     ByFirstPublication,
     /// A backend's key: its digest is read back by people.
     BackendReadBack,
+}
+
+impl Change {
+    /// `change.json`: canonical JSON.
+    pub fn to_json(&self) -> Vec<u8> {
+        todo!()
+    }
+
+    /// SHA-256 of `change.json`: what people confirm and what the folder is named by.
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.to_json())
+    }
+
+    /// The payload of item `n`, for `<n>.payload.json`, and for the items that have one.
+    pub fn payload(&self, item: usize) -> Option<Payload> {
+        match self.items.get(item)? {
+            Item::Document { payload, .. } => Some(Payload::Metadata(payload.clone())),
+            Item::Statement { payload, .. } => Some(Payload::Statement(payload.clone())),
+            _ => None,
+        }
+    }
+
+    /// Who is asked to sign item `n`.
+    pub fn asked(&self, item: usize) -> &[Ask] {
+        match self.items.get(item) {
+            Some(Item::Document { asked, .. } | Item::Statement { asked, .. }) => asked,
+            _ => &[],
+        }
+    }
+
+    /// Reads a change as the record holds it. `payloads` are the bytes of `<n>.payload.json` by n.
+    ///
+    /// # Errors
+    ///
+    /// `RECORD-FORMAT`, `RECORD-MEMBER`, `CHANGE-RUNBOOK` and `CHANGE-PAYLOAD` for bytes of another
+    /// digest, and whatever the payloads' own readers refuse.
+    pub fn from_json(
+        _change: &[u8],
+        _runbook: &[u8],
+        _payloads: &BTreeMap<usize, Vec<u8>>,
+        _profile: Profile,
+    ) -> Result<Self> {
+        todo!()
+    }
+
+    /// The `CKA_ID` under which a new key of this change is made: the first 16 bytes of SHA-256
+    /// over `<sha of change.json>:<name>`. A ceremony that was cut off finds its own key by it.
+    pub fn tag(&self, key: &KeyName) -> [u8; 16] {
+        let text = format!("{}:{key}", self.digest());
+        let mut id = [0; 16];
+        for (to, from) in id.iter_mut().zip(Digest::of(text.as_bytes()).as_bytes()) {
+            *to = *from;
+        }
+        id
+    }
 }

@@ -6,12 +6,12 @@ pub use crate::tuf::chain::Anchor;
 use crate::tuf::digest::Digest;
 use crate::tuf::document::Root;
 use crate::tuf::evidence::Trusted;
-use crate::tuf::key::PublicKey;
+use crate::tuf::key::{KeyIdentity, PublicKey};
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::statement::{KeyEvent, TrustId};
 use crate::tuf::time::Time;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The trust itself, from `trust.json`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,6 +107,28 @@ pub struct Facts {
     pub devices: BTreeMap<KeyName, Device>,
     /// Today, by the host's clock or a person.
     pub today: Time,
+    /// The payload digest of every document, new or old, that met its thresholds: sealed here, or
+    /// observed elsewhere.
+    pub history: BTreeSet<Digest>,
+    /// Every verified signature of a key over a document, to tell forks by.
+    pub signed: Vec<SignedBefore>,
+}
+
+/// A signature that the record holds, over a document of some change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedBefore {
+    /// Whose.
+    pub key: KeyIdentity,
+    /// Of which role.
+    pub role: RoleName,
+    /// Which version.
+    pub version: u64,
+    /// What was signed.
+    pub payload: Digest,
+    /// Whether its change has a withdrawal that counts.
+    pub withdrawn: bool,
+    /// Whether it was seen at the backend.
+    pub published: bool,
 }
 
 impl Facts {

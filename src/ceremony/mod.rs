@@ -4,16 +4,24 @@
 //! example into `ceremonies/`. Nothing here reaches a token, a terminal, the disk, the network or
 //! a clock; everything that can be refused is refused before a token is touched.
 
+pub mod answers;
 pub mod change;
+pub mod confirm;
+pub mod engine;
 pub mod facts;
 pub mod limits;
 pub mod people;
 pub mod rules;
+pub mod runbook;
+pub mod standing;
 pub mod step;
+pub mod strict;
+pub mod transcript;
 
 use crate::tuf::rule::Result;
 use change::Change;
 use facts::Facts;
+use runbook::Runbook;
 use step::Step;
 
 /// A kind of ceremony: reads its part of a runbook.
@@ -24,12 +32,12 @@ pub trait Kind: Sync {
     /// What it is for, one line, for help and `guide`.
     fn purpose(&self) -> &'static str;
 
-    /// Reads the kind's own tables of a runbook, strictly.
+    /// Reads the kind's own tables of a runbook, strictly ([`Runbook::spec`]).
     ///
     /// # Errors
     ///
     /// `RUNBOOK` with the line, for a member that the kind doesn't know or lacks.
-    fn read(&self, runbook: &toml::Table) -> Result<Box<dyn Ceremony>>;
+    fn read(&self, runbook: &Runbook) -> Result<Box<dyn Ceremony>>;
 }
 
 /// A runbook that has been read.
@@ -41,7 +49,8 @@ pub trait Ceremony {
     /// Any rule: all that can be refused is refused here.
     fn change(&self, frame: &change::Frame, facts: &Facts) -> Result<Change>;
 
-    /// What is to be done, in order: content never depends on an earlier step's outcome, but for
-    /// the named templates of a key that an earlier step makes.
+    /// The kind's own steps, in order: content never depends on an earlier step's outcome, but for
+    /// the named templates of a key that an earlier step makes. [`engine::assemble`] puts the
+    /// site's notes and the witnesses around them.
     fn steps(&self, change: &Change, facts: &Facts) -> Result<Vec<Step>>;
 }

@@ -1,9 +1,14 @@
 //! Who takes part, and what keys are called.
 
+use super::change::Change;
+use super::facts::{Facts, KeyRecord};
 use super::rules;
+use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
+use std::collections::BTreeMap;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::str::FromStr;
 
 /// A person or organisation, as runbooks and the record call them: `alice`.
@@ -94,4 +99,37 @@ impl FromStr for Duty {
                 )
             })
     }
+}
+
+/// One administrator leads, and as many watch as the limits demand.
+///
+/// # Errors
+///
+/// `PEOPLE`, `WITNESSES`.
+pub fn check_duties(_people: &BTreeMap<Person, Duty>, _facts: &Facts) -> Result<()> {
+    todo!()
+}
+
+/// No witness is asked to sign a document, or a statement that acts, of the change they witness.
+///
+/// # Errors
+///
+/// `WITNESS-SIGNS`.
+pub fn check_witnesses(_change: &Change) -> Result<()> {
+    todo!()
+}
+
+/// Who holds the keys of a role that a new document lists: for root nobody a threshold of them, for
+/// root and targets nobody whom the limits exclude.
+///
+/// # Errors
+///
+/// `HOLDER-THRESHOLD`, `PERSON-EXCLUDED`.
+pub fn check_holders(
+    _role: &RoleName,
+    _keys: &[&KeyRecord],
+    _threshold: NonZeroU32,
+    _facts: &Facts,
+) -> Result<()> {
+    todo!()
 }

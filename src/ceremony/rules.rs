@@ -5,4 +5,69 @@ crate::rules! {
         "choose a short name in lower-case letters";
     DUTY: "DUTY", Usage, "people have one of the three duties", "design",
         "write administrator, custodian or witness";
+
+    // --- frame: runbooks, limits, people
+    RUNBOOK: "RUNBOOK", Usage, "runbooks hold the members of their kind and no others", "design",
+        "correct the line; the manual lists the kind's members";
+    RUNBOOK_DATE: "RUNBOOK-DATE", Usage, "runbooks hold no absolute date", "design",
+        "write a term, as \"2 years\"; dates are fixed when the plan is frozen";
+    RUNBOOK_DIGEST: "RUNBOOK-DIGEST", Usage, "runbooks hold no digest", "design",
+        "name keys and documents as the record does";
+    RUNBOOK_PLACE: "RUNBOOK-PLACE", Usage, "runbooks hold no path and no key URI", "design",
+        "put where things are into the device map";
+    RUNBOOK_SECRET: "RUNBOOK-SECRET", Usage, "runbooks hold no secret", "threats T19",
+        "take it out and change it: it stood in a file";
+    PEOPLE: "PEOPLE", Usage, "exactly one administrator leads a ceremony", "design",
+        "name one administrator in [people]";
+    WITNESSES: "WITNESSES", Refused, "as many people watch as the limits demand", "design",
+        "name more witnesses in [people]";
+    WITNESS_SIGNS: "WITNESS-SIGNS", Refused, "a witness signs no document of the ceremony they witness", "threats T32",
+        "let someone else witness, or another key sign";
+    HOLDER_THRESHOLD: "HOLDER-THRESHOLD", Refused, "no one holds a threshold of root keys", "threats T32",
+        "give the keys to more people, or raise the threshold";
+    PERSON_EXCLUDED: "PERSON-EXCLUDED", Refused, "nobody whom the limits exclude holds a key of root or targets", "design",
+        "choose another holder";
+    LIMITS_FORM: "LIMITS-FORM", Usage, "limits files hold known members of known forms", "design",
+        "correct the line; FORMAT.md lists the members";
+    LIMITS_FLOOR: "LIMITS-FLOOR", Refused, "limits are at least as strict as the built-in floor", "design",
+        "tighten the member that is named";
+
+    // --- frame: changes
+    // Used by the record layer as well: these names are declared here alone.
+    RECORD_FORMAT: "RECORD-FORMAT", Refused, "files of the record say a format that this keyrite knows", "design",
+        "use the keyrite that wrote the file, or a newer one";
+    RECORD_MEMBER: "RECORD-MEMBER", Refused, "files of the record hold the members that FORMAT.md lists, in canonical form", "design",
+        "ask who sent the file; do not repair it by hand";
+    CHANGE_RUNBOOK: "CHANGE-RUNBOOK", Refused, "a change comes with the very runbook that it names", "design",
+        "ask for the whole folder of the change again";
+    CHANGE_PAYLOAD: "CHANGE-PAYLOAD", Refused, "a change's payloads are the very bytes that it lists", "threats T1",
+        "sign nothing; ask for the whole folder of the change again";
+    BASE_MOVED: "BASE-MOVED", Refused, "a change is sealed against exactly the documents that it starts from", "threats T10",
+        "plan the runbook again on the newest record";
+    SIGN_BY: "SIGN-BY", Refused, "nobody signs a change after its last day", "threats T10",
+        "plan the runbook again";
+    CHANGE_WITHDRAWN: "CHANGE-WITHDRAWN", Refused, "a withdrawn change is not signed any more", "design",
+        "ask the administrator for the change that replaces it";
+    CHANGE_WAITS: "CHANGE-WAITS", Incomplete, "a change that rests on another waits until that one is sealed", "design",
+        "gather the signatures of the other change first";
+    ROLE_FORK: "ROLE-FORK", Refused, "a key signs one payload for one version of a role", "design",
+        "withdraw the first change, or sign the next version";
+
+    // --- frame: transcripts and answers
+    CEREMONY_ID: "CEREMONY-ID", Refused, "a ceremony's id is 128 bits in lower-case hexadecimal", "design",
+        "take the transcript from where it was made";
+    TRANSCRIPT_BROKEN: "TRANSCRIPT-BROKEN", Refused, "every entry of a transcript names the one before", "threats T33",
+        "compare with another copy of the record and with the witnesses' papers";
+    CLOCK: "CLOCK", Refused, "time does not run backwards from one entry to the next", "threats T11",
+        "set the clock right, or type today's date";
+    SIDECAR: "SIDECAR", Refused, "private values are the ones that the transcript commits to", "threats T34",
+        "take the sidecar from the copy where the ceremony was held";
+    ANSWERS: "ANSWERS", Usage, "answers files hold one text for each step", "design",
+        "write the file anew with plan --write-answers";
+    ANSWER_MISSING: "ANSWER-MISSING", Usage, "every prompt has its answer in the file", "design",
+        "add the answer; plan --write-answers lists every prompt";
+    ANSWER_WRONG: "ANSWER-WRONG", Usage, "answers are among those that the prompt allows", "design",
+        "correct the answer; a change is agreed to by its full digest alone";
+    ANSWER_UNUSED: "ANSWER-UNUSED", Usage, "every answer belongs to a prompt", "design",
+        "take the answer out, or correct the step's name";
 }

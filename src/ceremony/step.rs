@@ -1,12 +1,20 @@
 //! Steps: one thing asked, closed by who acts. Each has three renderings: screen, paper, outcome.
 
-use super::change::NewKey;
+use super::change::{Change, NewKey};
+use super::facts::Facts;
 use super::people::{KeyName, Person};
 use crate::tuf::digest::Digest;
 
-/// The permanent name of a step within its ceremony: `sign.root-a.1`. Answers files use it.
+/// The permanent name of a step within its ceremony: `sign.root-a.1`. Answers files use it; in a
+/// session of several runbooks it stands in the table of the runbook's name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StepId(pub String);
+
+impl std::fmt::Display for StepId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 /// One step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,8 +56,8 @@ pub enum PersonAct {
     ReadBack {
         /// What it is the digest of.
         what: String,
-        /// The digest.
-        digest: Digest,
+        /// The digest, or the name of the key that an earlier step makes.
+        digest: Spoken,
     },
     /// Agrees to the change, by typing.
     Confirm {
@@ -71,6 +79,15 @@ pub enum PersonAct {
         /// Whose key signs the head, if they have one in the record.
         key: Option<KeyName>,
     },
+}
+
+/// A digest that is said aloud.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Spoken {
+    /// Known when the plan is frozen.
+    Digest(Digest),
+    /// The identity of a key that an earlier step of this ceremony makes: a named template.
+    NewKey(KeyName),
 }
 
 /// How a change is agreed to. In an answers file the answer is always the full digest.
@@ -143,4 +160,104 @@ pub enum SecretAct {
         /// The share's number, from 1.
         share: u8,
     },
+}
+
+/// One line of a step on the screen. The text is already safe to show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Line {
+    /// What the step is.
+    Title(String),
+    /// A sentence, a difference.
+    Text(String),
+    /// Something to do now, by whom.
+    Do(String),
+    /// A digest, to be shown in hexadecimal and in words.
+    Digest {
+        /// What it is the digest of.
+        what: String,
+        /// The digest.
+        digest: Digest,
+    },
+}
+
+/// One row of the printed script; the screen's columns for initials and time come from the page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaperRow {
+    /// The step's name.
+    pub id: StepId,
+    /// Who acts; empty for the program.
+    pub who: String,
+    /// What they do, one sentence.
+    pub what: String,
+    /// More lines below it.
+    pub lines: Vec<String>,
+    /// A digest to print in hexadecimal and words.
+    pub digest: Option<Digest>,
+    /// What is written into a blank by hand: `the digest in words`.
+    pub blank: Option<String>,
+}
+
+/// A question that a step asks: all of them are known before the first is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prompt {
+    /// The step's name.
+    pub id: StepId,
+    /// Who is asked.
+    pub who: Option<Person>,
+    /// The question, one line.
+    pub meaning: String,
+    /// What may be answered.
+    pub expect: Expect,
+}
+
+/// What may be answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expect {
+    /// Agreement to a digest: in a file the full digest, at the terminal words or `Yes`.
+    Agree {
+        /// The digest of `change.json`.
+        digest: Digest,
+        /// How at the terminal.
+        how: Confirmation,
+    },
+    /// `same`, exactly, once a digest has been compared.
+    Same,
+    /// A text, not empty, visible.
+    Text,
+    /// This text, exactly.
+    Exactly(String),
+    /// One of these words.
+    Choice(Vec<String>),
+}
+
+impl Step {
+    /// What the screen shows.
+    pub fn screen(&self, _change: &Change, _facts: &Facts) -> Vec<Line> {
+        todo!()
+    }
+
+    /// What the printed script shows.
+    pub fn paper(&self, _change: &Change, _facts: &Facts) -> PaperRow {
+        todo!()
+    }
+
+    /// What it asks, if it asks anything. PINs and touches are asked by tokens, never here.
+    pub fn prompt(&self) -> Option<Prompt> {
+        todo!()
+    }
+}
+
+/// Show the change, read its digest back, agree to it: what stands before every signature.
+pub fn agreement(_change: &Change) -> Vec<Step> {
+    todo!()
+}
+
+/// One step for every key that the change asks, in the order of its items.
+pub fn signatures(_change: &Change) -> Vec<Step> {
+    todo!()
+}
+
+/// Seal, and write the upload: for a change that has documents; else nothing.
+pub fn finish(_change: &Change) -> Vec<Step> {
+    todo!()
 }

@@ -1,0 +1,95 @@
+//! Strict TOML: an unknown or missing member is refused with its line and column.
+//!
+//! The files that people write (runbooks, limits, answers, device maps) all come through here, so
+//! that a typo in any of them is found in the same words.
+
+use super::rules;
+use crate::tuf::rule::{Refusal, Result, Rule};
+use crate::tuf::text::visible;
+use serde::de::{self, Deserialize, DeserializeOwned, Deserializer};
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::str::FromStr;
+
+/// Reads a whole file.
+///
+/// `what` names it in the refusal: `the runbook`.
+///
+/// # Errors
+///
+/// `rule`, with what the parser found and where.
+pub fn read<T: DeserializeOwned>(text: &str, rule: &'static Rule, what: &str) -> Result<T> {
+    toml::from_str(text).map_err(|e| refusal(text, rule, what, &e))
+}
+
+/// Reads what is left of a file's tables once its common members are taken out; the positions in
+/// refusals stay those of the file.
+pub(crate) fn read_rest<T: DeserializeOwned>(
+    text: &str,
+    common: &[&str],
+    rule: &'static Rule,
+    what: &str,
+) -> Result<T> {
+    let mut table = toml::de::DeTable::parse(text).map_err(|e| refusal(text, rule, what, &e))?;
+    for name in common {
+        table.get_mut().remove(*name);
+    }
+    T::deserialize(toml::de::Deserializer::from(table)).map_err(|e| refusal(text, rule, what, &e))
+}
+
+fn refusal(text: &str, rule: &'static Rule, what: &str, error: &toml::de::Error) -> Refusal {
+    let place = error.span().map_or_else(String::new, |span| place(text, &span));
+    let message = error.message().trim_end().replace('\n', "; ");
+    Refusal::new(
+        rule,
+        format!("{what}{place}: {}", visible(&message)),
+        "TOML 1.0 with the members that the manual lists, and no others",
+    )
+}
+
+/// `, line 3, column 5`, both counted from 1, columns in characters.
+pub(crate) fn place(text: &str, span: &Range<usize>) -> String {
+    let before = text.get(..span.start).unwrap_or(text);
+    let line = before.matches('\n').count().saturating_add(1);
+    let start = before.rfind('\n').map_or(0, |at| at.saturating_add(1));
+    let column = before.get(start..).map_or(0, |s| s.chars().count()).saturating_add(1);
+    format!(", line {line}, column {column}")
+}
+
+/// A member that is one of our own words: read by [`FromStr`], refused where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Word<T>(pub T);
+
+impl<'de, T: FromStr<Err = Refusal>> Deserialize<'de> for Word<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
+        struct Visit<T>(PhantomData<T>);
+
+        impl<T: FromStr<Err = Refusal>> de::Visitor<'_> for Visit<T> {
+            type Value = Word<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> std::result::Result<Word<T>, E> {
+                text.parse().map(Word).map_err(E::custom)
+            }
+        }
+
+        from.deserialize_str(Visit(PhantomData))
+    }
+}
+
+/// Refuses a file whose `format` is another than 1.
+///
+/// # Errors
+///
+/// `RECORD-FORMAT`.
+pub fn format_one(format: u64, what: &str) -> Result<()> {
+    if format == 1 {
+        Ok(())
+    } else {
+        Err(Refusal::new(&rules::RECORD_FORMAT, format!("{what} of format {format}"), "format 1"))
+    }
+}
