@@ -133,6 +133,8 @@ pub struct KeyTag {
     pub label: String,
     /// `CKA_ID`, 16 bytes.
     pub id: [u8; 16],
+    /// Where on the token, for those that number their places: a PIV slot, a YubiHSM object id.
+    pub place: Option<u16>,
 }
 
 /// A key that a token holds.
@@ -247,8 +249,12 @@ pub trait Wrap {
 
 /// A token that counts what it did.
 pub trait AuditLog {
-    /// Entries since the last call, and marks them as read on the token.
-    fn drain(&mut self, pins: &mut dyn PinSource) -> Result<Vec<AuditEntry>>;
+    /// Entries that the token has not been told to forget. Reading them marks nothing: they are
+    /// written into the record first.
+    fn read(&mut self, pins: &mut dyn PinSource) -> Result<Vec<AuditEntry>>;
+
+    /// Tells the token that the entries up to this number are on record.
+    fn acknowledge(&mut self, number: u64, pins: &mut dyn PinSource) -> Result<()>;
 }
 
 /// One entry of a token's audit log.
@@ -260,8 +266,8 @@ pub struct AuditEntry {
     pub command: String,
     /// Which key, as the token numbers them.
     pub object: Option<u32>,
-    /// The entry's digest, as the token chains them.
-    pub digest: Vec<u8>,
+    /// The entry exactly as the token gave it, its chained digest included.
+    pub raw: Vec<u8>,
 }
 
 /// One open private key.

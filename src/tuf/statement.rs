@@ -64,10 +64,12 @@ pub enum Sentence {
         name: String,
         /// Who holds it.
         holder: String,
+        /// What the key is for: `root`, so that no proof serves another purpose.
+        purpose: String,
         /// 32 bytes that the verifier drew, or the digest of the change that asks.
         nonce: Digest,
     },
-    /// `key-life`: what became of a key. Signed by the root threshold, or by the key itself.
+    /// `key-life`: what became of a key. Signed by the threshold of the root that it names.
     KeyLife {
         /// The key.
         key: KeyIdentity,
@@ -75,6 +77,8 @@ pub enum Sentence {
         event: KeyEvent,
         /// When.
         at: Time,
+        /// The payload digest of the root whose threshold signs; it must be in the trusted chain.
+        root: Digest,
     },
     /// `limits`: these limits are in force. Signed by the root threshold.
     Limits {
@@ -82,9 +86,12 @@ pub enum Sentence {
         number: u64,
         /// The digest of the limits file.
         limits: Digest,
+        /// SHA-256 over the payload digests of every root of the record, the first to the newest:
+        /// binds the trust's id to its whole history.
+        chain: Digest,
     },
-    /// `withdrawal`: this change is not to be signed any more. Signed by the threshold of the role
-    /// that would sign the change.
+    /// `withdrawal`: this change is not to be signed any more. Signed by the threshold of the
+    /// highest role that the change replaces.
     Withdrawal {
         /// The digest of its `change.json`.
         change: Digest,
@@ -102,8 +109,17 @@ pub enum Sentence {
     RollCall {
         /// The key.
         key: KeyIdentity,
-        /// The digest of the change that asks.
+        /// The nonce of the change that asks.
         nonce: Digest,
+    },
+    /// `decision`: of two files that conflict, this one stands. Signed by the root threshold.
+    Decision {
+        /// Where they conflict: `keys/root-d`.
+        what: String,
+        /// The digest of the file that stands.
+        keep: Digest,
+        /// The digests of those that don't.
+        over: Vec<Digest>,
     },
     /// `transcript-head`: a witness saw a transcript end here. Signed by the witness's key.
     TranscriptHead {
@@ -224,6 +240,7 @@ fn kind(sentence: &Sentence) -> &'static str {
         Sentence::Withdrawal { .. } => "withdrawal",
         Sentence::Refusal { .. } => "refusal",
         Sentence::RollCall { .. } => "roll-call",
+        Sentence::Decision { .. } => "decision",
         Sentence::TranscriptHead { .. } => "transcript-head",
     }
 }
@@ -232,22 +249,32 @@ fn body(sentence: &Sentence) -> Result<Json> {
     let hex = |d: &Digest| Json::Str(d.hex());
     let number = |n: u64| i64::try_from(n).map(Json::Int).unwrap_or(Json::Null);
     Ok(match sentence {
-        Sentence::Possession { key, name, holder, nonce } => {
+        Sentence::Possession { key, name, holder, purpose, nonce } => {
             ours("a key's name", name)?;
             ours("a holder's name", holder)?;
+            ours("a purpose", purpose)?;
             object([
                 ("holder", holder.as_str().into()),
                 ("key", hex(&key.digest())),
                 ("name", name.as_str().into()),
                 ("nonce", hex(nonce)),
+                ("purpose", purpose.as_str().into()),
             ])
         }
-        Sentence::KeyLife { key, event, at } => object([
+        Sentence::KeyLife { key, event, at, root } => object([
             ("at", at.to_string().into()),
             ("event", event.name().into()),
             ("key", hex(&key.digest())),
+            ("root", hex(root)),
         ]),
-        Sentence::Limits { number: n, limits } => object([("limits", hex(limits)), ("number", number(*n))]),
+        Sentence::Limits { number: n, limits, chain } => {
+            object([("chain", hex(chain)), ("limits", hex(limits)), ("number", number(*n))])
+        }
+        Sentence::Decision { what, keep, over } => {
+            ours("what is decided", what)?;
+            let over = over.iter().map(hex).collect::<Vec<_>>();
+            object([("keep", hex(keep)), ("over", over.into()), ("what", what.as_str().into())])
+        }
         Sentence::Withdrawal { change, reason } | Sentence::Refusal { change, reason } => {
             ours("a reason", reason)?;
             object([("change", hex(change)), ("reason", reason.as_str().into())])
@@ -283,6 +310,11 @@ impl Fields<'_> {
         self.text(name)?.parse()
     }
 
+    fn digests(&self, name: &str) -> Result<Vec<Digest>> {
+        let items = self.0.get(name).and_then(Json::as_array).unwrap_or_default();
+        items.iter().map(|item| item.as_str().unwrap_or_default().parse()).collect()
+    }
+
     fn number(&self, name: &str) -> Result<u64> {
         self.0.get(name).and_then(Json::as_int).and_then(|n| u64::try_from(n).ok()).ok_or_else(|| {
             Refusal::new(
@@ -299,6 +331,7 @@ impl Fields<'_> {
                 key: self.text("key")?.parse()?,
                 name: self.text("name")?.to_owned(),
                 holder: self.text("holder")?.to_owned(),
+                purpose: self.text("purpose")?.to_owned(),
                 nonce: self.digest("nonce")?,
             },
             "key-life" => {
@@ -314,9 +347,19 @@ impl Fields<'_> {
                         )
                     })?,
                     at: self.text("at")?.parse()?,
+                    root: self.digest("root")?,
                 }
             }
-            "limits" => Sentence::Limits { number: self.number("number")?, limits: self.digest("limits")? },
+            "limits" => Sentence::Limits {
+                number: self.number("number")?,
+                limits: self.digest("limits")?,
+                chain: self.digest("chain")?,
+            },
+            "decision" => Sentence::Decision {
+                what: self.text("what")?.to_owned(),
+                keep: self.digest("keep")?,
+                over: self.digests("over")?,
+            },
             "withdrawal" => Sentence::Withdrawal {
                 change: self.digest("change")?,
                 reason: self.text("reason")?.to_owned(),
