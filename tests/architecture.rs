@@ -1,0 +1,335 @@
+//! The shape of the tree: which layer reaches which, what the pure layers never touch, and what no
+//! file may say.
+//!
+//! The compiler lets any module use any other; these tests don't. Each check is a function from
+//! sources to complaints, tried first on a planted file that breaks it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test fails by panicking"
+)]
+
+mod source;
+
+use source::{Kind, Source, files, paths, root, scan, sources};
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+
+/// Each layer and the layers it may name. `*` after a module: only the types of that module itself,
+/// none of what lies below it.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("tuf", &[]),
+    ("signer", &["tuf"]),
+    ("ceremony", &["tuf"]),
+    ("ui", &["tuf", "signer", "ceremony"]),
+    // Evidence about a token is kept in the record; no token is opened from there.
+    ("record", &["tuf", "ceremony", "signer*"]),
+    ("cli", &["tuf", "signer", "ceremony", "ui", "record"]),
+];
+
+/// Layers that are functions of their arguments alone.
+const PURE: &[&str] = &["tuf", "ceremony"];
+
+/// What a pure layer never names, with all that lies below it.
+const IMPURE: &[&str] = &[
+    "std", // a bare `std` could be renamed
+    "std::fs",
+    "std::net",
+    "std::env",
+    "std::process",
+    "std::io",
+    "std::os",
+    "std::time::SystemTime",
+    "std::time::Instant",
+    "std::time::*",
+    "std::*",
+    "jiff::Timestamp::now",
+    "jiff::Zoned",
+    "Timestamp::now",
+    "getrandom",
+    "aws_lc_rs::rand",
+    "rustix",
+    "cryptoki",
+    "dialoguer",
+    "console",
+    "clap",
+    "signal_hook",
+];
+
+/// Macros that write to the terminal.
+const NOISY: &[&str] = &["println", "eprintln", "print", "eprint", "dbg"];
+
+const MOST_CRATES: usize = 180;
+
+/// The module of a file below `src`, as path parts: `src/tuf/wire/mod.rs` is `tuf`, `wire`.
+fn module(path: &str) -> Vec<String> {
+    let path = path.trim_start_matches("src/").trim_end_matches(".rs");
+    let mut parts: Vec<_> = path.split('/').map(str::to_owned).collect();
+    if parts.last().is_some_and(|last| ["mod", "lib", "main"].contains(&last.as_str())) {
+        parts.pop();
+    }
+    parts
+}
+
+fn layer_of(path: &str) -> Option<&'static (&'static str, &'static [&'static str])> {
+    let module = module(path);
+    LAYERS.iter().find(|(name, _)| module.first().is_some_and(|first| first == name))
+}
+
+/// Names of another layer that a layer must not name.
+fn wrong_directions(all: &[Source]) -> Vec<String> {
+    let mut found = Vec::new();
+    for source in all {
+        let Some((layer, below)) = layer_of(&source.path) else { continue };
+        for path in paths(source) {
+            let mut at = module(&source.path);
+            at.extend(path.token.inside.iter().cloned());
+            let mut rest = path.parts.as_slice();
+            match rest[0].as_str() {
+                "crate" | "keyrite" => (at, rest) = (Vec::new(), &rest[1..]),
+                "self" => rest = &rest[1..],
+                "super" => {
+                    while rest.first().is_some_and(|part| part == "super") {
+                        at.pop();
+                        rest = &rest[1..];
+                    }
+                }
+                _ => continue,
+            }
+            at.extend(rest.iter().cloned());
+            let place = format!("{}:{}", source.path, path.token.line);
+            let Some(top) = at.first() else { continue };
+            let deep = at.get(1).is_some_and(|next| next.starts_with(char::is_lowercase) || next == "*");
+            let fine = top == layer
+                || below.contains(&top.as_str())
+                || (below.contains(&format!("{top}*").as_str()) && !deep)
+                // A macro of the whole crate has no module.
+                || (path.called && at.len() == 1);
+            if !fine {
+                found.push(format!("{place}: {layer} names {}", at.join("::")));
+            }
+        }
+    }
+    found
+}
+
+fn reaches(whole: &str, name: &str) -> bool {
+    whole.strip_prefix(name).is_some_and(|rest| rest.is_empty() || (name != "std" && rest.starts_with("::")))
+}
+
+/// What reaches disk, network, clock, randomness or terminal from a pure layer, tests aside.
+fn impurities(all: &[Source]) -> Vec<String> {
+    let mut found = Vec::new();
+    for source in all {
+        let Some((layer, _)) = layer_of(&source.path) else { continue };
+        if !PURE.contains(layer) {
+            continue;
+        }
+        for path in paths(source).iter().filter(|path| !path.token.test) {
+            let whole = path.parts.join("::");
+            if IMPURE.iter().any(|name| reaches(&whole, name))
+                || (path.called && NOISY.contains(&whole.as_str()))
+            {
+                found.push(format!("{}:{}: {layer} reaches {whole}", source.path, path.token.line));
+            }
+        }
+    }
+    found
+}
+
+/// Words of the language, and texts, that no source may hold.
+fn unwanted(all: &[Source]) -> Vec<String> {
+    let mut found = Vec::new();
+    for source in all {
+        for token in &source.tokens {
+            let place = format!("{}:{}", source.path, token.line);
+            match token.kind {
+                Kind::Word if token.text == "unsafe" => found.push(format!("{place}: unsafe")),
+                Kind::Text if token.text == "force" || token.text.contains("--force") => {
+                    found.push(format!("{place}: a switch that turns rules off"));
+                }
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+/// Lines that name a path of one machine, or where packages come from: both differ elsewhere.
+fn machine_names(path: &str, text: &str) -> Vec<String> {
+    // In pieces, or this file would be the first to be found.
+    let names = [
+        concat!("/", "work/"),
+        concat!("/", "farm/"),
+        concat!("/", "home/"),
+        concat!("/", "root/"),
+        concat!("crates", ".io"),
+        concat!("pypi", ".org"),
+        concat!("proxy.golang", ".org"),
+        concat!("deb.debian", ".org"),
+    ];
+    let mut found = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        for name in names.iter().filter(|name| line.contains(**name)) {
+            found.push(format!("{path}:{}: {name}", number + 1));
+        }
+    }
+    found
+}
+
+fn none(found: &[String]) {
+    assert!(found.is_empty(), "{} found:\n{}", found.len(), found.join("\n"));
+}
+
+#[test]
+fn layers_point_down() {
+    none(&wrong_directions(&sources("src")));
+}
+
+#[test]
+fn every_module_belongs_to_a_layer() {
+    let outside: Vec<_> = sources("src")
+        .into_iter()
+        .map(|source| source.path)
+        .filter(|path| layer_of(path).is_none() && path != "src/lib.rs" && path != "src/main.rs")
+        .collect();
+    none(&outside);
+}
+
+#[test]
+fn pure_layers_reach_nothing_outside() {
+    none(&impurities(&sources("src")));
+}
+
+#[test]
+fn nothing_is_unsafe_and_nothing_forces() {
+    none(&unwanted(&sources("src")));
+}
+
+#[test]
+fn no_file_names_a_machine_or_a_registry() {
+    let mut all: Vec<String> = ["src", "tests", "benches", "scripts", "ceremonies", ".ci"]
+        .iter()
+        .flat_map(|folder| files(folder))
+        .collect();
+    all.extend(["README.md", "CHANGELOG.md", "Cargo.toml", "deny.toml", "clippy.toml"].map(str::to_owned));
+    let mut found = Vec::new();
+    for path in all.iter().filter(|path| !path.ends_with("Cargo.lock")) {
+        // What is no text has no words to check.
+        if let Ok(text) = fs::read_to_string(root().join(path)) {
+            found.extend(machine_names(path, &text));
+        }
+    }
+    none(&found);
+}
+
+#[test]
+fn few_crates() {
+    let tree = Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--edges",
+            "normal,build",
+            "--prefix",
+            "none",
+            "--format",
+            "{p}",
+            "--locked",
+            "--offline",
+        ])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let text = String::from_utf8(tree.stdout).unwrap();
+    let crates: BTreeSet<_> = text.lines().map(|line| line.trim_end_matches(" (*)")).collect();
+    assert!(crates.contains(concat!(
+        "keyrite v",
+        env!("CARGO_PKG_VERSION"),
+        " (",
+        env!("CARGO_MANIFEST_DIR"),
+        ")"
+    )));
+    assert!(crates.len() <= MOST_CRATES, "{} crates, at most {MOST_CRATES}", crates.len());
+}
+
+#[test]
+fn planted_directions_are_found() {
+    for (path, text, complaints) in [
+        ("src/tuf/key.rs", "use crate::tuf::json::Json; use super::rule;", 0),
+        ("src/tuf/key.rs", "use crate::signer::Token;", 1),
+        ("src/tuf/key.rs", "use crate::{tuf::json, cli::{run, plan::*}};", 2),
+        ("src/tuf/key.rs", "use super::super::ceremony;", 1),
+        ("src/tuf/wire/mod.rs", "use super::super::ceremony;", 1),
+        ("src/tuf/wire/tuf1.rs", "use super::super::ceremony;", 0), // tuf::ceremony, if there were one
+        ("src/tuf/wire/tuf1.rs", "fn f() { super::super::super::record::go(); }", 1),
+        ("src/tuf/key.rs", "mod tests { use super::super::json; }", 0),
+        ("src/tuf/key.rs", "mod tests { use super::super::super::ui; }", 1),
+        ("src/tuf/key.rs", "mod a {} mod b { } use super::super::ui;", 1),
+        ("src/tuf/key.rs", "fn f() -> Vec<crate::ui::Line> { vec![] }", 1),
+        ("src/tuf/key.rs", "fn f<T: crate::ui::Console>() {}", 1),
+        ("src/tuf/key.rs", "impl crate::ui::Console for X {}", 1),
+        ("src/tuf/key.rs", "crate::rules! { }", 0),
+        ("src/tuf/key.rs", "use crate::Shortcut;", 1),
+        ("src/tuf/key.rs", "use crate::*;", 1),
+        (
+            "src/tuf/key.rs",
+            "/// As in [`crate::cli::run`].\n// crate::cli\n/* crate::cli /* */ crate::cli */",
+            0,
+        ),
+        ("src/tuf/key.rs", "const A: &str = \"crate::cli::run\"; const B: &str = r#\"crate::cli\"#;", 0),
+        ("src/tuf/key.rs", "const Q: char = '\"'; use crate::cli; const R: char = '\\'';", 1),
+        ("src/tuf/key.rs", "fn f<'a>(x: &'a crate::cli::Args) {}", 1),
+        ("src/ceremony/step.rs", "use crate::signer::Evidence;", 1),
+        ("src/record/mod.rs", "use crate::signer::{Evidence, TokenIdentity};", 0),
+        ("src/record/mod.rs", "use crate::signer::backends::open;", 1),
+        ("src/record/mod.rs", "use crate::signer::*;", 1),
+        ("src/ui/mod.rs", "use crate::record::Record;", 1),
+        ("src/signer/mod.rs", "use keyrite::ui::Console;", 1),
+        ("src/cli/run.rs", "use crate::{record, ui, signer, tuf, ceremony};", 0),
+    ] {
+        let found = wrong_directions(&[scan(path, text)]);
+        assert_eq!(found.len(), complaints, "{path}: {text}: {found:?}");
+    }
+}
+
+#[test]
+fn planted_impurities_are_found() {
+    for (path, text, complaints) in [
+        ("src/tuf/key.rs", "use std::collections::BTreeMap; use std::time::Duration; use std::fmt;", 0),
+        ("src/tuf/key.rs", "use std::fs;", 1),
+        ("src/tuf/key.rs", "use std::{fmt, fs::File, io::{self, Read as _}};", 3),
+        ("src/tuf/key.rs", "use std as s;", 1),
+        ("src/tuf/key.rs", "use std::{self as s};", 1),
+        ("src/tuf/key.rs", "use ::std::env;", 1),
+        ("src/tuf/key.rs", "fn f() { let t = std::time::SystemTime::now(); }", 1),
+        ("src/tuf/key.rs", "fn f() { jiff::Timestamp::now(); Timestamp::now(); }", 2),
+        ("src/ceremony/engine.rs", "fn f() { getrandom::fill(&mut b); }", 1),
+        ("src/ceremony/engine.rs", "fn f() { println!(\"x\"); let print = 1; }", 1),
+        ("src/ceremony/engine.rs", "#[cfg(test)] mod tests { use std::fs; } use std::net;", 1),
+        ("src/ceremony/engine.rs", "#[cfg(test)] use std::fs; use std::net;", 1),
+        (
+            "src/ceremony/engine.rs",
+            "#[cfg(test)]\n#[allow(x)]\nfn f(a: [u8; 2]) { std::fs::x(); } use std::net;",
+            1,
+        ),
+        ("src/record/store.rs", "use std::fs;", 0),
+    ] {
+        let found = impurities(&[scan(path, text)]);
+        assert_eq!(found.len(), complaints, "{path}: {text}: {found:?}");
+    }
+}
+
+#[test]
+fn planted_words_are_found() {
+    let text =
+        "fn f() { unsafe { } let a = \"--force\"; #[arg(long = \"force\")] let unsafe_code = \"enforce\"; }";
+    assert_eq!(unwanted(&[scan("src/cli/run.rs", text)]).len(), 3);
+    let text = format!("a {}/x\nb\nc {}\n", concat!("/", "work/y"), concat!("index.crates", ".io"));
+    assert_eq!(machine_names("README.md", &text).len(), 2);
+    assert_eq!(machine_names("README.md", "the workshop, a crate").len(), 0);
+}
