@@ -3,6 +3,10 @@
 //! Layers, each a module that reaches only those below it: [`tuf`], then `signer` and `ceremony`,
 //! then `ui` and `record`, then `cli`. `tests/architecture.rs` enforces it.
 
+// So that tests/keys serves unit tests and integration tests.
+#[cfg(test)]
+extern crate self as keyrite;
+
 pub mod ceremony;
 
 pub mod cli;

@@ -79,9 +79,18 @@ struct PssParameters {
     salt: u8,
 }
 
+/// A serial number of random bytes: the first two bits are set so that it is positive and never
+/// shorter than 16 bytes (RFC 5280 4.1.2.2). Of its own result it makes the same again.
+#[must_use]
+pub fn serial(mut random: [u8; 16]) -> [u8; 16] {
+    if let Some(first) = random.first_mut() {
+        *first = (*first & 0x7f) | 0x40;
+    }
+    random
+}
+
 impl CertificatePayload {
-    /// Builds every byte that the token signs. `serial` is random; its first bits are set so that
-    /// the number is positive and never shorter than 16 bytes (RFC 5280 4.1.2.2).
+    /// Builds every byte that the token signs. `serial` goes through [`serial`](self::serial()).
     ///
     /// # Errors
     ///
@@ -113,7 +122,7 @@ impl CertificatePayload {
         let name = name(common_name).map_err(|e| form(&e))?;
         let tbs = ToBeSigned {
             version: 2,
-            serial_number: SerialNumber::new(&positive(serial)).map_err(|e| form(&e))?,
+            serial_number: SerialNumber::new(&self::serial(serial)).map_err(|e| form(&e))?,
             signature: algorithm(public.algorithm())?,
             issuer: name.clone(),
             validity: Validity::new(moment(not_before)?, moment(not_after)?),
@@ -270,13 +279,6 @@ fn signed_by(certificate: &x509_cert::Certificate, der: &[u8], public: &PublicKe
     }
 }
 
-fn positive(mut serial: [u8; 16]) -> [u8; 16] {
-    if let Some(first) = serial.first_mut() {
-        *first = (*first & 0x7f) | 0x40;
-    }
-    serial
-}
-
 fn name(common_name: &str) -> der::Result<RdnSequence> {
     let value = Any::new(Tag::Utf8String, common_name.as_bytes())?;
     let mut set = SetOfVec::new();
@@ -325,7 +327,7 @@ fn pss() -> der::Result<AlgorithmIdentifierOwned> {
     Ok(AlgorithmIdentifierOwned { oid: OID_RSA_PSS, parameters: Some(Any::encode_from(&parameters)?) })
 }
 
-/// `UTCTime` before 2050, `GeneralizedTime` from then on (RFC 5280 4.1.2.5).
+/// UTCTime before 2050, GeneralizedTime from then on (RFC 5280 4.1.2.5).
 fn moment(time: Time) -> Result<x509_cert::time::Time> {
     let seconds = u64::try_from(time.unix()).map_err(|e| form(&e))?;
     der::DateTime::from_unix_duration(std::time::Duration::from_secs(seconds))
@@ -343,4 +345,148 @@ fn form(found: &dyn std::fmt::Display) -> Refusal {
         visible(&found.to_string()),
         "an X.509 certificate in PEM (RFC 5280)",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+    use super::*;
+    use crate::tuf::test_keys::TestKey;
+
+    const COLLECTION: &str = "updates.example.com/apps";
+
+    fn time(text: &str) -> Time {
+        text.parse().unwrap()
+    }
+
+    fn payload(key: &TestKey) -> Result<CertificatePayload> {
+        let (from, to) = (time("2026-11-22T13:00:00Z"), time("2036-11-22T13:00:00Z"));
+        CertificatePayload::new(key.public(), COLLECTION, [0xff; 16], from, to)
+    }
+
+    fn made(key: &TestKey) -> String {
+        let payload = payload(key).unwrap();
+        let signature = key.signature(payload.scheme(), &Payload::Certificate(payload.clone()));
+        payload.assemble(&signature).unwrap()
+    }
+
+    #[test]
+    fn a_certificate_of_every_kind_reads_back() {
+        for key in [TestKey::p256(1), TestKey::p384(1), TestKey::rsa()] {
+            let text = made(&key);
+            assert!(text.ends_with("-----END CERTIFICATE-----\n") && !text.contains('\r'));
+            let expected = Leaf {
+                public: key.public(),
+                common_name: Some(COLLECTION.to_owned()),
+                not_before: time("2026-11-22T13:00:00Z"),
+                not_after: time("2036-11-22T13:00:00Z"),
+                is_ca: false,
+                self_signed: true,
+                extended_key_usage: false,
+                certificates: 1,
+            };
+            assert_eq!(leaf(&text).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_refused_before_a_token_signs() {
+        let (from, to) = (time("2026-11-22T13:00:00Z"), time("2036-11-22T13:00:00Z"));
+        let try_new = |key: TestKey, name: &str, from, to| {
+            let made = CertificatePayload::new(key.public(), name, [1; 16], from, to);
+            made.map_or_else(|e| e.rule().name, |_| "ok")
+        };
+        let table = [
+            ("Ed25519", try_new(TestKey::ed25519(1), COLLECTION, from, to), "CERTIFICATE-KEY"),
+            ("no name", try_new(TestKey::p256(1), "", from, to), "CERTIFICATE-NAME"),
+            ("a long name", try_new(TestKey::p256(1), &"a".repeat(256), from, to), "CERTIFICATE-NAME"),
+            ("a line break", try_new(TestKey::p256(1), "a\nb", from, to), "TEXT"),
+            ("right to left", try_new(TestKey::p256(1), "a\u{202e}b", from, to), "TEXT"),
+            ("ends before it begins", try_new(TestKey::p256(1), COLLECTION, to, from), "CERTIFICATE-TERM"),
+            ("no time at all", try_new(TestKey::p256(1), COLLECTION, from, from), "CERTIFICATE-TERM"),
+            ("commas and quotes", try_new(TestKey::p256(1), "a,O=b\"+C", from, to), "ok"),
+        ];
+        for (name, found, expected) in table {
+            assert_eq!(found, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn only_its_own_keys_signature_over_itself_is_put_in() {
+        let key = TestKey::p256(1);
+        let own = payload(&key).unwrap();
+        let foreign = TestKey::p256(2).signature(own.scheme(), &Payload::Certificate(own.clone()));
+        let elsewhere = key.signature(
+            own.scheme(),
+            &Payload::Certificate(
+                payload(&key)
+                    .map(|mut p| {
+                        p.bytes[20] ^= 1;
+                        p
+                    })
+                    .unwrap(),
+            ),
+        );
+        let p384 = payload(&TestKey::p384(1)).unwrap();
+        let other_hash =
+            TestKey::p384(1).signature(Scheme::EcdsaP384Sha256, &Payload::Certificate(p384.clone()));
+        for refused in [own.assemble(&foreign), own.assemble(&elsewhere), p384.assemble(&other_hash)] {
+            assert_eq!(refused.unwrap_err().rule().name, "SIGNATURE-WRONG");
+        }
+    }
+
+    #[test]
+    fn serial_numbers_are_positive_and_of_full_length() {
+        for serial in [[0; 16], [0xff; 16], [0x80; 16]] {
+            let made = super::serial(serial);
+            assert!((0x40..0x80).contains(&made[0]));
+            assert_eq!(super::serial(made), made);
+        }
+    }
+
+    /// RFC 5280 4.1.2.5: a certificate with the wrong type of time is refused by strict readers.
+    #[test]
+    fn dates_change_their_type_in_2050() {
+        for (date, tag) in [
+            ("2049-12-31T23:59:59Z", b"\x17\x0d491231235959Z".as_slice()),
+            ("2050-01-01T00:00:00Z", b"\x18\x0f20500101000000Z"),
+        ] {
+            let from = time("2026-11-22T13:00:00Z");
+            let made =
+                CertificatePayload::new(TestKey::p256(1).public(), "a", [1; 16], from, time(date)).unwrap();
+            assert!(made.bytes().windows(tag.len()).any(|w| w == tag), "{date}");
+        }
+    }
+
+    /// Certificates that another program made, accepted by a real server.
+    #[test]
+    fn others_certificates_are_read() {
+        for n in 0..6 {
+            let path =
+                format!("{}/tests/fixtures/notary-threshold/keys/root{n}.crt", env!("CARGO_MANIFEST_DIR"));
+            let read = leaf(&std::fs::read_to_string(path).unwrap()).unwrap();
+            assert_eq!(read.common_name.as_deref(), Some("updates.example.com/fleet-ed6a"));
+            assert_eq!(read.not_after, time("2036-11-19T11:41:26Z"));
+            assert!(read.self_signed && read.extended_key_usage && !read.is_ca);
+        }
+    }
+
+    #[test]
+    fn certificate_form_for_what_is_no_certificate() {
+        let good = made(&TestKey::p256(1));
+        let chain = format!("{good}{}", made(&TestKey::p384(1)));
+        assert_eq!(leaf(&chain).unwrap().certificates, 2);
+        assert_eq!(leaf(&chain).unwrap().public, TestKey::p256(1).public());
+        let table = [
+            ("nothing", String::new()),
+            ("no PEM", "hello".to_owned()),
+            ("a public key", TestKey::p256(1).public().spki_pem()),
+            ("a key after it", format!("{good}{}", TestKey::p256(1).public().spki_pem())),
+            ("not DER", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_owned()),
+        ];
+        for (name, text) in table {
+            assert_eq!(leaf(&text).unwrap_err().rule().name, "CERTIFICATE-FORM", "{name}");
+        }
+    }
 }

@@ -24,3 +24,7 @@ pub mod time;
 pub mod verify;
 pub mod wire;
 pub mod words;
+
+#[cfg(test)]
+#[path = "../../tests/keys/mod.rs"]
+pub(crate) mod test_keys;

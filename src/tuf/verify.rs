@@ -1,7 +1,7 @@
 //! Signatures, which exist only once they have verified.
 //!
 //! What keyrite's own tokens return goes through [`Signature::check`], where ECDSA and Ed25519 are
-//! judged by two implementations that share no code (`RustCrypto` and aws-lc) and both must agree;
+//! judged by two implementations that share no code (RustCrypto and aws-lc) and both must agree;
 //! RSA is judged by aws-lc alone, because the other crate leaks timing (RUSTSEC-2023-0071). What
 //! others signed goes through [`verifies`], one implementation, fast.
 //!
@@ -91,7 +91,7 @@ pub fn verifies(public: &PublicKey, scheme: Scheme, message: &[u8], raw: &[u8]) 
     lc::UnparsedPublicKey::new(algorithm, key).verify(message, raw).is_ok()
 }
 
-/// The same by `RustCrypto`; RSA has none.
+/// The same by RustCrypto; RSA has none.
 fn second_opinion(public: &PublicKey, scheme: Scheme, message: &[u8], raw: &[u8]) -> bool {
     let Ok(key) = public.raw() else { return false };
     match scheme {
@@ -191,4 +191,196 @@ pub fn from_sign_form(scheme: Scheme, text: &str) -> Result<Vec<u8>> {
 
 fn form(found: &str) -> Refusal {
     Refusal::new(&rules::SIGNATURE_FORM, found.to_owned(), "a signature of the key's kind, well-formed")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        reason = "a test fails by panicking"
+    )]
+
+    use super::*;
+    use crate::tuf::statement::{Sentence, Statement, TrustId};
+    use crate::tuf::test_keys::TestKey;
+
+    fn payload() -> Payload {
+        let sentence =
+            Sentence::RollCall { key: TestKey::p256(1).public().identity(), nonce: Digest::of(b"nonce") };
+        Payload::Statement(Statement::new(TrustId::from_bytes([7; 16]), sentence).unwrap())
+    }
+
+    fn every_scheme() -> Vec<(Scheme, TestKey)> {
+        vec![
+            (Scheme::EcdsaP256Sha256, TestKey::p256(1)),
+            (Scheme::EcdsaP384Sha384, TestKey::p384(1)),
+            (Scheme::EcdsaP384Sha256, TestKey::p384(1)),
+            (Scheme::Ed25519, TestKey::ed25519(1)),
+            (Scheme::RsaPssSha256, TestKey::rsa()),
+            (Scheme::RsaPkcs1Sha256, TestKey::rsa()),
+        ]
+    }
+
+    fn rule(result: Result<Signature>) -> &'static str {
+        result.map_or_else(|e| e.rule().name, |_| "ok")
+    }
+
+    #[test]
+    fn every_scheme_verifies_and_binds_key_scheme_and_payload() {
+        let payload = payload();
+        for (scheme, key) in every_scheme() {
+            let raw = key.sign(scheme, payload.bytes());
+            let signature = Signature::check(&key.public(), scheme, &payload, &raw).unwrap();
+            assert_eq!(signature.key(), key.public().identity(), "{scheme}");
+            assert_eq!((signature.scheme(), signature.payload()), (scheme, payload.digest()));
+            assert_eq!(signature.raw(), raw);
+        }
+    }
+
+    /// Each defect alone must fail, in both implementations where there are two.
+    #[test]
+    fn signature_wrong_for_every_defect() {
+        type Defect = fn(&mut Vec<u8>);
+        let defects: [(&str, Defect); 9] = [
+            ("a bit of the first byte", |s| s[0] ^= 1),
+            ("a bit in the middle", |s| {
+                let middle = s.len() / 2;
+                s[middle] ^= 0x10;
+            }),
+            ("a bit of the last byte", |s| *s.last_mut().unwrap() ^= 1),
+            ("a byte short", |s| {
+                s.pop();
+            }),
+            ("a byte long", |s| s.push(0)),
+            ("empty", Vec::clear),
+            ("zeros", |s| s.fill(0)),
+            ("ones", |s| s.fill(0xff)),
+            ("halves swapped", |s| {
+                let half = s.len() / 2;
+                s.rotate_left(half);
+            }),
+        ];
+        let payload = payload();
+        for (scheme, key) in every_scheme() {
+            for (defect, spoil) in defects {
+                let mut raw = key.sign(scheme, payload.bytes());
+                spoil(&mut raw);
+                let public = key.public();
+                assert_eq!(
+                    rule(Signature::check(&public, scheme, &payload, &raw)),
+                    "SIGNATURE-WRONG",
+                    "{scheme}: {defect}"
+                );
+                assert!(!verifies(&public, scheme, payload.bytes(), &raw), "{scheme}: {defect}");
+                let rsa = scheme.algorithm() == Algorithm::Rsa;
+                assert!(rsa || !second_opinion(&public, scheme, payload.bytes(), &raw), "{scheme}: {defect}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_scheme_is_taken_for_another() {
+        let payload = payload();
+        for (made, key) in every_scheme() {
+            let raw = key.sign(made, payload.bytes());
+            for (asked, other) in every_scheme() {
+                let same = key.public() == other.public() && asked == made;
+                assert_eq!(
+                    verifies(&other.public(), asked, payload.bytes(), &raw),
+                    same,
+                    "{made} as {asked}"
+                );
+                assert_eq!(
+                    verifies(&key.public(), asked, payload.bytes(), &raw),
+                    asked == made,
+                    "{made} as {asked}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn another_key_or_message_does_not_verify() {
+        let raw = TestKey::p256(1).sign(Scheme::EcdsaP256Sha256, payload().bytes());
+        let wrong =
+            |key: &TestKey, message: &[u8]| verifies(&key.public(), Scheme::EcdsaP256Sha256, message, &raw);
+        assert!(wrong(&TestKey::p256(1), payload().bytes()));
+        assert!(!wrong(&TestKey::p256(2), payload().bytes()));
+        assert!(!wrong(&TestKey::p256(1), b"another"));
+    }
+
+    /// SoftHSM and others return either s; both are the same key's signature.
+    #[test]
+    fn high_s_is_accepted() {
+        let (key, payload) = (TestKey::p256(1), payload());
+        let raw = key.sign(Scheme::EcdsaP256Sha256, payload.bytes());
+        let signature = p256::ecdsa::Signature::from_slice(&raw).unwrap();
+        let other =
+            p256::ecdsa::Signature::from_scalars(signature.r().to_bytes(), (-*signature.s()).to_bytes())
+                .unwrap();
+        assert_ne!(other, signature);
+        assert_eq!(
+            rule(Signature::check(&key.public(), Scheme::EcdsaP256Sha256, &payload, &other.to_bytes())),
+            "ok"
+        );
+    }
+
+    /// s + L is the same number modulo L: RFC 8032 5.1.7 refuses it, early implementations don't.
+    #[test]
+    fn ed25519_with_s_beyond_the_order_is_refused() {
+        let (key, payload) = (TestKey::ed25519(1), payload());
+        let mut raw = key.sign(Scheme::Ed25519, payload.bytes());
+        let order =
+            base16ct::lower::decode_vec("edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010")
+                .unwrap();
+        let mut carry = 0u16;
+        for (byte, add) in raw[32..].iter_mut().zip(order) {
+            let sum = u16::from(*byte) + u16::from(add) + carry;
+            *byte = sum.to_le_bytes()[0];
+            carry = sum >> 8;
+        }
+        assert_eq!(rule(Signature::check(&key.public(), Scheme::Ed25519, &payload, &raw)), "SIGNATURE-WRONG");
+    }
+
+    #[test]
+    fn der_and_raw_convert_both_ways() {
+        for (scheme, key) in every_scheme() {
+            let raw = key.sign(scheme, b"message");
+            let text = sign_form(scheme, &raw).unwrap();
+            assert_eq!(from_sign_form(scheme, &text).unwrap(), raw, "{scheme}");
+            assert!(from_sign_form(scheme, &text.to_uppercase()).is_err());
+        }
+        // Halves that start with zero or a high bit, where DER's lengths differ.
+        for (r, s) in [([1u8; 32], [0x7f; 32]), ([0x80; 32], [0xcc; 32])] {
+            for zeros in [0usize, 1, 31] {
+                let mut raw = [r, s].concat();
+                raw[..zeros].fill(0);
+                raw[32..32 + zeros].fill(0);
+                assert_eq!(ecdsa_from_der(&ecdsa_to_der(&raw).unwrap(), Algorithm::EcdsaP256).unwrap(), raw);
+            }
+        }
+    }
+
+    #[test]
+    fn signature_form_for_what_is_no_signature() {
+        let der = ecdsa_to_der(&TestKey::p256(1).sign(Scheme::EcdsaP256Sha256, b"m")).unwrap();
+        let mut negative = der.clone();
+        negative[4] |= 0x80;
+        let table: [(&str, Result<Vec<u8>>); 9] = [
+            ("raw of 63 bytes", ecdsa_to_der(&[1; 63])),
+            ("raw of zeros", ecdsa_to_der(&[0; 64])),
+            ("raw beyond the order", ecdsa_to_der(&[0xff; 96])),
+            ("DER and a byte", ecdsa_from_der(&[der.clone(), vec![0]].concat(), Algorithm::EcdsaP256)),
+            ("DER cut off", ecdsa_from_der(&der[..der.len() - 1], Algorithm::EcdsaP256)),
+            ("raw for DER", ecdsa_from_der(&[1; 64], Algorithm::EcdsaP256)),
+            ("DER for RSA", ecdsa_from_der(&der, Algorithm::Rsa)),
+            ("no hexadecimal", from_sign_form(Scheme::Ed25519, "zz")),
+            ("half a byte", from_sign_form(Scheme::Ed25519, "abc")),
+        ];
+        for (name, result) in table {
+            assert_eq!(result.unwrap_err().rule().name, "SIGNATURE-FORM", "{name}");
+        }
+    }
 }

@@ -86,3 +86,45 @@ const ODD: [&str; 256] = [
     "upcoming", "vacancy", "vagabond", "vertigo", "Virginia", "visitor", "vocalist", "voyager",
     "warranty", "Waterloo", "whimsical", "Wichita", "Wilmington", "Wyoming", "yesteryear", "Yucatan",
 ];
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use crate::tuf::digest::Digest;
+
+    /// The example that the list's authors published, of a PGP fingerprint.
+    #[test]
+    fn the_published_example_reads_as_printed() {
+        let bytes = base16ct::mixed::decode_vec("E58294F2E9A227486E8B061B31CC528FD7FA3F19").unwrap();
+        let expected = "topmost Istanbul Pluto vagabond treadmill Pacific brackish dictator goldfish Medusa \
+                        afflict bravado chatter revolver Dupont midsummer stopwatch whimsical cowbell bottomless";
+        assert_eq!(of(&bytes).join(" "), expected);
+    }
+
+    /// Words are compared by ear: none may stand for two bytes, or at both kinds of places.
+    #[test]
+    fn no_word_stands_for_two_bytes() {
+        let mut all: Vec<String> = EVEN.iter().chain(&ODD).map(|w| w.to_lowercase()).collect();
+        assert!(all.iter().all(|w| w.len() >= 4 && w.bytes().all(|b| b.is_ascii_lowercase())));
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), 512);
+    }
+
+    /// The digest of all 512 words, compared once with another program's list (PyPI hex2words
+    /// 0.1.0, but for its accent on the last word): nobody corrects a spelling here.
+    #[test]
+    fn the_list_is_frozen() {
+        let all: Vec<&str> = EVEN.into_iter().chain(ODD).collect();
+        let frozen = "3e090850023f09a3bff58dbc9926ee0840dd829fa8198af8ceffd1b2280a7096";
+        assert_eq!(Digest::of(all.join(" ").as_bytes()).hex(), frozen);
+    }
+
+    #[test]
+    fn a_swap_of_neighbours_is_heard() {
+        assert_ne!(word(0, 7), word(1, 7));
+        assert_eq!(of(&[0, 0, 255, 255]), ["aardvark", "adroitness", "Zulu", "Yucatan"]);
+    }
+}
