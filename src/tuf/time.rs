@@ -3,13 +3,17 @@
 use super::rule::{Refusal, Result};
 use super::rules;
 use super::text::visible;
-use jiff::{Timestamp, ToSpan, tz::TimeZone};
+use jiff::civil::{DateTime, datetime};
+use jiff::{SignedDuration, ToSpan};
 use std::fmt;
 use std::str::FromStr;
 
 /// A moment in UTC, whole seconds, shown as `2026-11-22T13:00:00Z` (TUF 4.2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(i64);
+
+const EPOCH: DateTime = datetime(1970, 1, 1, 0, 0, 0, 0);
+const FORM: &str = "%Y-%m-%dT%H:%M:%S";
 
 /// How a date that others wrote departs from TUF's form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,8 +31,8 @@ impl Time {
     ///
     /// `DATE` outside the years 1970 to 9999.
     pub fn from_unix(seconds: i64) -> Result<Self> {
-        match Timestamp::from_second(seconds) {
-            Ok(t) if seconds >= 0 && year(t) <= 9999 => Ok(Self(seconds)),
+        match civil(seconds) {
+            Some(_) if seconds >= 0 => Ok(Self(seconds)),
             _ => Err(Refusal::new(&rules::DATE, format!("{seconds} seconds"), "a moment from 1970 to 9999")),
         }
     }
@@ -48,14 +52,8 @@ impl Time {
         if let Ok(time) = text.parse() {
             return Ok((time, DateForm::Strict));
         }
-        let shaped = text.len() <= 40
-            && text.is_ascii()
-            && text.as_bytes().get(10) == Some(&b'T')
-            && !text.contains(['t', 'z', ' ', '[']);
-        match text.parse::<Timestamp>() {
-            Ok(t) if shaped => Ok((Self::from_unix(t.as_second())?, DateForm::Lenient)),
-            _ => Err(bad_date(text)),
-        }
+        let seconds = rfc3339(text).ok_or_else(|| bad_date(text))?;
+        Ok((Self::from_unix(seconds).map_err(|_| bad_date(text))?, DateForm::Lenient))
     }
 
     /// This moment plus a term, by the calendar: a month or a year later is the same day, or the
@@ -87,12 +85,10 @@ impl Time {
             Unit::Months => n.months(),
             Unit::Years => n.years(),
         };
-        let moved = Timestamp::from_second(self.0)
-            .and_then(|t| t.to_zoned(TimeZone::UTC).checked_add(span))
-            .map_err(|e| {
-                Refusal::new(&rules::DATE, format!("{self} and {term}: {e}"), "a moment from 1970 to 9999")
-            })?;
-        Self::from_unix(moved.timestamp().as_second())
+        let moved = civil(self.0).and_then(|t| t.checked_add(span).ok());
+        moved.and_then(|t| Self::from_unix(unix(t)).ok()).ok_or_else(|| {
+            Refusal::new(&rules::DATE, format!("{term} from {self}"), "a moment from 1970 to 9999")
+        })
     }
 
     /// Whole days from `now` until this moment, rounded down; negative once it has passed.
@@ -102,7 +98,7 @@ impl Time {
 
     /// The year, for names that people give things.
     pub fn year(self) -> i16 {
-        Timestamp::from_second(self.0).map_or(1970, year)
+        civil(self.0).map_or(1970, DateTime::year)
     }
 
     /// The calendar date alone: `2026-11-22`.
@@ -111,8 +107,38 @@ impl Time {
     }
 }
 
-fn year(t: Timestamp) -> i16 {
-    t.to_zoned(TimeZone::UTC).year()
+/// The calendar's view. Not a `Timestamp`, which ends a day before the year 9999 does.
+fn civil(seconds: i64) -> Option<DateTime> {
+    EPOCH.checked_add(SignedDuration::from_secs(seconds)).ok()
+}
+
+fn unix(moment: DateTime) -> i64 {
+    moment.duration_since(EPOCH).as_secs()
+}
+
+/// Seconds since 1970 of a date in the shape that Go reads. The library's own parser would also
+/// take a comma, short offsets and a 61st second.
+fn rfc3339(text: &str) -> Option<i64> {
+    let (moment, rest) = text.split_at_checked(19)?;
+    let moment = moment.parse::<DateTime>().ok().filter(|m| m.strftime(FORM).to_string() == moment)?;
+    let (fraction, zone) = rest.split_at(rest.find(['Z', '+', '-'])?);
+    let digits = |t: &str| t.bytes().all(|b| b.is_ascii_digit());
+    let plain = fraction.is_empty()
+        || fraction.strip_prefix('.').is_some_and(|d| (1..=9).contains(&d.len()) && digits(d));
+    let offset = match zone.split_at_checked(1)? {
+        ("Z", "") => 0,
+        (sign, zone) => {
+            let (hours, minutes) = zone.split_once(':')?;
+            let part = |t: &str, most: i64| {
+                let n = t.parse::<i64>().ok()?;
+                (t.len() == 2 && digits(t) && n <= most).then_some(n)
+            };
+            let ahead =
+                part(hours, 23)?.saturating_mul(60).saturating_add(part(minutes, 59)?).saturating_mul(60);
+            if sign == "-" { ahead.saturating_neg() } else { ahead }
+        }
+    };
+    plain.then(|| unix(moment).saturating_sub(offset))
 }
 
 fn bad_date(text: &str) -> Refusal {
@@ -121,9 +147,9 @@ fn bad_date(text: &str) -> Refusal {
 
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match Timestamp::from_second(self.0) {
-            Ok(t) => write!(f, "{}", t.strftime("%Y-%m-%dT%H:%M:%SZ")),
-            Err(_) => write!(f, "@{}", self.0),
+        match civil(self.0) {
+            Some(t) => write!(f, "{}Z", t.strftime(FORM)),
+            None => write!(f, "@{}", self.0),
         }
     }
 }
@@ -133,9 +159,9 @@ impl FromStr for Time {
 
     /// Reads TUF's form and no other.
     fn from_str(text: &str) -> Result<Self> {
-        let time = text.parse::<Timestamp>().map_err(|_| bad_date(text))?;
-        let time = Self::from_unix(time.as_second())?;
-        if time.to_string() == text { Ok(time) } else { Err(bad_date(text)) }
+        let moment = text.strip_suffix('Z').and_then(|t| t.parse::<DateTime>().ok());
+        let time = moment.and_then(|m| Self::from_unix(unix(m)).ok());
+        time.filter(|t| t.to_string() == text).ok_or_else(|| bad_date(text))
     }
 }
 
@@ -216,6 +242,130 @@ impl FromStr for Term {
         match count.parse::<u16>() {
             Ok(count) if count > 0 && !text.starts_with('+') => Ok(Self { count, unit }),
             _ => Err(refuse()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn date_forms() {
+        // Text, and what the strict and the lenient reader make of it.
+        let table = [
+            ("2026-11-22T13:00:00Z", Some("2026-11-22T13:00:00Z"), true),
+            ("2036-11-19T06:39:52.910804407-05:00", Some("2036-11-19T11:39:52Z"), false),
+            ("2026-11-22T13:00:00+02:00", Some("2026-11-22T11:00:00Z"), false),
+            ("2026-11-22T13:00:00.5Z", Some("2026-11-22T13:00:00Z"), false),
+            ("2026-11-22T13:00:00+00:00", Some("2026-11-22T13:00:00Z"), false),
+            ("2026-11-22t13:00:00Z", None, false),
+            ("2026-11-22T13:00:00z", None, false),
+            ("2026-11-22 13:00:00Z", None, false),
+            ("2026-11-22T13:00:00", None, false),
+            ("2026-11-22T13:00Z", None, false),
+            ("2026-11-22T13:00:60Z", None, false),
+            ("2026-11-22T13:00:00,5Z", None, false),
+            ("2026-11-22T13:00:00.Z", None, false),
+            ("2026-11-22T13:00:00.1234567890Z", None, false),
+            ("2026-11-22T13:00:00+02", None, false),
+            ("2026-11-22T13:00:00Z[UTC]", None, false),
+            ("2026-11-22T24:00:00Z", None, false),
+            ("2026-02-29T00:00:00Z", None, false),
+            ("2028-02-29T00:00:00Z", Some("2028-02-29T00:00:00Z"), true),
+            ("1969-12-31T23:59:59Z", None, false),
+            ("1969-12-31T23:59:59.5Z", None, false),
+            ("1970-01-01T00:00:00Z", Some("1970-01-01T00:00:00Z"), true),
+            ("9999-12-31T23:59:59Z", Some("9999-12-31T23:59:59Z"), true),
+            ("+002026-11-22T13:00:00Z", None, false),
+            ("20261122T130000Z", None, false),
+            ("", None, false),
+            ("\u{202e}", None, false),
+        ];
+        for (text, expected, strict) in table {
+            let lenient = Time::parse_lenient(text);
+            assert_eq!(lenient.as_ref().map(|(t, _)| t.to_string()).ok().as_deref(), expected, "{text}");
+            assert_eq!(text.parse::<Time>().is_ok(), strict, "{text}");
+            match lenient {
+                Ok((_, form)) => assert_eq!(form == DateForm::Strict, strict, "{text}"),
+                Err(e) => assert_eq!(e.rule().name, "DATE", "{text}"),
+            }
+        }
+    }
+
+    #[test]
+    fn terms_follow_the_calendar() {
+        let table = [
+            ("2026-11-22T13:00:00Z", "2 years", "2028-11-22T13:00:00Z"),
+            ("2028-02-29T00:00:00Z", "1 year", "2029-02-28T00:00:00Z"),
+            ("2026-01-31T00:00:00Z", "1 month", "2026-02-28T00:00:00Z"),
+            ("2026-12-31T23:00:00Z", "2 hours", "2027-01-01T01:00:00Z"),
+            ("2026-11-22T13:00:00Z", "90 days", "2027-02-20T13:00:00Z"),
+            ("2026-11-22T13:00:00Z", "3 weeks", "2026-12-13T13:00:00Z"),
+        ];
+        for (from, term, to) in table {
+            let from: Time = from.parse().unwrap();
+            assert_eq!(from.plus(term.parse().unwrap()).unwrap().to_string(), to, "{from} + {term}");
+        }
+        let first: Time = "1970-01-01T00:00:00Z".parse().unwrap();
+        let last: Time = "9999-12-31T23:59:59Z".parse().unwrap();
+        let hour = Term::new(1, Unit::Hours);
+        assert_eq!(first.minus(hour).unwrap_err().rule().name, "DATE");
+        assert_eq!(last.plus(hour).unwrap_err().rule().name, "DATE");
+        assert_eq!(Time::from_unix(-1).unwrap_err().rule().name, "DATE");
+        assert_eq!(Time::from_unix(i64::MAX).unwrap_err().rule().name, "DATE");
+        assert_eq!((last.year(), last.date().as_str()), (9999, "9999-12-31"));
+    }
+
+    #[test]
+    fn term_forms() {
+        for text in ["2 years", "1 year", "90 days", "36 hours", "1 week", "18 months"] {
+            assert_eq!(text.parse::<Term>().unwrap().to_string(), text);
+        }
+        for text in [
+            "",
+            "2",
+            "years",
+            "2years",
+            "0 days",
+            "-1 days",
+            "+1 days",
+            "1.5 years",
+            "70000 days",
+            "2  years",
+            "2 Years",
+            "2 years ",
+        ] {
+            assert_eq!(text.parse::<Term>().unwrap_err().rule().name, "TERM", "{text}");
+        }
+        let days = |text: &str| text.parse::<Term>().unwrap().days();
+        assert!(days("2 years") > days("23 months") && days("1 month") > days("4 weeks"));
+    }
+
+    #[test]
+    fn days_are_rounded_down() {
+        let now: Time = "2026-11-22T13:00:00Z".parse().unwrap();
+        let days = |text: &str| text.parse::<Time>().unwrap().days_after(now);
+        assert_eq!(days("2026-11-23T12:59:59Z"), 0);
+        assert_eq!(days("2026-11-23T13:00:00Z"), 1);
+        assert_eq!(days("2026-11-22T12:59:59Z"), -1);
+    }
+
+    proptest! {
+        #[test]
+        fn every_moment_reads_back(seconds in 0i64..253_402_300_800) {
+            let time = Time::from_unix(seconds).unwrap();
+            prop_assert_eq!(time.to_string().parse::<Time>().unwrap(), time);
+            prop_assert_eq!(Time::parse_lenient(&time.to_string()).unwrap(), (time, DateForm::Strict));
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in "\\PC{0,40}") {
+            let _ = Time::parse_lenient(&text);
+            let _ = text.parse::<Term>();
         }
     }
 }
