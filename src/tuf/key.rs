@@ -310,6 +310,9 @@ impl PublicKey {
         if key.is_weak() {
             return Err(form("an Ed25519 key of low order"));
         }
+        if beyond_the_field(&bytes) {
+            return Err(form("an Ed25519 key in a second encoding"));
+        }
         let algorithm_id = AlgorithmIdentifierRef { oid: OID_ED25519, parameters: None };
         Ok(Self { algorithm: Algorithm::Ed25519, bits: 256, spki: spki_der(algorithm_id, raw)? })
     }
@@ -425,6 +428,13 @@ struct RsaPublicKey<'a> {
     exponent: der::asn1::UintRef<'a>,
 }
 
+/// Whether y, little-endian without its top bit, is 2^255 - 19 or more: such a point has another,
+/// canonical encoding, and two encodings would count as two keys (RFC 8032 5.1.3).
+fn beyond_the_field(bytes: &[u8; 32]) -> bool {
+    let [first, middle @ .., last] = bytes;
+    last & 0x7f == 0x7f && middle.iter().all(|b| *b == 0xff) && *first >= 0xed
+}
+
 fn spki_der(algorithm: AlgorithmIdentifierRef<'_>, key: &[u8]) -> Result<Vec<u8>> {
     let subject_public_key = BitStringRef::from_bytes(key).map_err(|e| form(&e.to_string()))?;
     SubjectPublicKeyInfoRef { algorithm, subject_public_key }.to_der().map_err(|e| form(&e.to_string()))
@@ -436,4 +446,122 @@ fn form(found: &str) -> Refusal {
         found.to_owned(),
         "a public key: ECDSA P-256 or P-384, Ed25519, or RSA from 2048 to 8192 bits",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+    use super::*;
+    use crate::tuf::test_keys::TestKey;
+
+    fn hex(text: &str) -> Vec<u8> {
+        base16ct::lower::decode_vec(text).unwrap()
+    }
+
+    /// One key must count once, however it is written (threats T7).
+    #[test]
+    fn every_encoding_of_a_key_has_one_identity() {
+        let key = TestKey::p256(1).public();
+        let point = key.raw().unwrap();
+        let parity = if point[64].is_multiple_of(2) { 2 } else { 3 };
+        let compressed = [&[parity], &point[1..33]].concat();
+        assert_eq!(PublicKey::from_ec_point(Algorithm::EcdsaP256, &compressed).unwrap(), key);
+        let mut spki = key.spki_der()[..23].to_vec();
+        spki.splice(1..2, [57]);
+        spki.extend([&[3, 34, 0][..], &compressed].concat());
+        assert_eq!(PublicKey::from_spki_der(&spki[..]).unwrap().identity(), key.identity());
+
+        let rsa = TestKey::rsa().public();
+        let inner = rsa.raw().unwrap();
+        let without_null = AlgorithmIdentifierRef { oid: OID_RSA, parameters: None };
+        assert_eq!(PublicKey::from_spki_der(&spki_der(without_null, &inner).unwrap()).unwrap(), rsa);
+        let parts = RsaPublicKey::from_der(&inner).unwrap();
+        let (n, e) = (parts.modulus.as_bytes(), parts.exponent.as_bytes());
+        assert_eq!(PublicKey::from_rsa_parts(n, e).unwrap(), rsa);
+        assert_eq!(PublicKey::from_rsa_parts(&[&[0, 0], n].concat(), &[&[0], e].concat()).unwrap(), rsa);
+
+        for key in [TestKey::p256(1), TestKey::p384(1), TestKey::ed25519(1), TestKey::rsa()] {
+            let key = key.public();
+            assert_eq!(PublicKey::from_pem(&key.spki_pem()).unwrap(), key);
+            assert_eq!(PublicKey::from_spki_der(key.spki_der()).unwrap(), key);
+            assert_eq!(key.identity().to_string().parse::<KeyIdentity>().unwrap(), key.identity());
+        }
+    }
+
+    #[test]
+    fn key_form_for_what_is_no_key_of_ours() {
+        let off_curve = {
+            let mut point = TestKey::p256(1).public().raw().unwrap();
+            point[64] ^= 1;
+            point
+        };
+        let rsa = |modulus: &[u8], exponent: &[u8]| PublicKey::from_rsa_parts(modulus, exponent);
+        let modulus = [&[0x80][..], &[1; 255]].concat();
+        let p521 = AlgorithmIdentifierRef { oid: OID_EC, parameters: Some(AnyRef::from(&OID_SHA_512_CURVE)) };
+        let table = [
+            ("nothing", PublicKey::from_spki_der(&[])),
+            (
+                "trailing bytes",
+                PublicKey::from_spki_der(&[TestKey::p256(1).public().spki_der(), &[0]].concat()),
+            ),
+            ("off the curve", PublicKey::from_ec_point(Algorithm::EcdsaP256, &off_curve)),
+            ("at infinity", PublicKey::from_ec_point(Algorithm::EcdsaP256, &[0])),
+            (
+                "the other curve",
+                PublicKey::from_ec_point(Algorithm::EcdsaP384, &TestKey::p256(1).public().raw().unwrap()),
+            ),
+            ("a point for Ed25519", PublicKey::from_ec_point(Algorithm::Ed25519, &[2; 33])),
+            ("P-521", PublicKey::from_spki_der(&spki_der(p521, &[4; 133]).unwrap())),
+            ("Ed25519 of 31 bytes", PublicKey::from_ed25519(&[1; 31])),
+            ("Ed25519, the neutral point", PublicKey::from_ed25519(&hex(&format!("01{}", "00".repeat(31))))),
+            (
+                "Ed25519 of order 8",
+                PublicKey::from_ed25519(&hex(
+                    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+                )),
+            ),
+            (
+                "Ed25519 in a second encoding",
+                PublicKey::from_ed25519(&hex(&format!("f0{}7f", "ff".repeat(30)))),
+            ),
+            ("RSA 1024", rsa(&[0x81; 128], &[1, 0, 1])),
+            ("RSA 2047", rsa(&[&[0x7f][..], &[1; 255]].concat(), &[1, 0, 1])),
+            ("RSA 16384", rsa(&[0x81; 2048], &[1, 0, 1])),
+            ("RSA with e = 3", rsa(&modulus, &[3])),
+            ("RSA with e = 65536", rsa(&modulus, &[1, 0, 0])),
+            (
+                "PEM of a private key",
+                PublicKey::from_pem("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"),
+            ),
+            ("no PEM", PublicKey::from_pem("hello")),
+        ];
+        for (name, result) in table {
+            assert_eq!(result.unwrap_err().rule().name, "KEY-FORM", "{name}");
+        }
+        assert!(rsa(&modulus, &[1, 0, 1]).is_ok());
+    }
+
+    const OID_SHA_512_CURVE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
+
+    #[test]
+    fn key_specs() {
+        for spec in KeySpec::ALL {
+            assert_eq!(spec.name().parse::<KeySpec>().unwrap(), spec);
+        }
+        assert_eq!("P256".parse::<KeySpec>().unwrap_err().rule().name, "KEY-SPEC");
+        assert!(KeySpec::EcdsaP256.fits(&TestKey::p256(1).public()));
+        assert!(!KeySpec::EcdsaP256.fits(&TestKey::p384(1).public()));
+        assert!(!KeySpec::Rsa3072.fits(&TestKey::rsa().public()), "it has 2048 bits");
+        assert_eq!(TestKey::rsa().public().describe(), "RSA 2048");
+    }
+
+    /// Ids as two other programs computed them: Notary's scoped id of a certificate's key.
+    #[test]
+    fn key_ids_are_the_digest_of_the_entry() {
+        let entry = Json::parse(br#"{"keyval":{"public":"b","private":null},"keytype":"ecdsa"}"#).unwrap();
+        let canonical = br#"{"keytype":"ecdsa","keyval":{"private":null,"public":"b"}}"#;
+        assert_eq!(KeyId::computed(&entry).as_str(), Digest::of(canonical).hex());
+        assert_eq!(KeyId::declared("a\nb").to_string(), "a\\u{a}b");
+    }
 }
