@@ -87,7 +87,7 @@ impl RoleName {
         for byte in self.as_str().bytes() {
             match byte {
                 b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' => out.push(char::from(byte)),
-                other => out.push_str(&format!("%{other:02X}")),
+                other => out.extend([format!("%{other:02X}")]),
             }
         }
         out
@@ -97,7 +97,7 @@ impl RoleName {
     ///
     /// # Errors
     ///
-    /// `ROLE-NAME` if [`Self::file_name`] never writes it.
+    /// `ROLE-NAME` if [`Self::file_name`] never writes it, or it is empty or over 255 bytes.
     pub fn from_file_name(text: &str) -> Result<Self> {
         let refuse =
             || Refusal::new(&rules::ROLE_NAME, format!("\"{}\"", visible(text)), "a role's file name");
@@ -115,12 +115,109 @@ impl RoleName {
             }
         }
         let role = Self::from_name(&String::from_utf8(bytes).map_err(|_| refuse())?);
-        if role.file_name() == text { Ok(role) } else { Err(refuse()) }
+        let usable = !text.is_empty() && text.len() <= 255;
+        if usable && role.file_name() == text { Ok(role) } else { Err(refuse()) }
     }
 }
 
 impl fmt::Display for RoleName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&visible(self.as_str()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn file_names() {
+        let table = [
+            ("root", "root"),
+            ("targets/camera-station", "targets%2Fcamera-station"),
+            ("camera_station.beta", "camera_station%2Ebeta"),
+            ("../../etc/passwd", "%2E%2E%2F%2E%2E%2Fetc%2Fpasswd"),
+            ("Caf\u{e9}", "%43af%C3%A9"),
+            ("50%", "50%25"),
+            ("con\0", "con%00"),
+        ];
+        for (role, file) in table {
+            assert_eq!(RoleName::from_name(role).file_name(), file);
+            assert_eq!(RoleName::from_file_name(file).unwrap(), RoleName::from_name(role));
+        }
+    }
+
+    #[test]
+    fn role_name_for_file_names_that_are_never_written() {
+        let long = "a".repeat(256);
+        for text in [
+            "", ".", "..", "a/b", "a.json", "A", "%2f", "%61", "%", "%2", "%zz", "%FF", "a b", "\u{e9}",
+            &long,
+        ] {
+            assert_eq!(RoleName::from_file_name(text).unwrap_err().rule().name, "ROLE-NAME", "{text}");
+        }
+    }
+
+    #[test]
+    fn applications_and_tracks() {
+        let name =
+            |profile, app, track| RoleName::application(profile, app, track).map(|r| r.as_str().to_owned());
+        assert_eq!(name(Profile::Notary, "camera-station", None).unwrap(), "targets/camera-station");
+        assert_eq!(
+            name(Profile::Notary, "camera-station", Some("beta")).unwrap(),
+            "targets/camera-station/beta"
+        );
+        assert_eq!(name(Profile::Tuf, "camera-station", None).unwrap(), "camera-station");
+        assert_eq!(name(Profile::Tuf, "camera-station", Some("beta")).unwrap(), "camera-station.beta");
+        let long = "a".repeat(65);
+        for app in [
+            "",
+            "-a",
+            "A",
+            "a/b",
+            "a.b",
+            "a_b",
+            "..",
+            "a b",
+            "root",
+            "targets",
+            "snapshot",
+            "timestamp",
+            "caf\u{e9}",
+            &long,
+        ] {
+            for profile in [Profile::Tuf, Profile::Notary] {
+                assert_eq!(name(profile, app, None).unwrap_err().rule().name, "ROLE-NAME", "{app}");
+                assert_eq!(name(profile, "ok", Some(app)).unwrap_err().rule().name, "ROLE-NAME", "{app}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_is_shown_escaped() {
+        assert_eq!(RoleName::from_name("a\u{1b}[2J").to_string(), "a\\u{1b}[2J");
+    }
+
+    proptest! {
+        /// No name from a document leaves the record's directory or meets another's file, also
+        /// where case doesn't count.
+        #[test]
+        fn file_names_read_back_and_are_safe(name in "\\PC{1,24}") {
+            let role = RoleName::from_name(&name);
+            let file = role.file_name();
+            prop_assert!(file.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-%".contains(&b)));
+            if file.len() <= 255 {
+                prop_assert_eq!(RoleName::from_file_name(&file).unwrap(), role);
+            }
+        }
+
+        #[test]
+        fn two_names_have_two_files(a in "[a-cA-C%/.]{1,4}", b in "[a-cA-C%/.]{1,4}") {
+            let (x, y) = (RoleName::from_name(&a).file_name(), RoleName::from_name(&b).file_name());
+            prop_assert_eq!(a == b, x.to_lowercase() == y.to_lowercase());
+        }
     }
 }
