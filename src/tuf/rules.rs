@@ -24,6 +24,8 @@ crate::rules! {
         "take the record from where it was made";
     STATEMENT_FORM: "STATEMENT-FORM", Refused, "statements are of a known kind and have keyrite's own bytes", "design, threats T36",
         "ask who sent the file; a newer keyrite may know its kind";
+    STATEMENT_KIND: "STATEMENT-KIND", Refused, "statements are of a kind that this keyrite knows", "design",
+        "use a newer keyrite; the statement is kept and shown and never acts";
     // --- signatures and certificates
     SIGNATURE_WRONG: "SIGNATURE-WRONG", Refused, "a signature verifies, by two implementations where there are two", "design, threats T37",
         "sign again; if it fails again, stop and take the token out of use";

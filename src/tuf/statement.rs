@@ -191,7 +191,8 @@ impl Statement {
     ///
     /// # Errors
     ///
-    /// `STATEMENT-FORM` otherwise.
+    /// `STATEMENT-KIND` for a kind that this keyrite doesn't know: such a file is kept and shown
+    /// and never acts. `STATEMENT-FORM` otherwise.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let refuse = |found: &str| {
             Refusal::new(
@@ -247,7 +248,11 @@ fn kind(sentence: &Sentence) -> &'static str {
 
 fn body(sentence: &Sentence) -> Result<Json> {
     let hex = |d: &Digest| Json::Str(d.hex());
-    let number = |n: u64| i64::try_from(n).map(Json::Int).unwrap_or(Json::Null);
+    let number = |n: u64| {
+        i64::try_from(n)
+            .map(Json::Int)
+            .map_err(|_| Refusal::new(&rules::STATEMENT_FORM, n.to_string(), "a number below 2^63"))
+    };
     Ok(match sentence {
         Sentence::Possession { key, name, holder, purpose, nonce } => {
             ours("a key's name", name)?;
@@ -268,7 +273,7 @@ fn body(sentence: &Sentence) -> Result<Json> {
             ("root", hex(root)),
         ]),
         Sentence::Limits { number: n, limits, chain } => {
-            object([("chain", hex(chain)), ("limits", hex(limits)), ("number", number(*n))])
+            object([("chain", hex(chain)), ("limits", hex(limits)), ("number", number(*n)?)])
         }
         Sentence::Decision { what, keep, over } => {
             ours("what is decided", what)?;
@@ -286,7 +291,7 @@ fn body(sentence: &Sentence) -> Result<Json> {
             object([
                 ("ceremony", ceremony.as_str().into()),
                 ("head", hex(head)),
-                ("sequence", number(*sequence)),
+                ("sequence", number(*sequence)?),
                 ("witness", witness.as_str().into()),
             ])
         }
@@ -378,11 +383,162 @@ impl Fields<'_> {
             },
             other => {
                 return Err(Refusal::new(
-                    &rules::STATEMENT_FORM,
+                    &rules::STATEMENT_KIND,
                     format!("the kind \"{}\"", visible(other)),
                     "a kind that this keyrite knows",
                 ));
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use crate::tuf::key::Scheme;
+    use crate::tuf::payload::Payload;
+    use crate::tuf::test_keys::TestKey;
+    use crate::tuf::verify::Signature;
+    use proptest::prelude::*;
+
+    const TRUST: TrustId = TrustId::from_bytes([7; 16]);
+
+    fn every_kind() -> Vec<Sentence> {
+        let key = TestKey::p256(1).public().identity();
+        let (change, reason) = (Digest::of(b"change"), "a typing mistake".to_owned());
+        vec![
+            Sentence::Possession {
+                key,
+                name: "root-a".into(),
+                holder: "alice".into(),
+                purpose: "root".into(),
+                nonce: change,
+            },
+            Sentence::KeyLife {
+                key,
+                event: KeyEvent::Lost,
+                at: "2026-11-22T13:00:00Z".parse().unwrap(),
+                root: change,
+            },
+            Sentence::Limits { number: 1, limits: change, chain: Digest::of(b"chain") },
+            Sentence::Withdrawal { change, reason: reason.clone() },
+            Sentence::Refusal { change, reason },
+            Sentence::RollCall { key, nonce: change },
+            Sentence::Decision { what: "keys/root-d".into(), keep: change, over: vec![Digest::of(b"other")] },
+            Sentence::TranscriptHead {
+                ceremony: "0".repeat(32),
+                sequence: 9,
+                head: change,
+                witness: "bob".into(),
+            },
+        ]
+    }
+
+    #[test]
+    fn every_kind_reads_back() {
+        for sentence in every_kind() {
+            let made = Statement::new(TRUST, sentence).unwrap();
+            assert_eq!(Statement::from_bytes(made.bytes()).unwrap(), made);
+            assert!(made.bytes().starts_with(br#"{"_type":"keyrite-statement","body":{"#), "{}", made.kind());
+        }
+    }
+
+    /// The form in FORMAT.md, which other programs rely on.
+    #[test]
+    fn bytes_of_a_known_answer() {
+        let sentence = Sentence::Withdrawal { change: Digest::of(b"abc"), reason: "a \"b\"".into() };
+        let expected = r#"{"_type":"keyrite-statement","body":{"change":"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad","reason":"a \"b\""},"kind":"withdrawal","trust":"07070707070707070707070707070707"}"#;
+        assert_eq!(Statement::new(TRUST, sentence).unwrap().bytes(), expected.as_bytes());
+    }
+
+    /// A signature for one kind or trust is worth nothing for another (threats T36).
+    #[test]
+    fn no_statement_verifies_as_another() {
+        let key = TestKey::ed25519(1);
+        let payloads: Vec<Payload> = every_kind()
+            .into_iter()
+            .flat_map(|s| {
+                [TRUST, TrustId::from_bytes([8; 16])].map(|t| Statement::new(t, s.clone()).unwrap())
+            })
+            .map(Payload::Statement)
+            .collect();
+        for signed in &payloads {
+            let raw = key.sign(Scheme::Ed25519, signed.bytes());
+            for other in &payloads {
+                let verified = Signature::check(&key.public(), Scheme::Ed25519, other, &raw);
+                assert_eq!(verified.is_ok(), signed == other);
+            }
+        }
+    }
+
+    #[test]
+    fn statement_form_for_every_other_spelling() {
+        let good = Statement::new(TRUST, every_kind().remove(0)).unwrap();
+        let good = std::str::from_utf8(good.bytes()).unwrap();
+        let table = [
+            ("a space", good.replacen(':', ": ", 1)),
+            ("a line end", format!("{good}\n")),
+            ("another kind", good.replace("\"possession\"", "\"roll-call\"")),
+            ("another type", good.replace("keyrite-statement", "root")),
+            ("a member more", good.replacen('{', r#"{"A":1,"#, 1)),
+            ("a member more inside", good.replacen("\"holder\"", "\"format\":1,\"holder\"", 1)),
+            ("no trust", good.replacen("\"trust\"", "\"trusts\"", 1)),
+            ("a number for a text", good.replacen("\"alice\"", "1", 1)),
+        ];
+        for (name, text) in table {
+            assert_ne!(text, good, "{name}");
+            assert_eq!(
+                Statement::from_bytes(text.as_bytes()).unwrap_err().rule().name,
+                "STATEMENT-FORM",
+                "{name}"
+            );
+        }
+        let unknown = good.replace("\"possession\"", "\"blessing\"");
+        assert_eq!(Statement::from_bytes(unknown.as_bytes()).unwrap_err().rule().name, "STATEMENT-KIND");
+        let upper = good.replace("07070707", "0A0A0A0A");
+        assert_eq!(Statement::from_bytes(upper.as_bytes()).unwrap_err().rule().name, "TRUST-ID");
+        assert_eq!(Statement::from_bytes(b"{}{}").unwrap_err().rule().name, "JSON");
+        let large = Sentence::Limits { number: u64::MAX, limits: Digest::of(b""), chain: Digest::of(b"") };
+        assert_eq!(Statement::new(TRUST, large).unwrap_err().rule().name, "STATEMENT-FORM");
+    }
+
+    #[test]
+    fn text_for_names_that_would_deceive() {
+        let possession = |name: &str, holder: &str| Sentence::Possession {
+            key: TestKey::p256(1).public().identity(),
+            name: name.into(),
+            holder: holder.into(),
+            purpose: "root".into(),
+            nonce: Digest::of(b""),
+        };
+        let withdrawal = Sentence::Withdrawal { change: Digest::of(b""), reason: "line\nbreak".into() };
+        for bad in [possession("a\u{202e}", "b"), possession("a", "b\u{200b}"), withdrawal] {
+            assert_eq!(Statement::new(TRUST, bad).unwrap_err().rule().name, "TEXT");
+        }
+    }
+
+    proptest! {
+        /// Two statements have the same bytes only if they say the same: no text moves the border
+        /// between two members.
+        #[test]
+        fn different_sentences_have_different_bytes(
+            a in "[a\"\\\\:,{}]{0,6}", b in "[a\"\\\\:,{}]{0,6}", c in "[a\"\\\\:,{}]{0,6}", d in "[a\"\\\\:,{}]{0,6}",
+        ) {
+            let made = |name: &str, holder: &str| {
+                let key = KeyIdentity::from_digest(Digest::of(b"key"));
+                let (name, holder) = (name.to_owned(), holder.to_owned());
+                Statement::new(TRUST, Sentence::Possession { key, name, holder, purpose: "root".into(), nonce: Digest::of(b"n") }).unwrap()
+            };
+            let (x, y) = (made(&a, &b), made(&c, &d));
+            prop_assert_eq!(x.bytes() == y.bytes(), (&a, &b) == (&c, &d));
+            prop_assert_eq!(Statement::from_bytes(x.bytes()).unwrap(), x);
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+            let _ = Statement::from_bytes(&bytes);
+        }
     }
 }
