@@ -65,3 +65,34 @@ impl FromStr for Digest {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn the_standard_vector() {
+        let abc = Digest::of(b"abc");
+        assert_eq!(abc.hex(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(abc.hex().parse::<Digest>().unwrap(), abc);
+        assert_eq!(abc.words().len(), 32);
+        assert_eq!(abc.words().first(), Some(&"shadow"));
+    }
+
+    #[test]
+    fn digest_form() {
+        let good = Digest::of(b"abc").hex();
+        for text in [
+            good.to_uppercase(),
+            format!("{good}00"),
+            good.chars().skip(1).collect(),
+            format!(" {good}"),
+            String::new(),
+            "g".repeat(64),
+        ] {
+            assert_eq!(text.parse::<Digest>().unwrap_err().rule().name, "DIGEST-FORM", "{text}");
+        }
+    }
+}

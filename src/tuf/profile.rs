@@ -45,3 +45,18 @@ impl FromStr for Profile {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn profile_words() {
+        for profile in [Profile::Tuf, Profile::Notary] {
+            assert_eq!(profile.name().parse::<Profile>(), Ok(profile));
+        }
+        for text in ["", "TUF", "tuf ", "notary-v1"] {
+            assert_eq!(text.parse::<Profile>().map_err(|e| e.rule().name), Err("PROFILE"));
+        }
+    }
+}
