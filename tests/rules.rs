@@ -14,7 +14,7 @@
 mod source;
 
 use keyrite::tuf::rule::{Exit, Rule};
-use source::{Kind, Source, files, paths, root, scan, sources};
+use source::{Kind, Source, ends, files, paths, root, scan, sources};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
@@ -175,17 +175,17 @@ fn every_rule_can_refuse() {
 
 #[test]
 fn every_rule_has_a_test() {
-    let mut tests = sources("src");
-    tests.extend(sources("tests").into_iter().filter(|source| source.path != "tests/rules.rs"));
-    let by_constant = named(&tests, true);
+    let mut code = sources("src");
+    code.extend(sources("tests").into_iter().filter(|source| source.path != "tests/rules.rs"));
+    let by_constant = named(&code, true);
     let mut texts: Vec<String> = Vec::new();
-    for source in tests {
+    for source in code {
         texts.extend(
             source.tokens.into_iter().filter(|token| token.test && token.kind == Kind::Text).map(|t| t.text),
         );
     }
     // Golden folders: what a program is expected to print or to leave.
-    for path in files("tests").iter().filter(|path| !path.ends_with(".rs") && !path.ends_with(".py")) {
+    for path in files("tests").iter().filter(|path| !ends(path, "rs") && !ends(path, "py")) {
         texts.extend(fs::read_to_string(root().join(path)).ok());
     }
     let found: Vec<_> = all()

@@ -4,6 +4,7 @@
 //! link to an upper layer is no dependency. It knows as much of the language as those tests need
 //! and is no parser: what it can't tell apart it reports rather than hides.
 
+#![allow(dead_code, reason = "each test takes what it needs")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -56,12 +57,17 @@ pub struct Source {
 pub fn sources(folder: &str) -> Vec<Source> {
     files(folder)
         .into_iter()
-        .filter(|path| Path::new(path).extension().is_some_and(|ending| ending == "rs"))
+        .filter(|path| ends(path, "rs"))
         .map(|path| {
             let text = fs::read_to_string(root().join(&path)).unwrap();
             scan(&path, &text)
         })
         .collect()
+}
+
+/// Whether a file's name has this ending.
+pub fn ends(path: &str, ending: &str) -> bool {
+    Path::new(path).extension().is_some_and(|found| found == ending)
 }
 
 /// Where this package's files are.
