@@ -37,6 +37,15 @@ impl Answers {
         todo!()
     }
 
+    /// The text for one step, whatever it is; it counts as used.
+    ///
+    /// # Errors
+    ///
+    /// `ANSWER-MISSING` naming the step.
+    pub fn value(&mut self, _id: &StepId) -> Result<&str> {
+        todo!()
+    }
+
     /// The answer to one prompt; it counts as used.
     ///
     /// # Errors

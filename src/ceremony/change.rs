@@ -2,18 +2,29 @@
 //!
 //! `change.json` lists every payload by digest and every key that is asked; its own digest is what
 //! people compare and confirm. Nothing is signed that it does not list. Later ceremonies are made
-//! of the same five items, so the executor, `sign`, `import` and `status` know no kinds.
+//! of the same six items, so the executor, `sign`, `import` and `status` know no kinds.
+//!
+//! A change follows from the runbook's bytes, the frame and the facts alone, never from today or
+//! from whose devices are at hand: whoever signs computes it again (`CHANGE-RECOMPUTED`).
 
+use super::facts::Facts;
+use super::members::Reader;
 use super::people::{Duty, KeyName, Person};
+use super::transcript::CeremonyId;
+use super::{change_json, rules};
 use crate::tuf::digest::Digest;
+use crate::tuf::document::{Document, Keys};
+use crate::tuf::json::Json;
 use crate::tuf::key::{KeyIdentity, KeySpec, PublicKey, Scheme};
 use crate::tuf::payload::{MetadataPayload, Payload};
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
-use crate::tuf::rule::Result;
+use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::statement::{Statement, TrustId};
+use crate::tuf::text::visible;
 use crate::tuf::time::Time;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
 
 /// What is fixed when a plan is frozen, whatever the kind: the caller fills it in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,9 +41,21 @@ pub struct Frame {
     pub held_at: Time,
     /// After this moment nobody signs the change any more.
     pub sign_by: Time,
-    /// 16 random bytes that make this change another one than last year's of the same runbook,
-    /// and from which key tags are derived.
-    pub nonce: [u8; 16],
+    /// 32 random bytes that make this change another one than last year's of the same runbook.
+    pub nonce: [u8; 32],
+    /// The rehearsal of the same runbook that limits demand, if one was held.
+    pub rehearsal: Option<Rehearsal>,
+}
+
+/// A rehearsal that was held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rehearsal {
+    /// The rehearsal's trust, which shadows this one.
+    pub trust: TrustId,
+    /// Its ceremony.
+    pub ceremony: CeremonyId,
+    /// The digest of that transcript's last entry.
+    pub head: Digest,
 }
 
 /// The documents that a change starts from. If one has moved meanwhile, the change is refused
@@ -41,6 +64,15 @@ pub struct Frame {
 pub struct Base {
     /// By role: version and payload digest of the newest trusted document.
     pub documents: BTreeMap<RoleName, (u64, Digest)>,
+}
+
+/// The limits that a change was checked against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitsFile {
+    /// The file's number.
+    pub number: u64,
+    /// The file's digest.
+    pub sha: Digest,
 }
 
 /// What people agree on at once.
@@ -52,11 +84,13 @@ pub struct Change {
     pub trust: TrustId,
     /// What it starts from.
     pub base: Base,
-    /// SHA-256 of the limits file that it was checked against.
-    pub limits: Digest,
+    /// The limits in force.
+    pub limits: LimitsFile,
+    /// The key file of every key of the record that a document of the change lists.
+    pub keys: BTreeMap<KeyName, Digest>,
     /// What is made and signed, in order.
     pub items: Vec<Item>,
-    /// What becomes of it, in words, one line each: the difference that was shown.
+    /// What becomes of it, in the proposer's words, one line each, safe to show.
     pub summary: Vec<String>,
 }
 
@@ -81,6 +115,8 @@ pub enum Item {
     NewKey(NewKey),
     /// A public key to be taken into the record.
     EnrolledKey(EnrolledKey),
+    /// A new certificate for a key that the record has.
+    Certificate(NewCertificate),
     /// A private key to be destroyed on its token (`retire-key`).
     DestroyedKey {
         /// Which.
@@ -99,9 +135,9 @@ pub struct Ask {
     pub holder: Person,
     /// The public key.
     pub public: PublicKey,
-    /// How the document's entry says it signs.
+    /// How the document's entry says it signs; a statement by [`Scheme::of`] the key.
     pub scheme: Scheme,
-    /// Which thresholds its signature counts for.
+    /// Which thresholds its signature counts for; none where the key speaks for itself alone.
     pub counts: Vec<Counts>,
 }
 
@@ -110,12 +146,10 @@ pub struct Ask {
 pub enum Counts {
     /// The root before (TUF 5.3.4: old keys).
     Old,
-    /// The root itself, or the role as its delegator lists it.
+    /// The root itself, or the role as its delegator lists it; for a statement the newest root.
     New,
-    /// None: an older root's key that lets stale clients jump (notary-v1 5).
-    Historic,
-    /// None: the key speaks for itself alone (roll-call, possession, its own end).
-    Itself,
+    /// None: the key of the older root of that version, which lets stale clients jump (notary-v1 5).
+    Historic(u64),
 }
 
 /// A key to be made on a token.
@@ -131,6 +165,19 @@ pub struct NewKey {
     pub spec: KeySpec,
     /// The certificate that it is to sign over itself, in profile `notary` for root keys.
     pub certificate: Option<CertificateTemplate>,
+}
+
+/// A new certificate for a key of the record, signed by that key (profile `notary`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewCertificate {
+    /// The record's name.
+    pub key: KeyName,
+    /// Its identity.
+    pub identity: KeyIdentity,
+    /// All but the key.
+    pub template: CertificateTemplate,
+    /// The digest of the key file that the new one stands for.
+    pub replaces: Digest,
 }
 
 /// The certificate of a key that does not exist yet: all but the key (notary-v1 5, 6).
@@ -181,6 +228,38 @@ pub enum Purpose {
     Witness,
 }
 
+impl Purpose {
+    /// Every purpose.
+    pub const ALL: [Self; 6] =
+        [Self::Root, Self::Targets, Self::Delegation, Self::Snapshot, Self::Timestamp, Self::Witness];
+
+    /// The word in runbooks and in the record.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Root => "root",
+            Self::Targets => "targets",
+            Self::Delegation => "delegation",
+            Self::Snapshot => "snapshot",
+            Self::Timestamp => "timestamp",
+            Self::Witness => "witness",
+        }
+    }
+}
+
+impl FromStr for Purpose {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|p| p.name() == text).ok_or_else(|| {
+            Refusal::new(
+                &rules::PURPOSE,
+                format!("\"{}\"", visible(text)),
+                "root, targets, delegation, snapshot, timestamp or witness",
+            )
+        })
+    }
+}
+
 /// How it is known that a key's holder has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Possession {
@@ -190,34 +269,95 @@ pub enum Possession {
     ByFirstPublication,
     /// A backend's key: its digest is read back by people.
     BackendReadBack,
+    /// It signed a document of an adopted history: the payload's digest.
+    TrustedDocument(Digest),
+}
+
+impl Possession {
+    /// As key files and changes have it.
+    pub fn to_json(&self) -> Json {
+        change_json::possession(self)
+    }
+
+    /// Reads it back, strictly.
+    ///
+    /// # Errors
+    ///
+    /// `RECORD-MEMBER`.
+    pub fn from_json(json: &Json) -> Result<Self> {
+        change_json::read_possession(Reader::new("possession", json)?)
+    }
+}
+
+impl Item {
+    /// Who is asked to sign it.
+    pub fn asked(&self) -> &[Ask] {
+        match self {
+            Self::Document { asked, .. } | Self::Statement { asked, .. } => asked,
+            _ => &[],
+        }
+    }
+
+    /// What is signed, if anything is.
+    pub fn payload(&self) -> Option<Payload> {
+        match self {
+            Self::Document { payload, .. } => Some(Payload::Metadata(payload.clone())),
+            Self::Statement { payload, .. } => Some(Payload::Statement(payload.clone())),
+            _ => None,
+        }
+    }
+
+    /// The bytes that are signed, if any are: `<n>.payload.json`.
+    pub fn payload_bytes(&self) -> Option<&[u8]> {
+        match self {
+            Self::Document { payload, .. } => Some(payload.bytes()),
+            Self::Statement { payload, .. } => Some(payload.bytes()),
+            _ => None,
+        }
+    }
+
+    /// The document, if it is one.
+    pub fn document(&self) -> Option<&MetadataPayload> {
+        if let Self::Document { payload, .. } = self { Some(payload) } else { None }
+    }
+
+    /// In a few words, safe to show: `root 2`, `the limits statement`, `the new key root-a`.
+    pub fn title(&self) -> String {
+        match self {
+            Self::Document { payload, .. } => format!("{} {}", payload.role(), payload.version()),
+            Self::Statement { payload, .. } => format!("the {} statement", payload.kind()),
+            Self::NewKey(new) => format!("the new key {}", new.name),
+            Self::EnrolledKey(key) => format!("the key {}", key.name),
+            Self::Certificate(new) => format!("the new certificate of {}", new.key),
+            Self::DestroyedKey { key, .. } => format!("the end of the key {key}"),
+        }
+    }
 }
 
 impl Change {
+    /// A change of the facts' trust, under the limits in force; looks up which key files it uses.
+    pub fn new(frame: &Frame, facts: &Facts, base: Base, items: Vec<Item>, summary: Vec<String>) -> Self {
+        let listed: BTreeSet<_> = items.iter().filter_map(Item::document).flat_map(identities).collect();
+        let used = facts.keys.values().filter(|k| listed.contains(&k.public.identity()));
+        Self {
+            frame: frame.clone(),
+            trust: facts.trust.id,
+            base,
+            limits: LimitsFile { number: facts.limits_number, sha: facts.limits_file },
+            keys: used.map(|k| (k.name.clone(), k.file)).collect(),
+            items,
+            summary,
+        }
+    }
+
     /// `change.json`: canonical JSON.
     pub fn to_json(&self) -> Vec<u8> {
-        todo!()
+        change_json::write(self).canonical()
     }
 
     /// SHA-256 of `change.json`: what people confirm and what the folder is named by.
     pub fn digest(&self) -> Digest {
         Digest::of(&self.to_json())
-    }
-
-    /// The payload of item `n`, for `<n>.payload.json`, and for the items that have one.
-    pub fn payload(&self, item: usize) -> Option<Payload> {
-        match self.items.get(item)? {
-            Item::Document { payload, .. } => Some(Payload::Metadata(payload.clone())),
-            Item::Statement { payload, .. } => Some(Payload::Statement(payload.clone())),
-            _ => None,
-        }
-    }
-
-    /// Who is asked to sign item `n`.
-    pub fn asked(&self, item: usize) -> &[Ask] {
-        match self.items.get(item) {
-            Some(Item::Document { asked, .. } | Item::Statement { asked, .. }) => asked,
-            _ => &[],
-        }
     }
 
     /// Reads a change as the record holds it. `payloads` are the bytes of `<n>.payload.json` by n.
@@ -227,12 +367,23 @@ impl Change {
     /// `RECORD-FORMAT`, `RECORD-MEMBER`, `CHANGE-RUNBOOK` and `CHANGE-PAYLOAD` for bytes of another
     /// digest, and whatever the payloads' own readers refuse.
     pub fn from_json(
-        _change: &[u8],
-        _runbook: &[u8],
-        _payloads: &BTreeMap<usize, Vec<u8>>,
-        _profile: Profile,
+        change: &[u8],
+        runbook: &[u8],
+        payloads: &BTreeMap<usize, Vec<u8>>,
+        profile: Profile,
     ) -> Result<Self> {
-        todo!()
+        change_json::read(change, runbook, payloads, profile)
+    }
+
+    /// The documents, in order.
+    pub fn documents(&self) -> impl Iterator<Item = &MetadataPayload> {
+        self.items.iter().filter_map(Item::document)
+    }
+
+    /// Who leads.
+    pub fn administrator(&self) -> Option<&Person> {
+        let leads = |(_, duty): &(&Person, &Duty)| **duty == Duty::Administrator;
+        self.frame.people.iter().find(leads).map(|(person, _)| person)
     }
 
     /// The `CKA_ID` under which a new key of this change is made: the first 16 bytes of SHA-256
@@ -245,4 +396,14 @@ impl Change {
         }
         id
     }
+}
+
+/// Every public key that a document lists.
+fn identities(payload: &MetadataPayload) -> Vec<KeyIdentity> {
+    let keys: &Keys = match payload.document() {
+        Document::Root(root) => &root.keys,
+        Document::Targets(targets) => &targets.delegations.keys,
+        Document::Snapshot(_) | Document::Timestamp(_) => return Vec::new(),
+    };
+    keys.values().filter_map(|key| key.public.as_ref()).map(PublicKey::identity).collect()
 }

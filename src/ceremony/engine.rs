@@ -25,19 +25,9 @@ pub struct Progress<'a> {
     pub standing: &'a Standing,
     /// Whether a key's token is in reach of this session.
     pub here: &'a dyn Fn(&KeyName) -> bool,
-    /// What the administrator said of a change that could be sealed with signatures still missing.
-    pub closing: Closing,
-}
-
-/// Whether the gathering of signatures is closed before everyone has signed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Closing {
-    /// Not asked yet.
-    Ask,
-    /// Seal now.
-    Close,
-    /// Wait for the others.
-    Wait,
+    /// Whether the administrator has said in this session to wait for signatures that are missing
+    /// though every threshold is met. That they closed the gathering is an entry.
+    pub wait: bool,
 }
 
 /// What is next.

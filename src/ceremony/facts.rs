@@ -2,16 +2,20 @@
 
 use super::change::{Possession, Purpose};
 use super::people::{KeyName, Person};
+use super::rules;
 pub use crate::tuf::chain::Anchor;
 use crate::tuf::digest::Digest;
 use crate::tuf::document::Root;
 use crate::tuf::evidence::Trusted;
-use crate::tuf::key::{KeyIdentity, PublicKey};
+use crate::tuf::key::PublicKey;
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
+use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::statement::{KeyEvent, TrustId};
+use crate::tuf::text::visible;
 use crate::tuf::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
 
 /// The trust itself, from `trust.json`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +28,10 @@ pub struct Trust {
     pub collection: String,
     /// Whether the keys protect customers, or this is practice.
     pub stage: Stage,
+    /// The trust that this one rehearses.
+    pub shadows: Option<TrustId>,
+    /// The first root of an adopted history; none where root 1 is made here.
+    pub start: Option<Anchor>,
 }
 
 /// Practice or the real thing.
@@ -33,6 +41,26 @@ pub enum Stage {
     Rehearsal,
     /// The real thing.
     Production,
+}
+
+impl Stage {
+    /// The word in `trust.json`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rehearsal => "rehearsal",
+            Self::Production => "production",
+        }
+    }
+}
+
+impl FromStr for Stage {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self> {
+        [Self::Rehearsal, Self::Production].into_iter().find(|s| s.name() == text).ok_or_else(|| {
+            Refusal::new(&rules::STAGE, format!("\"{}\"", visible(text)), "production or rehearsal")
+        })
+    }
 }
 
 /// A key in the record, its possession verified.
@@ -89,9 +117,11 @@ pub struct Enrolment {
 pub struct Facts {
     /// The trust.
     pub trust: Trust,
-    /// The limits in force, with the number and digest of their file.
+    /// The limits in force.
     pub limits: super::limits::Limits,
-    /// SHA-256 of that file.
+    /// The number of their file.
+    pub limits_number: u64,
+    /// The digest of that file.
     pub limits_file: Digest,
     /// Every key in the record, by name.
     pub keys: BTreeMap<KeyName, KeyRecord>,
@@ -107,33 +137,29 @@ pub struct Facts {
     pub devices: BTreeMap<KeyName, Device>,
     /// Today, by the host's clock or a person.
     pub today: Time,
-    /// The payload digest of every document, new or old, that met its thresholds: sealed here, or
-    /// observed elsewhere.
+    /// The payload digest of every document, old or new, that met its thresholds here or elsewhere,
+    /// and of every statement that is in force.
     pub history: BTreeSet<Digest>,
-    /// Every verified signature of a key over a document, to tell forks by.
-    pub signed: Vec<SignedBefore>,
-}
-
-/// A signature that the record holds, over a document of some change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignedBefore {
-    /// Whose.
-    pub key: KeyIdentity,
-    /// Of which role.
-    pub role: RoleName,
-    /// Which version.
-    pub version: u64,
-    /// What was signed.
-    pub payload: Digest,
-    /// Whether its change has a withdrawal that counts.
-    pub withdrawn: bool,
-    /// Whether it was seen at the backend.
-    pub published: bool,
+    /// Those of them that the backend serves or has served.
+    pub published: BTreeSet<Digest>,
 }
 
 impl Facts {
     /// The newest trusted root.
     pub fn root(&self) -> Option<&Root> {
         self.roots.last().and_then(|d| d.document().as_root())
+    }
+
+    /// The newest trusted document of a role, root included.
+    pub fn newest(&self, role: &RoleName) -> Option<&Trusted> {
+        if *role == RoleName::Root { self.roots.last() } else { self.documents.get(role) }
+    }
+
+    /// What a `limits` statement binds the trust to: SHA-256 over the payload digests of every root
+    /// of the record, and of `next` if the statement is to be signed by a root still to come.
+    pub fn chain(&self, next: Option<Digest>) -> Digest {
+        let roots = self.roots.iter().map(|root| root.payload().digest()).chain(next);
+        let bytes: Vec<u8> = roots.flat_map(|digest| *digest.as_bytes()).collect();
+        Digest::of(&bytes)
     }
 }

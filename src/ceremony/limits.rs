@@ -5,6 +5,7 @@
 
 use super::people::{KeyName, Person};
 use crate::tuf::profile::Profile;
+use crate::tuf::role::RoleName;
 use crate::tuf::rule::Result;
 use crate::tuf::time::Term;
 use std::collections::BTreeSet;
@@ -33,6 +34,10 @@ pub struct RootLimits {
     pub spare_keys: u32,
     /// The longest time from `held-at` to the expiry; never over 10 years.
     pub max_valid_for: Term,
+    /// The least number of witnesses.
+    pub witnesses: u32,
+    /// Whether the very same runbook must have been rehearsed.
+    pub rehearsed: bool,
 }
 
 /// What holds for the top-level targets role.
@@ -44,6 +49,10 @@ pub struct TargetsLimits {
     pub max_valid_for: Term,
     /// Whether its keys may be encrypted files.
     pub software_keys: bool,
+    /// The least number of witnesses.
+    pub witnesses: u32,
+    /// Whether the very same runbook must have been rehearsed.
+    pub rehearsed: bool,
 }
 
 /// What holds for every delegation.
@@ -55,6 +64,10 @@ pub struct DelegationLimits {
     pub max_valid_for: Term,
     /// Whether its keys may be encrypted files.
     pub software_keys: bool,
+    /// The least number of witnesses.
+    pub witnesses: u32,
+    /// Whether the very same runbook must have been rehearsed.
+    pub rehearsed: bool,
     /// How a developer's key is known to be in its holder's hands.
     pub possession: PossessionLimit,
 }
@@ -71,14 +84,10 @@ pub enum PossessionLimit {
 /// What holds for every ceremony.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CeremonyLimits {
-    /// The least number of witnesses.
-    pub witnesses: u32,
     /// The longest time from `held-at` to `sign-by`; never over a year.
     pub sign_within: Term,
     /// How old the newest transcript or import may be at `plan` and `sign`; never over 90 days.
     pub record_no_older: Term,
-    /// Whether the very same runbook must have been rehearsed.
-    pub rehearsed: bool,
     /// People who may hold no key of root and targets.
     pub excluded: BTreeSet<Person>,
 }
@@ -115,6 +124,26 @@ impl Limits {
     /// keyrite ever allows.
     pub fn parse(_text: &str) -> Result<Self> {
         todo!()
+    }
+
+    /// The least number of witnesses of a change that signs for `role`; none for online roles.
+    pub fn witnesses(&self, role: &RoleName) -> u32 {
+        match role {
+            RoleName::Root => self.root.witnesses,
+            RoleName::Targets => self.targets.witnesses,
+            RoleName::Delegated(_) => self.delegations.witnesses,
+            RoleName::Snapshot | RoleName::Timestamp => 0,
+        }
+    }
+
+    /// Whether a change that signs for `role` must have been rehearsed.
+    pub fn rehearsed(&self, role: &RoleName) -> bool {
+        match role {
+            RoleName::Root => self.root.rehearsed,
+            RoleName::Targets => self.targets.rehearsed,
+            RoleName::Delegated(_) => self.delegations.rehearsed,
+            RoleName::Snapshot | RoleName::Timestamp => false,
+        }
     }
 
     /// The file, every member written out.

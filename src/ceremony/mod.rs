@@ -6,10 +6,12 @@
 
 pub mod answers;
 pub mod change;
+mod change_json;
 pub mod confirm;
 pub mod engine;
 pub mod facts;
 pub mod limits;
+pub mod members;
 pub mod people;
 pub mod rules;
 pub mod runbook;
@@ -42,15 +44,22 @@ pub trait Kind: Sync {
 
 /// A runbook that has been read.
 pub trait Ceremony {
-    /// What is to change, with every payload's bytes; pure.
+    /// What is to change, with every payload's bytes; pure: from the runbook, the frame and the
+    /// facts alone, never from today or from whose devices are at hand, so that everyone who signs
+    /// computes the very same bytes.
     ///
     /// # Errors
     ///
     /// Any rule: all that can be refused is refused here.
     fn change(&self, frame: &change::Frame, facts: &Facts) -> Result<Change>;
 
-    /// The kind's own steps, in order: content never depends on an earlier step's outcome, but for
-    /// the named templates of a key that an earlier step makes. [`engine::assemble`] puts the
-    /// site's notes and the witnesses around them.
-    fn steps(&self, change: &Change, facts: &Facts) -> Result<Vec<Step>>;
+    /// Whether all that the runbook asks for is already so: then nothing is due, which is no error.
+    fn held(&self, facts: &Facts) -> bool;
+
+    /// The kind's own steps, in order; [`step::of`] unless a kind needs others. Content never
+    /// depends on an earlier step's outcome, but for the named templates of a key that an earlier
+    /// step makes. [`engine::assemble`] puts the site's notes and the witnesses around them.
+    fn steps(&self, change: &Change, facts: &Facts) -> Result<Vec<Step>> {
+        Ok(step::of(change, facts))
+    }
 }

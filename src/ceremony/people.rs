@@ -1,12 +1,15 @@
 //! Who takes part, and what keys are called.
 
-use super::change::Change;
+use super::change::{Ask, Change, Item};
 use super::facts::{Facts, KeyRecord};
+use super::limits::Limits;
 use super::rules;
+use crate::tuf::key::KeyIdentity;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::statement::Sentence;
 use crate::tuf::text::visible;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
@@ -101,22 +104,60 @@ impl FromStr for Duty {
     }
 }
 
-/// One administrator leads, and as many watch as the limits demand.
+/// One administrator leads, and as many watch as the limits demand for the roles that the change
+/// signs for.
 ///
 /// # Errors
 ///
 /// `PEOPLE`, `WITNESSES`.
-pub fn check_duties(_people: &BTreeMap<Person, Duty>, _facts: &Facts) -> Result<()> {
-    todo!()
+pub fn check_duties(change: &Change, limits: &Limits) -> Result<()> {
+    let people = &change.frame.people;
+    one_administrator(people)?;
+    let watch = people.values().filter(|duty| **duty == Duty::Witness).count();
+    let need = change.documents().map(|d| limits.witnesses(d.role())).max().unwrap_or(0);
+    if u32::try_from(watch).unwrap_or(u32::MAX) >= need {
+        Ok(())
+    } else {
+        Err(Refusal::new(&rules::WITNESSES, format!("{watch} witnesses"), format!("at least {need}")))
+    }
+}
+
+/// Exactly one administrator leads.
+///
+/// # Errors
+///
+/// `PEOPLE`.
+pub fn one_administrator(people: &BTreeMap<Person, Duty>) -> Result<()> {
+    match people.values().filter(|duty| **duty == Duty::Administrator).count() {
+        1 => Ok(()),
+        n => Err(Refusal::new(&rules::PEOPLE, format!("{n} administrators"), "exactly one")),
+    }
 }
 
 /// No witness is asked to sign a document, or a statement that acts, of the change they witness.
+/// That a witness answers a roll-call is no harm.
 ///
 /// # Errors
 ///
 /// `WITNESS-SIGNS`.
-pub fn check_witnesses(_change: &Change) -> Result<()> {
-    todo!()
+pub fn check_witnesses(change: &Change) -> Result<()> {
+    for item in &change.items {
+        let acts = match item {
+            Item::Statement { payload, .. } => {
+                !matches!(payload.sentence(), Sentence::RollCall { .. } | Sentence::TranscriptHead { .. })
+            }
+            _ => true,
+        };
+        let witness = |ask: &&Ask| change.frame.people.get(&ask.holder) == Some(&Duty::Witness);
+        if let Some(ask) = item.asked().iter().find(witness).filter(|_| acts) {
+            return Err(Refusal::new(
+                &rules::WITNESS_SIGNS,
+                format!("{}, a witness, asked to sign {} with {}", ask.holder, item.title(), ask.key),
+                "signers who don't witness this ceremony",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Who holds the keys of a role that a new document lists: for root nobody a threshold of them, for
@@ -126,10 +167,38 @@ pub fn check_witnesses(_change: &Change) -> Result<()> {
 ///
 /// `HOLDER-THRESHOLD`, `PERSON-EXCLUDED`.
 pub fn check_holders(
-    _role: &RoleName,
-    _keys: &[&KeyRecord],
-    _threshold: NonZeroU32,
-    _facts: &Facts,
+    role: &RoleName,
+    keys: &[&KeyRecord],
+    threshold: NonZeroU32,
+    facts: &Facts,
 ) -> Result<()> {
-    todo!()
+    if *role == RoleName::Root {
+        no_holder_threshold(keys, threshold.get())?;
+    }
+    let guarded = matches!(role, RoleName::Root | RoleName::Targets);
+    let excluded = |key: &&&KeyRecord| facts.limits.ceremony.excluded.contains(&key.holder);
+    match keys.iter().find(excluded).filter(|_| guarded) {
+        None => Ok(()),
+        Some(key) => Err(Refusal::new(
+            &rules::PERSON_EXCLUDED,
+            format!("{}, held by {}, for {role}", key.name, key.holder),
+            "a holder whom the limits don't exclude",
+        )),
+    }
+}
+
+/// Nobody holds a threshold of these keys.
+fn no_holder_threshold(keys: &[&KeyRecord], threshold: u32) -> Result<()> {
+    let mut held: BTreeMap<&Person, BTreeSet<KeyIdentity>> = BTreeMap::new();
+    for key in keys {
+        held.entry(&key.holder).or_default().insert(key.public.identity());
+    }
+    match held.iter().find(|(_, keys)| u32::try_from(keys.len()).unwrap_or(u32::MAX) >= threshold) {
+        None => Ok(()),
+        Some((person, keys)) => Err(Refusal::new(
+            &rules::HOLDER_THRESHOLD,
+            format!("{person} with {} root keys at a threshold of {threshold}", keys.len()),
+            "nobody with as many keys as the threshold",
+        )),
+    }
 }

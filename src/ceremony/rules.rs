@@ -50,8 +50,14 @@ crate::rules! {
         "ask the administrator for the change that replaces it";
     CHANGE_WAITS: "CHANGE-WAITS", Incomplete, "a change that rests on another waits until that one is sealed", "design",
         "gather the signatures of the other change first";
-    ROLE_FORK: "ROLE-FORK", Refused, "a key signs one payload for one version of a role", "design",
-        "withdraw the first change, or sign the next version";
+    CHANGE_ROLE: "CHANGE-ROLE", Refused, "every document of a change has a delegator that lists its role", "TUF 5.6.7",
+        "ask who planned the change; sign nothing";
+    CHANGE_RECOMPUTED: "CHANGE-RECOMPUTED", Refused, "whoever signs computes the change from their own record, byte for byte", "threats T1",
+        "import the newest record; if it stays, call the administrator and sign nothing";
+    PURPOSE: "PURPOSE", Usage, "keys have one of the six purposes", "design",
+        "write root, targets, delegation, snapshot, timestamp or witness";
+    STAGE: "STAGE", Refused, "a trust is for production or for rehearsal", "design",
+        "take the record from where it was made";
 
     // --- frame: transcripts and answers
     CEREMONY_ID: "CEREMONY-ID", Refused, "a ceremony's id is 128 bits in lower-case hexadecimal", "design",

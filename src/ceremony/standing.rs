@@ -28,30 +28,25 @@ pub struct Standing {
     pub items: Vec<ItemStanding>,
 }
 
-/// The state of a change.
+/// The state of a change: the first of these that holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
-    /// Signatures are still missing.
-    Open,
-    /// Every threshold is met; it may be sealed.
-    Complete {
-        /// Whether every key asked has signed.
-        everyone: bool,
-    },
-    /// Its documents are trusted.
-    Sealed,
-    /// Its last day has passed without the thresholds met.
-    Expired,
-    /// A threshold has withdrawn it.
+    /// The backend serves its documents, or has served them.
+    Published,
+    /// Those who may have withdrawn it.
     Withdrawn {
         /// In their words, escaped.
         reason: String,
     },
+    /// All that it makes is in the record.
+    Sealed,
+    /// Its last day has passed before every threshold was met.
+    Lapsed,
     /// A document that it starts from has been replaced meanwhile.
     BaseMoved {
         /// Which.
         role: RoleName,
-        /// The version that it starts from.
+        /// The version that it starts from; 0 if it starts without one.
         from: u64,
         /// The newest trusted version.
         newest: u64,
@@ -63,6 +58,13 @@ pub enum State {
         /// The version that it starts from.
         from: u64,
     },
+    /// Every threshold is met, so it may be sealed.
+    Complete {
+        /// Whether every key asked has signed.
+        everyone: bool,
+    },
+    /// Signatures, or keys to be made or taken in, are still missing.
+    Open,
 }
 
 /// How one payload stands.
@@ -130,14 +132,4 @@ impl Standing {
     pub fn refusal(&self) -> Option<Refusal> {
         todo!()
     }
-}
-
-/// Whether a key may sign this payload of the change: not after `sign-by`, and no second payload
-/// for one version of a role.
-///
-/// # Errors
-///
-/// `SIGN-BY`, `ROLE-FORK`.
-pub fn may_sign(_change: &Change, _item: usize, _key: KeyIdentity, _facts: &Facts) -> Result<()> {
-    todo!()
 }

@@ -1,9 +1,14 @@
 //! Steps: one thing asked, closed by who acts. Each has three renderings: screen, paper, outcome.
 
-use super::change::{Change, NewKey};
+use super::change::{Change, Item, NewCertificate, NewKey};
 use super::facts::Facts;
 use super::people::{KeyName, Person};
+use crate::tuf::diff;
 use crate::tuf::digest::Digest;
+use crate::tuf::evidence::Trusted;
+use crate::tuf::payload::MetadataPayload;
+use crate::tuf::profile::Profile;
+use crate::tuf::role::RoleName;
 
 /// The permanent name of a step within its ceremony: `sign.root-a.1`. Answers files use it; in a
 /// session of several runbooks it stands in the table of the runbook's name.
@@ -56,8 +61,13 @@ pub enum PersonAct {
     ReadBack {
         /// What it is the digest of.
         what: String,
-        /// The digest, or the name of the key that an earlier step makes.
-        digest: Spoken,
+        /// The digest.
+        digest: Digest,
+    },
+    /// The same of a key that an earlier step of this ceremony makes: a named template.
+    ReadBackKey {
+        /// The record's name.
+        key: KeyName,
     },
     /// Agrees to the change, by typing.
     Confirm {
@@ -81,15 +91,6 @@ pub enum PersonAct {
     },
 }
 
-/// A digest that is said aloud.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Spoken {
-    /// Known when the plan is frozen.
-    Digest(Digest),
-    /// The identity of a key that an earlier step of this ceremony makes: a named template.
-    NewKey(KeyName),
-}
-
 /// How a change is agreed to. In an answers file the answer is always the full digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Confirmation {
@@ -104,6 +105,8 @@ pub enum Confirmation {
 pub enum TokenAct {
     /// Makes a key, proves its possession and, where asked, signs its certificate.
     Generate(NewKey),
+    /// Signs a new certificate for a key that it holds.
+    Certify(NewCertificate),
     /// Signs one payload of the change.
     Sign {
         /// Which item of the change.
@@ -230,7 +233,118 @@ pub enum Expect {
     Choice(Vec<String>),
 }
 
+/// Every step of a change: agree, take in what comes in, sign, finish.
+pub fn of(change: &Change, facts: &Facts) -> Vec<Step> {
+    let mut steps = agreement(change, facts);
+    steps.extend(coming_in(change));
+    steps.extend(signatures(change));
+    steps.extend(finish(change, facts));
+    steps
+}
+
+/// Show the change, read its digest back, agree to it: what everyone does before a token is
+/// touched, in any copy.
+pub fn agreement(change: &Change, facts: &Facts) -> Vec<Step> {
+    let digest = change.digest();
+    let root = change.documents().any(|d| *d.role() == RoleName::Root);
+    let how = if root { Confirmation::Words } else { Confirmation::Yes };
+    let lines = change.summary.iter().cloned().chain(difference(change, facts)).collect();
+    let acts = [
+        ("show", PersonAct::Show { title: change.frame.title.clone(), lines }),
+        ("read-back", PersonAct::ReadBack { what: "the change".to_owned(), digest }),
+        ("confirm", PersonAct::Confirm { change: digest, how }),
+    ];
+    acts.map(|(id, act)| Step::new(id, change.administrator(), Act::Person(act))).into()
+}
+
+/// What every document of the change makes different, in words.
+pub fn difference(change: &Change, facts: &Facts) -> Vec<String> {
+    let name = |identity| {
+        let known = facts.keys.values().find(|key| key.public.identity() == identity);
+        known.map(|key| format!("{} of {}", key.name, key.holder))
+    };
+    let words = |new: &MetadataPayload| {
+        let old = facts.newest(new.role()).map(Trusted::payload);
+        diff::words(old, new, &name)
+    };
+    change.documents().flat_map(words).collect()
+}
+
+/// What comes into the record or goes: keys made, enrolled, certified, destroyed.
+pub fn coming_in(change: &Change) -> Vec<Step> {
+    let leader = change.administrator();
+    let mut steps = Vec::new();
+    for (at, item) in change.items.iter().enumerate() {
+        match item {
+            Item::NewKey(new) => {
+                let act = Act::Token(TokenAct::Generate(new.clone()));
+                steps.push(Step::new(&format!("generate.{}", new.name), Some(&new.holder), act));
+                let act = Act::Person(PersonAct::ReadBackKey { key: new.name.clone() });
+                steps.push(Step::new(&format!("read-back.{}", new.name), Some(&new.holder), act));
+            }
+            Item::EnrolledKey(key) => {
+                let what = format!("the public key {} of {}", key.name, key.holder);
+                let digest = key.public.identity().digest();
+                let act = Act::Person(PersonAct::ReadBack { what, digest });
+                steps.push(Step::new(&format!("read-back.{}", key.name), leader, act));
+                let act = Act::Record(RecordAct::TakeKey { item: at });
+                steps.push(Step::new(&format!("enrol.{}", key.name), leader, act));
+            }
+            Item::Certificate(new) => {
+                let act = Act::Token(TokenAct::Certify(new.clone()));
+                steps.push(Step::new(&format!("certify.{}", new.key), None, act));
+            }
+            Item::DestroyedKey { key, .. } => {
+                let act = Act::Token(TokenAct::Destroy { key: key.clone() });
+                steps.push(Step::new(&format!("destroy.{key}"), leader, act));
+            }
+            Item::Document { .. } | Item::Statement { .. } => {}
+        }
+    }
+    steps
+}
+
+/// One step for every payload that a key is asked to sign; all that one key signs stands together,
+/// so that its holder comes forward once.
+pub fn signatures(change: &Change) -> Vec<Step> {
+    let mut keys: Vec<(&KeyName, &Person)> = Vec::new();
+    for ask in change.items.iter().flat_map(Item::asked) {
+        if !keys.iter().any(|(key, _)| **key == ask.key) {
+            keys.push((&ask.key, &ask.holder));
+        }
+    }
+    let mut steps = Vec::new();
+    for (key, holder) in keys {
+        for (item, signed) in change.items.iter().enumerate() {
+            if signed.asked().iter().any(|ask| ask.key == *key) {
+                let act = Act::Token(TokenAct::Sign { item, key: key.clone() });
+                steps.push(Step::new(&format!("sign.{key}.{item}"), Some(holder), act));
+            }
+        }
+    }
+    steps
+}
+
+/// Seal, and write the upload, for a change that has something to sign. In profile `tuf` the upload
+/// comes later, since the backend's tree is complete only with a new snapshot.
+pub fn finish(change: &Change, facts: &Facts) -> Vec<Step> {
+    let leader = change.administrator();
+    let mut steps = Vec::new();
+    if change.items.iter().any(|item| item.payload_bytes().is_some()) {
+        steps.push(Step::new("seal", leader, Act::Record(RecordAct::Seal)));
+    }
+    if change.documents().next().is_some() && facts.trust.profile == Profile::Notary {
+        steps.push(Step::new("upload", leader, Act::Record(RecordAct::Upload)));
+    }
+    steps
+}
+
 impl Step {
+    /// A step.
+    pub fn new(id: &str, actor: Option<&Person>, act: Act) -> Self {
+        Self { id: StepId(id.to_owned()), actor: actor.cloned(), act }
+    }
+
     /// What the screen shows.
     pub fn screen(&self, _change: &Change, _facts: &Facts) -> Vec<Line> {
         todo!()
@@ -245,19 +359,4 @@ impl Step {
     pub fn prompt(&self) -> Option<Prompt> {
         todo!()
     }
-}
-
-/// Show the change, read its digest back, agree to it: what stands before every signature.
-pub fn agreement(_change: &Change) -> Vec<Step> {
-    todo!()
-}
-
-/// One step for every key that the change asks, in the order of its items.
-pub fn signatures(_change: &Change) -> Vec<Step> {
-    todo!()
-}
-
-/// Seal, and write the upload: for a change that has documents; else nothing.
-pub fn finish(_change: &Change) -> Vec<Step> {
-    todo!()
 }

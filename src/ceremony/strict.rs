@@ -9,7 +9,7 @@ use crate::tuf::text::visible;
 use serde::de::{self, Deserialize, DeserializeOwned, Deserializer};
 use std::fmt;
 use std::marker::PhantomData;
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::str::FromStr;
 
 /// Reads a whole file.
@@ -60,6 +60,14 @@ pub(crate) fn place(text: &str, span: &Range<usize>) -> String {
 /// A member that is one of our own words: read by [`FromStr`], refused where it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Word<T>(pub T);
+
+impl<T> Deref for Word<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
 
 impl<'de, T: FromStr<Err = Refusal>> Deserialize<'de> for Word<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {

@@ -5,11 +5,12 @@
 //! only in a sidecar beside the copy where the ceremony was held; here is its salted digest, so a
 //! redacted copy proves the same (threats T33, T34).
 
-use super::facts::{Anchor, Stage};
+use super::facts::Stage;
 use super::people::{KeyName, Person};
 use super::rules;
 use super::step::StepId;
 use crate::tuf::digest::Digest;
+use crate::tuf::json::Json;
 use crate::tuf::key::KeyIdentity;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
@@ -51,16 +52,14 @@ pub struct Entry {
 pub enum Outcome {
     /// `begin`: a session starts.
     Begin(Box<Begin>),
-    /// `intent`: a key is about to be made on a token.
+    /// `intent`: a token is about to act.
     Intent {
-        /// The record's name.
+        /// The record's name of the key.
         key: KeyName,
-        /// The label on the token.
-        label: String,
-        /// The `CKA_ID`.
-        id: [u8; 16],
         /// Which token.
         token: TokenSeen,
+        /// What it is about to do.
+        what: Intent,
     },
     /// `show`: lines were shown.
     Show {
@@ -133,37 +132,19 @@ pub enum Outcome {
         /// The digest of the MANIFEST.
         manifest: Digest,
     },
-    /// `export`: what someone needs was handed to them.
-    Export {
-        /// Who.
-        recipient: Person,
-        /// By name on the medium: the digest of each file.
-        files: BTreeMap<String, Digest>,
+    /// `import`, `export`: files came in, or were handed out.
+    Carried {
+        /// Which way.
+        way: Way,
+        /// How many files, by folder of the record.
+        files: BTreeMap<String, u64>,
+        /// The digests of the statements among them.
+        statements: Vec<Digest>,
     },
-    /// `destroy`: a private key was destroyed on its token.
-    Destroy {
-        /// The record's name.
-        key: KeyName,
-        /// The key.
-        identity: KeyIdentity,
-        /// Which token.
-        token: TokenSeen,
-    },
-    /// `drain`: a token handed over its audit log.
-    Drain {
-        /// Which token.
-        token: TokenSeen,
-        /// Entries since the last time, in the token's order.
-        log: Vec<LogEntry>,
-    },
-    /// `share`: one share of a backup was shown to one custodian, or read back by them.
-    Share {
-        /// From 1.
-        share: u8,
-        /// The salted digest of the share.
-        commitment: Digest,
-        /// Whether it was read back, not shown.
-        read_back: bool,
+    /// `close`: the administrator ended the gathering of signatures with thresholds met.
+    Close {
+        /// The keys asked that have not signed, sorted.
+        without: Vec<KeyName>,
     },
     /// `witness`: the transcript so far was witnessed.
     Witness {
@@ -186,9 +167,44 @@ pub enum Outcome {
     End {
         /// How it stands.
         state: EndState,
-        /// Who is still needed, sorted.
-        needed: Vec<Person>,
+        /// Who is waited for, sorted.
+        waiting: Vec<Person>,
     },
+    /// An act that this keyrite doesn't know: chained, kept and shown; it never acts.
+    Unknown {
+        /// Its word.
+        act: String,
+        /// As it stands there; escape before showing.
+        outcome: Json,
+    },
+}
+
+/// What a token is about to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Intent {
+    /// Make a key.
+    Generate {
+        /// The label on the token.
+        label: String,
+        /// The `CKA_ID`.
+        id: [u8; 16],
+    },
+    /// Sign.
+    Sign {
+        /// What.
+        payload: Digest,
+    },
+    /// Destroy the key.
+    Destroy,
+}
+
+/// Which way files went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Way {
+    /// Into this copy of the record.
+    In,
+    /// Out of it.
+    Out,
 }
 
 /// What a session starts from.
@@ -202,12 +218,10 @@ pub struct Begin {
     pub people: BTreeMap<Person, super::people::Duty>,
     /// Practice or the real thing.
     pub stage: Stage,
-    /// Whether people answer at a terminal, or a file does.
-    pub attended: bool,
-    /// The root that a person said they know.
-    pub anchor: Option<Anchor>,
-    /// The head of the transcript of a rehearsal of the same runbook, if there was one.
-    pub rehearsal: Option<Digest>,
+    /// The digests of the runbooks that it holds.
+    pub runbooks: Vec<Digest>,
+    /// The last file of every transcript in this copy that no `begin` names yet, sorted.
+    pub heads: Vec<Digest>,
     /// What was found on the host, by name.
     pub host_checks: BTreeMap<String, String>,
 }
@@ -215,8 +229,6 @@ pub struct Begin {
 /// Which token acted, as it said itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenSeen {
-    /// `pkcs11`, `file`, `external`, …
-    pub kind: String,
     /// Empty if it has none.
     pub label: String,
     /// Empty if it has none.
@@ -241,19 +253,6 @@ pub struct Sealed {
     pub version: u64,
     /// The digest of its file.
     pub file: Digest,
-}
-
-/// One entry of a token's own log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogEntry {
-    /// The token's number.
-    pub number: u64,
-    /// What it did, in its vendor's word.
-    pub command: String,
-    /// Which key, as the token numbers them.
-    pub object: Option<u32>,
-    /// The entry's digest in hexadecimal, as the token chains them.
-    pub digest: String,
 }
 
 /// How a transcript was witnessed.
