@@ -4,10 +4,11 @@
 //! successor is signed by the root threshold. A missing member has the built-in value.
 
 use super::people::{KeyName, Person};
+use super::{limits_toml, rules, strict};
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
-use crate::tuf::rule::Result;
-use crate::tuf::time::Term;
+use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::time::{Term, Time, Unit};
 use std::collections::BTreeSet;
 
 /// The limits in force.
@@ -111,19 +112,84 @@ pub enum Direction {
 }
 
 impl Limits {
-    /// What `init` starts from; the same values that a missing member has.
+    /// What `init` starts from, and what a missing member has, in either profile.
     pub fn default_for(_profile: Profile) -> Self {
-        todo!()
+        Self {
+            root: RootLimits {
+                threshold_floor: 2,
+                spare_keys: 1,
+                max_valid_for: Term::new(3, Unit::Years),
+                witnesses: 1,
+                rehearsed: false,
+            },
+            targets: TargetsLimits {
+                threshold_floor: 1,
+                max_valid_for: Term::new(2, Unit::Years),
+                software_keys: false,
+                witnesses: 0,
+                rehearsed: false,
+            },
+            delegations: DelegationLimits {
+                threshold_floor: 1,
+                max_valid_for: Term::new(2, Unit::Years),
+                software_keys: true,
+                witnesses: 0,
+                rehearsed: false,
+                possession: PossessionLimit::Proved,
+            },
+            ceremony: CeremonyLimits {
+                sign_within: Term::new(30, Unit::Days),
+                record_no_older: Term::new(14, Unit::Days),
+                excluded: BTreeSet::new(),
+            },
+            online: OnlineLimits::default(),
+        }
     }
 
     /// Reads a limits file.
     ///
     /// # Errors
     ///
-    /// `LIMITS-FORM` with line and column, `LIMITS-FLOOR` naming the member that is looser than
-    /// keyrite ever allows.
-    pub fn parse(_text: &str) -> Result<Self> {
-        todo!()
+    /// `LIMITS-FORM` with line and column, `RECORD-FORMAT`, `LIMITS-FLOOR` naming the member that
+    /// is looser than keyrite ever allows.
+    pub fn parse(text: &str, profile: Profile) -> Result<Self> {
+        let file: limits_toml::File = strict::read(text, &rules::LIMITS_FORM, "the limits")?;
+        strict::format_one(file.format, "limits")?;
+        let limits = file.over(Self::default_for(profile));
+        limits.check_floor()?;
+        Ok(limits)
+    }
+
+    /// Refuses limits looser than the built-in floor; whoever builds limits otherwise than by
+    /// reading them calls this.
+    ///
+    /// # Errors
+    ///
+    /// `LIMITS-FLOOR` naming the first member.
+    pub fn check_floor(&self) -> Result<()> {
+        let least = [
+            ("[root] threshold-floor", self.root.threshold_floor, 2),
+            ("[targets] threshold-floor", self.targets.threshold_floor, 1),
+            ("[delegations] threshold-floor", self.delegations.threshold_floor, 1),
+        ];
+        for (member, value, floor) in least {
+            if value < floor {
+                return Err(below(member, &value.to_string(), &format!("at least {floor}")));
+            }
+        }
+        let most = [
+            ("[root] max-valid-for", self.root.max_valid_for, Term::new(10, Unit::Years)),
+            ("[targets] max-valid-for", self.targets.max_valid_for, Term::new(3, Unit::Years)),
+            ("[delegations] max-valid-for", self.delegations.max_valid_for, Term::new(3, Unit::Years)),
+            ("[ceremony] sign-within", self.ceremony.sign_within, Term::new(1, Unit::Years)),
+            ("[ceremony] record-no-older", self.ceremony.record_no_older, Term::new(90, Unit::Days)),
+        ];
+        for (member, value, floor) in most {
+            if length(value) > length(floor) {
+                return Err(below(member, &value.to_string(), &format!("at most {floor}")));
+            }
+        }
+        Ok(())
     }
 
     /// The least number of witnesses of a change that signs for `role`; none for online roles.
@@ -148,11 +214,274 @@ impl Limits {
 
     /// The file, every member written out.
     pub fn to_toml(&self) -> String {
-        todo!()
+        limits_toml::write(self)
     }
 }
 
+fn below(member: &str, found: &str, expected: &str) -> Refusal {
+    Refusal::new(&rules::LIMITS_FLOOR, format!("{member} = {found}"), expected)
+}
+
+/// How long a term is from the first day of a common year, to compare terms of different units.
+fn length(term: Term) -> i64 {
+    const NEW_YEAR_2001: i64 = 978_307_200;
+    Time::from_unix(NEW_YEAR_2001).and_then(|t| t.plus(term)).map_or(i64::MAX, Time::unix)
+}
+
 /// What changes between two limits files, in words, loosenings first.
-pub fn differences(_old: &Limits, _new: &Limits) -> Vec<(String, Direction)> {
-    todo!()
+pub fn differences(old: &Limits, new: &Limits) -> Vec<(String, Direction)> {
+    let mut found = Compared::default();
+    let (a, b) = (old, new);
+    found.more_is_tighter("root: threshold at least", a.root.threshold_floor, b.root.threshold_floor);
+    found.more_is_tighter("root: spare keys", a.root.spare_keys, b.root.spare_keys);
+    found.longer_is_looser("root: valid for at most", a.root.max_valid_for, b.root.max_valid_for);
+    found.more_is_tighter("root: witnesses", a.root.witnesses, b.root.witnesses);
+    found.choice("root: rehearsed first", a.root.rehearsed, b.root.rehearsed, true);
+    let (t, u) = (&a.targets, &b.targets);
+    found.more_is_tighter("targets: threshold at least", t.threshold_floor, u.threshold_floor);
+    found.longer_is_looser("targets: valid for at most", t.max_valid_for, u.max_valid_for);
+    found.choice("targets: software keys", t.software_keys, u.software_keys, false);
+    found.more_is_tighter("targets: witnesses", t.witnesses, u.witnesses);
+    found.choice("targets: rehearsed first", t.rehearsed, u.rehearsed, true);
+    let (d, e) = (&a.delegations, &b.delegations);
+    found.more_is_tighter("delegations: threshold at least", d.threshold_floor, e.threshold_floor);
+    found.longer_is_looser("delegations: valid for at most", d.max_valid_for, e.max_valid_for);
+    found.choice("delegations: software keys", d.software_keys, e.software_keys, false);
+    let proved = |p: PossessionLimit| p == PossessionLimit::Proved;
+    found.choice("delegations: possession proved", proved(d.possession), proved(e.possession), true);
+    found.more_is_tighter("delegations: witnesses", d.witnesses, e.witnesses);
+    found.choice("delegations: rehearsed first", d.rehearsed, e.rehearsed, true);
+    let (c, f) = (&a.ceremony, &b.ceremony);
+    found.longer_is_looser("ceremonies: signed within", c.sign_within, f.sign_within);
+    found.longer_is_looser("ceremonies: record no older than", c.record_no_older, f.record_no_older);
+    found.set("excluded people", &c.excluded, &f.excluded, Direction::Tightening);
+    found.set("online keys for snapshot", &a.online.snapshot, &b.online.snapshot, Direction::Loosening);
+    found.set("online keys for timestamp", &a.online.timestamp, &b.online.timestamp, Direction::Loosening);
+    let mut found = found.0;
+    found.sort_by_key(|(_, direction)| *direction);
+    found
+}
+
+#[derive(Default)]
+struct Compared(Vec<(String, Direction)>);
+
+impl Compared {
+    fn add(&mut self, what: &str, old: impl std::fmt::Display, new: impl std::fmt::Display, tighter: bool) {
+        let direction = if tighter { Direction::Tightening } else { Direction::Loosening };
+        self.0.push((format!("{what} {old} becomes {new}"), direction));
+    }
+
+    fn more_is_tighter(&mut self, what: &str, old: u32, new: u32) {
+        if old != new {
+            self.add(what, old, new, new > old);
+        }
+    }
+
+    fn longer_is_looser(&mut self, what: &str, old: Term, new: Term) {
+        if length(old) != length(new) {
+            self.add(what, old, new, length(new) < length(old));
+        }
+    }
+
+    fn choice(&mut self, what: &str, old: bool, new: bool, tight: bool) {
+        if old != new {
+            let word = |b: bool| if b { "yes" } else { "no" };
+            self.add(&format!("{what}:"), word(old), word(new), new == tight);
+        }
+    }
+
+    fn set<T: Ord + std::fmt::Display>(
+        &mut self,
+        what: &str,
+        old: &BTreeSet<T>,
+        new: &BTreeSet<T>,
+        adding: Direction,
+    ) {
+        let removing =
+            if adding == Direction::Loosening { Direction::Tightening } else { Direction::Loosening };
+        self.0.extend(new.difference(old).map(|one| (format!("{what}: {one} is added"), adding)));
+        self.0.extend(old.difference(new).map(|one| (format!("{what}: {one} is taken out"), removing)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        reason = "a test fails by panicking"
+    )]
+
+    use super::*;
+
+    fn parse(text: &str) -> Result<Limits> {
+        Limits::parse(text, Profile::Notary)
+    }
+
+    #[test]
+    fn what_is_missing_has_the_built_in_value() {
+        let default = Limits::default_for(Profile::Notary);
+        assert_eq!(parse("format = 1").unwrap(), default);
+        assert_eq!(parse("format = 1\n[root]\nwitnesses = 1\n[online]").unwrap(), default);
+    }
+
+    #[test]
+    fn what_is_written_reads_back_the_same() {
+        for profile in [Profile::Tuf, Profile::Notary] {
+            let mut limits = Limits::default_for(profile);
+            assert_eq!(Limits::parse(&limits.to_toml(), profile).unwrap(), limits);
+            limits.root.threshold_floor = 4;
+            limits.root.spare_keys = 0;
+            limits.root.max_valid_for = Term::new(18, Unit::Months);
+            limits.root.witnesses = 2;
+            limits.root.rehearsed = true;
+            limits.targets.threshold_floor = 2;
+            limits.targets.max_valid_for = Term::new(90, Unit::Days);
+            limits.targets.software_keys = true;
+            limits.targets.witnesses = 3;
+            limits.targets.rehearsed = true;
+            limits.delegations.threshold_floor = 3;
+            limits.delegations.max_valid_for = Term::new(5, Unit::Weeks);
+            limits.delegations.software_keys = false;
+            limits.delegations.witnesses = 1;
+            limits.delegations.rehearsed = true;
+            limits.delegations.possession = PossessionLimit::FirstPublication;
+            limits.ceremony.sign_within = Term::new(48, Unit::Hours);
+            limits.ceremony.record_no_older = Term::new(1, Unit::Days);
+            limits.ceremony.excluded = ["carol", "dana"].map(|p| p.parse().unwrap()).into();
+            limits.online.snapshot = ["snapshot-a"].map(|p| p.parse().unwrap()).into();
+            limits.online.timestamp = ["timestamp-a"].map(|p| p.parse().unwrap()).into();
+            assert_eq!(Limits::parse(&limits.to_toml(), profile).unwrap(), limits);
+        }
+    }
+
+    #[test]
+    fn the_page_shows_the_built_in_values() {
+        let page = include_str!("../../ceremonies/FORMAT.md");
+        let start = page.find("    format = 1\n").unwrap();
+        let example: String = page[start..]
+            .lines()
+            .take_while(|l| l.starts_with("    "))
+            .map(|l| format!("{}\n", &l[4..]))
+            .collect();
+        assert_eq!(parse(&example).unwrap(), Limits::default_for(Profile::Notary));
+        for line in Limits::default_for(Profile::Notary).to_toml().lines() {
+            let there = example.lines().any(|l| l.split('#').next().unwrap().trim_end() == line);
+            assert!(there, "FORMAT.md lacks the line: {line}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_limits_file_is_refused_where_it_stands() {
+        let table = [
+            ("unknown member", "format = 1\n[root]\nthreshhold-floor = 2", "LIMITS-FORM", "line 3, column 1"),
+            ("unknown table", "format = 1\n[rooot]\n", "LIMITS-FORM", "line 2, column 2"),
+            ("no format", "[root]\nwitnesses = 1", "LIMITS-FORM", "format"),
+            ("another format", "format = 2", "RECORD-FORMAT", "format 2"),
+            ("wrong type", "format = 1\n[root]\nwitnesses = \"1\"", "LIMITS-FORM", "line 3, column 13"),
+            ("negative", "format = 1\n[root]\nwitnesses = -1", "LIMITS-FORM", "line 3, column 13"),
+            ("no term", "format = 1\n[root]\nmax-valid-for = \"long\"", "LIMITS-FORM", "line 3, column 17"),
+            ("no name", "format = 1\n[ceremony]\nexcluded = [\"Bob\"]", "LIMITS-FORM", "line 3, column 13"),
+            (
+                "no choice",
+                "format = 1\n[delegations]\npossession = \"no\"",
+                "LIMITS-FORM",
+                "line 3, column 14",
+            ),
+            ("member twice", "format = 1\n[root]\nwitnesses = 1\nwitnesses = 2", "LIMITS-FORM", "line 4"),
+            ("no TOML", "format = 1\n[root", "LIMITS-FORM", "line 2"),
+        ];
+        for (what, text, rule, place) in table {
+            let refusal = parse(text).unwrap_err();
+            assert_eq!(refusal.rule().name, rule, "{what}: {refusal}");
+            assert!(refusal.found().contains(place), "{what}: {refusal}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_looser_than_the_floor() {
+        // table, member, loosest value allowed, first value refused.
+        let table = [
+            ("root", "threshold-floor", "2", "1"),
+            ("root", "threshold-floor", "3", "0"),
+            ("root", "max-valid-for", "\"10 years\"", "\"121 months\""),
+            ("targets", "threshold-floor", "1", "0"),
+            ("targets", "max-valid-for", "\"36 months\"", "\"1097 days\""),
+            ("delegations", "threshold-floor", "1", "0"),
+            ("delegations", "max-valid-for", "\"3 years\"", "\"4 years\""),
+            ("ceremony", "sign-within", "\"12 months\"", "\"366 days\""),
+            ("ceremony", "sign-within", "\"1 hour\"", "\"65535 years\""),
+            ("ceremony", "record-no-older", "\"90 days\"", "\"2161 hours\""),
+        ];
+        for (name, member, most, over) in table {
+            let text = |value| format!("format = 1\n[{name}]\n{member} = {value}");
+            parse(&text(most)).unwrap();
+            let refusal = parse(&text(over)).unwrap_err();
+            assert_eq!(refusal.rule().name, "LIMITS-FLOOR", "{member} = {over}");
+            assert!(refusal.found().contains(&format!("[{name}] {member}")), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn every_difference_has_its_words_and_direction() {
+        // what is written over the built-in values; the words, whether it loosens.
+        let table = [
+            ("[root]\nthreshold-floor = 3", "root: threshold at least 2 becomes 3", false),
+            ("[root]\nspare-keys = 0", "root: spare keys 1 becomes 0", true),
+            ("[root]\nmax-valid-for = \"4 years\"", "root: valid for at most 3 years becomes 4 years", true),
+            ("[root]\nwitnesses = 0", "root: witnesses 1 becomes 0", true),
+            ("[root]\nrehearsed = true", "root: rehearsed first: no becomes yes", false),
+            ("[targets]\nthreshold-floor = 2", "targets: threshold at least 1 becomes 2", false),
+            (
+                "[targets]\nmax-valid-for = \"1 year\"",
+                "targets: valid for at most 2 years becomes 1 year",
+                false,
+            ),
+            ("[targets]\nsoftware-keys = true", "targets: software keys: no becomes yes", true),
+            ("[targets]\nwitnesses = 1", "targets: witnesses 0 becomes 1", false),
+            ("[targets]\nrehearsed = true", "targets: rehearsed first: no becomes yes", false),
+            ("[delegations]\nthreshold-floor = 2", "delegations: threshold at least 1 becomes 2", false),
+            (
+                "[delegations]\nmax-valid-for = \"3 years\"",
+                "delegations: valid for at most 2 years becomes 3 years",
+                true,
+            ),
+            ("[delegations]\nsoftware-keys = false", "delegations: software keys: yes becomes no", false),
+            (
+                "[delegations]\npossession = \"first-publication\"",
+                "delegations: possession proved: yes becomes no",
+                true,
+            ),
+            ("[delegations]\nwitnesses = 2", "delegations: witnesses 0 becomes 2", false),
+            ("[delegations]\nrehearsed = true", "delegations: rehearsed first: no becomes yes", false),
+            (
+                "[ceremony]\nsign-within = \"31 days\"",
+                "ceremonies: signed within 30 days becomes 31 days",
+                true,
+            ),
+            (
+                "[ceremony]\nrecord-no-older = \"1 week\"",
+                "ceremonies: record no older than 14 days becomes 1 week",
+                false,
+            ),
+            ("[ceremony]\nexcluded = [\"bob\"]", "excluded people: bob is added", false),
+            ("[online]\nsnapshot = [\"s\"]", "online keys for snapshot: s is added", true),
+            ("[online]\ntimestamp = [\"t\"]", "online keys for timestamp: t is added", true),
+        ];
+        let old = Limits::default_for(Profile::Tuf);
+        for (text, words, loosens) in table {
+            let new = parse(&format!("format = 1\n{text}")).unwrap();
+            let there = if loosens { Direction::Loosening } else { Direction::Tightening };
+            assert_eq!(differences(&old, &new), [(words.to_owned(), there)], "{text}");
+            let back = differences(&new, &old);
+            assert_eq!(back.len(), 1, "{text}");
+            assert_ne!(back[0].1, there, "{text}, the other way round");
+        }
+        // 14 days and 2 weeks are one term; a loosening stands before a tightening.
+        let same = parse("format = 1\n[ceremony]\nrecord-no-older = \"2 weeks\"").unwrap();
+        assert_eq!(differences(&old, &same), []);
+        let both = parse("format = 1\n[root]\nthreshold-floor = 3\n[targets]\nsoftware-keys = true").unwrap();
+        assert_eq!(differences(&old, &both)[0].1, Direction::Loosening);
+    }
 }

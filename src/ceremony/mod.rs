@@ -11,6 +11,7 @@ pub mod confirm;
 pub mod engine;
 pub mod facts;
 pub mod limits;
+mod limits_toml;
 pub mod members;
 pub mod people;
 pub mod rules;
