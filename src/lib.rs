@@ -8,7 +8,6 @@
 extern crate self as keyrite;
 
 pub mod ceremony;
-
 pub mod cli;
 pub mod record;
 pub mod signer;

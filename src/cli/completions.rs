@@ -1,10 +1,19 @@
-//! `keyrite completions`.
+//! `keyrite completions`: what a shell needs to complete keyrite's commands and options.
 
-use super::arguments::Completions;
+use super::arguments::{Arguments, Completions};
+use super::report;
 use super::session::{Ended, Session};
 use crate::tuf::rule::Result;
+use clap::CommandFactory;
 
-/// Runs the command.
-pub fn run(_session: &Session, _args: &Completions) -> Result<Ended> {
-    todo!("completions")
+/// Prints the completions for the shell asked for.
+///
+/// # Errors
+///
+/// `TERMINAL` if stdout is gone.
+pub fn run(_session: &Session, args: &Completions) -> Result<Ended> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Arguments::command(), "keyrite", &mut script);
+    report::out(&script)?;
+    Ok(Ended::Done)
 }

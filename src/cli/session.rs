@@ -1,12 +1,24 @@
 //! One run of the program: where its record is, how it talks to people, when it is.
 
 use super::arguments::{Answers, Arguments};
+use super::{report, rules};
+use crate::ceremony::answers;
+use crate::record::media;
 use crate::tuf::json::Json;
-use crate::tuf::rule::Result;
+use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::time::Time;
 use crate::ui::Console;
+use crate::ui::interrupt::Interrupt;
+use crate::ui::look::Look;
 use crate::ui::screen::Screen;
-use std::path::PathBuf;
+use crate::ui::scripted::Scripted;
+use crate::ui::terminal::Terminal;
+use rustix::process::{DumpableBehavior, Resource, Rlimit};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// The largest runbook, answers file or device map, in bytes (FORMAT.md, caps).
+pub const TEXT_CAP: u64 = 256 * 1024;
 
 /// How a command ended that was not refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,37 +49,96 @@ pub struct Session {
     pub json: bool,
     /// How often `-v` was given.
     pub verbose: u8,
+    interrupt: Interrupt,
 }
 
 impl Session {
     /// Takes the global arguments, makes the process safe for secrets and listens for Ctrl-C.
-    pub fn start(arguments: &Arguments) -> Result<Self> {
-        let directory = arguments.directory.clone();
-        let devices = arguments.devices.clone().unwrap_or_else(|| directory.join("devices.toml"));
-        Ok(Self { directory, devices, json: arguments.json, verbose: arguments.verbose })
-    }
-
-    /// Where people answer: the terminal, or the answers file of an unattended run.
     ///
     /// # Errors
     ///
-    /// `NO-TERMINAL` without either.
-    pub fn console(&self, _answers: &Answers) -> Result<Box<dyn Console>> {
-        todo!("console")
+    /// `TERMINAL` if the system won't have it.
+    pub fn start(arguments: &Arguments) -> Result<Self> {
+        keep_memory_private();
+        let directory = arguments.directory.clone();
+        let devices = arguments.devices.clone().unwrap_or_else(|| directory.join("devices.toml"));
+        let interrupt = Interrupt::listen()?;
+        Ok(Self { directory, devices, json: arguments.json, verbose: arguments.verbose, interrupt })
+    }
+
+    /// Where people answer: the terminal, or the answers file of an unattended run, whose screens
+    /// go to stdout, or nowhere if that is for JSON.
+    ///
+    /// # Errors
+    ///
+    /// `NO-TERMINAL` without either; `ANSWERS` for a file that is none.
+    pub fn console(&self, answers: &Answers) -> Result<Box<dyn Console>> {
+        match &answers.answers {
+            Some(file) => Ok(Box::new(self.scripted(answers::Answers::parse(&read_text(file)?)?))),
+            None => Ok(Box::new(Terminal::open(self.interrupt.clone())?)),
+        }
+    }
+
+    /// Where answers that are at hand take a person's place.
+    pub fn scripted(&self, answers: answers::Answers) -> Scripted {
+        let out: Box<dyn Write> =
+            if self.json { Box::new(std::io::sink()) } else { Box::new(std::io::stdout()) };
+        Scripted::new(answers, out, Look::of(std::io::stdout()), self.interrupt.clone())
     }
 
     /// Reports a result on stdout: the screen, or with `--json` the object with `"schema":1` added.
-    pub fn report(&self, _screen: &Screen, _json: Json) -> Result<()> {
-        todo!("report")
+    ///
+    /// # Errors
+    ///
+    /// `TERMINAL` if stdout is gone.
+    pub fn report(&self, screen: &Screen, json: Json) -> Result<()> {
+        if self.json { report::json(json) } else { report::screen(screen) }
     }
 
     /// The host's clock.
+    ///
+    /// # Errors
+    ///
+    /// `DATE` if it stands before 1970 or after 9999.
     pub fn now(&self) -> Result<Time> {
         Time::from_unix(jiff::Timestamp::now().as_second())
     }
 
     /// `N` bytes of the operating system's randomness.
+    ///
+    /// # Errors
+    ///
+    /// `RANDOM` if it gives none.
     pub fn random<const N: usize>(&self) -> Result<[u8; N]> {
-        todo!("random")
+        let mut bytes = [0; N];
+        getrandom::fill(&mut bytes)
+            .map_err(|e| Refusal::new(&rules::RANDOM, e.to_string(), format!("{N} random bytes")))?;
+        Ok(bytes)
     }
+}
+
+/// The text of a file that a person named: regular, capped, UTF-8.
+///
+/// # Errors
+///
+/// `MEDIA-KIND`, `MEDIA-SIZE`, `MEDIA-READ`; `TEXT-FILE` if it is no UTF-8.
+pub fn read_text(file: &Path) -> Result<String> {
+    let bytes = media::read_file(file, TEXT_CAP)?;
+    String::from_utf8(bytes).map_err(|e| {
+        let found = format!("{}: {}", shown(file), e.utf8_error());
+        Refusal::new(&rules::TEXT_FILE, found, "a text in UTF-8")
+    })
+}
+
+/// A path as it may be shown.
+pub fn shown(path: &Path) -> String {
+    crate::tuf::text::visible(&path.to_string_lossy())
+}
+
+/// No core file and no look into this process by others of the same user (threats T19). What the
+/// system refuses is recorded by the checks of the host that a ceremony begins with.
+fn keep_memory_private() {
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    let _ = rustix::process::setrlimit(Resource::Core, none);
+    let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }

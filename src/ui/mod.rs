@@ -7,12 +7,19 @@
 //! Never: text that was not made visible ([`screen::Safe`]), a meaning that only a colour carries,
 //! a line that is cut, a secret that is shown, kept or taken from a pipe.
 
+pub mod interrupt;
+mod keyboard;
+pub mod layout;
+pub mod look;
 pub mod rules;
 pub mod screen;
 pub mod scripted;
 pub mod table;
 pub mod terminal;
 
+use crate::ceremony::answers::Answer;
+use crate::ceremony::confirm::Places;
+use crate::ceremony::step;
 use crate::signer::secret::Pin;
 use crate::tuf::digest::Digest;
 use crate::tuf::rule::Result;
@@ -65,17 +72,48 @@ impl Prompt {
 ///
 /// Every method that waits for a person fails with `INTERRUPTED` when they press Ctrl-C, with the
 /// cursor back, and with `TERMINAL` when the terminal is gone. In unattended runs answers come from
-/// a file: `ANSWER-MISSING` if it lacks one, `ANSWER` if it has another than is allowed.
+/// a file: `ANSWER-MISSING` if it lacks one, `ANSWER-WRONG` if it has another than is allowed.
 pub trait Console {
     /// Shows a screen. On a terminal a screen longer than its window is shown page by page.
     fn show(&mut self, screen: &Screen) -> Result<()>;
 
-    /// Asks for a line of text, trimmed; empty only if the default is.
+    /// Asks for a line of text, trimmed, never empty.
     fn ask_text(&mut self, prompt: &Prompt) -> Result<String>;
 
     /// Asks for one of [`Prompt::allowed`] and answers its place, from 0. In an answers file the
     /// answer is the text, not the place.
     fn ask_choice(&mut self, prompt: &Prompt) -> Result<usize>;
+
+    /// Asks what a step asks, in the words that it has for it. `places` says which words of a
+    /// digest are to be typed, where they are.
+    ///
+    /// # Errors
+    ///
+    /// As the methods below.
+    fn ask(&mut self, asked: &step::Prompt, places: Places) -> Result<Answer> {
+        let text = match &asked.who {
+            Some(person) => format!("{person}: {}", asked.meaning),
+            None => asked.meaning.clone(),
+        };
+        let mut prompt = Prompt::new(asked.id.0.as_str(), text);
+        match &asked.expect {
+            step::Expect::Agree { digest, how: step::Confirmation::Yes } => {
+                self.confirm_yes(&prompt, digest).map(|()| Answer::Agreed)
+            }
+            step::Expect::Agree { digest, how: step::Confirmation::Words } => {
+                self.confirm_words(&prompt, digest, places).map(|()| Answer::Agreed)
+            }
+            step::Expect::Same => self.confirm_word(&prompt, "same").map(|()| Answer::Same),
+            step::Expect::Text => self.ask_text(&prompt).map(Answer::Text),
+            step::Expect::Exactly(text) => {
+                self.confirm_word(&prompt, text).map(|()| Answer::Text(text.clone()))
+            }
+            step::Expect::Choice(words) => {
+                prompt.allowed = words.iter().map(Safe::from).collect();
+                self.ask_choice(&prompt).map(Answer::Choice)
+            }
+        }
+    }
 
     /// Has one exact word typed.
     ///
@@ -92,14 +130,14 @@ pub trait Console {
     /// `NOT-CONFIRMED` if the person types `no`, or the file has another digest.
     fn confirm_yes(&mut self, prompt: &Prompt, digest: &Digest) -> Result<()>;
 
-    /// Has a change agreed to by typing the words of its digest at `places` (0 to 31), copied from
+    /// Has a change agreed to by typing the words of its digest at `places`, copied from
     /// paper or another person's screen. In an answers file the answer is the full digest.
     ///
     /// # Errors
     ///
     /// `NOT-CONFIRMED` if the person types `no`, or wrong words three times, or the file has
     /// another digest.
-    fn confirm_words(&mut self, prompt: &Prompt, digest: &Digest, places: &[usize]) -> Result<()>;
+    fn confirm_words(&mut self, prompt: &Prompt, digest: &Digest, places: Places) -> Result<()>;
 
     /// Waits until Enter is pressed. Unattended: goes on.
     fn press_enter(&mut self, prompt: &Prompt) -> Result<()>;
@@ -118,6 +156,15 @@ pub trait Console {
 
     /// Fails with `INTERRUPTED` if Ctrl-C was pressed since; asked between steps.
     fn interrupted(&self) -> Result<()>;
+
+    /// Ends the session: refuses answers of a file that no question asked for.
+    ///
+    /// # Errors
+    ///
+    /// `ANSWER-UNUSED`.
+    fn finish(&mut self) -> Result<()> {
+        Ok(())
+    }
 
     /// Whether answers come from a file, and no person watches.
     fn unattended(&self) -> bool;

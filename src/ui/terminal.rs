@@ -1,1 +1,319 @@
-//! The terminal.
+//! The terminal: the one that the process was started from, whatever its input and output are
+//! redirected to.
+//!
+//! Text and choices are asked by dialoguer; on a terminal without keys of its own (`TERM=dumb`, a
+//! serial console, a screen reader's line mode) the same questions are asked line by line.
+
+use super::interrupt::Interrupt;
+use super::keyboard::Keyboard;
+use super::layout::{columns, lay_out, wrap};
+use super::look::Look;
+use super::screen::{Safe, Screen};
+use super::{Console, Prompt, rules};
+use crate::ceremony::confirm::Places;
+use crate::signer::secret::Pin;
+use crate::tuf::digest::Digest;
+use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::text;
+use console::{Style, Term};
+use dialoguer::theme::Theme;
+use dialoguer::{Input, Select};
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+
+/// How often wrong words may be typed.
+const TRIES: usize = 3;
+
+/// The controlling terminal.
+pub struct Terminal {
+    tty: File,
+    term: Term,
+    interrupt: Interrupt,
+}
+
+impl Terminal {
+    /// Opens the terminal that the process was started from.
+    ///
+    /// # Errors
+    ///
+    /// `NO-TERMINAL` if it was started from none.
+    pub fn open(interrupt: Interrupt) -> Result<Self> {
+        let open = || OpenOptions::new().read(true).write(true).open("/dev/tty");
+        let refuse = |e: std::io::Error| {
+            Refusal::new(&rules::NO_TERMINAL, format!("/dev/tty: {e}"), "a terminal to ask on")
+        };
+        let tty = open().map_err(refuse)?;
+        let term = Term::read_write_pair(open().map_err(refuse)?, open().map_err(refuse)?);
+        Ok(Self { tty, term, interrupt })
+    }
+
+    fn look(&self) -> Look {
+        Look::of(&self.tty)
+    }
+
+    fn keyboard(&self) -> Keyboard<'_> {
+        Keyboard::new(&self.tty, &self.interrupt)
+    }
+
+    fn put(&self, text: &str) -> Result<()> {
+        let gone =
+            |e: std::io::Error| Refusal::new(&rules::TERMINAL, e.to_string(), "a terminal to write to");
+        (&mut &self.tty).write_all(text.as_bytes()).map_err(gone)
+    }
+
+    fn line(&self, text: &str) -> Result<()> {
+        self.put(&format!("{text}\n"))
+    }
+
+    /// The question and its help, above where the answer is typed.
+    fn question(&self, prompt: &Prompt, look: &Look) -> Result<()> {
+        self.interrupt.check()?;
+        let room = look.width().saturating_sub(2);
+        self.line("")?;
+        for line in wrap(&look.text(&prompt.text), room) {
+            self.line(&format!("  {}", look.paint(&Style::new().bold(), &line)))?;
+        }
+        for line in prompt.help.iter().flat_map(|h| wrap(&look.text(h), room)) {
+            self.line(&format!("  {}", look.paint(&Style::new().dim(), &line)))?;
+        }
+        self.keyboard().forget();
+        Ok(())
+    }
+
+    /// One line typed below a question.
+    fn typed(&self, default: Option<&str>, look: &Look) -> Result<String> {
+        if look.keys {
+            let mut input = Input::<String>::with_theme(&Calm).allow_empty(true);
+            if let Some(default) = default {
+                input = input.default(default.to_owned());
+            }
+            return match input.interact_text_on(&self.term) {
+                Ok(text) => Ok(text.trim().to_owned()),
+                Err(error) => Err(self.broken(&error)),
+            };
+        }
+        match default {
+            Some(default) if !default.is_empty() => self.put(&format!("  [{default}] > "))?,
+            _ => self.put("  > ")?,
+        }
+        let typed = self.keyboard().line()?;
+        let typed = typed.trim();
+        Ok(if typed.is_empty() { default.unwrap_or_default().to_owned() } else { typed.to_owned() })
+    }
+
+    /// What a prompt of dialoguer's that failed means; the cursor is put back.
+    fn broken(&self, error: &dialoguer::Error) -> Refusal {
+        let dialoguer::Error::IO(error) = error;
+        let _ = self.term.show_cursor();
+        let _ = self.put("\n");
+        if self.interrupt.pressed() || error.kind() == std::io::ErrorKind::Interrupted {
+            Interrupt::refusal()
+        } else {
+            Refusal::new(&rules::TERMINAL, error.to_string(), "an answer typed on the terminal")
+        }
+    }
+
+    fn say(&self, look: &Look, text: &str) -> Result<()> {
+        for line in wrap(text, look.width().saturating_sub(2)) {
+            self.line(&format!("  {line}"))?;
+        }
+        Ok(())
+    }
+
+    /// Asks until the answer is `word`, or `no`.
+    fn exactly(&self, prompt: &Prompt, word: &str) -> Result<()> {
+        let look = self.look();
+        self.question(prompt, &look)?;
+        loop {
+            let typed = self.typed(None, &look)?;
+            if typed == word {
+                return Ok(());
+            }
+            if typed == "no" {
+                return Err(declined());
+            }
+            self.say(&look, &format!("Type {word} exactly to go on, or no to stop."))?;
+        }
+    }
+}
+
+fn declined() -> Refusal {
+    Refusal::new(&rules::NOT_CONFIRMED, "the answer no", "to be agreed to")
+}
+
+impl Console for Terminal {
+    fn show(&mut self, screen: &Screen) -> Result<()> {
+        self.interrupt.check()?;
+        let look = self.look();
+        let lines = lay_out(screen, &look);
+        // Two rows stay for the empty line above and the question below.
+        let page = look.rows.saturating_sub(3).max(5);
+        self.line("")?;
+        let pages = lines.len().div_ceil(page);
+        for (number, chunk) in lines.chunks(page).enumerate() {
+            if number > 0 {
+                let shown = Safe::from(format!("page {number} of {pages}: press Enter to read on"));
+                self.put(&look.paint(&Style::new().dim(), &format!("  ({shown}) ")))?;
+                self.keyboard().forget();
+                self.keyboard().line()?;
+            }
+            for line in chunk {
+                self.line(line)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn ask_text(&mut self, prompt: &Prompt) -> Result<String> {
+        let look = self.look();
+        self.question(prompt, &look)?;
+        loop {
+            let typed = self.typed(prompt.default.as_deref(), &look)?;
+            if typed.is_empty() && prompt.default.is_none() {
+                self.say(&look, "Please type an answer.")?;
+            } else if text::ours("the answer", &typed).is_err() {
+                self.say(&look, "Please use letters, digits and the signs of the keyboard only.")?;
+            } else if !prompt.allowed.is_empty() && !prompt.allowed.iter().any(|a| a.as_str() == typed) {
+                self.say(&look, &format!("Please type one of: {}.", list(&prompt.allowed)))?;
+            } else {
+                return Ok(typed);
+            }
+        }
+    }
+
+    fn ask_choice(&mut self, prompt: &Prompt) -> Result<usize> {
+        let look = self.look();
+        self.question(prompt, &look)?;
+        let items: Vec<String> = prompt.allowed.iter().map(|a| look.text(a)).collect();
+        let first = prompt.default.as_ref();
+        let first = first.and_then(|d| prompt.allowed.iter().position(|a| a.as_str() == d));
+        let fits = items.iter().all(|i| columns(i).saturating_add(5) < look.columns);
+        if look.keys && fits {
+            let select = Select::with_theme(&Calm).items(&items).default(first.unwrap_or(0));
+            let place = select.interact_on(&self.term).map_err(|e| self.broken(&e))?;
+            self.line(&format!("  > {}", items.get(place).map_or("", String::as_str)))?;
+            return Ok(place);
+        }
+        for (index, item) in items.iter().enumerate() {
+            self.say(&look, &format!("{}. {item}", index.saturating_add(1)))?;
+        }
+        let default = first.map(|f| f.saturating_add(1).to_string());
+        loop {
+            let typed = self.typed(default.as_deref(), &look)?;
+            let number = typed.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
+            let place = number.or_else(|| prompt.allowed.iter().position(|a| a.as_str() == typed));
+            match place {
+                Some(place) if place < items.len() => return Ok(place),
+                _ => self.say(&look, &format!("Please type a number from 1 to {}.", items.len()))?,
+            }
+        }
+    }
+
+    fn confirm_word(&mut self, prompt: &Prompt, word: &str) -> Result<()> {
+        self.exactly(prompt, word)
+    }
+
+    fn confirm_yes(&mut self, prompt: &Prompt, _digest: &Digest) -> Result<()> {
+        self.exactly(prompt, "Yes")
+    }
+
+    fn confirm_words(&mut self, prompt: &Prompt, digest: &Digest, places: Places) -> Result<()> {
+        let look = self.look();
+        self.question(prompt, &look)?;
+        for _ in 0..TRIES {
+            let mut typed = [const { String::new() }; 3];
+            for (number, word) in places.numbers().iter().zip(&mut typed) {
+                self.line(&format!("  word {number}"))?;
+                *word = self.typed(None, &look)?;
+                if word == "no" {
+                    return Err(declined());
+                }
+            }
+            if places.match_words(digest, typed.each_ref().map(String::as_str)) {
+                return Ok(());
+            }
+            self.say(
+                &look,
+                "These are not the words of this change. Read them again from the paper or the other screen.",
+            )?;
+        }
+        let found = format!("wrong words {TRIES} times");
+        Err(Refusal::new(&rules::NOT_CONFIRMED, found, "the words of this change's digest"))
+    }
+
+    fn press_enter(&mut self, prompt: &Prompt) -> Result<()> {
+        let look = self.look();
+        self.question(prompt, &look)?;
+        self.put(&look.paint(&Style::new().dim(), "  (press Enter) "))?;
+        self.keyboard().line().map(|_| ())
+    }
+
+    fn secret(&mut self, prompt: &Prompt) -> Result<Pin> {
+        let look = self.look();
+        self.question(prompt, &look)?;
+        self.put("  (not shown) > ")?;
+        self.keyboard().secret()
+    }
+
+    fn new_secret(&mut self, prompt: &Prompt) -> Result<Pin> {
+        let look = self.look();
+        self.question(prompt, &look)?;
+        loop {
+            self.put("  (not shown) > ")?;
+            let first = self.keyboard().secret()?;
+            self.put("  (once more) > ")?;
+            let second = self.keyboard().secret()?;
+            if first.expose().is_empty() {
+                self.say(&look, "Please type something.")?;
+            } else if first.expose() == second.expose() {
+                return Ok(first);
+            } else {
+                self.say(&look, "The two are not equal. Please type it twice again.")?;
+            }
+        }
+    }
+
+    fn progress(&mut self, line: &Safe) {
+        let look = self.look();
+        let _ = self.say(&look, &look.text(line));
+    }
+
+    fn touch(&mut self, token: &Safe) {
+        let look = self.look();
+        let _ = self.put("\u{7}");
+        let _ = self.say(&look, &format!("Touch it now: {}", look.text(token)));
+    }
+
+    fn interrupted(&self) -> Result<()> {
+        self.interrupt.check()
+    }
+
+    fn unattended(&self) -> bool {
+        false
+    }
+}
+
+fn list(items: &[Safe]) -> String {
+    items.iter().map(Safe::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// dialoguer's prompts without marks and colours.
+struct Calm;
+
+impl Theme for Calm {
+    fn format_input_prompt(&self, f: &mut dyn fmt::Write, _: &str, default: Option<&str>) -> fmt::Result {
+        match default {
+            Some(default) if !default.is_empty() => write!(f, "  [{default}] > "),
+            _ => write!(f, "  > "),
+        }
+    }
+
+    fn format_input_prompt_selection(&self, f: &mut dyn fmt::Write, _: &str, chosen: &str) -> fmt::Result {
+        write!(f, "  > {chosen}")
+    }
+
+    fn format_select_prompt_item(&self, f: &mut dyn fmt::Write, text: &str, active: bool) -> fmt::Result {
+        write!(f, "  {} {text}", if active { ">" } else { " " })
+    }
+}

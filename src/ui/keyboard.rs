@@ -1,0 +1,139 @@
+//! Typing on the controlling terminal, byte by byte: secrets, and whole lines for terminals that
+//! can't be edited in place.
+//!
+//! Secrets are read here and not through dialoguer, because its reader leaves copies in memory that
+//! nobody wipes and doesn't notice Ctrl-C before Enter. The terminal's settings come back on every
+//! way out.
+
+use super::interrupt::Interrupt;
+use super::rules;
+use crate::signer::secret::Pin;
+use crate::tuf::rule::{Refusal, Result};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{Errno, read};
+use rustix::termios::{LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr};
+use std::fs::File;
+use std::io::Write;
+use zeroize::Zeroizing;
+
+/// No PIN or pass-phrase is longer, in bytes.
+const LONGEST: usize = 512;
+
+/// The terminal, for reading.
+pub(super) struct Keyboard<'a> {
+    tty: &'a File,
+    interrupt: &'a Interrupt,
+}
+
+/// Puts the terminal's settings back.
+struct Settings<'a> {
+    tty: &'a File,
+    before: Termios,
+}
+
+impl Drop for Settings<'_> {
+    fn drop(&mut self) {
+        let _ = tcsetattr(self.tty, OptionalActions::Flush, &self.before);
+    }
+}
+
+impl<'a> Keyboard<'a> {
+    pub(super) const fn new(tty: &'a File, interrupt: &'a Interrupt) -> Self {
+        Self { tty, interrupt }
+    }
+
+    /// Forgets what was typed before the question was asked, so that nobody agrees by a key that
+    /// they pressed too early.
+    pub(super) fn forget(&self) {
+        let _ = tcflush(self.tty, QueueSelector::IFlush);
+    }
+
+    /// A line, without its end.
+    pub(super) fn line(&self) -> Result<String> {
+        let mut bytes = Vec::new();
+        loop {
+            match self.byte()? {
+                b'\n' | b'\r' => break,
+                byte => bytes.push(byte),
+            }
+        }
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// A line that is not shown: Backspace takes back one letter, Ctrl-U all.
+    pub(super) fn secret(&self) -> Result<Pin> {
+        let before = tcgetattr(self.tty).map_err(gone)?;
+        let mut hidden = before.clone();
+        // Neither shown nor gathered into lines; Ctrl-C comes as a byte, so that it acts at once.
+        hidden.local_modes.remove(
+            LocalModes::ECHO
+                | LocalModes::ECHONL
+                | LocalModes::ICANON
+                | LocalModes::ISIG
+                | LocalModes::IEXTEN,
+        );
+        tcsetattr(self.tty, OptionalActions::Flush, &hidden).map_err(gone)?;
+        let settings = Settings { tty: self.tty, before };
+        // Its whole room at once: a buffer that grows leaves its old places unwiped.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST));
+        let read = self.secret_bytes(&mut bytes);
+        drop(settings);
+        let _ = (&mut &*self.tty).write_all(b"\n");
+        read?;
+        match std::str::from_utf8(&bytes) {
+            Ok(text) => {
+                let mut owned = String::with_capacity(LONGEST);
+                owned.push_str(text);
+                Ok(Pin::new(owned))
+            }
+            Err(_) => Err(Refusal::new(
+                &rules::TERMINAL,
+                "bytes that are no UTF-8",
+                "a PIN or pass-phrase in UTF-8",
+            )),
+        }
+    }
+
+    fn secret_bytes(&self, bytes: &mut Vec<u8>) -> Result<()> {
+        loop {
+            match self.byte()? {
+                b'\n' | b'\r' => return Ok(()),
+                0x03 => return Err(Interrupt::refusal()),
+                0x04 if bytes.is_empty() => return Err(ended()),
+                0x15 => bytes.clear(),
+                0x7f | 0x08 => while bytes.pop().is_some_and(|b| b & 0xc0 == 0x80) {},
+                0..=0x1f => {}
+                byte if bytes.len() < LONGEST => bytes.push(byte),
+                _ => {}
+            }
+        }
+    }
+
+    /// The next byte; looks out for an interruption while it waits.
+    fn byte(&self) -> Result<u8> {
+        loop {
+            self.interrupt.check()?;
+            let mut wait = [PollFd::new(self.tty, PollFlags::IN)];
+            match poll(&mut wait, Some(&Timespec { tv_sec: 0, tv_nsec: 250_000_000 })) {
+                Ok(0) | Err(Errno::INTR) => continue,
+                Ok(_) => {}
+                Err(e) => return Err(gone(e)),
+            }
+            let mut byte = [0u8];
+            match read(self.tty, &mut byte) {
+                Ok(0) => return Err(ended()),
+                Ok(_) => return Ok(byte[0]),
+                Err(Errno::INTR | Errno::AGAIN) => {}
+                Err(e) => return Err(gone(e)),
+            }
+        }
+    }
+}
+
+fn ended() -> Refusal {
+    Refusal::new(&rules::TERMINAL, "the end of input", "an answer typed on the terminal")
+}
+
+fn gone(error: Errno) -> Refusal {
+    Refusal::new(&rules::TERMINAL, error.to_string(), "a terminal to type on")
+}
