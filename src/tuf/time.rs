@@ -4,7 +4,7 @@ use super::rule::{Refusal, Result};
 use super::rules;
 use super::text::visible;
 use jiff::civil::{DateTime, datetime};
-use jiff::{SignedDuration, ToSpan};
+use jiff::{SignedDuration, Span};
 use std::fmt;
 use std::str::FromStr;
 
@@ -78,14 +78,15 @@ impl Time {
     fn shifted(self, term: Term, back: bool) -> Result<Self> {
         let n = i64::from(term.count);
         let n = if back { n.saturating_neg() } else { n };
+        // A span's own bounds are narrower than what a term can say ("65535 years").
         let span = match term.unit {
-            Unit::Hours => n.hours(),
-            Unit::Days => n.days(),
-            Unit::Weeks => n.weeks(),
-            Unit::Months => n.months(),
-            Unit::Years => n.years(),
+            Unit::Hours => Span::new().try_hours(n),
+            Unit::Days => Span::new().try_days(n),
+            Unit::Weeks => Span::new().try_weeks(n),
+            Unit::Months => Span::new().try_months(n),
+            Unit::Years => Span::new().try_years(n),
         };
-        let moved = civil(self.0).and_then(|t| t.checked_add(span).ok());
+        let moved = civil(self.0).and_then(|t| t.checked_add(span.ok()?).ok());
         moved.and_then(|t| Self::from_unix(unix(t)).ok()).ok_or_else(|| {
             Refusal::new(&rules::DATE, format!("{term} from {self}"), "a moment from 1970 to 9999")
         })
