@@ -16,6 +16,7 @@ pub mod members;
 pub mod people;
 pub mod rules;
 pub mod runbook;
+mod runbook_scan;
 pub mod standing;
 pub mod step;
 pub mod strict;

@@ -11,6 +11,8 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, Range};
 use std::str::FromStr;
+use toml::Spanned;
+use toml::de::DeTable;
 
 /// Reads a whole file.
 ///
@@ -23,17 +25,23 @@ pub fn read<T: DeserializeOwned>(text: &str, rule: &'static Rule, what: &str) ->
     toml::from_str(text).map_err(|e| refusal(text, rule, what, &e))
 }
 
-/// Reads what is left of a file's tables once its common members are taken out; the positions in
-/// refusals stay those of the file.
-pub(crate) fn read_rest<T: DeserializeOwned>(
+/// The tables of a file, every value with its place.
+pub(super) fn tables<'a>(text: &'a str, rule: &'static Rule, what: &str) -> Result<Spanned<DeTable<'a>>> {
+    DeTable::parse(text).map_err(|e| refusal(text, rule, what, &e))
+}
+
+/// Reads those members of a file alone for which `wanted` is true; the places in refusals stay
+/// those of the file.
+pub(super) fn read_some<T: DeserializeOwned>(
     text: &str,
-    common: &[&str],
+    wanted: impl Fn(&str) -> bool,
     rule: &'static Rule,
     what: &str,
 ) -> Result<T> {
-    let mut table = toml::de::DeTable::parse(text).map_err(|e| refusal(text, rule, what, &e))?;
-    for name in common {
-        table.get_mut().remove(*name);
+    let mut table = tables(text, rule, what)?;
+    let names: Vec<_> = table.get_ref().keys().map(|name| name.get_ref().to_string()).collect();
+    for name in names.iter().filter(|name| !wanted(name)) {
+        table.get_mut().remove(name.as_str());
     }
     T::deserialize(toml::de::Deserializer::from(table)).map_err(|e| refusal(text, rule, what, &e))
 }
@@ -49,7 +57,7 @@ fn refusal(text: &str, rule: &'static Rule, what: &str, error: &toml::de::Error)
 }
 
 /// `, line 3, column 5`, both counted from 1, columns in characters.
-pub(crate) fn place(text: &str, span: &Range<usize>) -> String {
+pub(super) fn place(text: &str, span: &Range<usize>) -> String {
     let before = text.get(..span.start).unwrap_or(text);
     let line = before.matches('\n').count().saturating_add(1);
     let start = before.rfind('\n').map_or(0, |at| at.saturating_add(1));
@@ -99,5 +107,37 @@ pub fn format_one(format: u64, what: &str) -> Result<()> {
         Ok(())
     } else {
         Err(Refusal::new(&rules::RECORD_FORMAT, format!("{what} of format {format}"), "format 1"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        reason = "a test fails by panicking"
+    )]
+
+    use super::*;
+    use crate::ceremony::people::KeyName;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct File {
+        keys: Vec<Word<KeyName>>,
+    }
+
+    #[test]
+    fn a_word_is_refused_where_it_stands() {
+        let file: File = read("keys = [\"a\", \"b\"]", &rules::RUNBOOK, "the file").unwrap();
+        assert_eq!(file.keys.iter().map(|k| k.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+        // "\u{e9}" is two bytes and one column.
+        let refusal =
+            read::<File>("# \u{e9}\nkeys = [\"\u{e9}\", \"B\"]", &rules::RUNBOOK, "the file").unwrap_err();
+        assert!(refusal.found().starts_with("the file, line 2, column "), "{refusal}");
+        assert!(refusal.found().contains("NAME"), "{refusal}");
+        let refusal = read::<File>("keys = [\"a\"]\n\u{202e} = 1", &rules::RUNBOOK, "the file").unwrap_err();
+        assert!(refusal.found().is_ascii(), "{refusal}");
     }
 }
