@@ -6,10 +6,14 @@
 pub mod arguments;
 pub mod completions;
 pub mod developer;
+pub mod devices;
+pub mod enrolment;
 pub mod export;
+pub mod files;
 pub mod import;
 pub mod init;
 pub mod perform;
+pub mod pins;
 pub mod plan;
 pub mod rehearse;
 pub mod report;

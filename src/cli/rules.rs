@@ -7,4 +7,16 @@ crate::rules! {
         "do not go on with this machine";
     TEXT_FILE: "TEXT-FILE", Usage, "runbooks, answers and device maps are text in UTF-8", "design",
         "save the file as UTF-8";
+    FILE_EXISTS: "FILE-EXISTS", Refused, "no file that is there is ever overwritten", "design",
+        "choose another name, or move the file away";
+    FILE_WRITE: "FILE-WRITE", Device, "files can be written and read back as written", "threats T20",
+        "check the disk's space and rights, then run again";
+
+    // --- the device map
+    DEVICES: "DEVICES", Usage, "device maps hold known members of known forms", "design",
+        "correct the line, or write the map again with keyrite tokens write";
+    TRUST_OTHER: "TRUST-OTHER", Refused, "one's keys are opened only for the trust that the device map names", "design",
+        "use the device map that belongs to this record";
+    PIN_FILE: "PIN-FILE", Device, "a PIN's file is its owner's alone", "threats T19",
+        "chmod 600 the file, or let a person type the PIN: pin = \"tty\"";
 }

@@ -16,6 +16,7 @@ pub mod screen;
 pub mod scripted;
 pub mod table;
 pub mod terminal;
+pub mod tokens;
 
 use crate::ceremony::answers::Answer;
 use crate::ceremony::confirm::Places;

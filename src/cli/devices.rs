@@ -1,0 +1,301 @@
+//! The device map, `devices.toml`: where one's own keys are, and what one knows of the trust.
+//!
+//! It belongs to one person and one machine; it is never part of the record. It names the one trust
+//! that its keys serve, because a private key is opened for that trust only. Keys that it doesn't
+//! name are elsewhere, which is no error. Paths are taken from the map's own folder.
+//!
+//! Never: a PIN. A file that holds one is named, and must be its owner's alone.
+
+use super::session::{TEXT_CAP, shown};
+use super::{files, rules};
+use crate::ceremony::facts::{Anchor, Device};
+use crate::ceremony::people::KeyName;
+use crate::ceremony::strict::{self, Word};
+use crate::record::media;
+use crate::signer::backends::ModulePin;
+use crate::signer::uri::KeyUri;
+use crate::tuf::digest::Digest;
+use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::statement::TrustId;
+use crate::tuf::text::visible;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+/// A device map.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceMap {
+    /// The trust that its keys serve.
+    pub trust: TrustId,
+    /// The newest root that its owner knows.
+    pub anchor: Option<Anchor>,
+    /// The newest transcript head that its owner knows.
+    pub head: Option<Digest>,
+    /// PKCS#11 modules, by the name that keys give them.
+    pub modules: BTreeMap<String, ModulePin>,
+    /// One's own keys.
+    pub keys: BTreeMap<KeyName, DeviceKey>,
+    /// Files of public keys to be enrolled, by the name that the runbook gives the key.
+    pub enrolments: BTreeMap<KeyName, PathBuf>,
+}
+
+/// Where a key of one's own is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceKey {
+    /// Where.
+    pub uri: KeyUri,
+    /// The PKCS#11 module, by its name in the map.
+    pub module: Option<String>,
+    /// Where its PIN or pass-phrase comes from.
+    pub pin: PinFrom,
+}
+
+/// Where a PIN comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PinFrom {
+    /// A person types it.
+    Terminal,
+    /// A file of mode 0600, for scripts.
+    File(PathBuf),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    trust: TrustPart,
+    head: Option<HeadPart>,
+    #[serde(default)]
+    module: BTreeMap<String, ModulePart>,
+    #[serde(default)]
+    key: BTreeMap<String, KeyPart>,
+    #[serde(default)]
+    enrol: BTreeMap<String, EnrolPart>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TrustPart {
+    id: Word<TrustId>,
+    root: Option<RootPart>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RootPart {
+    version: u64,
+    payload: Word<Digest>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HeadPart {
+    newest: Word<Digest>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ModulePart {
+    path: PathBuf,
+    sha256: Word<Digest>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyPart {
+    uri: Word<KeyUri>,
+    module: Option<String>,
+    pin: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EnrolPart {
+    file: PathBuf,
+}
+
+impl DeviceMap {
+    /// A map of no devices, for one trust.
+    pub const fn new(trust: TrustId) -> Self {
+        Self {
+            trust,
+            anchor: None,
+            head: None,
+            modules: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            enrolments: BTreeMap::new(),
+        }
+    }
+
+    /// Reads the map in `file`; none if there is no such file.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::parse`], and what reading a file refuses.
+    pub fn read(file: &Path) -> Result<Option<Self>> {
+        if std::fs::symlink_metadata(file).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound) {
+            return Ok(None);
+        }
+        let bytes = media::read_file(file, TEXT_CAP)?;
+        let text = String::from_utf8(bytes).map_err(|e| {
+            Refusal::new(&rules::TEXT_FILE, format!("{}: {}", shown(file), e.utf8_error()), "a text in UTF-8")
+        })?;
+        let folder = file.parent().unwrap_or(Path::new("."));
+        Self::parse(&text, folder).map(Some).map_err(|e| e.at(shown(file)))
+    }
+
+    /// Reads a map whose paths are taken from `folder`.
+    ///
+    /// # Errors
+    ///
+    /// `DEVICES` with line and column; also for a key that names a module that the map lacks, or a
+    /// PKCS#11 key without one.
+    pub fn parse(text: &str, folder: &Path) -> Result<Self> {
+        let file: File = strict::read(text, &rules::DEVICES, "the device map")?;
+        let anchor = file.trust.root.map(|root| Anchor { version: root.version, payload: root.payload.0 });
+        let mut map = Self { anchor, head: file.head.map(|h| h.newest.0), ..Self::new(file.trust.id.0) };
+        for (name, part) in file.module {
+            let pin = ModulePin { path: folder.join(part.path), sha256: Some(part.sha256.0) };
+            map.modules.insert(name, pin);
+        }
+        for (name, part) in file.key {
+            let key = device_key(&name, part, folder, &map.modules)?;
+            map.keys.insert(name.parse()?, key);
+        }
+        for (name, part) in file.enrol {
+            map.enrolments.insert(name.parse()?, folder.join(part.file));
+        }
+        Ok(map)
+    }
+
+    /// Refuses to serve another trust than the map's.
+    ///
+    /// # Errors
+    ///
+    /// `TRUST-OTHER`.
+    pub fn serves(&self, trust: TrustId) -> Result<()> {
+        if self.trust == trust {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            &rules::TRUST_OTHER,
+            format!("a record of the trust {trust}"),
+            format!("the trust {} that the device map names", self.trust),
+        ))
+    }
+
+    /// The PKCS#11 module of a key, where it has one.
+    pub fn module_of(&self, key: &DeviceKey) -> Option<&ModulePin> {
+        key.module.as_ref().and_then(|name| self.modules.get(name))
+    }
+
+    /// One's own keys as ceremonies may know them. What a token can sign at most is not asked
+    /// here, since that takes the token.
+    pub fn devices(&self) -> BTreeMap<KeyName, Device> {
+        self.keys
+            .iter()
+            .map(|(name, key)| {
+                let software = matches!(key.uri, KeyUri::File(_));
+                (name.clone(), Device { max_payload: None, software })
+            })
+            .collect()
+    }
+
+    /// The map as a file, with a word on each part for its owner.
+    pub fn to_toml(&self) -> String {
+        let mut text = String::from(
+            "# Where my own keys are. This file stays on this machine: it is no part of the record.\n",
+        );
+        let _ = writeln!(text, "\n[trust]\nid = {}", quoted(&self.trust.to_string()));
+        match &self.anchor {
+            Some(Anchor { version, payload }) => {
+                let payload = quoted(&payload.hex());
+                let _ = writeln!(text, "root = {{ version = {version}, payload = {payload} }}");
+            }
+            None => text.push_str(
+                "# After the first day, the newest root as it stands on paper:\n# root = { version = 1, payload = \"<64 hex>\" }\n",
+            ),
+        }
+        if let Some(head) = &self.head {
+            let _ = writeln!(text, "\n[head]\nnewest = {}", quoted(&head.hex()));
+        }
+        for (name, module) in &self.modules {
+            let _ = writeln!(text, "\n[module.{}]\npath = {}", bare(name), path(&module.path));
+            if let Some(sha256) = &module.sha256 {
+                let _ = writeln!(text, "sha256 = {}", quoted(&sha256.hex()));
+            }
+        }
+        for (name, key) in &self.keys {
+            let _ = writeln!(text, "\n[key.{name}]\nuri = {}", quoted(&key.uri.to_string()));
+            if let Some(module) = &key.module {
+                let _ = writeln!(text, "module = {}", quoted(module));
+            }
+            let pin = match &key.pin {
+                PinFrom::Terminal => quoted("tty"),
+                PinFrom::File(file) => path(file),
+            };
+            let _ = writeln!(text, "pin = {pin}");
+        }
+        for (name, file) in &self.enrolments {
+            let _ = writeln!(text, "\n[enrol.{name}]\nfile = {}", path(file));
+        }
+        text
+    }
+
+    /// Writes the map to a new file, having read it back.
+    ///
+    /// # Errors
+    ///
+    /// `FILE-EXISTS`, `FILE-WRITE`; `DEVICES` if it would not read back as it is.
+    pub fn create(&self, file: &Path) -> Result<()> {
+        let text = self.to_toml();
+        let folder = file.parent().unwrap_or(Path::new("."));
+        Self::parse(&text, folder)?;
+        files::create(file, text.as_bytes())
+    }
+}
+
+fn device_key(
+    name: &str,
+    part: KeyPart,
+    folder: &Path,
+    modules: &BTreeMap<String, ModulePin>,
+) -> Result<DeviceKey> {
+    let refuse = |found: String, expected: &str| Err(Refusal::new(&rules::DEVICES, found, expected));
+    let place = format!("[key.{}]", visible(name));
+    let uri = match part.uri.0 {
+        KeyUri::File(path) => KeyUri::File(folder.join(path)),
+        other => other,
+    };
+    match (&uri, &part.module) {
+        (KeyUri::Pkcs11(_), None) => return refuse(format!("{place} without a module"), "module = \"NAME\""),
+        (KeyUri::Pkcs11(_), Some(module)) if !modules.contains_key(module) => {
+            let found = format!("{place} with the module \"{}\"", visible(module));
+            return refuse(found, "a module that the map has as [module.NAME]");
+        }
+        (KeyUri::File(_) | KeyUri::External(_), Some(_)) => {
+            return refuse(format!("{place} with a module"), "a module for pkcs11: keys only");
+        }
+        _ => {}
+    }
+    let pin = match part.pin.as_str() {
+        "tty" => PinFrom::Terminal,
+        "" => return refuse(format!("{place} with an empty pin"), "pin = \"tty\", or a file of mode 0600"),
+        file => PinFrom::File(folder.join(file)),
+    };
+    Ok(DeviceKey { uri, module: part.module, pin })
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+fn path(path: &Path) -> String {
+    quoted(&path.to_string_lossy())
+}
+
+/// A key of a table's head, quoted where it must be.
+fn bare(name: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    if !name.is_empty() && name.bytes().all(plain) { name.to_owned() } else { quoted(name) }
+}

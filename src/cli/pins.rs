@@ -1,0 +1,163 @@
+//! Where PINs come from: a person at the terminal, or a file of its owner's alone for scripts.
+//!
+//! What the token tells of tries left is shown. Its last try is used only after a person has typed
+//! so, and never by a script (threats T23). Nothing is tried twice unasked.
+
+use super::devices::{DeviceMap, PinFrom};
+use super::rules;
+use super::session::shown;
+use crate::signer::secret::Pin;
+use crate::signer::{PinAsk, PinKind, PinSource, TokenIdentity, TokenKind, Tries};
+use crate::tuf::rule::{Refusal, Result};
+use crate::ui::screen::Safe;
+use crate::ui::{Console, Prompt, tokens};
+use rustix::fs::{Mode, OFlags, fstat};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use zeroize::Zeroizing;
+
+/// No PIN or pass-phrase is longer, in bytes.
+const LONGEST: usize = 512;
+
+/// PINs by the device map, asked for at a console.
+pub struct Pins<'a> {
+    console: &'a mut dyn Console,
+    keys: BTreeMap<String, PinFrom>,
+    holders: BTreeMap<String, String>,
+}
+
+impl<'a> Pins<'a> {
+    /// PINs of the map's keys. Without a map, all are asked for.
+    pub fn new(console: &'a mut dyn Console, map: Option<&DeviceMap>) -> Self {
+        let keys = map.map(|m| m.keys.iter().map(|(name, key)| (name.to_string(), key.pin.clone())));
+        Self { console, keys: keys.into_iter().flatten().collect(), holders: BTreeMap::new() }
+    }
+
+    /// The same, knowing who holds which key.
+    #[must_use]
+    pub fn held<K: ToString, P: ToString>(mut self, holders: impl IntoIterator<Item = (K, P)>) -> Self {
+        self.holders.extend(holders.into_iter().map(|(key, who)| (key.to_string(), who.to_string())));
+        self
+    }
+
+    /// The console, for what comes between PINs.
+    pub fn console(&mut self) -> &mut dyn Console {
+        self.console
+    }
+
+    fn holder(&self, ask: &PinAsk) -> Option<&str> {
+        ask.key.as_ref().and_then(|key| self.holders.get(key)).map(String::as_str)
+    }
+
+    fn prompt(&self, ask: &PinAsk) -> Prompt {
+        let what = match (ask.secret, ask.token.kind) {
+            (PinKind::User, TokenKind::File) => "Pass-phrase",
+            (PinKind::NewUser, TokenKind::File) => "New pass-phrase, typed twice,",
+            (PinKind::User, _) => "PIN",
+            (PinKind::NewUser, _) => "New PIN, typed twice,",
+            (PinKind::SecurityOfficer, _) => "Security officer's PIN",
+            (PinKind::NewSecurityOfficer, _) => "New security officer's PIN, typed twice,",
+        };
+        let token = tokens::named(&ask.token, self.holder(ask));
+        let key = ask.key.as_deref().unwrap_or("token");
+        let mut prompt = Prompt::new(format!("pin.{key}"), format!("{what} of {token}"));
+        if let Some(key) = &ask.key {
+            prompt = prompt.help(format!("It opens the key \"{}\".", Safe::untrusted(key)));
+        }
+        if matches!(ask.secret, PinKind::User | PinKind::SecurityOfficer)
+            && ask.token.kind != TokenKind::File
+            && let Some(tries) = tokens::tries(ask.tries)
+        {
+            prompt = prompt.help(tries);
+        }
+        prompt
+    }
+}
+
+impl PinSource for Pins<'_> {
+    fn pin(&mut self, ask: &PinAsk) -> Result<Pin> {
+        let file = ask.key.as_ref().and_then(|key| match self.keys.get(key) {
+            Some(PinFrom::File(file)) => Some(file.clone()),
+            _ => None,
+        });
+        let officer = matches!(ask.secret, PinKind::SecurityOfficer | PinKind::NewSecurityOfficer);
+        let last = matches!(ask.tries, Tries::Last | Tries::Count(1));
+        if last && (file.is_some() || self.console.unattended()) {
+            let found = format!("the last try of {}", tokens::named(&ask.token, self.holder(ask)));
+            let expected = "a person who types the PIN and agrees to the last try";
+            return Err(Refusal::new(&crate::signer::rules::PIN_LAST_TRY, found, expected));
+        }
+        match file {
+            Some(file) if !officer => return read_pin(&file),
+            _ => {}
+        }
+        let prompt = self.prompt(ask);
+        if last {
+            let word = "last try";
+            let agree = Prompt::new(
+                format!("{}.last", prompt.id),
+                format!("Type \"{word}\" to use it, or no to stop"),
+            )
+            .help(format!("{} has one try left.", tokens::named(&ask.token, self.holder(ask))))
+            .help("If the PIN is wrong, the token locks and only its security officer can open it.");
+            self.console.confirm_word(&agree, word)?;
+        }
+        match ask.secret {
+            PinKind::User | PinKind::SecurityOfficer => self.console.secret(&prompt),
+            PinKind::NewUser | PinKind::NewSecurityOfficer => self.console.new_secret(&prompt),
+        }
+    }
+
+    fn pin_pad(&mut self, ask: &PinAsk) -> Result<()> {
+        self.console.interrupted()?;
+        let token = tokens::named(&ask.token, self.holder(ask));
+        self.console.progress(&Safe::from(format!("Type the PIN on the token itself: {token}")));
+        Ok(())
+    }
+
+    fn touch(&mut self, token: &TokenIdentity) {
+        self.console.touch(&tokens::named(token, None));
+    }
+}
+
+/// Reads a PIN from a file that only its owner, who is us, can read.
+///
+/// # Errors
+///
+/// `PIN-FILE`.
+pub fn read_pin(path: &Path) -> Result<Pin> {
+    let refuse = |found: String| {
+        let found = format!("{}: {found}", shown(path));
+        Refusal::new(&rules::PIN_FILE, found, "a regular file of yours with mode 0600 and one line")
+    };
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let opened = rustix::fs::open(path, flags, Mode::empty()).map_err(|e| refuse(e.to_string()))?;
+    // Judged on the opened file, so that it can't be another one by then.
+    let file = File::from(opened);
+    let stat = fstat(&file).map_err(|e| refuse(e.to_string()))?;
+    let mode = stat.st_mode & 0o7777;
+    if !file.metadata().is_ok_and(|m| m.is_file()) {
+        return Err(refuse("no regular file".to_owned()));
+    }
+    if mode & 0o177 != 0 {
+        return Err(refuse(format!("mode {mode:04o}")));
+    }
+    if stat.st_uid != rustix::process::geteuid().as_raw() {
+        return Err(refuse(format!("owned by the user {}", stat.st_uid)));
+    }
+    let most = LONGEST.saturating_add(2);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(most.saturating_add(1)));
+    let cap = u64::try_from(most).unwrap_or(u64::MAX);
+    file.take(cap).read_to_end(&mut bytes).map_err(|e| refuse(e.to_string()))?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| refuse("no UTF-8".to_owned()))?;
+    let line = text.strip_suffix('\n').unwrap_or(text);
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    if line.is_empty() || line.len() > LONGEST || line.contains(['\n', '\r', '\0']) {
+        return Err(refuse("not one line of 1 to 512 bytes".to_owned()));
+    }
+    let mut owned = String::with_capacity(line.len());
+    owned.push_str(line);
+    Ok(Pin::new(owned))
+}
