@@ -5,9 +5,14 @@
 
 use super::digest::Digest;
 use super::document::{Document, Keys, RoleKeys, Root};
-use super::evidence::Trusted;
+use super::evidence::{Evidence, Trusted, Verified};
+use super::payload::MetadataPayload;
+use super::profile::Profile;
 use super::role::RoleName;
-use super::rule::Result;
+use super::rule::{Refusal, Result, Rule};
+use super::rules;
+use super::text::visible;
+use super::threshold::{Tally, tally};
 use super::time::Time;
 use super::wire::Envelope;
 
@@ -20,10 +25,11 @@ pub struct Anchor {
     pub payload: Digest,
 }
 
-/// A chain of trusted roots.
+/// A chain of trusted roots, never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RootChain {
     roots: Vec<Trusted>,
+    latest: Trusted,
 }
 
 impl RootChain {
@@ -33,19 +39,22 @@ impl RootChain {
     /// # Errors
     ///
     /// `ROOT-THRESHOLD-NEW`.
-    pub fn start(_first: Envelope) -> Result<Self> {
-        todo!()
+    pub fn start(first: Envelope) -> Result<Self> {
+        check_root(None, first.payload(), &Verified::new(&first))?;
+        let latest = Trusted::met(first);
+        Ok(Self { roots: vec![latest.clone()], latest })
     }
 
     /// Adds the next root.
     ///
     /// # Errors
     ///
-    /// `ROOT-VERSION` unless it is the next; then `ROOT-THRESHOLD-OLD` before
-    /// `ROOT-THRESHOLD-NEW`: if both fall short, the custodians to call are the old ones, and a
-    /// client would stop at the same check (TUF 5.3.4).
-    pub fn push(&mut self, _next: Envelope) -> Result<()> {
-        todo!()
+    /// As [`check_root`].
+    pub fn push(&mut self, next: Envelope) -> Result<()> {
+        check_root(Some(self.latest.payload()), next.payload(), &Verified::new(&next))?;
+        self.latest = Trusted::met(next);
+        self.roots.push(self.latest.clone());
+        Ok(())
     }
 
     /// Checks that the root which a person knows is in the chain.
@@ -53,13 +62,21 @@ impl RootChain {
     /// # Errors
     ///
     /// `ANCHOR` if that version isn't there or has another payload.
-    pub fn check_anchor(&self, _anchor: &Anchor) -> Result<()> {
-        todo!()
+    pub fn check_anchor(&self, anchor: &Anchor) -> Result<()> {
+        let found = match self.roots.iter().find(|root| root.version() == anchor.version) {
+            Some(root) if root.payload().digest() == anchor.payload => return Ok(()),
+            Some(root) => {
+                format!("root version {} with the digest {}", anchor.version, root.payload().digest())
+            }
+            None => format!("no root version {}, the newest is {}", anchor.version, self.latest.version()),
+        };
+        let expected = format!("root version {} with the digest {}", anchor.version, anchor.payload);
+        Err(Refusal::new(&rules::ANCHOR, found, expected))
     }
 
     /// The newest root.
-    pub fn latest(&self) -> &Trusted {
-        todo!()
+    pub const fn latest(&self) -> &Trusted {
+        &self.latest
     }
 
     /// Every root, oldest first.
@@ -73,40 +90,169 @@ impl RootChain {
     }
 }
 
+/// The two thresholds of a new root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RootTally {
+    /// That of the root before, if there is one.
+    pub old: Option<Tally>,
+    /// Its own.
+    pub new: Tally,
+}
+
+/// Counts who signed a root, for the root before and for itself.
+///
+/// # Errors
+///
+/// `DOCUMENT-TYPE` if either is no root, or they are of two profiles.
+pub fn root_tally<E: Evidence + ?Sized>(
+    old: Option<&MetadataPayload>,
+    next: &MetadataPayload,
+    evidence: &E,
+) -> Result<RootTally> {
+    let count = |by: &Root| -> Result<Tally> {
+        let role = by.roles.get(&RoleName::Root).ok_or_else(|| undeclared(&RoleName::Root, "the root"))?;
+        Ok(tally(&by.keys, role, next, evidence))
+    };
+    let old = match old {
+        None => None,
+        Some(old) if old.profile() == next.profile() => Some(count(as_root(old)?)?),
+        Some(old) => {
+            return Err(Refusal::new(
+                &rules::DOCUMENT_TYPE,
+                format!("a root of profile {}", next.profile()),
+                format!("one of profile {}, as the root before", old.profile()),
+            ));
+        }
+    };
+    Ok(RootTally { old, new: count(as_root(next)?)? })
+}
+
+/// Refuses a root that clients of the root before would refuse, by verified or planned signatures.
+///
+/// # Errors
+///
+/// `ROOT-VERSION` unless it is the next; then `ROOT-THRESHOLD-OLD` before `ROOT-THRESHOLD-NEW`: if
+/// both fall short, the custodians to call are the old ones, and a client would stop at the same
+/// check (TUF 5.3.4).
+pub fn check_root<E: Evidence + ?Sized>(
+    old: Option<&MetadataPayload>,
+    next: &MetadataPayload,
+    evidence: &E,
+) -> Result<()> {
+    let tallies = root_tally(old, next, evidence)?;
+    let version = next.version();
+    if let Some(old) = old {
+        let expected = old.version().checked_add(1);
+        if expected != Some(version) {
+            return Err(Refusal::new(
+                &rules::ROOT_VERSION,
+                format!("root version {version} after {}", old.version()),
+                expected.map_or_else(|| "no further version".to_owned(), |v| format!("root version {v}")),
+            ));
+        }
+        if let Some(tally) = tallies.old {
+            let whose = format!("root version {version} by keys of version {}", old.version());
+            met(&tally, &rules::ROOT_THRESHOLD_OLD, &whose)?;
+        }
+    }
+    met(&tallies.new, &rules::ROOT_THRESHOLD_NEW, &format!("root version {version} by its own keys"))
+}
+
 /// Who may sign for `role`, as a delegator says, with the delegator's key entries: a root's for
-/// the top-level roles, a targets document's for delegations, succinct bins too.
+/// the other top-level roles, a targets document's for delegations, succinct bins too.
 ///
 /// # Errors
 ///
 /// `ROLE-UNDECLARED` if it doesn't list the role.
-pub fn signers_of<'a>(_delegator: &'a Document, _role: &RoleName) -> Result<(&'a Keys, &'a RoleKeys)> {
-    todo!()
+pub fn signers_of<'a>(delegator: &'a Document, role: &RoleName) -> Result<(&'a Keys, &'a RoleKeys)> {
+    let found = match (delegator, role) {
+        (Document::Root(root), RoleName::Targets | RoleName::Snapshot | RoleName::Timestamp) => {
+            root.roles.get(role).map(|keys| (&root.keys, keys))
+        }
+        (Document::Targets(targets), RoleName::Delegated(_)) => {
+            let delegations = &targets.delegations;
+            delegations.signers_of(role).map(|keys| (&delegations.keys, keys))
+        }
+        _ => None,
+    };
+    found.ok_or_else(|| undeclared(role, "the delegator"))
 }
 
 /// Accepts a document of a role other than root, if the delegator's threshold signed it, and, if
-/// `at` is given, it has not expired then.
+/// `at` is given, it has not expired then. In profile `notary` a delegation is directly below its
+/// delegator (notary-v1 3.3).
 ///
 /// # Errors
 ///
-/// `ROLE-UNDECLARED`, `ROLE-THRESHOLD`, `EXPIRED`.
-pub fn accept(
-    _delegator: &Trusted,
-    _role: &RoleName,
-    _envelope: Envelope,
-    _at: Option<Time>,
-) -> Result<Trusted> {
-    todo!()
+/// `ROLE-UNDECLARED`, `DOCUMENT-TYPE`, `ROLE-THRESHOLD`, `EXPIRED`.
+pub fn accept(delegator: &Trusted, role: &RoleName, envelope: Envelope, at: Option<Time>) -> Result<Trusted> {
+    let payload = envelope.payload();
+    if payload.role() != role || payload.profile() != delegator.payload().profile() {
+        return Err(Refusal::new(
+            &rules::DOCUMENT_TYPE,
+            format!("a document of {} in profile {}", payload.role(), payload.profile()),
+            format!("one of {role} in profile {}", delegator.payload().profile()),
+        ));
+    }
+    let below = || {
+        let part = role.as_str().strip_prefix(delegator.role().as_str())?.strip_prefix('/')?;
+        (!part.is_empty() && !part.contains('/')).then_some(())
+    };
+    let delegated = matches!(role, RoleName::Delegated(_));
+    if delegated && payload.profile() == Profile::Notary && below().is_none() {
+        return Err(undeclared(role, &format!("a role that isn't directly above it, {}", delegator.role())));
+    }
+    let (keys, role_keys) = signers_of(delegator.document(), role)?;
+    let tally = tally(keys, role_keys, payload, &Verified::new(&envelope));
+    let whose = format!(
+        "{role} version {} by keys of {} version {}",
+        payload.version(),
+        delegator.role(),
+        delegator.version()
+    );
+    met(&tally, &rules::ROLE_THRESHOLD, &whose)?;
+    if let Some(at) = at {
+        not_expired(payload, at)?;
+    }
+    Ok(Trusted::met(envelope))
 }
 
-/// Refuses a root whose thresholds are not met by planned signatures: `old` is the root before.
+/// Refuses a document that has expired at `at`; one that expires exactly then has (TUF 5.3.10).
 ///
 /// # Errors
 ///
-/// As [`RootChain::push`].
-pub fn check_root<E: super::evidence::Evidence + ?Sized>(
-    _old: Option<&Root>,
-    _next: &super::payload::MetadataPayload,
-    _evidence: &E,
-) -> Result<()> {
-    todo!()
+/// `EXPIRED`.
+pub fn not_expired(payload: &MetadataPayload, at: Time) -> Result<()> {
+    let expires = payload.document().header().expires;
+    if at < expires {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        &rules::EXPIRED,
+        format!("{} version {}, valid until {expires}", payload.role(), payload.version()),
+        format!("a document that is valid at {at}"),
+    ))
+}
+
+fn as_root(payload: &MetadataPayload) -> Result<&Root> {
+    payload.document().as_root().ok_or_else(|| {
+        Refusal::new(&rules::DOCUMENT_TYPE, format!("a document of {}", payload.role()), "a root")
+    })
+}
+
+fn met(tally: &Tally, rule: &'static Rule, whose: &str) -> Result<()> {
+    if tally.met() {
+        return Ok(());
+    }
+    let found = format!("{whose}: {} of {} needed keys signed", tally.signed.len(), tally.need);
+    let listed = tally.listed.len();
+    Err(Refusal::new(rule, found, format!("{} of the {listed} listed", tally.need)))
+}
+
+fn undeclared(role: &RoleName, by: &str) -> Refusal {
+    Refusal::new(
+        &rules::ROLE_UNDECLARED,
+        format!("{} lists no role \"{}\"", visible(by), visible(role.as_str())),
+        "a role that its delegator lists",
+    )
 }

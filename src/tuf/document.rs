@@ -5,6 +5,7 @@
 //! lost; what keyrite resolves (`terminating`, `path_hash_prefixes`, succinct roles, optional meta
 //! members) has fields here.
 
+use super::digest::Digest;
 use super::json::Json;
 use super::key::{KeyId, PublicKey, Scheme};
 use super::role::RoleName;
@@ -208,26 +209,111 @@ impl Document {
 impl Delegations {
     /// The delegations that may name `path`, in the order of search, and whether the search ends
     /// with each (TUF 5.6.7.2).
-    pub fn roles_for(&self, _path: &str) -> Vec<(RoleName, bool)> {
-        todo!()
+    pub fn roles_for(&self, path: &str) -> Vec<(RoleName, bool)> {
+        if let Some(succinct) = &self.succinct {
+            // Every path has one bin, so there is nothing to search on for (TAP 15).
+            return vec![(succinct.role_for(path), true)];
+        }
+        let covering = self.roles.iter().filter(|role| role.paths.matches(path));
+        covering.map(|role| (role.name.clone(), role.terminating)).collect()
     }
 
     /// Who signs for a delegation, succinct bins too.
-    pub fn signers_of(&self, _role: &RoleName) -> Option<&RoleKeys> {
-        todo!()
+    pub fn signers_of(&self, role: &RoleName) -> Option<&RoleKeys> {
+        let listed = self.roles.iter().find(|r| r.name == *role).map(|r| &r.keys);
+        listed.or_else(|| self.succinct.as_ref().filter(|s| s.is_bin(role)).map(|s| &s.keys))
+    }
+
+    /// The delegation of that name; none for bins.
+    pub fn role(&self, name: &RoleName) -> Option<&DelegatedRole> {
+        self.roles.iter().find(|r| r.name == *name)
     }
 }
 
 impl PathRule {
     /// Whether the rule covers a target path.
-    pub fn matches(&self, _path: &str) -> bool {
-        todo!()
+    pub fn matches(&self, path: &str) -> bool {
+        match self {
+            Self::Patterns(patterns) => patterns.iter().any(|pattern| fits(pattern, path)),
+            Self::HashPrefixes(prefixes) => {
+                let digest = Digest::of(path.as_bytes()).hex();
+                prefixes.iter().any(|prefix| digest.starts_with(prefix.as_str()))
+            }
+            Self::Prefixes(prefixes) => prefixes.iter().any(|prefix| path.starts_with(prefix.as_str())),
+        }
+    }
+}
+
+/// Part by part, since no wildcard crosses `/` (TUF 4.5). Brackets are letters here.
+fn fits(pattern: &str, path: &str) -> bool {
+    let mut patterns = pattern.split('/');
+    let mut parts = path.split('/');
+    loop {
+        match (patterns.next(), parts.next()) {
+            (None, None) => return true,
+            (Some(pattern), Some(part)) if part_fits(pattern, part) => {}
+            _ => return false,
+        }
+    }
+}
+
+/// `*` is any letters, `?` one. Linear in practice and never worse than the product of the
+/// lengths: after a mismatch only the last `*` takes one letter more.
+fn part_fits(pattern: &str, part: &str) -> bool {
+    let mut pattern = pattern.chars();
+    let mut part = part.chars();
+    let mut last_star: Option<(std::str::Chars<'_>, std::str::Chars<'_>)> = None;
+    loop {
+        let mut next_pattern = pattern.clone();
+        let mut next_part = part.clone();
+        match (next_pattern.next(), next_part.next()) {
+            (Some('*'), _) => {
+                last_star = Some((next_pattern.clone(), part.clone()));
+                pattern = next_pattern;
+                continue;
+            }
+            (Some(p), Some(c)) if p == '?' || p == c => {
+                pattern = next_pattern;
+                part = next_part;
+                continue;
+            }
+            (None, None) => return true,
+            _ => {}
+        }
+        let Some((after_star, mut taken)) = last_star.take() else { return false };
+        if taken.next().is_none() {
+            return false;
+        }
+        pattern = after_star.clone();
+        part = taken.clone();
+        last_star = Some((after_star, taken));
     }
 }
 
 impl SuccinctRoles {
-    /// The bin of a target path (TAP 15).
-    pub fn role_for(&self, _path: &str) -> RoleName {
-        todo!()
+    /// The bin of a target path (TAP 15): the first `bit_length` bits of its SHA-256.
+    pub fn role_for(&self, path: &str) -> RoleName {
+        let digest = Digest::of(path.as_bytes());
+        let [a, b, c, d, ..] = *digest.as_bytes();
+        let bin = u32::from_be_bytes([a, b, c, d])
+            .checked_shr(32u32.saturating_sub(self.bit_length))
+            .unwrap_or_default();
+        RoleName::from_name(&format!("{}-{bin:0width$x}", self.name_prefix, width = self.digits()))
+    }
+
+    /// Whether `role` is one of the bins.
+    pub fn is_bin(&self, role: &RoleName) -> bool {
+        let number = role.as_str().strip_prefix(self.name_prefix.as_str()).and_then(|t| t.strip_prefix('-'));
+        number.is_some_and(|text| {
+            let bin = u64::from_str_radix(text, 16);
+            text.len() == self.digits()
+                && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+                && bin.is_ok_and(|bin| bin.checked_shr(self.bit_length) == Some(0))
+        })
+    }
+
+    /// Hexadecimal digits of the highest bin's number.
+    fn digits(&self) -> usize {
+        usize::try_from(self.bit_length.div_ceil(4)).unwrap_or(8)
     }
 }

@@ -3,12 +3,16 @@
 //! The client workflow and the count of signatures run over either, so that a plan can be tried
 //! against clients before a token is touched. Only verified evidence makes a [`Trusted`] document.
 
-use super::document::{Document, Keys, RoleKeys};
-use super::key::KeyIdentity;
+use super::document::{Document, DocumentKey, Keys, RoleKeys};
+use super::key::{KeyId, KeyIdentity, Scheme};
 use super::payload::MetadataPayload;
+use super::profile::Profile;
 use super::role::RoleName;
-use super::wire::{Envelope, Quirk, WireSignature};
-use std::collections::BTreeSet;
+use super::verify;
+use super::wire::{self, Envelope, Quirk, WireSignature, notary};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Who signed.
 pub trait Evidence {
@@ -21,19 +25,56 @@ pub trait Evidence {
 #[derive(Debug)]
 pub struct Verified<'a> {
     envelope: &'a Envelope,
+    /// What a signature (by its place in the file) is for a key and a scheme: the old and the new
+    /// root usually list the same keys.
+    known: RefCell<BTreeMap<(usize, KeyIdentity, Scheme), bool>>,
 }
 
 impl<'a> Verified<'a> {
-    /// The evidence that an envelope's signatures give for its own payload.
+    /// The evidence that an envelope's signatures give for its own payload, and for no other.
     pub const fn new(envelope: &'a Envelope) -> Self {
-        Self { envelope }
+        Self { envelope, known: RefCell::new(BTreeMap::new()) }
+    }
+
+    fn check(&self, place: usize, signature: &WireSignature, key: &DocumentKey) -> Option<KeyIdentity> {
+        let public = key.public.as_ref()?;
+        let payload = self.envelope.payload();
+        let scheme = match payload.profile() {
+            Profile::Tuf => key.scheme?,
+            Profile::Notary => notary::scheme_of(signature.method.as_deref(), key.scheme?)?,
+        };
+        let identity = public.identity();
+        let mut known = self.known.borrow_mut();
+        let good = known.entry((place, identity, scheme)).or_insert_with(|| {
+            let bytes = signature.bytes.as_deref().unwrap_or_default();
+            wire::signature_from_wire(payload.profile(), scheme, bytes)
+                .is_ok_and(|raw| verify::verifies(public, scheme, payload.bytes(), &raw))
+        });
+        good.then_some(identity)
     }
 }
 
 impl Evidence for Verified<'_> {
-    fn signers(&self, _keys: &Keys, _role: &RoleKeys, _payload: &MetadataPayload) -> BTreeSet<KeyIdentity> {
-        let _ = self.envelope;
-        todo!()
+    fn signers(&self, keys: &Keys, role: &RoleKeys, payload: &MetadataPayload) -> BTreeSet<KeyIdentity> {
+        let mut signers = BTreeSet::new();
+        let own = self.envelope.payload();
+        if !std::ptr::eq(payload, own) && payload != own {
+            return signers;
+        }
+        let listed: BTreeSet<&KeyId> = role.keyids.iter().collect();
+        let mut done: BTreeSet<&KeyId> = BTreeSet::new();
+        for (place, signature) in self.envelope.signatures().iter().enumerate() {
+            // One good signature under an id is enough; more of them would only cost time.
+            if !listed.contains(&signature.keyid) || done.contains(&signature.keyid) {
+                continue;
+            }
+            let key = keys.get(&signature.keyid);
+            if let Some(identity) = key.and_then(|key| self.check(place, signature, key)) {
+                signers.insert(identity);
+                done.insert(&signature.keyid);
+            }
+        }
+        signers
     }
 }
 
@@ -49,15 +90,20 @@ impl Evidence for Assumed {
 }
 
 /// A document that met every threshold of the chain that leads to it. Only [`super::chain`]
-/// makes one, from verified signatures.
+/// makes one, from verified signatures. A clone shares the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trusted {
-    envelope: Envelope,
+    envelope: Arc<Envelope>,
 }
 
 impl Trusted {
+    /// For [`super::chain`] alone, which has just met every threshold.
+    pub(in crate::tuf) fn met(envelope: Envelope) -> Self {
+        Self { envelope: Arc::new(envelope) }
+    }
+
     /// Its payload and view.
-    pub const fn payload(&self) -> &MetadataPayload {
+    pub fn payload(&self) -> &MetadataPayload {
         self.envelope.payload()
     }
 
@@ -67,12 +113,12 @@ impl Trusted {
     }
 
     /// The view.
-    pub const fn document(&self) -> &Document {
+    pub fn document(&self) -> &Document {
         self.payload().document()
     }
 
     /// The role it is for.
-    pub const fn role(&self) -> &RoleName {
+    pub fn role(&self) -> &RoleName {
         self.payload().role()
     }
 
@@ -92,7 +138,7 @@ impl Trusted {
     }
 
     /// The file it was read from.
-    pub const fn envelope(&self) -> &Envelope {
+    pub fn envelope(&self) -> &Envelope {
         &self.envelope
     }
 }

@@ -3,16 +3,21 @@
 //! Each function builds the JSON, encodes it canonically, checks what keyrite demands of its own
 //! documents, and reads the bytes back through [`super::wire`], so that what is signed is what a
 //! reader sees. A document made from a base keeps what it doesn't change: targets, delegations and
-//! members that keyrite doesn't know.
+//! members that keyrite doesn't know; but in profile `notary` not those members, because the
+//! server would drop them and so make the collection unreadable (notary-v1 3.6).
 
 use super::document::{DocumentKey, MetaFile, PathRule, TargetFile};
+use super::json::{Json, Members};
 use super::key::KeyIdentity;
 use super::payload::MetadataPayload;
 use super::profile::Profile;
 use super::role::RoleName;
-use super::rule::Result;
+use super::rule::{Refusal, Result};
+use super::rules;
+use super::text::visible;
 use super::time::Time;
-use std::collections::BTreeMap;
+use super::wire::{self, notary, ours, read};
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 
 /// Who is to sign for a role.
@@ -72,57 +77,150 @@ pub enum TargetsEdit {
     RemoveTarget(String),
 }
 
-/// A root. Members and roles of `base` that keyrite doesn't know are kept, with their keys.
+/// A root. Members and roles of `base` that keyrite doesn't know are kept, with their keys, and so
+/// is its `consistent_snapshot`; without a base that is true in `tuf` and false in `notary`.
 ///
 /// # Errors
 ///
 /// `THRESHOLD-RANGE`, `KEY-DUPLICATE`, `KEY-TWO-ROLES`, `KEY-ID`, `KEY-PROFILE`, `NUMBER`, `TEXT`.
-pub fn root(_profile: Profile, _spec: &RootSpec, _base: Option<&MetadataPayload>) -> Result<MetadataPayload> {
-    todo!()
+pub fn root(profile: Profile, spec: &RootSpec, base: Option<&MetadataPayload>) -> Result<MetadataPayload> {
+    let mut signed = start(profile, &RoleName::Root, spec.version, spec.expires, base)?;
+    signed.entry("consistent_snapshot".to_owned()).or_insert(Json::Bool(profile == Profile::Tuf));
+    let mut roles = take_object(&mut signed, "roles");
+    let old_keys = take_object(&mut signed, "keys");
+    for (name, role) in [
+        (RoleName::Root, &spec.root),
+        (RoleName::Targets, &spec.targets),
+        (RoleName::Snapshot, &spec.snapshot),
+        (RoleName::Timestamp, &spec.timestamp),
+    ] {
+        no_key_twice(&name, role)?;
+        let mut entry = take_object(&mut roles, name.as_str());
+        if profile == Profile::Notary {
+            entry.clear();
+        }
+        put_role_keys(&mut entry, role);
+        roles.insert(name.as_str().to_owned(), Json::Object(entry));
+    }
+    // Keys of roles that keyrite doesn't know stay; those that nothing lists any more go.
+    let listed: BTreeSet<&str> = roles.values().flat_map(keyids).collect();
+    let mut keys: Members = old_keys.into_iter().filter(|(id, _)| listed.contains(id.as_str())).collect();
+    for role in [&spec.root, &spec.targets, &spec.snapshot, &spec.timestamp] {
+        put_keys(&mut keys, role);
+    }
+    signed.insert("roles".to_owned(), Json::Object(roles));
+    signed.insert("keys".to_owned(), Json::Object(keys));
+    finish(profile, &RoleName::Root, signed)
 }
 
 /// A targets document, the top-level role's or a delegation's: `base` (or an empty one) with edits.
 ///
 /// # Errors
 ///
-/// As [`root`]; `ROLE-NAME`, `PATHS`, `EDIT`, `CUSTOM-NOTARY`.
+/// As [`root`]; `ROLE-NAME`, `PATHS`, `CUSTOM-NOTARY`, `EDIT` if what is revoked or removed isn't
+/// there, or a delegation is granted beside hash bins.
 pub fn targets(
-    _profile: Profile,
-    _role: &RoleName,
-    _version: u64,
-    _expires: Time,
-    _base: Option<&MetadataPayload>,
-    _edits: &[TargetsEdit],
+    profile: Profile,
+    role: &RoleName,
+    version: u64,
+    expires: Time,
+    base: Option<&MetadataPayload>,
+    edits: &[TargetsEdit],
 ) -> Result<MetadataPayload> {
-    todo!()
+    if !matches!(role, RoleName::Targets | RoleName::Delegated(_)) {
+        return Err(Refusal::new(
+            &rules::DOCUMENT_TYPE,
+            format!("a targets document for {role}"),
+            "targets or a delegation",
+        ));
+    }
+    let mut signed = start(profile, role, version, expires, base)?;
+    let mut files = take_object(&mut signed, "targets");
+    let mut delegations = take_object(&mut signed, "delegations");
+    let mut keys = take_object(&mut delegations, "keys");
+    let mut roles = match delegations.remove("roles") {
+        Some(Json::Array(roles)) => roles,
+        _ => Vec::new(),
+    };
+    let listed_before: BTreeSet<String> = roles.iter().flat_map(keyids).map(str::to_owned).collect();
+    for edit in edits {
+        match edit {
+            TargetsEdit::Grant(grant) => {
+                if delegations.contains_key("succinct_roles") {
+                    return refuse_edit(&grant.role, "a document without hash bins");
+                }
+                let entry = delegation(profile, grant)?;
+                put_keys(&mut keys, &grant.keys);
+                match roles.iter_mut().find(|r| is_named(r, &grant.role)) {
+                    Some(place) => *place = entry,
+                    None => roles.push(entry),
+                }
+            }
+            TargetsEdit::Revoke(name) => {
+                let before = roles.len();
+                roles.retain(|r| !is_named(r, name));
+                if roles.len() == before {
+                    return refuse_edit(name, "a delegation that is there");
+                }
+            }
+            TargetsEdit::PutTarget { path, file } => {
+                files.insert(path.clone(), target_file(profile, file)?);
+            }
+            TargetsEdit::RemoveTarget(path) => {
+                if files.remove(path).is_none() {
+                    return refuse_edit(&RoleName::from_name(path), "a target that is there");
+                }
+            }
+        }
+    }
+    let listed: BTreeSet<&str> =
+        roles.iter().chain(delegations.get("succinct_roles")).flat_map(keyids).collect();
+    keys.retain(|id, _| listed.contains(id.as_str()) || !listed_before.contains(id));
+    delegations.insert("keys".to_owned(), Json::Object(keys));
+    if !delegations.contains_key("succinct_roles") {
+        delegations.insert("roles".to_owned(), Json::Array(roles));
+    }
+    signed.insert("delegations".to_owned(), Json::Object(delegations));
+    signed.insert("targets".to_owned(), Json::Object(files));
+    finish(profile, role, signed)
 }
 
 /// A snapshot over the given documents.
 ///
 /// # Errors
 ///
-/// `NUMBER`, `TEXT`.
+/// `NUMBER`, `TEXT`, `DOCUMENT-FORM` if a version is missing in profile `tuf`.
 pub fn snapshot(
-    _profile: Profile,
-    _version: u64,
-    _expires: Time,
-    _meta: &BTreeMap<RoleName, MetaFile>,
+    profile: Profile,
+    version: u64,
+    expires: Time,
+    meta: &BTreeMap<RoleName, MetaFile>,
 ) -> Result<MetadataPayload> {
-    todo!()
+    let mut signed = start(profile, &RoleName::Snapshot, version, expires, None)?;
+    let mut entries = Members::new();
+    for (role, file) in meta {
+        entries.insert(meta_name(profile, role), meta_file(profile, file)?);
+    }
+    signed.insert("meta".to_owned(), Json::Object(entries));
+    finish(profile, &RoleName::Snapshot, signed)
 }
 
 /// A timestamp over a snapshot.
 ///
 /// # Errors
 ///
-/// `NUMBER`.
+/// As [`snapshot`].
 pub fn timestamp(
-    _profile: Profile,
-    _version: u64,
-    _expires: Time,
-    _snapshot: &MetaFile,
+    profile: Profile,
+    version: u64,
+    expires: Time,
+    snapshot: &MetaFile,
 ) -> Result<MetadataPayload> {
-    todo!()
+    let mut signed = start(profile, &RoleName::Timestamp, version, expires, None)?;
+    let name = meta_name(profile, &RoleName::Snapshot);
+    let meta = Members::from([(name, meta_file(profile, snapshot)?)]);
+    signed.insert("meta".to_owned(), Json::Object(meta));
+    finish(profile, &RoleName::Timestamp, signed)
 }
 
 /// Refuses a public key that serves root and another role, or a backend role and any other.
@@ -131,6 +229,187 @@ pub fn timestamp(
 /// # Errors
 ///
 /// `KEY-TWO-ROLES` with the two roles.
-pub fn separate_roles<'a>(_uses: impl IntoIterator<Item = (&'a RoleName, KeyIdentity)>) -> Result<()> {
-    todo!()
+pub fn separate_roles<'a>(uses: impl IntoIterator<Item = (&'a RoleName, KeyIdentity)>) -> Result<()> {
+    ours::separate_roles(uses)
+}
+
+/// The base's members, or none, with the header of the new version.
+fn start(
+    profile: Profile,
+    role: &RoleName,
+    version: u64,
+    expires: Time,
+    base: Option<&MetadataPayload>,
+) -> Result<Members> {
+    let mut signed = match base {
+        None => Members::new(),
+        Some(base) if base.profile() == profile && base.role() == role => {
+            match wire::from_canonical(base.bytes())? {
+                Json::Object(members) if profile == Profile::Notary => known_to_notary(members),
+                Json::Object(members) => members,
+                _ => Members::new(),
+            }
+        }
+        Some(base) => {
+            return Err(Refusal::new(
+                &rules::DOCUMENT_TYPE,
+                format!("a base of {} in profile {}", base.role(), base.profile()),
+                format!("one of {role} in profile {profile}"),
+            ));
+        }
+    };
+    let header = [
+        ("_type", Json::from(read::type_name(profile, role))),
+        ("version", number(version)?),
+        ("expires", expires.to_string().into()),
+    ];
+    signed.extend(header.map(|(name, value)| (name.to_owned(), value)));
+    if profile == Profile::Tuf {
+        signed.insert("spec_version".to_owned(), wire::SPEC_VERSION.into());
+    }
+    Ok(signed)
+}
+
+fn known_to_notary(members: Members) -> Members {
+    match notary::parsed_by_go(&Json::Object(members)) {
+        Ok(Json::Object(known)) => known,
+        _ => Members::new(),
+    }
+}
+
+/// Encodes, then reads back as a payload file is read: what we sign is what a reader sees.
+fn finish(profile: Profile, role: &RoleName, signed: Members) -> Result<MetadataPayload> {
+    wire::read_payload(profile, role, &Json::Object(signed).canonical())
+}
+
+fn take_object(members: &mut Members, name: &str) -> Members {
+    match members.remove(name) {
+        Some(Json::Object(inner)) => inner,
+        _ => Members::new(),
+    }
+}
+
+fn number(n: u64) -> Result<Json> {
+    i64::try_from(n)
+        .map(Json::Int)
+        .map_err(|_| Refusal::new(&rules::NUMBER, n.to_string(), "integers up to 2^53"))
+}
+
+fn keyids(role: &Json) -> impl Iterator<Item = &str> {
+    role.get("keyids").and_then(Json::as_array).unwrap_or_default().iter().filter_map(Json::as_str)
+}
+
+fn is_named(role: &Json, name: &RoleName) -> bool {
+    role.get("name").and_then(Json::as_str) == Some(name.as_str())
+}
+
+fn put_role_keys(entry: &mut Members, role: &RoleSpec) {
+    let keyids = role.keys.iter().map(|key| key.id.as_str().into()).collect();
+    entry.insert("keyids".to_owned(), Json::Array(keyids));
+    entry.insert("threshold".to_owned(), Json::Int(i64::from(role.threshold.get())));
+}
+
+fn put_keys(keys: &mut Members, role: &RoleSpec) {
+    for key in &role.keys {
+        keys.insert(key.id.as_str().to_owned(), key.entry.clone());
+    }
+}
+
+/// Here and not only in the made document, where one id is one entry and a repeated id would be
+/// told as a threshold that can't be met.
+fn no_key_twice(name: &RoleName, role: &RoleSpec) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    match role.keys.iter().find(|key| !seen.insert(&key.id)) {
+        None => Ok(()),
+        Some(key) => Err(Refusal::new(
+            &rules::KEY_DUPLICATE,
+            format!("{name}: the key {} twice", key.id),
+            "each public key once in a role",
+        )),
+    }
+}
+
+fn delegation(profile: Profile, grant: &Grant) -> Result<Json> {
+    no_key_twice(&grant.role, &grant.keys)?;
+    let (member, paths) = match (profile, &grant.paths) {
+        (Profile::Tuf, PathRule::Patterns(paths)) | (Profile::Notary, PathRule::Prefixes(paths)) => {
+            ("paths", paths)
+        }
+        (Profile::Tuf, PathRule::HashPrefixes(paths)) => ("path_hash_prefixes", paths),
+        _ => {
+            return Err(Refusal::new(
+                &rules::PATHS,
+                format!("{}: another profile's paths", grant.role),
+                "patterns in profile tuf, prefixes in profile notary",
+            ));
+        }
+    };
+    let mut entry = Members::from([("name".to_owned(), Json::from(grant.role.as_str()))]);
+    put_role_keys(&mut entry, &grant.keys);
+    match profile {
+        Profile::Tuf => {
+            entry.insert("terminating".to_owned(), Json::Bool(grant.terminating));
+        }
+        Profile::Notary if grant.terminating => {
+            return Err(Refusal::new(
+                &rules::PATHS,
+                format!("{}: a delegation that ends the search", grant.role),
+                "one that doesn't: Notary knows no other",
+            ));
+        }
+        Profile::Notary => {}
+    }
+    // Go leaves an empty list out, and would so hash other bytes (notary-v1 3.6).
+    if profile == Profile::Tuf || !paths.is_empty() {
+        let paths = paths.iter().map(|p| p.as_str().into()).collect();
+        entry.insert(member.to_owned(), Json::Array(paths));
+    }
+    Ok(Json::Object(entry))
+}
+
+fn target_file(profile: Profile, file: &TargetFile) -> Result<Json> {
+    if file.hashes.is_empty() {
+        return Err(Refusal::new(&rules::DOCUMENT_FORM, "a target without digests", "at least SHA-256"));
+    }
+    let mut entry = Members::from([
+        ("hashes".to_owned(), hashes(profile, &file.hashes)),
+        ("length".to_owned(), number(file.length)?),
+    ]);
+    if let Some(custom) = &file.custom {
+        entry.insert("custom".to_owned(), custom.clone());
+    }
+    Ok(Json::Object(entry))
+}
+
+fn meta_file(profile: Profile, file: &MetaFile) -> Result<Json> {
+    let mut entry = Members::new();
+    if let Some(length) = file.length {
+        entry.insert("length".to_owned(), number(length)?);
+    }
+    if !file.hashes.is_empty() {
+        entry.insert("hashes".to_owned(), hashes(profile, &file.hashes));
+    }
+    if let (Profile::Tuf, Some(version)) = (profile, file.version) {
+        entry.insert("version".to_owned(), number(version)?);
+    }
+    Ok(Json::Object(entry))
+}
+
+fn hashes(profile: Profile, hashes: &BTreeMap<String, Vec<u8>>) -> Json {
+    let text = |bytes: &[u8]| match profile {
+        Profile::Tuf => base16ct::lower::encode_string(bytes),
+        Profile::Notary => notary::to_base64(bytes),
+    };
+    Json::Object(hashes.iter().map(|(name, bytes)| (name.clone(), text(bytes).into())).collect())
+}
+
+fn meta_name(profile: Profile, role: &RoleName) -> String {
+    match profile {
+        Profile::Tuf => format!("{}.json", role.as_str()),
+        Profile::Notary => role.as_str().to_owned(),
+    }
+}
+
+fn refuse_edit<T>(what: &RoleName, expected: &str) -> Result<T> {
+    Err(Refusal::new(&rules::EDIT, format!("\"{}\"", visible(what.as_str())), expected))
 }

@@ -39,4 +39,50 @@ crate::rules! {
         "correct the collection's name";
     CERTIFICATE_TERM: "CERTIFICATE-TERM", Refused, "a certificate ends after it begins", "notary-v1 5",
         "correct the date or the term";
+    // --- documents
+    DOCUMENT_FORM: "DOCUMENT-FORM", Refused, "documents have the members of the specification", "TUF 4.2 to 4.6, notary-v1 3",
+        "ask who made the file for it again; do not repair it by hand";
+    DOCUMENT_TYPE: "DOCUMENT-TYPE", Refused, "a document is of the type that its role asks for", "TUF 4.2",
+        "check that the file is the one for this role and this profile";
+    SPEC_VERSION: "SPEC-VERSION", Refused, "documents of profile tuf follow version 1 of the specification", "TUF 4.2",
+        "use a newer keyrite for documents of a later specification";
+    PAYLOAD_FORM: "PAYLOAD-FORM", Refused, "what is signed is canonical and as keyrite makes it", "design, threats T1",
+        "do not sign; ask who made the change";
+    SEAL: "SEAL", Refused, "a sealed file holds signatures over its payload, by keys that documents list", "design",
+        "gather the signatures for this very change";
+    NOTARY_BYTES: "NOTARY-BYTES", Refused, "a Notary server writes an uploaded file again byte for byte", "notary-v1 3.6",
+        "do not upload: no client could read the collection any more";
+    CUSTOM_NOTARY: "CUSTOM-NOTARY", Refused, "custom data of targets survives the stock Notary client", "notary-v1 3.6",
+        "leave <, >, & and \\ out of the target's custom data";
+    NUMBER: "NUMBER", Refused, "integers in documents lie within 2^53, versions from 1", "notary-v1 3.6, RFC 8259 6",
+        "correct the number";
+    PATHS: "PATHS", Refused, "delegated paths and target paths read the same in every client", "TUF 4.5, threats T12, T15",
+        "write the path with letters, digits, - _ . and / only";
+    EDIT: "EDIT", Refused, "what is removed from a document is there, and what is added fits", "design",
+        "look at the newest document and correct the runbook";
+    // --- keys and thresholds
+    KEY_ID: "KEY-ID", Refused, "key ids in documents that keyrite makes are computed from the key", "TUF 4.2, threats T8",
+        "do not sign; ask who made the document";
+    KEY_DUPLICATE: "KEY-DUPLICATE", Refused, "a role lists each public key once, whatever its ids and certificates", "threats T7",
+        "use another key for one of the two";
+    KEY_TWO_ROLES: "KEY-TWO-ROLES", Refused, "keys of root and of backend roles serve one role alone", "design",
+        "make or enroll another key for one of the two roles";
+    KEY_PROFILE: "KEY-PROFILE", Refused, "keys are of a kind that the profile's clients accept in that role", "notary-v1 3.5, 5",
+        "use another kind of key, or generate-key for a root key with its certificate";
+    THRESHOLD_RANGE: "THRESHOLD-RANGE", Refused, "thresholds lie between 1 and the role's distinct keys", "TUF 4.3, threats T7",
+        "correct the threshold, or add keys";
+    ROOT_THRESHOLD_OLD: "ROOT-THRESHOLD-OLD", Refused, "enough keys of the root before have signed a new root", "TUF 5.3.4",
+        "call the custodians of the root before";
+    ROOT_THRESHOLD_NEW: "ROOT-THRESHOLD-NEW", Refused, "enough of a root's own keys have signed it", "TUF 5.3.4",
+        "call the custodians that the new root lists";
+    ROOT_VERSION: "ROOT-VERSION", Refused, "a root's version is that of the root before plus one", "TUF 5.3.5, threats T10",
+        "start again from the newest root";
+    ROLE_UNDECLARED: "ROLE-UNDECLARED", Refused, "a document's role is listed by its delegator", "TUF 5.6.7",
+        "grant the delegation first";
+    ROLE_THRESHOLD: "ROLE-THRESHOLD", Refused, "enough of the keys that the delegator lists have signed", "TUF 5.4.2, 5.5.3, 5.6.3",
+        "gather the missing signatures, or check which root or delegation is in force";
+    EXPIRED: "EXPIRED", Refused, "a document is valid at the given time", "TUF 5.3.10, 5.4.4, 5.5.6, 5.6.5",
+        "check the clock; if it is right, renew the document";
+    ANCHOR: "ANCHOR", Refused, "the chain of roots holds the root that a person knows", "design, threats T3",
+        "compare the digest on paper; bring the record up to date, or take it for forged";
 }

@@ -7,6 +7,8 @@ use super::document::{DocumentKey, Keys, RoleKeys};
 use super::evidence::Evidence;
 use super::key::KeyIdentity;
 use super::payload::MetadataPayload;
+use super::profile::Profile;
+use super::role::RoleName;
 use std::collections::BTreeSet;
 
 /// The state of one threshold.
@@ -47,11 +49,24 @@ pub fn tally<E: Evidence + ?Sized>(
 /// As [`tally`], of those keys alone for which `counts` is true: certificates that are pinned, or
 /// that have not expired.
 pub fn tally_if<E: Evidence + ?Sized>(
-    _keys: &Keys,
-    _role: &RoleKeys,
-    _payload: &MetadataPayload,
-    _evidence: &E,
-    _counts: impl Fn(&DocumentKey) -> bool,
+    keys: &Keys,
+    role: &RoleKeys,
+    payload: &MetadataPayload,
+    evidence: &E,
+    counts: impl Fn(&DocumentKey) -> bool,
 ) -> Tally {
-    todo!()
+    let in_certificates = payload.profile() == Profile::Notary && *payload.role() == RoleName::Root;
+    let mut countable = RoleKeys { keyids: Vec::new(), threshold: role.threshold };
+    let mut listed = BTreeSet::new();
+    for (id, key) in role.keyids.iter().filter_map(|id| Some((id, keys.get(id)?))) {
+        let Some(public) = key.public.as_ref().filter(|_| key.scheme.is_some()) else { continue };
+        if (in_certificates && key.certificate.is_none()) || !counts(key) {
+            continue;
+        }
+        listed.insert(public.identity());
+        countable.keyids.push(id.clone());
+    }
+    let mut signed = evidence.signers(keys, &countable, payload);
+    signed.retain(|identity| listed.contains(identity));
+    Tally { need: role.threshold.get(), signed, listed }
 }

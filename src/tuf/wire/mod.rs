@@ -7,19 +7,25 @@
 //!
 //! Never: a key id believed, a member dropped, a document of ours with a quirk of our own making.
 
-pub mod notary;
+pub(in crate::tuf) mod notary;
+pub(in crate::tuf) mod ours;
 mod quirk;
-pub mod tuf1;
+pub(in crate::tuf) mod read;
+mod tuf1;
 
 pub use quirk::Quirk;
+pub use tuf1::SPEC_VERSION;
 
 use super::document::{DocumentKey, Keys};
-use super::key::{KeyId, PublicKey, Scheme};
+use super::json::Json;
+use super::key::{Algorithm, KeyId, PublicKey, Scheme};
 use super::payload::MetadataPayload;
 use super::profile::Profile;
 use super::role::RoleName;
-use super::rule::Result;
-use super::verify::Signature;
+use super::rule::{Refusal, Result};
+use super::rules;
+use super::verify::{self, Signature};
+use read::{Fields, Quirks};
 
 /// One entry of a document's `signatures`, believed in nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,9 +73,47 @@ impl Envelope {
 ///
 /// # Errors
 ///
-/// `JSON`, `DOCUMENT-FORM`, `DOCUMENT-TYPE`, `SPEC-VERSION`, `DATE`.
-pub fn parse(_profile: Profile, _role: &RoleName, _bytes: &[u8]) -> Result<Envelope> {
-    todo!()
+/// `JSON`, `DOCUMENT-FORM`, `DOCUMENT-TYPE`, `THRESHOLD-RANGE`, `SPEC-VERSION`, `DATE`.
+pub fn parse(profile: Profile, role: &RoleName, bytes: &[u8]) -> Result<Envelope> {
+    read_file(profile, role, bytes).map_err(|e| e.at(role))
+}
+
+fn read_file(profile: Profile, role: &RoleName, bytes: &[u8]) -> Result<Envelope> {
+    let mut quirks = Quirks::new();
+    let mut fields = Fields::of(Json::parse(bytes)?)?;
+    let signed = Json::Object(fields.object("signed")?);
+    let mut signatures = Vec::new();
+    for item in fields.array("signatures")? {
+        signatures.push(read_signature(profile, item, &mut quirks)?);
+    }
+    fields.finish(&mut quirks);
+    let mut ids: Vec<_> = signatures.iter().map(|s| &s.keyid).collect();
+    ids.sort_unstable();
+    if ids.windows(2).any(|pair| pair.first() == pair.last()) {
+        quirks.insert(Quirk::SignatureTwice);
+    }
+    let canonical = signed.canonical();
+    let document = read::document(profile, role, signed, &mut quirks)?;
+    let payload = MetadataPayload::parsed(profile, role.clone(), canonical, document);
+    Ok(Envelope { payload, signatures, bytes: bytes.to_vec(), quirks: quirks.into_iter().collect() })
+}
+
+fn read_signature(profile: Profile, item: Json, quirks: &mut Quirks) -> Result<WireSignature> {
+    let mut fields = Fields::of(item).map_err(|e| e.at("signatures"))?;
+    let keyid = KeyId::declared(&fields.text("keyid").map_err(|e| e.at("signatures"))?);
+    let sig = fields.text("sig").map_err(|e| e.at("signatures"))?;
+    let (method, bytes) = match profile {
+        Profile::Tuf => (None, tuf1::from_hex(&sig)),
+        // Go lowers the method's case before it looks for a verifier.
+        Profile::Notary => (fields.text("method").ok().map(|m| m.to_lowercase()), notary::from_base64(&sig)),
+    };
+    if sig.is_empty() {
+        quirks.insert(Quirk::SignatureEmpty);
+    } else if bytes.is_none() {
+        quirks.insert(Quirk::SignatureForm);
+    }
+    fields.finish(quirks);
+    Ok(WireSignature { keyid, method, bytes })
 }
 
 /// Reads one of our own payload files: canonical, and as [`super::make`] makes them.
@@ -77,8 +121,53 @@ pub fn parse(_profile: Profile, _role: &RoleName, _bytes: &[u8]) -> Result<Envel
 /// # Errors
 ///
 /// `PAYLOAD-FORM` if the bytes are not canonical; else as [`parse`] and [`super::make`].
-pub fn read_payload(_profile: Profile, _role: &RoleName, _bytes: &[u8]) -> Result<MetadataPayload> {
-    todo!()
+pub fn read_payload(profile: Profile, role: &RoleName, bytes: &[u8]) -> Result<MetadataPayload> {
+    let signed = from_canonical(bytes).map_err(|e| e.at(role))?;
+    ours::check_json(profile, &signed).map_err(|e| e.at(role))?;
+    let mut quirks = Quirks::new();
+    let document = read::document(profile, role, signed, &mut quirks).map_err(|e| e.at(role))?;
+    ours::check_document(profile, role, &document, &quirks).map_err(|e| e.at(role))?;
+    Ok(MetadataPayload::parsed(profile, role.clone(), bytes.to_vec(), document))
+}
+
+/// The JSON of canonical bytes. They are no JSON for other parsers where a string has a line end,
+/// as PEM keys do, so those are escaped first.
+pub(in crate::tuf) fn from_canonical(bytes: &[u8]) -> Result<Json> {
+    let refuse = |found: &str| Refusal::new(&rules::PAYLOAD_FORM, found, "canonical JSON (TUF 4.1)");
+    let json = Json::parse(&escape(bytes, false))?;
+    if json.canonical() == bytes { Ok(json) } else { Err(refuse("bytes that are not canonical JSON")) }
+}
+
+/// Canonical bytes as JSON that any parser takes: control characters escaped, and with `go` the
+/// five characters that Go's encoder escapes (notary-v1 3.6).
+fn escape(canonical: &[u8], go: bool) -> Vec<u8> {
+    let mut out = Vec::with_capacity(canonical.len());
+    let mut rest = canonical;
+    while let Some((first, tail)) = rest.split_first() {
+        let (text, used): (&[u8], usize) = match (*first, go) {
+            (b'\n', _) => (b"\\n", 1),
+            (b'\r', _) => (b"\\r", 1),
+            (b'\t', _) => (b"\\t", 1),
+            (b'<', true) => (b"\\u003c", 1),
+            (b'>', true) => (b"\\u003e", 1),
+            (b'&', true) => (b"\\u0026", 1),
+            (0xe2, true) if rest.starts_with("\u{2028}".as_bytes()) => (b"\\u2028", 3),
+            (0xe2, true) if rest.starts_with("\u{2029}".as_bytes()) => (b"\\u2029", 3),
+            (control, _) if control < 0x20 => {
+                out.extend(format!("\\u{control:04x}").into_bytes());
+                rest = tail;
+                continue;
+            }
+            (other, _) => {
+                out.push(other);
+                rest = tail;
+                continue;
+            }
+        };
+        out.extend_from_slice(text);
+        rest = rest.get(used..).unwrap_or_default();
+    }
+    out
 }
 
 /// The file of a payload with its signatures, byte for byte as the profile demands.
@@ -89,9 +178,54 @@ pub fn read_payload(_profile: Profile, _role: &RoleName, _bytes: &[u8]) -> Resul
 ///
 /// # Errors
 ///
-/// `SEAL` if a signature is over another payload, of no listed key, or of another scheme.
-pub fn seal(_payload: &MetadataPayload, _keys: &Keys, _signatures: &[Signature]) -> Result<Vec<u8>> {
-    todo!()
+/// `SEAL` if a signature is over another payload, of no listed key, or of another scheme;
+/// `NOTARY-BYTES` if a Notary server would write the file otherwise.
+pub fn seal(payload: &MetadataPayload, keys: &Keys, signatures: &[Signature]) -> Result<Vec<u8>> {
+    let profile = payload.profile();
+    let digest = payload.digest();
+    let mut written: std::collections::BTreeMap<&KeyId, WireSignature> = std::collections::BTreeMap::new();
+    for signature in signatures {
+        let whose = format!("a signature of {} by {}", signature.key(), signature.scheme());
+        if signature.payload() != digest {
+            return Err(Refusal::new(
+                &rules::SEAL,
+                format!("{whose} over the payload {}", signature.payload()),
+                format!("signatures over the payload {digest}"),
+            ));
+        }
+        let ids = keys.values().filter(|k| {
+            k.scheme == Some(signature.scheme())
+                && k.public.as_ref().is_some_and(|p| p.identity() == signature.key())
+        });
+        let bytes = signature_to_wire(profile, signature.scheme(), signature.raw())?;
+        let mut listed = false;
+        for key in ids {
+            listed = true;
+            let method = match profile {
+                Profile::Tuf => None,
+                Profile::Notary => Some(notary::method(signature.scheme()).to_owned()),
+            };
+            let entry = WireSignature { keyid: key.id.clone(), method, bytes: Some(bytes.clone()) };
+            written.entry(&key.id).or_insert(entry);
+        }
+        if !listed {
+            return Err(Refusal::new(&rules::SEAL, whose, "signatures of keys that a document lists so"));
+        }
+    }
+    let signatures: Vec<_> = written.into_values().collect();
+    let bytes = match profile {
+        Profile::Tuf => tuf1::file(payload.bytes(), &signatures),
+        Profile::Notary => notary::file(payload.bytes(), &signatures),
+    };
+    if profile == Profile::Notary {
+        poisonous(&bytes)?;
+    }
+    let again = parse(profile, payload.role(), &bytes)?;
+    if again.payload() == payload && again.signatures == signatures {
+        Ok(bytes)
+    } else {
+        Err(Refusal::new(&rules::SEAL, "a file that reads back otherwise", "what was signed"))
+    }
 }
 
 /// A key as we write it: entry, computed id, scheme. `certificate` is one PEM block with LF line
@@ -99,9 +233,53 @@ pub fn seal(_payload: &MetadataPayload, _keys: &Keys, _signatures: &[Signature])
 ///
 /// # Errors
 ///
-/// `KEY-FORM` if the certificate is for another key or has another form.
-pub fn key_entry(_profile: Profile, _public: &PublicKey, _certificate: Option<&str>) -> Result<DocumentKey> {
-    todo!()
+/// `KEY-PROFILE` for a certificate in profile `tuf` or of an Ed25519 key, `KEY-FORM` if it is for
+/// another key or has another form.
+pub fn key_entry(profile: Profile, public: &PublicKey, certificate: Option<&str>) -> Result<DocumentKey> {
+    let entry = match (profile, certificate) {
+        (Profile::Tuf, None) => tuf1::write_key(public)?,
+        (Profile::Tuf, Some(_)) => {
+            return Err(Refusal::new(
+                &rules::KEY_PROFILE,
+                "a certificate in profile tuf",
+                "a key without one",
+            ));
+        }
+        (Profile::Notary, certificate) => {
+            if let Some(pem) = certificate {
+                one_certificate(public, pem)?;
+            }
+            notary::write_key(public, certificate)?
+        }
+    };
+    let id = KeyId::computed(&entry);
+    let mut quirks = Quirks::new();
+    let key = match profile {
+        Profile::Tuf => tuf1::read_key(id, entry, &mut quirks),
+        Profile::Notary => notary::read_key(id, entry, &mut quirks),
+    };
+    let same = key.public.as_ref() == Some(public) && key.id_matches() && quirks.is_empty();
+    if same && key.scheme == Some(scheme(profile, public)) {
+        Ok(key)
+    } else {
+        Err(Refusal::new(&rules::KEY_FORM, "a key that reads back otherwise", "the key that was written"))
+    }
+}
+
+fn one_certificate(public: &PublicKey, text: &str) -> Result<()> {
+    let refuse = |found: &str| {
+        Refusal::new(
+            &rules::KEY_FORM,
+            found,
+            "one PEM certificate of the key, LF line ends, final newline: Notary computes the key id over it",
+        )
+    };
+    let block = pem::parse(text).map_err(|_| refuse("a certificate that is no PEM"))?;
+    let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
+    if pem::encode_config(&block, config) != text {
+        return Err(refuse("a certificate in another PEM form"));
+    }
+    if PublicKey::from_pem(text)? == *public { Ok(()) } else { Err(refuse("a certificate of another key")) }
 }
 
 /// How a key signs documents in a profile.
@@ -117,8 +295,11 @@ pub fn scheme(profile: Profile, public: &PublicKey) -> Scheme {
 /// # Errors
 ///
 /// `SIGNATURE-FORM` if it is no signature of that scheme.
-pub fn signature_to_wire(_profile: Profile, _scheme: Scheme, _raw: &[u8]) -> Result<Vec<u8>> {
-    todo!()
+pub fn signature_to_wire(profile: Profile, scheme: Scheme, raw: &[u8]) -> Result<Vec<u8>> {
+    match (profile, scheme.algorithm()) {
+        (Profile::Tuf, Algorithm::EcdsaP256 | Algorithm::EcdsaP384) => verify::ecdsa_to_der(raw),
+        _ => Ok(raw.to_vec()),
+    }
 }
 
 /// The reverse of [`signature_to_wire`].
@@ -126,8 +307,13 @@ pub fn signature_to_wire(_profile: Profile, _scheme: Scheme, _raw: &[u8]) -> Res
 /// # Errors
 ///
 /// `SIGNATURE-FORM` as above.
-pub fn signature_from_wire(_profile: Profile, _scheme: Scheme, _bytes: &[u8]) -> Result<Vec<u8>> {
-    todo!()
+pub fn signature_from_wire(profile: Profile, scheme: Scheme, bytes: &[u8]) -> Result<Vec<u8>> {
+    match (profile, scheme.algorithm()) {
+        (Profile::Tuf, algorithm @ (Algorithm::EcdsaP256 | Algorithm::EcdsaP384)) => {
+            verify::ecdsa_from_der(bytes, algorithm)
+        }
+        _ => Ok(bytes.to_vec()),
+    }
 }
 
 /// Refuses a file that a Notary server would hash differently from what it serves: it makes the
@@ -137,6 +323,6 @@ pub fn signature_from_wire(_profile: Profile, _scheme: Scheme, _bytes: &[u8]) ->
 /// # Errors
 ///
 /// `NOTARY-BYTES` with the first difference.
-pub fn poisonous(_bytes: &[u8]) -> Result<()> {
-    todo!()
+pub fn poisonous(bytes: &[u8]) -> Result<()> {
+    notary::refuse_poison(bytes)
 }

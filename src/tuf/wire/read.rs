@@ -1,0 +1,445 @@
+//! Documents of either profile, from JSON to views.
+//!
+//! Members are taken out of the JSON as they are understood; what is left over is unknown, kept in
+//! the payload's bytes, and named by [`Quirk::MemberUnknown`]. Refused is only what has no meaning:
+//! a missing or mistyped member, a threshold or version below 1.
+
+use super::{Quirk, notary, tuf1};
+use crate::tuf::document::{
+    DelegatedRole, Delegations, Document, DocumentKey, Header, Keys, MetaFile, PathRule, RoleKeys, Root,
+    Snapshot, SuccinctRoles, TargetFile, Targets, Timestamp,
+};
+use crate::tuf::json::{Json, Members};
+use crate::tuf::key::KeyId;
+use crate::tuf::profile::Profile;
+use crate::tuf::role::RoleName;
+use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::rules;
+use crate::tuf::text::visible;
+use crate::tuf::time::{DateForm, Time};
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::{NonZeroU32, NonZeroU64};
+
+/// Quirks met so far.
+pub(super) type Quirks = BTreeSet<Quirk>;
+
+/// An object whose members are taken out one by one.
+pub(super) struct Fields(Members);
+
+impl Fields {
+    /// The members of `value`.
+    pub(super) fn of(value: Json) -> Result<Self> {
+        match value {
+            Json::Object(members) => Ok(Self(members)),
+            _ => Err(form("no object", "an object")),
+        }
+    }
+
+    pub(super) fn take(&mut self, name: &str) -> Option<Json> {
+        self.0.remove(name)
+    }
+
+    fn required(&mut self, name: &str) -> Result<Json> {
+        self.take(name).ok_or_else(|| form(&format!("no \"{name}\""), "every member of the specification"))
+    }
+
+    pub(super) fn object(&mut self, name: &str) -> Result<Members> {
+        match self.required(name)? {
+            Json::Object(members) => Ok(members),
+            _ => Err(form(&format!("\"{name}\" that is no object"), "an object")),
+        }
+    }
+
+    pub(super) fn array(&mut self, name: &str) -> Result<Vec<Json>> {
+        match self.required(name)? {
+            Json::Array(items) => Ok(items),
+            _ => Err(form(&format!("\"{name}\" that is no array"), "an array")),
+        }
+    }
+
+    pub(super) fn text(&mut self, name: &str) -> Result<String> {
+        match self.required(name)? {
+            Json::Str(text) => Ok(text),
+            _ => Err(form(&format!("\"{name}\" that is no text"), "a text")),
+        }
+    }
+
+    fn texts(&mut self, name: &str) -> Result<Vec<String>> {
+        self.array(name)?
+            .into_iter()
+            .map(|item| match item {
+                Json::Str(text) => Ok(text),
+                _ => Err(form(&format!("\"{name}\" with an item that is no text"), "texts")),
+            })
+            .collect()
+    }
+
+    /// None for a missing member, and for null, which Go writes for a list without items.
+    fn optional_texts(&mut self, name: &str) -> Result<Option<Vec<String>>> {
+        match self.0.get(name) {
+            None => Ok(None),
+            Some(Json::Null) => {
+                self.take(name);
+                Ok(None)
+            }
+            Some(_) => self.texts(name).map(Some),
+        }
+    }
+
+    fn whole<T: TryFrom<i64>>(&mut self, name: &str) -> Result<T> {
+        let value = self.required(name)?;
+        let found = || match &value {
+            Json::Int(n) => format!("\"{name}\" of {n}"),
+            _ => format!("\"{name}\" that is no integer"),
+        };
+        value
+            .as_int()
+            .and_then(|n| T::try_from(n).ok())
+            .ok_or_else(|| form(&found(), "an integer in the member's range"))
+    }
+
+    /// Notes what is left over.
+    pub(super) fn finish(self, quirks: &mut Quirks) {
+        if !self.0.is_empty() {
+            quirks.insert(Quirk::MemberUnknown);
+        }
+    }
+}
+
+pub(super) fn form(found: &str, expected: &str) -> Refusal {
+    Refusal::new(&rules::DOCUMENT_FORM, found, expected)
+}
+
+/// The view of a `signed` part.
+pub(super) fn document(
+    profile: Profile,
+    role: &RoleName,
+    signed: Json,
+    quirks: &mut Quirks,
+) -> Result<Document> {
+    let mut fields = Fields::of(signed)?;
+    let found = fields.text("_type")?;
+    let expected = type_name(profile, role);
+    if found != expected {
+        return Err(Refusal::new(
+            &rules::DOCUMENT_TYPE,
+            format!("_type \"{}\"", visible(&found)),
+            format!("_type \"{expected}\" for the role {role}"),
+        ));
+    }
+    let header = header(profile, &mut fields, quirks)?;
+    let reader = Reader { profile, quirks };
+    match role {
+        RoleName::Root => reader.root(header, fields).map(Document::Root),
+        RoleName::Targets | RoleName::Delegated(_) => reader.targets(header, fields).map(Document::Targets),
+        RoleName::Snapshot => reader.snapshot(header, fields).map(Document::Snapshot),
+        RoleName::Timestamp => reader.timestamp(header, fields).map(Document::Timestamp),
+    }
+}
+
+/// What `_type` says of a role's documents.
+pub(in crate::tuf) fn type_name(profile: Profile, role: &RoleName) -> &'static str {
+    match (profile, role) {
+        (Profile::Tuf, RoleName::Root) => "root",
+        (Profile::Tuf, RoleName::Targets | RoleName::Delegated(_)) => "targets",
+        (Profile::Tuf, RoleName::Snapshot) => "snapshot",
+        (Profile::Tuf, RoleName::Timestamp) => "timestamp",
+        (Profile::Notary, RoleName::Root) => "Root",
+        (Profile::Notary, RoleName::Targets | RoleName::Delegated(_)) => "Targets",
+        (Profile::Notary, RoleName::Snapshot) => "Snapshot",
+        (Profile::Notary, RoleName::Timestamp) => "Timestamp",
+    }
+}
+
+fn header(profile: Profile, fields: &mut Fields, quirks: &mut Quirks) -> Result<Header> {
+    let spec_version = match (profile, fields.take("spec_version")) {
+        (Profile::Tuf, Some(Json::Str(text))) => {
+            // A client must not read a later major version as this one (TUF 4.2, 1.0.x).
+            if text.split('.').next() != Some("1") {
+                return Err(Refusal::new(
+                    &rules::SPEC_VERSION,
+                    format!("spec_version \"{}\"", visible(&text)),
+                    "a version of TUF 1",
+                ));
+            }
+            Some(text)
+        }
+        (Profile::Tuf, Some(_)) => return Err(form("\"spec_version\" that is no text", "a text")),
+        (Profile::Tuf, None) => {
+            quirks.insert(Quirk::SpecVersionMissing);
+            None
+        }
+        (Profile::Notary, Some(_)) => {
+            quirks.insert(Quirk::MemberUnknown);
+            None
+        }
+        (Profile::Notary, None) => None,
+    };
+    let version = NonZeroU64::new(fields.whole("version")?)
+        .ok_or_else(|| form("version 0", "a version of 1 or more"))?;
+    let (expires, date_form) = Time::parse_lenient(&fields.text("expires")?)?;
+    if date_form == DateForm::Lenient {
+        quirks.insert(Quirk::DateForm);
+    }
+    Ok(Header { spec_version, version, expires })
+}
+
+struct Reader<'q> {
+    profile: Profile,
+    quirks: &'q mut Quirks,
+}
+
+impl Reader<'_> {
+    fn root(mut self, header: Header, mut fields: Fields) -> Result<Root> {
+        let consistent_snapshot = match fields.take("consistent_snapshot") {
+            Some(Json::Bool(b)) => b,
+            None => false,
+            Some(_) => return Err(form("\"consistent_snapshot\" that is no truth value", "true or false")),
+        };
+        let keys = self.keys(fields.object("keys")?);
+        let mut roles = BTreeMap::new();
+        for (name, value) in fields.object("roles")? {
+            let role = RoleName::from_name(&name);
+            if matches!(role, RoleName::Delegated(_)) {
+                self.quirks.insert(Quirk::RoleExtra);
+            }
+            let mut of_role = Fields::of(value).map_err(|e| e.at(&role))?;
+            let role_keys = self.role_keys(&mut of_role, &keys).map_err(|e| e.at(&role))?;
+            of_role.finish(self.quirks);
+            roles.insert(role, role_keys);
+        }
+        if let Some(missing) = RoleName::TOP.iter().find(|top| !roles.contains_key(top)) {
+            return Err(form(&format!("no role {missing}"), "the four top-level roles"));
+        }
+        fields.finish(self.quirks);
+        Ok(Root { header, consistent_snapshot, keys, roles })
+    }
+
+    fn targets(mut self, header: Header, mut fields: Fields) -> Result<Targets> {
+        let mut targets = BTreeMap::new();
+        for (path, value) in fields.object("targets")? {
+            let file = self.target_file(value).map_err(|e| e.at(visible(&path)))?;
+            targets.insert(path, file);
+        }
+        let delegations = match fields.take("delegations") {
+            None | Some(Json::Null) => Delegations::default(),
+            Some(value) => self.delegations(value).map_err(|e| e.at("delegations"))?,
+        };
+        fields.finish(self.quirks);
+        Ok(Targets { header, targets, delegations })
+    }
+
+    fn snapshot(mut self, header: Header, mut fields: Fields) -> Result<Snapshot> {
+        let mut meta = BTreeMap::new();
+        for (name, value) in fields.object("meta")? {
+            let role = match self.profile {
+                Profile::Tuf => name.strip_suffix(".json").unwrap_or(&name),
+                Profile::Notary => &name,
+            };
+            let file = self.meta_file(value).map_err(|e| e.at(visible(&name)))?;
+            if meta.insert(RoleName::from_name(role), file).is_some() {
+                return Err(form(&format!("\"{}\" twice", visible(role)), "each role once"));
+            }
+        }
+        fields.finish(self.quirks);
+        Ok(Snapshot { header, meta })
+    }
+
+    fn timestamp(mut self, header: Header, mut fields: Fields) -> Result<Timestamp> {
+        let mut meta = Fields(fields.object("meta")?);
+        let name = match self.profile {
+            Profile::Tuf => "snapshot.json",
+            Profile::Notary => "snapshot",
+        };
+        let snapshot = self.meta_file(meta.required(name)?).map_err(|e| e.at(name))?;
+        meta.finish(self.quirks);
+        fields.finish(self.quirks);
+        Ok(Timestamp { header, snapshot })
+    }
+
+    fn keys(&mut self, members: Members) -> Keys {
+        let mut keys = Keys::new();
+        for (id, entry) in members {
+            let id = KeyId::declared(&id);
+            let key = match self.profile {
+                Profile::Tuf => tuf1::read_key(id, entry, self.quirks),
+                Profile::Notary => notary::read_key(id, entry, self.quirks),
+            };
+            if key.public.is_none() || key.scheme.is_none() {
+                self.quirks.insert(Quirk::KeyUnknown);
+            }
+            if !key.id_matches() {
+                self.quirks.insert(Quirk::KeyIdDiffers);
+            }
+            keys.insert(key.id.clone(), key);
+        }
+        let known: Vec<_> = keys.values().filter_map(|k| k.public.as_ref()).collect();
+        if known.iter().collect::<BTreeSet<_>>().len() < known.len() {
+            self.quirks.insert(Quirk::KeyTwice);
+        }
+        keys
+    }
+
+    fn role_keys(&mut self, fields: &mut Fields, keys: &Keys) -> Result<RoleKeys> {
+        let keyids: Vec<_> = fields.texts("keyids")?.iter().map(|id| KeyId::declared(id)).collect();
+        let threshold: u32 = fields.whole("threshold")?;
+        let threshold = NonZeroU32::new(threshold).ok_or_else(|| {
+            Refusal::new(&rules::THRESHOLD_RANGE, "a threshold of 0", "a threshold of 1 or more")
+        })?;
+        let distinct: BTreeSet<_> = keyids.iter().collect();
+        if distinct.len() < keyids.len() {
+            self.quirks.insert(Quirk::RoleKeyTwice);
+        }
+        if distinct.iter().any(|id| !keys.contains_key(*id)) {
+            self.quirks.insert(Quirk::RoleKeyMissing);
+        }
+        let countable: BTreeSet<_> = distinct
+            .iter()
+            .filter_map(|id| keys.get(*id))
+            .filter_map(|k: &DocumentKey| k.public.as_ref())
+            .collect();
+        if usize::try_from(threshold.get()).is_ok_and(|t| t > countable.len()) {
+            self.quirks.insert(Quirk::ThresholdUnreachable);
+        }
+        Ok(RoleKeys { keyids, threshold })
+    }
+
+    fn delegations(&mut self, value: Json) -> Result<Delegations> {
+        let mut fields = Fields::of(value)?;
+        let keys = match fields.take("keys") {
+            Some(Json::Object(members)) => self.keys(members),
+            // Go writes null for a map without members.
+            None | Some(Json::Null) => Keys::new(),
+            Some(_) => return Err(form("\"keys\" that is no object", "an object")),
+        };
+        let items = match fields.take("roles") {
+            Some(Json::Array(items)) => items,
+            None | Some(Json::Null) => Vec::new(),
+            Some(_) => return Err(form("\"roles\" that is no array", "an array")),
+        };
+        let succinct = match (self.profile, fields.take("succinct_roles")) {
+            (Profile::Tuf, Some(value)) => Some(self.succinct(value, &keys)?),
+            (Profile::Notary, Some(_)) => {
+                self.quirks.insert(Quirk::MemberUnknown);
+                None
+            }
+            (_, None) => None,
+        };
+        if succinct.is_some() && !items.is_empty() {
+            return Err(form("both \"roles\" and \"succinct_roles\"", "one of them (TAP 15)"));
+        }
+        let mut roles: Vec<DelegatedRole> = Vec::with_capacity(items.len());
+        let mut names = BTreeSet::new();
+        for item in items {
+            let role = self.delegated_role(item, &keys)?;
+            if !names.insert(role.name.clone()) {
+                return Err(form(&format!("the role {} twice", role.name), "each delegation once (TUF 4.5)"));
+            }
+            roles.push(role);
+        }
+        fields.finish(self.quirks);
+        Ok(Delegations { keys, roles, succinct })
+    }
+
+    fn delegated_role(&mut self, value: Json, keys: &Keys) -> Result<DelegatedRole> {
+        let mut fields = Fields::of(value)?;
+        let text = fields.text("name")?;
+        let name = RoleName::from_name(&text);
+        if RoleName::TOP.contains(&name) {
+            return Err(form(&format!("a delegation named {name}"), "a name that is no top-level role"));
+        }
+        let role_keys = self.role_keys(&mut fields, keys).map_err(|e| e.at(&name))?;
+        let paths = fields.optional_texts("paths").map_err(|e| e.at(&name))?;
+        let (paths, terminating) = match self.profile {
+            Profile::Notary => (PathRule::Prefixes(paths.unwrap_or_default()), false),
+            Profile::Tuf => {
+                let paths =
+                    match (paths, fields.optional_texts("path_hash_prefixes").map_err(|e| e.at(&name))?) {
+                        (patterns, None) => PathRule::Patterns(patterns.unwrap_or_default()),
+                        (None, Some(prefixes)) => {
+                            self.quirks.insert(Quirk::HashPrefixes);
+                            PathRule::HashPrefixes(prefixes)
+                        }
+                        (Some(_), Some(_)) => {
+                            return Err(
+                                form("both \"paths\" and \"path_hash_prefixes\"", "one of them").at(&name)
+                            );
+                        }
+                    };
+                let terminating = match fields.take("terminating") {
+                    Some(Json::Bool(b)) => b,
+                    None => false,
+                    Some(_) => {
+                        return Err(form("\"terminating\" that is no truth value", "true or false").at(&name));
+                    }
+                };
+                if terminating {
+                    self.quirks.insert(Quirk::Terminating);
+                }
+                (paths, terminating)
+            }
+        };
+        fields.finish(self.quirks);
+        Ok(DelegatedRole { name, keys: role_keys, paths, terminating })
+    }
+
+    fn succinct(&mut self, value: Json, keys: &Keys) -> Result<SuccinctRoles> {
+        let mut fields = Fields::of(value)?;
+        self.quirks.insert(Quirk::SuccinctRoles);
+        let role_keys = self.role_keys(&mut fields, keys)?;
+        let bit_length: u32 = fields.whole("bit_length")?;
+        if !(1..=32).contains(&bit_length) {
+            return Err(form(&format!("bit_length {bit_length}"), "1 to 32 (TAP 15)"));
+        }
+        let name_prefix = fields.text("name_prefix")?;
+        fields.finish(self.quirks);
+        Ok(SuccinctRoles { keys: role_keys, bit_length, name_prefix })
+    }
+
+    fn target_file(&mut self, value: Json) -> Result<TargetFile> {
+        let mut fields = Fields::of(value)?;
+        let length = fields.whole("length")?;
+        let hashes = self.hashes(fields.object("hashes")?)?;
+        let custom = fields.take("custom");
+        fields.finish(self.quirks);
+        Ok(TargetFile { length, hashes, custom })
+    }
+
+    fn meta_file(&mut self, value: Json) -> Result<MetaFile> {
+        let mut fields = Fields::of(value)?;
+        let version = match self.profile {
+            Profile::Tuf => Some(fields.whole("version")?),
+            Profile::Notary => None,
+        };
+        let length = if fields.0.contains_key("length") { Some(fields.whole("length")?) } else { None };
+        let hashes = match fields.take("hashes") {
+            Some(Json::Object(members)) => self.hashes(members)?,
+            None => BTreeMap::new(),
+            Some(_) => return Err(form("\"hashes\" that is no object", "an object")),
+        };
+        if length.is_none() || hashes.is_empty() {
+            self.quirks.insert(Quirk::MetaPartial);
+        }
+        fields.finish(self.quirks);
+        Ok(MetaFile { version, length, hashes })
+    }
+
+    fn hashes(&self, members: Members) -> Result<BTreeMap<String, Vec<u8>>> {
+        let mut hashes = BTreeMap::new();
+        for (name, value) in members {
+            // Refused, not dropped: an entry without digests would check nothing.
+            let bytes = value.as_str().and_then(|text| match self.profile {
+                Profile::Tuf => tuf1::from_hex(text),
+                Profile::Notary => notary::from_base64(text),
+            });
+            let bytes = bytes.ok_or_else(|| {
+                form(
+                    &format!("a digest \"{}\" that can't be decoded", visible(&name)),
+                    "hexadecimal in profile tuf, base64 in notary",
+                )
+            })?;
+            hashes.insert(name, bytes);
+        }
+        Ok(hashes)
+    }
+}
