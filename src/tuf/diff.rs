@@ -9,7 +9,7 @@ use super::document::{
     SuccinctRoles, TargetFile, Targets, Timestamp,
 };
 use super::json::Json;
-use super::key::KeyIdentity;
+use super::key::{KeyId, KeyIdentity};
 use super::payload::MetadataPayload;
 use super::role::RoleName;
 use super::text::visible;
@@ -95,7 +95,8 @@ impl Words<'_> {
             self.say(format!("role {name}: removed"));
         }
         let listed = |root: &Root| root.roles.values().flat_map(|r| r.keyids.clone()).collect();
-        self.loose_keys(old.map(|o| (&o.keys, listed(o))), (&new.keys, listed(new)));
+        let (before, after) = (old.map(|o| (&o.keys, listed(o))), listed(new));
+        self.loose_keys(before.as_ref().map(|(keys, ids)| (*keys, ids)), (&new.keys, &after));
     }
 
     fn targets(&mut self, old: Option<&Targets>, new: &Targets) {
@@ -152,7 +153,8 @@ impl Words<'_> {
             let bins = d.succinct.iter().map(|s| &s.keys);
             d.roles.iter().map(|r| &r.keys).chain(bins).flat_map(|r| r.keyids.clone()).collect()
         };
-        self.loose_keys(old.map(|o| (&o.keys, listed(o))), (&new.keys, listed(new)));
+        let (before, after) = (old.map(|o| (&o.keys, listed(o))), listed(new));
+        self.loose_keys(before.as_ref().map(|(keys, ids)| (*keys, ids)), (&new.keys, &after));
     }
 
     fn bins(&mut self, old: Option<&Delegations>, new: &Delegations) {
@@ -224,8 +226,8 @@ impl Words<'_> {
     /// Keys that a document holds and no role of it lists.
     fn loose_keys(
         &mut self,
-        old: Option<(&Keys, BTreeSet<super::key::KeyId>)>,
-        (keys, listed): (&Keys, BTreeSet<super::key::KeyId>),
+        old: Option<(&Keys, &BTreeSet<KeyId>)>,
+        (keys, listed): (&Keys, &BTreeSet<KeyId>),
     ) {
         let mut loose: BTreeMap<_, _> = keys.iter().filter(|(id, _)| !listed.contains(*id)).collect();
         for (id, key) in
@@ -295,7 +297,7 @@ impl Words<'_> {
             match before.get(place) {
                 Some(was) if was == value => {}
                 Some(was) => {
-                    self.say(format!("{place}, unknown to keyrite: {} (was {})", shown(value), shown(was)))
+                    self.say(format!("{place}, unknown to keyrite: {} (was {})", shown(value), shown(was)));
                 }
                 None => self.say(format!("{place}, unknown to keyrite: {}", shown(value))),
             }
@@ -348,11 +350,11 @@ fn unknown(document: &Document, signed: &Json, found: &mut BTreeMap<String, Json
 }
 
 fn describe_target(file: &TargetFile) -> String {
-    let mut text = format!("{} bytes, {}", file.length, describe_hashes(&file.hashes));
-    if let Some(custom) = &file.custom {
-        text.push_str(&format!(", custom {}", visible(&String::from_utf8_lossy(&custom.canonical()))));
+    let text = format!("{} bytes, {}", file.length, describe_hashes(&file.hashes));
+    match &file.custom {
+        None => text,
+        Some(custom) => format!("{text}, custom {}", visible(&String::from_utf8_lossy(&custom.canonical()))),
     }
-    text
 }
 
 fn describe_hashes(hashes: &BTreeMap<String, Vec<u8>>) -> String {
