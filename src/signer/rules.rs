@@ -1,10 +1,72 @@
 //! The rules of the `signer` layer.
 
 crate::rules! {
+    // --- key URIs
+    URI_FORM: "URI-FORM", Usage, "key URIs are pkcs11:, file: or external:, with known attributes", "RFC 7512 2.3",
+        "have `keyrite tokens --write` write the line, or correct it by the operator's manual";
+    URI_PIN: "URI-PIN", Usage, "a key URI holds no PIN and no way to one", "threats T19, RFC 7512 2.4",
+        "take the attribute out, change the PIN if it was real, and say where it comes from by `pin =`";
+    URI_BACKEND: "URI-BACKEND", Usage, "the backend that a key URI names is part of this build", "design",
+        "reach the token through its PKCS#11 module by a pkcs11: URI";
+    URI_TOKEN: "URI-TOKEN", Usage, "a pkcs11: URI names its token by label and serial", "tokens 1.1, threats T22",
+        "add token= and serial= as `keyrite tokens` shows them";
+    // --- modules
+    MODULE: "MODULE", Device, "the PKCS#11 module loads and answers", "PKCS#11 2.40 5.4",
+        "check the path in the device map and that the token's software is installed whole";
+    MODULE_PIN: "MODULE-PIN", Refused, "the PKCS#11 module is the file that the device map names by SHA-256", "threats T30",
+        "find out why the file changed; after an update that was agreed, write the device map again";
+    // --- tokens
+    TOKEN_MISSING: "TOKEN-MISSING", Device, "the token is inserted", "tokens 1.1",
+        "insert the token and run again";
+    TOKEN_SERIAL: "TOKEN-SERIAL", Device, "the token of that label has the serial that the device map names", "threats T22",
+        "take this token out, find out whose it is, and insert the right one";
+    TOKEN_AMBIGUOUS: "TOKEN-AMBIGUOUS", Device, "exactly one token has that label and serial", "tokens 1.1",
+        "take out the tokens that are not needed";
+    TOKEN_NOT_BLANK: "TOKEN-NOT-BLANK", Refused, "only a blank token is initialised", "design",
+        "insert a blank token; wipe a used one with its vendor's tool, if it is really to be wiped";
+    TOKEN_LABEL: "TOKEN-LABEL", Usage, "a token's label is visible text of 1 to 32 bytes", "PKCS#11 2.40 5.5",
+        "choose a shorter label of plain letters";
+    TOKEN_CANNOT: "TOKEN-CANNOT", Device, "the token can do what is asked of it", "tokens 1.2",
+        "choose another kind of key (p256 works nearly everywhere) or do this step with the vendor's tool";
+    TOKEN_WEAK: "TOKEN-WEAK", Refused, "the token says that the key was made on it and cannot leave it", "tokens 1.1",
+        "do not use this key; make one on a token that keeps its keys";
+    TOKEN_REMOVED: "TOKEN-REMOVED", Device, "the token stays inserted while it works", "threats T22",
+        "insert the token again and run again: nothing that was done is lost";
+    TOKEN_FAILED: "TOKEN-FAILED", Device, "the token does what it is told", "PKCS#11 2.40 5.1",
+        "insert the token again and run again; if it stays so, use another holder's token";
+    LABEL_IN_USE: "LABEL-IN-USE", Refused, "a new key's label and id are free on its token", "threats T21",
+        "choose another name, or look with `keyrite tokens` at what the token holds";
+    KEY_ADOPT: "KEY-ADOPT", Refused, "a key left by an interrupted ceremony is the one that was intended", "threats T21",
+        "start again under another name; remove the half-made key with the vendor's tool";
+    KEY_NOT_ON_TOKEN: "KEY-NOT-ON-TOKEN", Device, "the token holds the key that the document lists", "threats T22",
+        "check by label and serial which token is inserted, and correct the device map";
+    PAYLOAD_TOO_LARGE: "PAYLOAD-TOO-LARGE", Refused, "the payload is no larger than the token signs", "tokens 0.1",
+        "use ECDSA P-256 on this token, which signs a digest whatever the size";
+    // --- PINs
     PIN_WRONG: "PIN-WRONG", Device, "the token accepts the PIN", "PKCS#11 2.40 5.4",
         "check which token is inserted and whose PIN it is, then run again";
     PIN_LOCKED: "PIN-LOCKED", Device, "the token's PIN is not locked", "PKCS#11 2.40 5.4, threats T23",
         "unlock it with the security officer's PIN, or go on with another holder's token";
     PIN_LAST_TRY: "PIN-LAST-TRY", Device, "the last PIN try is never used unasked", "threats T23",
         "make sure of the PIN, then agree to the last try when asked";
+    PIN_LENGTH: "PIN-LENGTH", Refused, "a new PIN is as long as the token demands", "PKCS#11 2.40 3.2",
+        "choose a PIN within the token's limits";
+    PASSPHRASE_SHORT: "PASSPHRASE-SHORT", Refused, "a key file's pass-phrase has 12 characters or more", "design",
+        "choose five or six words that nobody would guess together";
+    // --- key files
+    KEY_FILE_FORM: "KEY-FILE-FORM", Refused, "a key file is encrypted PKCS#8 or one of the Notary client's forms", "notary-v1 7, RFC 5958",
+        "convert it with `openssl pkcs8 -topk8 -v2 aes-256-cbc`";
+    KEY_FILE_PLAIN: "KEY-FILE-PLAIN", Refused, "a private key is never kept unencrypted", "threats T19",
+        "encrypt it with `openssl pkcs8 -topk8 -v2 aes-256-cbc`, and consider the key exposed";
+    KEY_FILE_PUBLIC: "KEY-FILE-PUBLIC", Refused, "the private key in a file belongs to the public key beside it", "crates 13",
+        "do not use the file; bring in a backup of it";
+    KEY_FILE_EXISTS: "KEY-FILE-EXISTS", Refused, "a key file is never overwritten", "design",
+        "choose another file name";
+    KEY_FILE_IO: "KEY-FILE-IO", Device, "key files can be read and written", "design",
+        "check the medium, its free space and its permissions, then run again";
+    // --- keys elsewhere
+    EXTERNAL_ELSEWHERE: "EXTERNAL-ELSEWHERE", Usage, "a key that keyrite can't reach signs by hand-out and take-back", "design",
+        "run `keyrite sign --external KEY`";
+    EXTERNAL_FORM: "EXTERNAL-FORM", Refused, "what comes back is a signature of the scheme that was asked for", "design",
+        "run the command in the README that was handed out again, and bring its output as it is";
 }
