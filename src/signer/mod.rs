@@ -8,7 +8,7 @@
 
 use crate::tuf::key::{KeySpec, PublicKey, Scheme};
 use crate::tuf::payload::Payload;
-use crate::tuf::rule::Result;
+use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::verify::Signature;
 use std::collections::BTreeMap;
 
@@ -304,6 +304,21 @@ pub fn sign(
     payload: &Payload,
     pins: &mut dyn PinSource,
 ) -> Result<Signature> {
-    let _ = (signer, listed, scheme, payload, pins);
-    todo!()
+    if signer.public_key() != listed {
+        return Err(Refusal::new(
+            &rules::KEY_NOT_ON_TOKEN,
+            format!("{} {}", signer.public_key().describe(), signer.public_key().identity()),
+            format!("{} {}", listed.describe(), listed.identity()),
+        ));
+    }
+    let length = payload.bytes().len();
+    if let Some(most) = signer.max_payload(scheme).filter(|most| length > *most) {
+        return Err(Refusal::new(
+            &rules::PAYLOAD_TOO_LARGE,
+            format!("{length} bytes"),
+            format!("at most {most} bytes, which is what this token signs by {scheme}"),
+        ));
+    }
+    let raw = signer.sign(scheme, payload, pins)?;
+    Signature::check(listed, scheme, payload, &raw)
 }

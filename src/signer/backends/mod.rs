@@ -4,11 +4,15 @@
 //! PKCS#11 module may be initialised only once in a process and all tokens behind it share that
 //! context; it is no global, so that tests and the rehearsal can have their own.
 
-use super::Token;
 use super::uri::KeyUri;
+use super::{Token, rules};
 use crate::tuf::digest::Digest;
 use crate::tuf::rule::{Refusal, Result};
+use pkcs11::Module;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 pub mod external;
 pub mod file;
@@ -33,7 +37,10 @@ pub struct Listing {
 
 /// The PKCS#11 modules loaded in this process, and the way to every token.
 #[derive(Default)]
-pub struct Modules {}
+pub struct Modules {
+    /// By canonical path.
+    loaded: RefCell<BTreeMap<PathBuf, Rc<Module>>>,
+}
 
 impl Modules {
     /// None loaded yet.
@@ -50,23 +57,51 @@ impl Modules {
     ///
     /// `MODULE-PIN` if its content is not what `pin` says, `MODULE` if it does not load.
     pub fn load(&self, pin: &ModulePin) -> Result<Digest> {
-        let _ = pin;
-        todo!()
+        self.module(pin).map(|module| module.sha256())
     }
 
     /// The token that `uri` names. `module` is needed for `pkcs11:` alone.
     ///
     /// # Errors
     ///
-    /// `TOKEN-MISSING`, `TOKEN-SERIAL`, `TOKEN-AMBIGUOUS`, `MODULE`, `MODULE-PIN`.
+    /// `URI-TOKEN`, `TOKEN-MISSING`, `TOKEN-SERIAL`, `TOKEN-AMBIGUOUS`, `MODULE`, `MODULE-PIN`.
     pub fn open(&self, uri: &KeyUri, module: Option<&ModulePin>) -> Result<Box<dyn Token>> {
-        let _ = (uri, module);
-        todo!()
+        match uri {
+            KeyUri::File(path) => Ok(Box::new(file::FileToken::new(path.clone()))),
+            KeyUri::External(name) => Ok(Box::new(external::ExternalToken::new(name.clone()))),
+            KeyUri::Pkcs11(uri) => {
+                let pin = module.ok_or_else(|| {
+                    Refusal::new(&rules::MODULE, "no module for a pkcs11: URI", "the key's `module =`")
+                })?;
+                Ok(Box::new(pkcs11::open(&self.module(pin)?, uri)?))
+            }
+        }
     }
 
     /// Every token behind these modules.
     pub fn list(&self, modules: &[ModulePin]) -> Listing {
-        let _ = modules;
-        todo!()
+        let mut listing = Listing { tokens: Vec::new(), problems: Vec::new() };
+        for pin in modules {
+            match self.module(pin).and_then(|module| pkcs11::all(&module)) {
+                Ok((tokens, problems)) => {
+                    listing.tokens.extend(tokens.into_iter().map(|token| Box::new(token) as Box<dyn Token>));
+                    listing.problems.extend(problems);
+                }
+                Err(e) => listing.problems.push(e),
+            }
+        }
+        listing
+    }
+
+    fn module(&self, pin: &ModulePin) -> Result<Rc<Module>> {
+        // A path that leads nowhere is for `Module::load` to refuse.
+        let path = pin.path.canonicalize().unwrap_or_else(|_| pin.path.clone());
+        if let Some(module) = self.loaded.borrow().get(&path) {
+            module.expect(pin)?;
+            return Ok(Rc::clone(module));
+        }
+        let module = Rc::new(Module::load(pin)?);
+        self.loaded.borrow_mut().insert(path, Rc::clone(&module));
+        Ok(module)
     }
 }
