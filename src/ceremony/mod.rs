@@ -10,6 +10,7 @@ mod change_json;
 pub mod confirm;
 pub mod engine;
 pub mod facts;
+pub mod kinds;
 pub mod limits;
 mod limits_toml;
 pub mod members;

@@ -1,0 +1,37 @@
+//! Every kind of ceremony that this keyrite holds.
+
+use super::{Ceremony, Kind};
+
+use crate::ceremony::runbook::Runbook;
+use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::text::visible;
+
+mod create_root;
+mod enroll_key;
+mod generate_key;
+mod grant_delegation;
+mod issue_targets_key;
+mod making;
+pub mod rules;
+
+/// The kinds, in the order in which a trust meets them.
+pub const ALL: &[&dyn Kind] = &[
+    &generate_key::GenerateKey,
+    &issue_targets_key::IssueTargetsKey,
+    &enroll_key::EnrollKey,
+    &create_root::CreateRoot,
+    &grant_delegation::GrantDelegation,
+];
+
+/// Reads a runbook's own tables by its kind.
+///
+/// # Errors
+///
+/// `CEREMONY-UNKNOWN` for a kind that this keyrite doesn't hold; `RUNBOOK` as the kind reads.
+pub fn read(runbook: &Runbook) -> Result<Box<dyn Ceremony>> {
+    let kind = ALL.iter().find(|k| k.name() == runbook.kind).ok_or_else(|| {
+        let known: Vec<_> = ALL.iter().map(|k| k.name()).collect();
+        Refusal::new(&rules::CEREMONY_UNKNOWN, format!("\"{}\"", visible(&runbook.kind)), known.join(", "))
+    })?;
+    kind.read(runbook)
+}

@@ -1,0 +1,40 @@
+//! The rules of the ceremonies themselves.
+
+crate::rules! {
+    CEREMONY_UNKNOWN: "CEREMONY-UNKNOWN", Usage, "runbooks name a ceremony that this keyrite holds", "design",
+        "correct the word after ceremony =";
+    KEY_UNKNOWN: "KEY-UNKNOWN", Refused, "the keys that a runbook names are in the record", "design",
+        "make or enroll the key first, or correct its name";
+    KEY_PURPOSE: "KEY-PURPOSE", Refused, "a key serves what it was made for", "design",
+        "make a key for this purpose";
+    KEY_GONE: "KEY-GONE", Refused, "a key that is lost, compromised or destroyed enters no document", "design",
+        "choose another key";
+    KEY_NAME_TAKEN: "KEY-NAME-TAKEN", Refused, "every key has a name of its own, once and for all", "design",
+        "choose another name in the runbook";
+    KEY_SOFTWARE: "KEY-SOFTWARE", Refused, "production puts no software key into a root, and elsewhere only where limits allow it", "design",
+        "make the key on a token";
+    KEY_NOTARY_ROOT: "KEY-NOTARY-ROOT", Refused, "root keys of profile notary are ECDSA or RSA keys with a certificate", "notary-v1 5",
+        "make the key with generate-key as p256";
+    EXPIRY_LIMIT: "EXPIRY-LIMIT", Refused, "documents live no longer than limits allow", "design, threats T11",
+        "shorten valid-for in the runbook";
+    EXPIRY_PAST: "EXPIRY-PAST", Refused, "a document is still valid on the day it is made", "TUF 5.3.10, threats T11",
+        "check today's date, then plan the runbook again";
+    ENROLMENT_MISSING: "ENROLMENT-MISSING", Usage, "the file of each key to enroll is at hand", "design",
+        "name the file in the device map";
+    ENROLMENT_HOLDER: "ENROLMENT-HOLDER", Refused, "an enrolment comes from the holder whom the runbook names", "threats T3",
+        "ask the holder; do not take the key in for someone else";
+    POSSESSION: "POSSESSION", Refused, "a key's holder has shown that they have it", "threats T3",
+        "have the holder make the enrolment with keyrite developer new";
+    ROOT_EXISTS: "ROOT-EXISTS", Refused, "a trust has one first root", "TUF 5.3",
+        "rotate the root that is there, or make another record";
+    THRESHOLD_FLOOR: "THRESHOLD-FLOOR", Refused, "thresholds are no lower than limits say", "design",
+        "raise the threshold in the runbook";
+    SPARE_KEYS: "SPARE-KEYS", Refused, "root lists as many keys beyond the threshold as limits say", "threats T7",
+        "add a key to the root, so that one loss is no disaster";
+    DELEGATOR_MISSING: "DELEGATOR-MISSING", Refused, "the document that grants is in the record", "TUF 4.5",
+        "create it first, or import it from the backend";
+    DELEGATION_EXISTS: "DELEGATION-EXISTS", Refused, "an application is granted once", "TUF 4.5",
+        "choose another name, or change the delegation that is there";
+    DELEGATION_PATHS: "DELEGATION-PATHS", Refused, "a delegation covers an application's own folder and no more", "threats T12",
+        "write the application's folder as its path";
+}
