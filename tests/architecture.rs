@@ -165,7 +165,6 @@ fn machine_names(path: &str, text: &str) -> Vec<String> {
     let names = [
         concat!("/", "work/"),
         concat!("/", "farm/"),
-        concat!("/", "home/"),
         concat!("/", "root/"),
         concat!("crates", ".io"),
         concat!("pypi", ".org"),
@@ -174,7 +173,12 @@ fn machine_names(path: &str, text: &str) -> Vec<String> {
     ];
     let mut found = Vec::new();
     for (number, line) in text.lines().enumerate() {
-        for name in names.iter().filter(|name| line.contains(**name)) {
+        // In the middle of a relative path, `root` is a role.
+        let starts = |at: usize| !line[..at].ends_with(|c: char| c.is_alphanumeric() || "_-.})".contains(c));
+        for name in names
+            .iter()
+            .filter(|name| line.match_indices(**name).any(|(at, _)| !name.starts_with('/') || starts(at)))
+        {
             found.push(format!("{path}:{}: {name}", number + 1));
         }
     }
@@ -331,5 +335,5 @@ fn planted_words_are_found() {
     assert_eq!(unwanted(&[scan("src/cli/run.rs", text)]).len(), 3);
     let text = format!("a {}/x\nb\nc {}\n", concat!("/", "work/y"), concat!("index.crates", ".io"));
     assert_eq!(machine_names("README.md", &text).len(), 2);
-    assert_eq!(machine_names("README.md", "the workshop, a crate").len(), 0);
+    assert_eq!(machine_names("README.md", "the workshop, a crate, metadata/root/1.json").len(), 0);
 }
