@@ -14,6 +14,8 @@ pub mod kinds;
 pub mod limits;
 mod limits_toml;
 pub mod members;
+pub mod outcome;
+mod outcome_json;
 pub mod people;
 pub mod rules;
 pub mod runbook;
@@ -21,6 +23,8 @@ mod runbook_scan;
 pub mod standing;
 pub mod step;
 pub mod strict;
+#[cfg(test)]
+mod tests;
 pub mod transcript;
 
 use crate::tuf::rule::Result;

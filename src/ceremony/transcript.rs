@@ -5,20 +5,20 @@
 //! only in a sidecar beside the copy where the ceremony was held; here is its salted digest, so a
 //! redacted copy proves the same (threats T33, T34).
 
-use super::facts::Stage;
-use super::people::{KeyName, Person};
+use super::members::{self, Reader, digest, number, or_null};
+use super::people::Person;
 use super::rules;
 use super::step::StepId;
 use crate::tuf::digest::Digest;
-use crate::tuf::json::Json;
-use crate::tuf::key::KeyIdentity;
-use crate::tuf::role::RoleName;
+use crate::tuf::json::{Json, object};
 use crate::tuf::rule::{Refusal, Result};
-use crate::tuf::text::visible;
+use crate::tuf::text::{ours, visible};
 use crate::tuf::time::Time;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+
+pub use super::outcome::{Begin, Confirmed, EndState, Intent, Outcome, Sealed, TokenSeen, Way, Witnessed};
 
 /// A ceremony's name: 16 bytes that the caller drew, shown as 32 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,234 +45,6 @@ pub struct Entry {
     pub outcome: Outcome,
     /// Commitments to what is kept private, by the name of the member that is left out.
     pub private: BTreeMap<String, Digest>,
-}
-
-/// What came of a step.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// `begin`: a session starts.
-    Begin(Box<Begin>),
-    /// `intent`: a token is about to act.
-    Intent {
-        /// The record's name of the key.
-        key: KeyName,
-        /// Which token.
-        token: TokenSeen,
-        /// What it is about to do.
-        what: Intent,
-    },
-    /// `show`: lines were shown.
-    Show {
-        /// About what.
-        title: String,
-        /// Safe to show.
-        lines: Vec<String>,
-    },
-    /// `read-back`: a digest was said aloud and compared.
-    ReadBack {
-        /// What it is the digest of.
-        what: String,
-        /// The digest.
-        digest: Digest,
-    },
-    /// `confirm`: the change was agreed to.
-    Confirm {
-        /// How.
-        how: Confirmed,
-        /// The digest of `change.json`.
-        change: Digest,
-    },
-    /// `note`: a site's own question was answered.
-    Note {
-        /// As it was asked.
-        question: String,
-        /// As it was answered; none if the answer is private.
-        answer: Option<String>,
-    },
-    /// `key`: a key was made, or adopted after a crash, and its record written.
-    Key {
-        /// The record's name.
-        name: KeyName,
-        /// The digest of its file in `keys/`.
-        file: Digest,
-        /// The key.
-        identity: KeyIdentity,
-        /// Whether it was found on the token after a crash.
-        adopted: bool,
-        /// Which token.
-        token: TokenSeen,
-    },
-    /// `sign`: a signature was made, verified and recorded.
-    Sign {
-        /// The record's name of the key.
-        key: KeyName,
-        /// What was signed.
-        payload: Digest,
-        /// The digest of the signature's file.
-        file: Digest,
-        /// Which token.
-        token: TokenSeen,
-    },
-    /// `enrol`: a public key was taken into the record.
-    Enrol {
-        /// The record's name.
-        name: KeyName,
-        /// The digest of its file in `keys/`.
-        file: Digest,
-        /// The key.
-        identity: KeyIdentity,
-    },
-    /// `seal`: documents were sealed.
-    Seal {
-        /// By role: version and digest of the file in `metadata/`.
-        documents: BTreeMap<RoleName, Sealed>,
-    },
-    /// `upload`: what goes to the backend was written.
-    Upload {
-        /// The digest of the MANIFEST.
-        manifest: Digest,
-    },
-    /// `import`, `export`: files came in, or were handed out.
-    Carried {
-        /// Which way.
-        way: Way,
-        /// How many files, by folder of the record.
-        files: BTreeMap<String, u64>,
-        /// The digests of the statements among them.
-        statements: Vec<Digest>,
-    },
-    /// `close`: the administrator ended the gathering of signatures with thresholds met.
-    Close {
-        /// The keys asked that have not signed, sorted.
-        without: Vec<KeyName>,
-    },
-    /// `witness`: the transcript so far was witnessed.
-    Witness {
-        /// By whom.
-        witness: Person,
-        /// How.
-        how: Witnessed,
-    },
-    /// `refuse`: a person said no.
-    Refuse {
-        /// In their words.
-        reason: String,
-    },
-    /// `exception`: something went other than the script says.
-    Exception {
-        /// What.
-        what: String,
-    },
-    /// `end`: the session ends.
-    End {
-        /// How it stands.
-        state: EndState,
-        /// Who is waited for, sorted.
-        waiting: Vec<Person>,
-    },
-    /// An act that this keyrite doesn't know: chained, kept and shown; it never acts.
-    Unknown {
-        /// Its word.
-        act: String,
-        /// As it stands there; escape before showing.
-        outcome: Json,
-    },
-}
-
-/// What a token is about to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Intent {
-    /// Make a key.
-    Generate {
-        /// The label on the token.
-        label: String,
-        /// The `CKA_ID`.
-        id: [u8; 16],
-    },
-    /// Sign.
-    Sign {
-        /// What.
-        payload: Digest,
-    },
-    /// Destroy the key.
-    Destroy,
-}
-
-/// Which way files went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Way {
-    /// Into this copy of the record.
-    In,
-    /// Out of it.
-    Out,
-}
-
-/// What a session starts from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Begin {
-    /// The program's version.
-    pub keyrite: String,
-    /// SHA-256 of the program.
-    pub binary: Digest,
-    /// Who takes part, with the word for what they do.
-    pub people: BTreeMap<Person, super::people::Duty>,
-    /// Practice or the real thing.
-    pub stage: Stage,
-    /// The digests of the runbooks that it holds.
-    pub runbooks: Vec<Digest>,
-    /// The last file of every transcript in this copy that no `begin` names yet, sorted.
-    pub heads: Vec<Digest>,
-    /// What was found on the host, by name.
-    pub host_checks: BTreeMap<String, String>,
-}
-
-/// Which token acted, as it said itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TokenSeen {
-    /// Empty if it has none.
-    pub label: String,
-    /// Empty if it has none.
-    pub serial: String,
-}
-
-/// How a change was agreed to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Confirmed {
-    /// Three words of the digest were typed.
-    Words,
-    /// `Yes` was typed.
-    Yes,
-    /// The answers file held the full digest.
-    Digest,
-}
-
-/// A sealed document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sealed {
-    /// Its version.
-    pub version: u64,
-    /// The digest of its file.
-    pub file: Digest,
-}
-
-/// How a transcript was witnessed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Witnessed {
-    /// By a `transcript-head` statement in the record.
-    Statement(Digest),
-    /// By copying the head's words to paper: as they were typed back from it.
-    Words(String),
-}
-
-/// How a session ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum EndState {
-    /// Nothing is left to do.
-    Done,
-    /// Others are still needed.
-    Waiting,
-    /// Refused by a rule or a person.
-    Refused,
 }
 
 /// What the next entry says, before the chain adds the rest.
@@ -355,17 +127,68 @@ impl FromStr for CeremonyId {
 impl Entry {
     /// The file's bytes: canonical JSON.
     pub fn to_json(&self) -> Vec<u8> {
-        todo!()
+        let private = self.private.iter().map(|(name, commitment)| (name.clone(), digest(commitment)));
+        object([
+            ("act", self.outcome.act().into()),
+            ("at", self.at.to_string().into()),
+            ("by", or_null(self.by.as_ref())),
+            ("ceremony", self.ceremony.to_string().into()),
+            ("change", or_null(self.change.as_ref())),
+            ("format", number(1)),
+            ("outcome", self.outcome.to_json()),
+            ("previous", or_null(self.previous.as_ref())),
+            ("private", Json::Object(private.collect())),
+            ("seq", number(self.seq)),
+            ("step", or_null(self.step.as_ref())),
+        ])
+        .canonical()
     }
 
     /// Reads a file of a transcript.
     ///
     /// # Errors
     ///
-    /// `JSON`, `RECORD-FORMAT`, `RECORD-MEMBER` for an unknown member or act, or other bytes than
-    /// [`Self::to_json`] writes.
-    pub fn from_json(_bytes: &[u8]) -> Result<Self> {
-        todo!()
+    /// `JSON`, `RECORD-FORMAT`, `RECORD-MEMBER` for an unknown member or other bytes than
+    /// [`Self::to_json`] writes, `TEXT` for text that would not be visible.
+    pub fn from_json(bytes: &[u8]) -> Result<Self> {
+        let json = Json::parse(bytes)?;
+        let mut from = Reader::file("the entry", &json)?;
+        let mut private = BTreeMap::new();
+        for (name, commitment) in from.object("private")? {
+            private.insert(name.clone(), commitment.as_str().unwrap_or_default().parse()?);
+        }
+        let entry = Self {
+            ceremony: from.parsed("ceremony")?,
+            seq: from.number("seq")?,
+            previous: from.parsed_or_null("previous")?,
+            at: from.parsed("at")?,
+            by: from.parsed_or_null("by")?,
+            change: from.parsed_or_null("change")?,
+            step: from.text_or_null("step")?.map(|id| StepId(id.to_owned())),
+            outcome: Outcome::from_json(from.text("act")?, from.take("outcome")?)?,
+            private,
+        };
+        from.done()?;
+        all_visible(&json)?;
+        members::same_bytes("the entry", bytes, &entry.to_json())?;
+        entry.check_private()?;
+        Ok(entry)
+    }
+
+    /// A note has its answer either in the open or in private; no other outcome has private parts
+    /// that stand in the open as well.
+    fn check_private(&self) -> Result<()> {
+        let outcome = self.outcome.to_json();
+        let both = self.private.keys().find(|name| outcome.get(name).is_some());
+        let neither = match &self.outcome {
+            Outcome::Note { answer: None, .. } => !self.private.contains_key("answer"),
+            _ => false,
+        };
+        match (both, neither) {
+            (None, false) => Ok(()),
+            (Some(name), _) => Err(member(format!("\"{}\" in the open and in private", visible(name)))),
+            (None, true) => Err(member("a note without an answer".to_owned())),
+        }
     }
 }
 
@@ -375,14 +198,65 @@ impl Transcript {
         Self { ceremony, entries: Vec::new() }
     }
 
-    /// Reads a transcript and checks its whole chain; `heads` are what witnesses signed or wrote
-    /// down, so that a cut or rewritten end is found too.
+    /// Reads a transcript and checks its whole chain; `heads` are numbers and digests that
+    /// witnesses signed or wrote down, so that a cut or rewritten end is found too.
     ///
     /// # Errors
     ///
-    /// `TRANSCRIPT-BROKEN` naming the first bad entry and why, `CLOCK` if time runs backwards.
-    pub fn read(_ceremony: CeremonyId, _files: &[File<'_>], _heads: &[(u64, Digest)]) -> Result<Self> {
-        todo!()
+    /// `TRANSCRIPT-BROKEN` naming the first bad entry and why.
+    pub fn read(ceremony: CeremonyId, files: &[File<'_>], heads: &[(u64, Digest)]) -> Result<Self> {
+        let mut files = files.to_vec();
+        files.sort_by_key(|file| (file.seq, file.sha));
+        let mut transcript = Self::new(ceremony);
+        for file in files {
+            let next = transcript.next_seq();
+            if file.seq < next {
+                return Err(broken(file.seq, "there are two of it"));
+            }
+            let entry = transcript.check(next, &file).map_err(|why| broken(next, &why))?;
+            transcript.entries.push((entry, file.sha));
+        }
+        let mut heads = heads.to_vec();
+        heads.sort_unstable();
+        for (seq, sha) in heads {
+            match transcript.entries.iter().find(|(entry, _)| entry.seq == seq) {
+                Some((_, found)) if *found == sha => {}
+                Some(_) => return Err(broken(seq, "it is another than a witness saw")),
+                None => {
+                    let why = format!("it is missing, and a witness saw entries up to {seq}");
+                    return Err(broken(transcript.next_seq(), &why));
+                }
+            }
+        }
+        Ok(transcript)
+    }
+
+    fn check(&self, next: u64, file: &File<'_>) -> std::result::Result<Entry, String> {
+        if file.seq > next {
+            return Err("it is missing".to_owned());
+        }
+        if Digest::of(file.bytes) != file.sha {
+            return Err("its bytes are not those that its name says".to_owned());
+        }
+        let entry = Entry::from_json(file.bytes).map_err(|e| e.to_string())?;
+        if entry.ceremony != self.ceremony {
+            return Err(format!("it is of the ceremony {}", entry.ceremony));
+        }
+        if entry.seq != next {
+            return Err(format!("it calls itself entry {}", entry.seq));
+        }
+        let before = self.entries.last();
+        if entry.previous != before.map(|(_, sha)| *sha) {
+            return Err("it names another entry before it, or the one before was changed".to_owned());
+        }
+        if before.is_some_and(|(before, _)| entry.at < before.at) {
+            return Err(format!("its time, {}, lies before the one before", entry.at));
+        }
+        let starts = matches!(entry.outcome, Outcome::Begin(_));
+        if (before.is_none() || self.ended()) && !starts {
+            return Err("a session starts without a begin".to_owned());
+        }
+        Ok(entry)
     }
 
     /// The ceremony.
@@ -405,13 +279,53 @@ impl Transcript {
         matches!(self.entries.last(), Some((Entry { outcome: Outcome::End { .. }, .. }, _)))
     }
 
+    fn next_seq(&self) -> u64 {
+        u64::try_from(self.entries.len()).unwrap_or(u64::MAX)
+    }
+
     /// Adds an entry; returns the bytes of its file and, if it has private values, of its sidecar.
     ///
     /// # Errors
     ///
-    /// `CLOCK` if `at` lies before the entry before, `TEXT` for text that would not be visible.
-    pub fn append(&mut self, _at: Time, _said: Said) -> Result<Appended> {
-        todo!()
+    /// `CLOCK` if `at` lies before the entry before, `TEXT` for text that would not be visible,
+    /// `RECORD-MEMBER` for what [`Self::read`] would not take.
+    pub fn append(&mut self, at: Time, said: Said) -> Result<Appended> {
+        if let Some((before, _)) = self.entries.last().filter(|(before, _)| at < before.at) {
+            return Err(Refusal::new(&rules::CLOCK, at.to_string(), format!("{} or later", before.at)));
+        }
+        for private in said.private.values() {
+            ours("an answer", &private.value)?;
+        }
+        let private = said.private.iter().map(|(name, p)| (name.clone(), p.commitment()));
+        let seq = self.next_seq();
+        let entry = Entry {
+            ceremony: self.ceremony,
+            seq,
+            previous: self.entries.last().map(|(_, sha)| *sha),
+            at,
+            by: said.by,
+            change: said.change,
+            step: said.step,
+            outcome: said.outcome,
+            private: private.collect(),
+        };
+        let bytes = entry.to_json();
+        let sha = Digest::of(&bytes);
+        Entry::from_json(&bytes)?;
+        let entry = self.check(seq, &File { seq, sha, bytes: &bytes }).map_err(|why| {
+            Refusal::new(&rules::TRANSCRIPT_BROKEN, format!("entry {seq}: {why}"), "an entry that follows")
+        })?;
+        self.entries.push((entry, sha));
+        let sidecar = if said.private.is_empty() { None } else { Some(sidecar(&said.private)) };
+        Ok(Appended { seq, sha, bytes, sidecar })
+    }
+}
+
+impl Private {
+    /// SHA-256 of the salt and the value.
+    pub fn commitment(&self) -> Digest {
+        let bytes: Vec<u8> = self.salt.iter().chain(self.value.as_bytes()).copied().collect();
+        Digest::of(&bytes)
     }
 }
 
@@ -428,11 +342,61 @@ pub struct Appended {
     pub sidecar: Option<Vec<u8>>,
 }
 
+fn sidecar(private: &BTreeMap<String, Private>) -> Vec<u8> {
+    let values = private.iter().map(|(name, p)| {
+        let salt = base16ct::lower::encode_string(&p.salt);
+        (name.clone(), object([("salt", salt.into()), ("value", p.value.as_str().into())]))
+    });
+    object([("format", number(1)), ("private", Json::Object(values.collect()))]).canonical()
+}
+
 /// Checks a sidecar against its entry and returns the private values.
 ///
 /// # Errors
 ///
-/// `SIDECAR` if it lacks or adds a member, or a commitment differs.
-pub fn open_sidecar(_entry: &Entry, _sidecar: &[u8]) -> Result<BTreeMap<String, String>> {
-    todo!()
+/// `SIDECAR` if it lacks or adds a value, or one is not what the transcript commits to.
+pub fn open_sidecar(entry: &Entry, bytes: &[u8]) -> Result<BTreeMap<String, String>> {
+    let json = Json::parse(bytes)?;
+    let mut from = Reader::file("the sidecar", &json)?;
+    let mut values = BTreeMap::new();
+    let mut commitments = BTreeMap::new();
+    for (name, json) in from.object("private")? {
+        let mut at = Reader::new("the sidecar", json)?;
+        let private = Private { salt: at.hex("salt")?, value: at.text("value")?.to_owned() };
+        at.done()?;
+        commitments.insert(name.clone(), private.commitment());
+        values.insert(name.clone(), private.value);
+    }
+    from.done()?;
+    if commitments == entry.private {
+        return Ok(values);
+    }
+    let differs = |name: &&String| commitments.get(*name) != entry.private.get(*name);
+    let name = commitments.keys().chain(entry.private.keys()).find(differs).map_or("", String::as_str);
+    Err(Refusal::new(
+        &rules::SIDECAR,
+        format!("another value of \"{}\" for entry {}", visible(name), entry.seq),
+        "the values that the transcript commits to",
+    ))
+}
+
+fn broken(seq: u64, why: &str) -> Refusal {
+    Refusal::new(&rules::TRANSCRIPT_BROKEN, format!("entry {seq}: {why}"), "every entry as it was written")
+}
+
+fn member(found: String) -> Refusal {
+    Refusal::new(&rules::RECORD_MEMBER, found, "each answer once")
+}
+
+/// Refuses text that a screen would not show as it is, so that entries can be shown unescaped.
+fn all_visible(json: &Json) -> Result<()> {
+    match json {
+        Json::Str(text) => ours("a text of the transcript", text),
+        Json::Array(items) => items.iter().try_for_each(all_visible),
+        Json::Object(members) => members.iter().try_for_each(|(name, value)| {
+            ours("a member of the transcript", name)?;
+            all_visible(value)
+        }),
+        _ => Ok(()),
+    }
 }

@@ -1,10 +1,8 @@
 //! The rules of the `record` layer.
 
+pub use crate::ceremony::rules::{RECORD_FORMAT, RECORD_MEMBER};
+
 crate::rules! {
-    RECORD_FORMAT: "RECORD-FORMAT", Refused, "files of the record have a format that this keyrite knows", "design",
-        "use the keyrite that wrote the record, or a newer one";
-    RECORD_MEMBER: "RECORD-MEMBER", Refused, "files of the record have exactly the members that FORMAT.md lists", "design",
-        "ask who sent the file; do not repair it by hand";
     RECORD_NAME: "RECORD-NAME", Refused, "files of the record have the names that FORMAT.md gives them, and the content that the name says", "design, threats T15",
         "ask who sent the file; take it from another copy of the record";
     RECORD_CONFLICT: "RECORD-CONFLICT", Refused, "no two files of the record stand for one name, version or sequence", "design",
