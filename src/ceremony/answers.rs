@@ -4,8 +4,14 @@
 //! A PIN never stands in one; the device map names a file for it.
 
 use super::step::{Expect, Prompt, StepId};
-use crate::tuf::rule::Result;
+use super::{rules, strict};
+use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::text::{ours, visible};
 use std::collections::{BTreeMap, BTreeSet};
+use toml::de::{DeTable, DeValue};
+
+/// How refusals call the file.
+const WHAT: &str = "the answers";
 
 /// Answers by step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,22 +34,50 @@ pub enum Answer {
 }
 
 impl Answers {
-    /// Reads `[answers]`: a string for each step's name.
+    /// Reads `[answers]`: a string for each step's name. A name with dots may be quoted or written
+    /// as tables in tables: `"sign.root-a.1"` and `[answers.sign]` with `root-a.1` are one.
     ///
     /// # Errors
     ///
     /// `ANSWERS` with line and column.
-    pub fn parse(_text: &str) -> Result<Self> {
-        todo!()
+    pub fn parse(text: &str) -> Result<Self> {
+        let top = strict::tables(text, &rules::ANSWERS, WHAT)?;
+        let mut values = BTreeMap::new();
+        for (name, value) in top.get_ref() {
+            match value.get_ref() {
+                DeValue::Table(answers) if name.get_ref() == "answers" => {
+                    flatten(text, "", answers, &mut values)?;
+                }
+                _ => {
+                    let found = format!(
+                        "{WHAT}{}: \"{}\"",
+                        strict::place(text, &name.span()),
+                        visible(name.get_ref())
+                    );
+                    return Err(Refusal::new(&rules::ANSWERS, found, "the table [answers] alone"));
+                }
+            }
+        }
+        Ok(Self { values, used: BTreeSet::new() })
     }
 
     /// The text for one step, whatever it is; it counts as used.
     ///
     /// # Errors
     ///
-    /// `ANSWER-MISSING` naming the step.
-    pub fn value(&mut self, _id: &StepId) -> Result<&str> {
-        todo!()
+    /// `ANSWER-MISSING` naming the step, also if the answer was left empty.
+    pub fn value(&mut self, id: &StepId) -> Result<&str> {
+        match self.values.get(id).filter(|text| !text.is_empty()) {
+            Some(text) => {
+                self.used.insert(id.clone());
+                Ok(text)
+            }
+            None => Err(Refusal::new(
+                &rules::ANSWER_MISSING,
+                format!("no answer to \"{}\"", visible(&id.0)),
+                "one for every prompt",
+            )),
+        }
     }
 
     /// The answer to one prompt; it counts as used.
@@ -51,8 +85,9 @@ impl Answers {
     /// # Errors
     ///
     /// `ANSWER-MISSING` naming the step, `ANSWER-WRONG` with what is allowed.
-    pub fn take(&mut self, _prompt: &Prompt) -> Result<Answer> {
-        todo!()
+    pub fn take(&mut self, prompt: &Prompt) -> Result<Answer> {
+        let text = self.value(&prompt.id)?;
+        check(&prompt.expect, text).map_err(|e| e.at(format!("\"{}\"", visible(&prompt.id.0))))
     }
 
     /// Refuses answers that no prompt asked for, at the end of a session.
@@ -61,8 +96,45 @@ impl Answers {
     ///
     /// `ANSWER-UNUSED` naming the first.
     pub fn all_used(&self) -> Result<()> {
-        todo!()
+        match self.values.keys().find(|id| !self.used.contains(id)) {
+            None => Ok(()),
+            Some(id) => Err(Refusal::new(
+                &rules::ANSWER_UNUSED,
+                format!("an answer to \"{}\", which was not asked", visible(&id.0)),
+                "answers to what is asked, and no others",
+            )),
+        }
     }
+}
+
+fn flatten(
+    text: &str,
+    before: &str,
+    table: &DeTable<'_>,
+    values: &mut BTreeMap<StepId, String>,
+) -> Result<()> {
+    for (name, value) in table {
+        let id = if before.is_empty() {
+            name.get_ref().to_string()
+        } else {
+            format!("{before}.{}", name.get_ref())
+        };
+        let refuse = |found: &str| {
+            let place = strict::place(text, &name.span());
+            let found = format!("{WHAT}{place}: {found} \"{}\"", visible(&id));
+            Refusal::new(&rules::ANSWERS, found, "one text for each step")
+        };
+        match value.get_ref() {
+            DeValue::Table(inner) => flatten(text, &id, inner, values)?,
+            DeValue::String(answer) => {
+                if values.insert(StepId(id.clone()), answer.to_string()).is_some() {
+                    return Err(refuse("a second answer to"));
+                }
+            }
+            _ => return Err(refuse("no text for")),
+        }
+    }
+    Ok(())
 }
 
 /// Reads one answer as the prompt allows, from a file (`Yes` and words are then the full digest).
@@ -70,12 +142,221 @@ impl Answers {
 /// # Errors
 ///
 /// `ANSWER-WRONG` with what is allowed.
-pub fn check(_expect: &Expect, _text: &str) -> Result<Answer> {
-    todo!()
+pub fn check(expect: &Expect, text: &str) -> Result<Answer> {
+    let fits = match expect {
+        Expect::Agree { digest, .. } => (text == digest.hex()).then_some(Answer::Agreed),
+        Expect::Same => (text == "same").then_some(Answer::Same),
+        Expect::Text => {
+            let fits = !text.trim().is_empty() && ours("an answer", text).is_ok();
+            fits.then(|| Answer::Text(text.to_owned()))
+        }
+        Expect::Exactly(word) => (text == word).then(|| Answer::Text(text.to_owned())),
+        Expect::Choice(words) => words.iter().position(|word| word == text).map(Answer::Choice),
+    };
+    fits.ok_or_else(|| Refusal::new(&rules::ANSWER_WRONG, format!("\"{}\"", visible(text)), allowed(expect)))
+}
+
+/// What may be answered, in words, for an answers file.
+fn allowed(expect: &Expect) -> String {
+    match expect {
+        Expect::Agree { digest, .. } => format!("the full digest, {digest}"),
+        Expect::Same => "same, once the digest has been compared".to_owned(),
+        Expect::Text => "a text of letters, digits and printable ASCII".to_owned(),
+        Expect::Exactly(word) => format!("exactly: {}", visible(word)),
+        Expect::Choice(words) => {
+            format!("one of: {}", words.iter().map(|w| visible(w)).collect::<Vec<_>>().join(", "))
+        }
+    }
 }
 
 /// The file that `plan --write-answers` writes: every prompt with its meaning and what is allowed
-/// as comments, and nothing filled in.
-pub fn template(_prompts: &[Prompt]) -> String {
-    todo!()
+/// as comments, and nothing filled in. A prompt left empty counts as unanswered.
+pub fn template(prompts: &[Prompt]) -> String {
+    let mut lines = vec![
+        "# Answers for an unattended run: one for each prompt, in the order in which they are asked."
+            .to_owned(),
+        "# PINs stand elsewhere: in files of mode 0600 that the device map names.".to_owned(),
+        "[answers]".to_owned(),
+    ];
+    for prompt in prompts {
+        lines.push(String::new());
+        let who = prompt.who.as_ref().map_or_else(String::new, |who| format!("{who}: "));
+        lines.push(format!("# {who}{}", shown(&prompt.meaning)));
+        lines.push(format!("# {}", allowed(&prompt.expect)));
+        lines.push(format!("{} = \"\"", quoted(&prompt.id.0)));
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+/// A meaning is safe to show already, but a comment that ended early would be an answer.
+fn shown(text: &str) -> String {
+    if ours("a meaning", text).is_ok() { text.to_owned() } else { visible(text) }
+}
+
+/// A quoted key of TOML: quotes and backslashes are the only characters of step names that a basic
+/// string would not take as they are.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        reason = "a test fails by panicking"
+    )]
+
+    use super::*;
+    use crate::ceremony::step::Confirmation;
+    use crate::tuf::digest::Digest;
+
+    fn id(text: &str) -> StepId {
+        StepId(text.to_owned())
+    }
+
+    fn prompt(name: &str, expect: Expect) -> Prompt {
+        Prompt {
+            id: id(name),
+            who: Some("alice".parse().unwrap()),
+            meaning: format!("what is {name}?"),
+            expect,
+        }
+    }
+
+    fn agree(how: Confirmation) -> Expect {
+        Expect::Agree { digest: Digest::of(b"change"), how }
+    }
+
+    #[test]
+    fn names_may_be_quoted_or_not() {
+        let text =
+            "[answers]\n\"sign.root-a.1\" = \"a\"\nbefore.1 = \"b\"\n[answers.read-back]\nroot-a = \"c\"\n";
+        let mut answers = Answers::parse(text).unwrap();
+        assert_eq!(answers.value(&id("sign.root-a.1")).unwrap(), "a");
+        assert_eq!(answers.value(&id("before.1")).unwrap(), "b");
+        assert_eq!(answers.value(&id("read-back.root-a")).unwrap(), "c");
+        answers.all_used().unwrap();
+        Answers::parse("").unwrap().all_used().unwrap();
+    }
+
+    #[test]
+    fn what_is_not_an_answers_file_is_refused_where_it_stands() {
+        let table = [
+            ("[answer]\na = \"b\"", "line 1, column 2"),
+            ("a = \"b\"", "line 1, column 1"),
+            ("answers = \"b\"", "line 1, column 1"),
+            ("[answers]\na = 1", "line 2, column 1"),
+            ("[answers]\n\na = [\"b\"]", "line 3, column 1"),
+            ("[answers]\na = \"b\"\na = \"c\"", "line 3, column 1"),
+            ("[answers]\n\"a.b\" = \"b\"\na.b = \"c\"", "line "),
+            ("[answers", "line 1"),
+        ];
+        for (text, place) in table {
+            let refusal = Answers::parse(text).unwrap_err();
+            assert_eq!(refusal.rule().name, "ANSWERS", "{text}");
+            assert!(refusal.found().contains(place), "{text}: {refusal}");
+        }
+    }
+
+    #[test]
+    fn each_prompt_takes_its_own_kind_of_answer() {
+        let digest = Digest::of(b"change").hex();
+        let choice = || Expect::Choice(vec!["seal".to_owned(), "wait".to_owned()]);
+        let wrong = None;
+        let text = |t: &str| Some(Answer::Text(t.to_owned()));
+        let table = [
+            (agree(Confirmation::Words), digest.clone(), Some(Answer::Agreed)),
+            (agree(Confirmation::Yes), digest.clone(), Some(Answer::Agreed)),
+            (agree(Confirmation::Yes), "Yes".to_owned(), wrong.clone()),
+            (agree(Confirmation::Words), Digest::of(b"change").words().join(" "), wrong.clone()),
+            (agree(Confirmation::Words), "*".to_owned(), wrong.clone()),
+            (agree(Confirmation::Words), digest[..63].to_owned(), wrong.clone()),
+            (agree(Confirmation::Words), digest.to_uppercase(), wrong.clone()),
+            (agree(Confirmation::Words), format!("{digest} "), wrong.clone()),
+            (agree(Confirmation::Words), Digest::of(b"another").hex(), wrong.clone()),
+            (Expect::Same, "same".to_owned(), Some(Answer::Same)),
+            (Expect::Same, "Same".to_owned(), wrong.clone()),
+            (Expect::Same, digest.clone(), wrong.clone()),
+            (Expect::Text, "bag 12".to_owned(), text("bag 12")),
+            (Expect::Text, "*".to_owned(), text("*")),
+            (Expect::Text, " ".to_owned(), wrong.clone()),
+            (Expect::Text, "bag\n12".to_owned(), wrong.clone()),
+            (Expect::Text, "\u{202e}21 gab".to_owned(), wrong.clone()),
+            (Expect::Exactly("bob".to_owned()), "bob".to_owned(), text("bob")),
+            (Expect::Exactly("bob".to_owned()), "Bob".to_owned(), wrong.clone()),
+            (choice(), "wait".to_owned(), Some(Answer::Choice(1))),
+            (choice(), "2".to_owned(), wrong),
+        ];
+        for (expect, answer, expected) in table {
+            let mut answers =
+                Answers { values: BTreeMap::from([(id("a"), answer.clone())]), used: BTreeSet::new() };
+            let result = answers.take(&prompt("a", expect));
+            match expected {
+                Some(expected) => assert_eq!(result.unwrap(), expected, "{answer}"),
+                None => {
+                    let refusal = result.unwrap_err();
+                    assert_eq!(refusal.rule().name, "ANSWER-WRONG", "{answer}");
+                    assert_eq!(refusal.rule().exit.code(), 2);
+                    assert!(refusal.found().starts_with("\"a\": "), "{refusal}");
+                    assert!(refusal.found().is_ascii(), "{refusal}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn answers_missing_and_unused_are_named() {
+        let mut answers = Answers::parse("[answers]\na = \"x\"\nb = \"\"\n").unwrap();
+        for missing in ["b", "c"] {
+            let refusal = answers.take(&prompt(missing, Expect::Text)).unwrap_err();
+            assert_eq!(refusal.rule().name, "ANSWER-MISSING");
+            assert_eq!(refusal.rule().exit.code(), 2);
+            assert!(refusal.found().contains(&format!("\"{missing}\"")), "{refusal}");
+        }
+        let refusal = answers.all_used().unwrap_err();
+        assert_eq!(refusal.rule().name, "ANSWER-UNUSED");
+        assert!(refusal.found().contains("\"a\""), "{refusal}");
+    }
+
+    #[test]
+    fn the_template_names_every_prompt_and_answers_none() {
+        let mut question = prompt("before.1", Expect::Text);
+        question.meaning = "Camera \"A\"?\u{202e}\n[answers]".to_owned();
+        question.who = None;
+        let prompts =
+            [question, prompt("confirm", agree(Confirmation::Words)), prompt("odd\"\\", Expect::Same)];
+        let written = template(&prompts);
+        let expected = format!(
+            r##"# Answers for an unattended run: one for each prompt, in the order in which they are asked.
+# PINs stand elsewhere: in files of mode 0600 that the device map names.
+[answers]
+
+# Camera "A"?\u{{202e}}\u{{a}}[answers]
+# a text of letters, digits and printable ASCII
+"before.1" = ""
+
+# alice: what is confirm?
+# the full digest, {}
+"confirm" = ""
+
+# alice: what is odd"\?
+# same, once the digest has been compared
+"odd\"\\" = ""
+"##,
+            Digest::of(b"change")
+        );
+        assert_eq!(written, expected);
+        let mut answers = Answers::parse(&written).unwrap();
+        for prompt in &prompts {
+            assert_eq!(answers.take(prompt).unwrap_err().rule().name, "ANSWER-MISSING");
+        }
+        // A name is a name, whatever stands in it.
+        Answers::parse(&written.replace("\"odd\\\"\\\\\" = \"\"", "\"odd\\\"\\\\\" = \"same\""))
+            .unwrap()
+            .take(&prompts[2])
+            .unwrap();
+    }
 }
