@@ -30,6 +30,8 @@ const OID_COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3"
 const OID_BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.19");
 const OID_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
 const OID_EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
+const OID_ECDSA_SHA1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.1");
+const OID_RSA_SHA1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.5");
 const OID_ECDSA_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
 const OID_ECDSA_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");
 const OID_RSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
@@ -208,6 +210,7 @@ impl CertificatePayload {
 
 /// What a certificate says, as read from others' files.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own (RFC 5280)")]
 pub struct Leaf {
     /// The key inside.
     pub public: PublicKey,
@@ -225,6 +228,10 @@ pub struct Leaf {
     pub extended_key_usage: bool,
     /// Certificates in the PEM text: 1, or more when a chain follows.
     pub certificates: usize,
+    /// Those of them that are no CA's; Notary wants one, and that it is the first.
+    pub leaves: usize,
+    /// Whether it is signed over SHA-1, which Notary refuses.
+    pub sha1: bool,
 }
 
 /// Reads the leaf certificate, the first of a PEM text.
@@ -243,7 +250,12 @@ pub fn leaf(text: &str) -> Result<Leaf> {
     let tbs = certificate.tbs_certificate();
     let spki = tbs.subject_public_key_info().to_der().map_err(|e| form(&e))?;
     let public = PublicKey::from_spki_der(&spki)?;
-    let is_ca = tbs.get_extension::<BasicConstraints>().map_err(|e| form(&e))?.is_some_and(|(_, b)| b.ca);
+    let is_ca = is_ca(&certificate)?;
+    let mut leaves = usize::from(!is_ca);
+    for block in blocks.iter().skip(1) {
+        let other = x509_cert::Certificate::from_der(block.contents()).map_err(|e| form(&e))?;
+        leaves = leaves.saturating_add(usize::from(!self::is_ca(&other)?));
+    }
     let extended_key_usage =
         tbs.extensions().is_some_and(|all| all.iter().any(|e| e.extn_id == OID_EXTENDED_KEY_USAGE));
     Ok(Leaf {
@@ -254,8 +266,15 @@ pub fn leaf(text: &str) -> Result<Leaf> {
         is_ca,
         extended_key_usage,
         certificates: blocks.len(),
+        leaves,
+        sha1: [OID_ECDSA_SHA1, OID_RSA_SHA1].contains(&certificate.signature_algorithm().oid),
         public,
     })
+}
+
+fn is_ca(certificate: &x509_cert::Certificate) -> Result<bool> {
+    let found = certificate.tbs_certificate().get_extension::<BasicConstraints>();
+    Ok(found.map_err(|e| form(&e))?.is_some_and(|(_, constraints)| constraints.ca))
 }
 
 fn signed_by(certificate: &x509_cert::Certificate, der: &[u8], public: &PublicKey) -> bool {
@@ -385,6 +404,8 @@ mod tests {
                 self_signed: true,
                 extended_key_usage: false,
                 certificates: 1,
+                leaves: 1,
+                sha1: false,
             };
             assert_eq!(leaf(&text).unwrap(), expected);
         }
@@ -476,7 +497,7 @@ mod tests {
     fn certificate_form_for_what_is_no_certificate() {
         let good = made(&TestKey::p256(1));
         let chain = format!("{good}{}", made(&TestKey::p384(1)));
-        assert_eq!(leaf(&chain).unwrap().certificates, 2);
+        assert_eq!((leaf(&chain).unwrap().certificates, leaf(&chain).unwrap().leaves), (2, 2));
         assert_eq!(leaf(&chain).unwrap().public, TestKey::p256(1).public());
         let table = [
             ("nothing", String::new()),

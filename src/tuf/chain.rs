@@ -178,20 +178,24 @@ pub fn signers_of<'a>(delegator: &'a Document, role: &RoleName) -> Result<(&'a K
     found.ok_or_else(|| undeclared(role, "the delegator"))
 }
 
-/// Accepts a document of a role other than root, if the delegator's threshold signed it, and, if
-/// `at` is given, it has not expired then. In profile `notary` a delegation is directly below its
-/// delegator (notary-v1 3.3).
+/// Refuses a document of a role other than root that its delegator doesn't vouch for, by verified
+/// or planned signatures. In profile `notary` a delegation is directly below its delegator
+/// (notary-v1 3.3).
 ///
 /// # Errors
 ///
-/// `ROLE-UNDECLARED`, `DOCUMENT-TYPE`, `ROLE-THRESHOLD`, `EXPIRED`.
-pub fn accept(delegator: &Trusted, role: &RoleName, envelope: Envelope, at: Option<Time>) -> Result<Trusted> {
-    let payload = envelope.payload();
-    if payload.role() != role || payload.profile() != delegator.payload().profile() {
+/// `DOCUMENT-TYPE`, `ROLE-UNDECLARED`, `ROLE-THRESHOLD`.
+pub fn check_role<E: Evidence + ?Sized>(
+    delegator: &MetadataPayload,
+    payload: &MetadataPayload,
+    evidence: &E,
+) -> Result<()> {
+    let role = payload.role();
+    if payload.profile() != delegator.profile() {
         return Err(Refusal::new(
             &rules::DOCUMENT_TYPE,
-            format!("a document of {} in profile {}", payload.role(), payload.profile()),
-            format!("one of {role} in profile {}", delegator.payload().profile()),
+            format!("a document of {role} in profile {}", payload.profile()),
+            format!("one in profile {}", delegator.profile()),
         ));
     }
     let below = || {
@@ -203,14 +207,31 @@ pub fn accept(delegator: &Trusted, role: &RoleName, envelope: Envelope, at: Opti
         return Err(undeclared(role, &format!("a role that isn't directly above it, {}", delegator.role())));
     }
     let (keys, role_keys) = signers_of(delegator.document(), role)?;
-    let tally = tally(keys, role_keys, payload, &Verified::new(&envelope));
     let whose = format!(
         "{role} version {} by keys of {} version {}",
         payload.version(),
         delegator.role(),
         delegator.version()
     );
-    met(&tally, &rules::ROLE_THRESHOLD, &whose)?;
+    met(&tally(keys, role_keys, payload, evidence), &rules::ROLE_THRESHOLD, &whose)
+}
+
+/// Accepts a document of a role other than root, if the delegator's threshold signed it, and, if
+/// `at` is given, it has not expired then.
+///
+/// # Errors
+///
+/// As [`check_role`]; `EXPIRED`.
+pub fn accept(delegator: &Trusted, role: &RoleName, envelope: Envelope, at: Option<Time>) -> Result<Trusted> {
+    let payload = envelope.payload();
+    if payload.role() != role {
+        return Err(Refusal::new(
+            &rules::DOCUMENT_TYPE,
+            format!("a document of {}", payload.role()),
+            format!("one of {role}"),
+        ));
+    }
+    check_role(delegator.payload(), payload, &Verified::new(&envelope))?;
     if let Some(at) = at {
         not_expired(payload, at)?;
     }

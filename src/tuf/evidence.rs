@@ -90,7 +90,7 @@ impl Evidence for Assumed {
 }
 
 /// A document that met every threshold of the chain that leads to it. Only [`super::chain`]
-/// makes one, from verified signatures. A clone shares the file.
+/// and [`super::client`] make one, from verified signatures. A clone shares the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trusted {
     envelope: Arc<Envelope>,
@@ -100,6 +100,11 @@ impl Trusted {
     /// For [`super::chain`] alone, which has just met every threshold.
     pub(in crate::tuf) fn met(envelope: Envelope) -> Self {
         Self { envelope: Arc::new(envelope) }
+    }
+
+    /// For [`super::client`] alone, which has just met every threshold with checked signatures.
+    pub(in crate::tuf) const fn shared(envelope: Arc<Envelope>) -> Self {
+        Self { envelope }
     }
 
     /// Its payload and view.

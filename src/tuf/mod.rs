@@ -5,6 +5,7 @@
 
 pub mod certificate;
 pub mod chain;
+pub mod client;
 pub mod diff;
 pub mod digest;
 pub mod document;

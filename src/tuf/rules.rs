@@ -85,4 +85,25 @@ crate::rules! {
         "check the clock; if it is right, renew the document";
     ANCHOR: "ANCHOR", Refused, "the chain of roots holds the root that a person knows", "design, threats T3",
         "compare the digest on paper; bring the record up to date, or take it for forged";
+    // --- clients
+    ROLLBACK: "ROLLBACK", Refused, "a client never goes back to an older version", "TUF 5.4.3, 5.5.5, notary-v1 6",
+        "look at what the backend serves; someone replays old documents, or a copy was restored";
+    FREEZE: "FREEZE", Refused, "snapshot and timestamp are renewed in time", "TUF 5.4.4, 5.5.6",
+        "check the clock; if it is right, see why the backend has stopped signing";
+    SNAPSHOT_HASH: "SNAPSHOT-HASH", Refused, "a file has the length and digest that snapshot or timestamp list", "TUF 5.5.2, 5.6.2, notary-v1 3.6",
+        "fetch again; if it stays, the backend serves other bytes than it listed";
+    META_MISMATCH: "META-MISMATCH", Refused, "a document has the version that snapshot or timestamp list", "TUF 5.5.4, 5.6.4",
+        "fetch again; if it stays, the backend mixes documents of different times";
+    SIZE_CAP: "SIZE-CAP", Refused, "a file is no larger than clients take", "TUF 5.1, threats T14",
+        "look at what the backend serves; a document of this size would reach no client";
+    FILE_MISSING: "FILE-MISSING", Refused, "the repository has every file that its documents list", "TUF 5.4.1, 5.5.1, 5.6.1",
+        "upload the whole change again, or wait until the backend has it";
+    SEARCH_LIMIT: "SEARCH-LIMIT", Refused, "a client reaches what it looks for within its limits", "TUF 5.3.3, 5.6.7.1",
+        "delegate to the target more directly, or update more than once";
+    CLIENT_STATE: "CLIENT-STATE", Refused, "a client begins from what an earlier update left and goes on in order", "TUF 5.2",
+        "begin from the root that came with the program";
+    CERTIFICATE_EXPIRED: "CERTIFICATE-EXPIRED", Refused, "enough signers of a root have certificates that are valid now", "notary-v1 5",
+        "rotate root to renewed certificates while the old ones are valid; afterwards clients must begin anew";
+    PINNED: "PINNED", Refused, "on first contact enough signers of a root are pinned", "notary-v1 6",
+        "publish the ids of the new root's certificates to fresh clients";
 }

@@ -1,0 +1,116 @@
+//! The search for a target among delegations (TUF 5.6.7).
+//!
+//! In pre-order, each role once, so that a circle of delegations ends; a terminating delegation
+//! that covers the path ends the search after its own. A document is accepted for the delegator
+//! that led to it: what one delegator vouches for is worth nothing below another.
+
+use super::tuf1::{Step, Update};
+use super::{Answer, Judge, Want, out_of_turn};
+use crate::tuf::role::RoleName;
+use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::rules;
+use crate::tuf::wire::Envelope;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// A search for one target path.
+#[derive(Debug)]
+pub(super) struct Search {
+    path: String,
+    /// Delegations to visit, the next one last, each with its delegator.
+    pending: Vec<(RoleName, RoleName)>,
+    visited: BTreeSet<RoleName>,
+    /// What is waited for.
+    current: Option<(RoleName, RoleName)>,
+}
+
+impl<J: Judge> Update<J> {
+    /// See [`super::Client::look_up`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn look_up(&mut self, path: &str) -> Result<()> {
+        let top = match (&self.step, &self.targets) {
+            (Step::Updated, Some(top)) => Arc::clone(top),
+            _ => return Err(out_of_turn("a search before the update has ended")),
+        };
+        self.answer = None;
+        self.step = Step::Failed;
+        let mut search = Search {
+            path: path.to_owned(),
+            pending: Vec::new(),
+            visited: BTreeSet::from([RoleName::Targets]),
+            current: None,
+        };
+        let result = self.visit(&mut search, &RoleName::Targets, &top).and_then(|()| self.search(search));
+        self.settle(result)
+    }
+
+    /// Goes on until there is an answer or a file to wait for.
+    fn search(&mut self, mut search: Search) -> Result<()> {
+        while self.answer.is_none() {
+            let Some((role, by)) = search.pending.pop() else {
+                self.answer = Some(Answer::NotFound);
+                break;
+            };
+            if !search.visited.insert(role.clone()) {
+                continue;
+            }
+            let most = self.settings.caps.documents;
+            if usize::try_from(most).is_ok_and(|most| search.visited.len() > most) {
+                return Err(Refusal::new(
+                    &rules::SEARCH_LIMIT,
+                    format!("more than {most} documents to search"),
+                    "a target that few delegations lead to",
+                ));
+            }
+            let known = self.delegated.get(&role).filter(|(delegator, _)| *delegator == by);
+            let held = match known {
+                Some((_, held)) => Some(Arc::clone(held)),
+                None => self.up_to_date(&role, &*self.delegator(&by)?)?,
+            };
+            let Some(held) = held else {
+                search.current = Some((role.clone(), by));
+                return self.ask_listed(Step::Search(search), &role);
+            };
+            self.visit(&mut search, &role, &held)?;
+            self.delegated.insert(role, (by, held));
+        }
+        self.step = Step::Updated;
+        Ok(())
+    }
+
+    pub(super) fn take_delegated(&mut self, want: &Want, mut search: Search, bytes: &[u8]) -> Result<()> {
+        let (role, by) = search.current.take().ok_or_else(|| out_of_turn("no delegation"))?;
+        let delegator = self.delegator(&by)?;
+        let held = self.accept(want, &delegator, bytes)?;
+        self.visit(&mut search, &role, &held)?;
+        self.delegated.insert(role, (by, held));
+        self.search(search)
+    }
+
+    fn delegator(&self, by: &RoleName) -> Result<Arc<Envelope>> {
+        self.held(by).cloned().ok_or_else(|| out_of_turn("no delegator"))
+    }
+
+    /// Looks into one document: for the target itself, else for its delegations, the first next.
+    fn visit(&mut self, search: &mut Search, role: &RoleName, held: &Envelope) -> Result<()> {
+        let document = held.payload().document().as_targets();
+        let targets = document.ok_or_else(|| out_of_turn("no targets document"))?;
+        if let Some(file) = targets.targets.get(&search.path) {
+            self.answer = Some(Answer::Found { role: role.clone(), file: file.clone() });
+            return Ok(());
+        }
+        let mut next = Vec::new();
+        for (child, terminating) in targets.delegations.roles_for(&search.path) {
+            next.push((child, role.clone()));
+            if terminating {
+                search.pending.clear();
+                break;
+            }
+        }
+        search.pending.extend(next.into_iter().rev());
+        Ok(())
+    }
+}
