@@ -183,7 +183,7 @@ fn one_public_key_counts_once_however_it_is_written() {
     let point = base16ct::lower::encode_string(&letter('A').public().raw().unwrap());
     let compressed = {
         let raw = letter('A').public().raw().unwrap();
-        let sign = if raw[64] % 2 == 0 { 2 } else { 3 };
+        let sign = if raw[64].is_multiple_of(2) { 2 } else { 3 };
         base16ct::upper::encode_string(&[&[sign], &raw[1..33]].concat())
     };
     let pkcs1 = {

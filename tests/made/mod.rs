@@ -129,8 +129,14 @@ fn method(scheme: Scheme) -> &'static str {
 pub fn file(signed: &Json, signatures: Vec<Json>) -> Vec<u8> {
     let whole =
         keyrite::tuf::json::object([("signatures", Json::Array(signatures)), ("signed", signed.clone())]);
-    // Line ends in PEM keys are the only characters of these files that need an escape.
-    String::from_utf8(whole.canonical()).unwrap().replace('\n', "\\n").replace('\r', "\\r").into_bytes()
+    escaped(&whole)
+}
+
+/// Canonical JSON as JSON that any parser takes: control characters escaped.
+fn escaped(json: &Json) -> Vec<u8> {
+    let text = String::from_utf8(json.canonical()).unwrap();
+    let escape = |c: char| if c < ' ' { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
+    text.chars().map(escape).collect::<String>().into_bytes()
 }
 
 /// A made payload's `signed` part as JSON, to be spoiled.

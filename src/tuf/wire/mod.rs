@@ -172,9 +172,9 @@ fn escape(canonical: &[u8], go: bool) -> Vec<u8> {
 
 /// The file of a payload with its signatures, byte for byte as the profile demands.
 ///
-/// `keys` are the entries of every document that gives the signers ids: the delegator's, for a
-/// root its own, its base's and historic ones. A signature is written once under every id that
-/// `keys` gives its public key, sorted by id.
+/// `keys` are the entries that the role lists in every document that gives its signers ids: in
+/// its delegator, for a root in itself, in its base and in historic ones. A signature is written
+/// once under every id that `keys` gives its public key, sorted by id.
 ///
 /// # Errors
 ///

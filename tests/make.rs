@@ -1,0 +1,435 @@
+//! Documents that keyrite makes: their bytes, what it refuses to make, and files byte for byte.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test fails by panicking"
+)]
+
+mod made;
+
+use keyrite::tuf::document::{Document, Keys, PathRule, TargetFile};
+use keyrite::tuf::json::{Json, object};
+use keyrite::tuf::make::{self, Grant, RoleSpec, RootSpec, TargetsEdit};
+use keyrite::tuf::payload::{MetadataPayload, Payload};
+use keyrite::tuf::profile::Profile;
+use keyrite::tuf::role::RoleName;
+use keyrite::tuf::rule::Result;
+use keyrite::tuf::verify::Signature;
+use keyrite::tuf::wire::{self, parse, poisonous, read_payload, seal};
+use made::keys::TestKey;
+use made::{at, entry, expires, file, json, letter, role, root_spec, signed_as, threshold};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn verdict<T>(result: &Result<T>) -> &'static str {
+    result.as_ref().map_or_else(|e| e.rule().name, |_| "ok")
+}
+
+fn fixture(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(path)
+}
+
+fn signature(payload: &MetadataPayload, key: &TestKey) -> Signature {
+    key.signature(wire::scheme(payload.profile(), &key.public()), &Payload::Metadata(payload.clone()))
+}
+
+fn target(custom: Option<Json>) -> TargetFile {
+    let hashes = BTreeMap::from([("sha256".to_owned(), vec![7; 32])]);
+    TargetFile { length: 5, hashes, custom }
+}
+
+fn put(path: &str, custom: Option<Json>) -> TargetsEdit {
+    TargetsEdit::PutTarget { path: path.to_owned(), file: target(custom) }
+}
+
+fn grant(profile: Profile, name: &str, need: u32, letters: &str, path: &str) -> Grant {
+    let paths = match profile {
+        Profile::Tuf => PathRule::Patterns(vec![path.to_owned()]),
+        Profile::Notary => PathRule::Prefixes(vec![path.to_owned()]),
+    };
+    Grant { role: RoleName::from_name(name), keys: role(profile, need, letters), paths, terminating: false }
+}
+
+fn targets(
+    profile: Profile,
+    base: Option<&MetadataPayload>,
+    edits: &[TargetsEdit],
+) -> Result<MetadataPayload> {
+    make::targets(profile, &RoleName::Targets, 1, expires(), base, edits)
+}
+
+/// The keys of a document, as it is sealed: its own, for a root.
+fn keys(payload: &MetadataPayload) -> Keys {
+    match payload.document() {
+        Document::Root(root) => root.keys.clone(),
+        _ => panic!(),
+    }
+}
+
+#[test]
+fn a_notary_root_of_another_producer_comes_out_byte_for_byte() {
+    for folder in ["1-init", "3-root-v2-replace-root0-by-root3", "4-root-v3-all-new"] {
+        let path = fixture("notary-threshold").join(folder).join("uploaded/root.json");
+        let bytes = fs::read(&path).unwrap();
+        let theirs = parse(Profile::Notary, &RoleName::Root, &bytes).unwrap();
+        let view = theirs.payload().document().as_root().unwrap();
+        let spec = |name: &RoleName| {
+            let role = &view.roles[name];
+            let ours = role.keyids.iter().map(|id| {
+                let key = &view.keys[id];
+                let made = wire::key_entry(
+                    Profile::Notary,
+                    key.public.as_ref().unwrap(),
+                    key.certificate.as_deref(),
+                );
+                assert_eq!(&made.as_ref().unwrap().id, id);
+                made.unwrap()
+            });
+            RoleSpec { keys: ours.collect(), threshold: role.threshold }
+        };
+        let spec = RootSpec {
+            version: theirs.payload().version(),
+            expires: view.header.expires,
+            root: spec(&RoleName::Root),
+            targets: spec(&RoleName::Targets),
+            snapshot: spec(&RoleName::Snapshot),
+            timestamp: spec(&RoleName::Timestamp),
+        };
+        let ours = make::root(Profile::Notary, &spec, None).unwrap();
+        assert_eq!(
+            String::from_utf8_lossy(ours.bytes()),
+            String::from_utf8_lossy(theirs.payload().bytes()),
+            "{folder}"
+        );
+    }
+}
+
+/// Seals every document of the stock client and server again, with their own signatures.
+#[test]
+fn files_of_the_stock_notary_client_come_out_byte_for_byte() {
+    let mut same = 0;
+    let root = |path: PathBuf| parse(Profile::Notary, &RoleName::Root, &fs::read(path).unwrap()).unwrap();
+    for step in fs::read_dir(fixture("notary-client")).unwrap() {
+        let step = step.unwrap().path();
+        if !step.is_dir() {
+            continue;
+        }
+        let mut keys = keys(root(step.join("root.json")).payload());
+        for role in ["root", "targets", "snapshot", "timestamp", "targets/app1", "targets/app1/sub"] {
+            let Ok(bytes) = fs::read(step.join(format!("{role}.json"))) else { continue };
+            let theirs = parse(Profile::Notary, &RoleName::from_name(role), &bytes).unwrap();
+            let payload = Payload::Metadata(theirs.payload().clone());
+            let signatures = theirs.signatures().iter().filter_map(|s| {
+                let key = keys.get(&s.keyid)?;
+                let scheme = key.scheme.unwrap();
+                let raw = wire::signature_from_wire(Profile::Notary, scheme, s.bytes.as_ref()?).unwrap();
+                Signature::check(key.public.as_ref().unwrap(), scheme, &payload, &raw).ok()
+            });
+            let signatures: Vec<_> = signatures.collect();
+            // Rotated roots hold signatures of keys that this root doesn't list; one developer's key
+            // is listed as a certificate for one delegation and bare for another.
+            let sorted = theirs.signatures().is_sorted_by_key(|s| s.keyid.clone());
+            if sorted && signatures.len() == theirs.signatures().len() {
+                let listed = theirs.signatures().iter().map(|s| (s.keyid.clone(), keys[&s.keyid].clone()));
+                let ours = seal(theirs.payload(), &listed.collect(), &signatures).unwrap();
+                assert_eq!(String::from_utf8(ours).unwrap(), String::from_utf8(bytes).unwrap());
+                same += 1;
+            }
+            if let Document::Targets(targets) = theirs.payload().document() {
+                keys.extend(targets.delegations.keys.clone());
+            }
+        }
+    }
+    assert!(same > 60, "{same}");
+}
+
+#[test]
+fn a_sealed_file_reads_as_it_was_made_in_both_profiles() {
+    let table = [
+        (make::root(Profile::Tuf, &root_spec(1, 2, "aBC"), None).unwrap(), "aBC"),
+        (make::root(Profile::Notary, &made::notary_root_spec(1, 2, "ABC"), None).unwrap(), "ABC"),
+    ];
+    for (payload, letters) in table {
+        let keys = keys(&payload);
+        let signatures: Vec<_> = letters.chars().map(|c| signature(&payload, &letter(c))).collect();
+        let bytes = seal(&payload, &keys, &signatures).unwrap();
+        let envelope = parse(payload.profile(), &RoleName::Root, &bytes).unwrap();
+        assert_eq!(envelope.payload(), &payload);
+        assert!(envelope.signatures().is_sorted_by_key(|s| s.keyid.clone()));
+        // The order in which signatures came in leaves no trace, nor does one that came twice.
+        let mut again: Vec<_> = signatures.iter().rev().cloned().collect();
+        again.push(signatures[0].clone());
+        assert_eq!(seal(&payload, &keys, &again).unwrap(), bytes);
+        assert_eq!(read_payload(payload.profile(), &RoleName::Root, payload.bytes()).unwrap(), payload);
+        keyrite::tuf::chain::RootChain::start(envelope).unwrap();
+    }
+}
+
+#[test]
+fn a_signature_is_written_under_every_id_of_its_key_and_no_other() {
+    let spec = made::notary_root_spec(1, 1, "A");
+    let payload = make::root(Profile::Notary, &spec, None).unwrap();
+    let mut keys = keys(&payload);
+    let renewed = made::certified('A', 2);
+    keys.insert(renewed.id.clone(), renewed.clone());
+    let sealed = seal(&payload, &keys, &[signature(&payload, &letter('A'))]).unwrap();
+    let envelope = parse(Profile::Notary, &RoleName::Root, &sealed).unwrap();
+    let mut ids = [spec.root.keys[0].id.clone(), renewed.id];
+    ids.sort();
+    assert_eq!(envelope.signatures().iter().map(|s| s.keyid.clone()).collect::<Vec<_>>(), ids);
+    let other = make::root(Profile::Notary, &made::notary_root_spec(2, 1, "A"), None).unwrap();
+    for signature in [signature(&other, &letter('A')), signature(&payload, &letter('B'))] {
+        assert_eq!(verdict(&seal(&payload, &keys, &[signature])), "SEAL");
+    }
+}
+
+#[test]
+fn bytes_that_a_notary_server_would_write_otherwise_are_refused() {
+    let spec = made::notary_root_spec(1, 1, "A");
+    let root = make::root(Profile::Notary, &spec, None).unwrap();
+    let root =
+        String::from_utf8(seal(&root, &keys(&root), &[signature(&root, &letter('A'))]).unwrap()).unwrap();
+    let edits = [
+        put("camera/a.bin", Some(object([("release", "1.0".into())]))),
+        TargetsEdit::Grant(grant(Profile::Notary, "targets/camera", 1, "d", "camera/")),
+    ];
+    let payload = targets(Profile::Notary, None, &edits).unwrap();
+    let listed = BTreeMap::from([entry(Profile::Notary, 't')].map(|k| (k.id.clone(), k)));
+    let targets = seal(&payload, &listed, &[signature(&payload, &letter('t'))]).unwrap();
+    let targets = String::from_utf8(targets).unwrap();
+    for text in [&root, &targets] {
+        poisonous(text.as_bytes()).unwrap();
+    }
+    let (signed, signatures) = root.strip_prefix('{').unwrap().rsplit_once(",\"signatures\"").unwrap();
+    let signatures = signatures.strip_suffix('}').unwrap();
+    let swapped = format!("{{\"signatures\"{signatures},{signed}}}");
+    let table: &[(&str, String)] = &[
+        ("a line end", format!("{root}\n")),
+        ("white space", root.replacen(',', ", ", 1)),
+        ("signatures first", swapped),
+        ("an unknown field", root.replace(",\"version\"", ",\"spec_version\":\"1.0.34\",\"version\"")),
+        ("no consistent_snapshot", root.replace("\"consistent_snapshot\":false,", "")),
+        ("no private", root.replacen("\"private\":null,", "", 1)),
+        ("a method in capitals", root.replace("\"method\":\"ecdsa\"", "\"method\":\"ECDSA\"")),
+        (
+            "other order in a signature",
+            root.replace("\"method\":\"ecdsa\",\"sig\"", "\"sig\":\"x\",\"method\""),
+        ),
+        ("an extra member in a signature", root.replace("\"method\":", "\"extra\":1,\"method\":")),
+        ("a zero offset", root.replace("00:00:00Z", "00:00:00+00:00")),
+        ("zeros in the fraction", root.replace("00:00:00Z", "00:00:00.500Z")),
+        ("no delegations", {
+            let from = targets.find("\"delegations\":").unwrap();
+            let to = targets.find("\"expires\"").unwrap();
+            format!("{}{}", &targets[..from], &targets[to..])
+        }),
+        ("terminating", targets.replace("\"threshold\":1}", "\"terminating\":false,\"threshold\":1}")),
+        ("paths of nothing", targets.replace("\"paths\":[\"camera/\"]", "\"paths\":[]")),
+        ("a raw <", targets.replace("camera/a.bin", "camera/<.bin")),
+        ("a raw &", targets.replace("\"release\":\"1.0\"", "\"release\":\"1&0\"")),
+        ("a raw U+2028", targets.replace("camera/a.bin", "camera/\u{2028}.bin")),
+        ("an escape that needn't be", targets.replace("camera/a.bin", "camera/\\u0061.bin")),
+    ];
+    for (name, text) in table {
+        assert!(*text != root && *text != targets, "{name}");
+        assert_eq!(verdict(&poisonous(text.as_bytes())), "NOTARY-BYTES", "{name}");
+    }
+    // Go's own escapes, and dates as Go writes them, are no difference.
+    for text in [
+        targets.replace("camera/a.bin", "camera/\\u003c\\u0026\\u2029.bin"),
+        root.replace("00:00:00Z", "00:00:00.5Z"),
+        root.replace("00:00:00Z", "00:00:00+02:00"),
+    ] {
+        poisonous(text.as_bytes()).unwrap();
+    }
+}
+
+#[test]
+fn keyrite_makes_no_document_that_it_would_have_to_explain() {
+    use Profile::{Notary, Tuf};
+    let root = |change: &dyn Fn(&mut RootSpec)| {
+        let mut spec = root_spec(1, 2, "abc");
+        change(&mut spec);
+        make::root(Tuf, &spec, None)
+    };
+    let notary = |change: &dyn Fn(&mut RootSpec)| {
+        let mut spec = made::notary_root_spec(1, 1, "A");
+        change(&mut spec);
+        make::root(Notary, &spec, None)
+    };
+    let granted = |profile, edit: &dyn Fn(&mut Grant)| {
+        let name = if profile == Tuf { "camera" } else { "targets/camera" };
+        let mut grant = grant(profile, name, 1, "de", "camera/");
+        edit(&mut grant);
+        targets(profile, None, &[TargetsEdit::Grant(grant)])
+    };
+    let named = |name: &'static str| move |g: &mut Grant| g.role = RoleName::from_name(name);
+    let pattern =
+        |path: &'static str| move |g: &mut Grant| g.paths = PathRule::Patterns(vec![path.to_owned()]);
+    let custom = |text: &str| targets(Notary, None, &[put("a", Some(text.into()))]);
+    let table: Vec<(&str, Result<MetadataPayload>, &str)> = vec![
+        ("a root", root(&|_| {}), "ok"),
+        ("version 0", root(&|s| s.version = 0), "DOCUMENT-FORM"),
+        ("version 2^53", root(&|s| s.version = 1 << 53), "ok"),
+        ("version 2^53 + 1", root(&|s| s.version = (1 << 53) + 1), "NUMBER"),
+        ("version 2^63", root(&|s| s.version = 1 << 63), "NUMBER"),
+        ("a threshold above its keys", root(&|s| s.root.threshold = threshold(4)), "THRESHOLD-RANGE"),
+        ("a role without keys", root(&|s| s.targets.keys.clear()), "THRESHOLD-RANGE"),
+        ("a key twice", root(&|s| s.root = role(Tuf, 2, "aab")), "KEY-DUPLICATE"),
+        ("a root key for targets", root(&|s| s.targets = role(Tuf, 1, "a")), "KEY-TWO-ROLES"),
+        ("a targets key for snapshot", root(&|s| s.snapshot = role(Tuf, 1, "t")), "KEY-TWO-ROLES"),
+        ("one key for both backend roles", root(&|s| s.timestamp = role(Tuf, 1, "s")), "KEY-TWO-ROLES"),
+        ("a declared id", root(&|s| s.root.keys[0].id = entry(Tuf, 'x').id), "KEY-ID"),
+        ("a Notary root", notary(&|_| {}), "ok"),
+        (
+            "one key in two certificates",
+            notary(&|s| s.root.keys.push(made::certified('A', 2))),
+            "KEY-DUPLICATE",
+        ),
+        ("a Notary root key without one", notary(&|s| s.root = role(Notary, 1, "A")), "KEY-PROFILE"),
+        ("an Ed25519 Notary root key", notary(&|s| s.root = role(Notary, 1, "a")), "KEY-PROFILE"),
+        ("a grant", granted(Tuf, &|_| {}), "ok"),
+        ("a grant in Notary", granted(Notary, &|_| {}), "ok"),
+        ("a developer's key twice", granted(Tuf, &|g| g.keys = role(Tuf, 1, "dd")), "KEY-DUPLICATE"),
+        (
+            "a threshold of three of two",
+            granted(Tuf, &|g| g.keys.threshold = threshold(3)),
+            "THRESHOLD-RANGE",
+        ),
+        ("a role that is a path", granted(Tuf, &named("../root")), "ROLE-NAME"),
+        ("a role with an escape", granted(Tuf, &named("a\u{1b}[2J")), "TEXT"),
+        ("a role that is hidden", granted(Tuf, &named(".a")), "ROLE-NAME"),
+        ("a top-level role", granted(Tuf, &named("snapshot")), "DOCUMENT-FORM"),
+        ("a Notary role of another tree", granted(Notary, &named("camera")), "ROLE-NAME"),
+        ("a Notary role two levels down", granted(Notary, &named("targets/camera/beta")), "ROLE-NAME"),
+        ("a Notary role in capitals", granted(Notary, &named("targets/Camera")), "ROLE-NAME"),
+        ("brackets", granted(Tuf, &pattern("camera/[ab]*")), "PATHS"),
+        ("an absolute pattern", granted(Tuf, &pattern("/camera/*")), "PATHS"),
+        ("patterns in Notary", granted(Notary, &pattern("camera/*")), "PATHS"),
+        (
+            "prefixes in profile tuf",
+            granted(Tuf, &|g| g.paths = PathRule::Prefixes(vec!["camera/".to_owned()])),
+            "PATHS",
+        ),
+        ("an end of search", granted(Tuf, &|g| g.terminating = true), "ok"),
+        ("an end of search in Notary", granted(Notary, &|g| g.terminating = true), "PATHS"),
+        ("a target", targets(Tuf, None, &[put("camera/a.bin", None)]), "ok"),
+        ("a target outside", targets(Tuf, None, &[put("../a.bin", None)]), "PATHS"),
+        ("an absolute target", targets(Tuf, None, &[put("/a.bin", None)]), "PATHS"),
+        ("a target not composed", targets(Tuf, None, &[put("cafe\u{301}", None)]), "TEXT"),
+        ("a target that turns round", targets(Tuf, None, &[put("a\u{202e}b", None)]), "TEXT"),
+        ("a < in profile tuf", targets(Tuf, None, &[put("a<b", None)]), "ok"),
+        ("a < in Notary", targets(Notary, None, &[put("a<b", None)]), "TEXT"),
+        ("custom data", custom("x?a=1"), "ok"),
+        ("custom data with &", custom("x?a=1&b=2"), "CUSTOM-NOTARY"),
+        ("custom data with >", custom("a>b"), "CUSTOM-NOTARY"),
+        ("custom data with an escape", custom("a\\b"), "CUSTOM-NOTARY"),
+        ("custom data with U+2028", custom("a\u{2028}b"), "TEXT"),
+        ("custom data, 2^53 + 1", targets(Tuf, None, &[put("a", Some(Json::Int((1 << 53) + 1)))]), "NUMBER"),
+        ("nothing to revoke", targets(Tuf, None, &[TargetsEdit::Revoke(RoleName::from_name("x"))]), "EDIT"),
+        ("nothing to remove", targets(Tuf, None, &[TargetsEdit::RemoveTarget("x".to_owned())]), "EDIT"),
+    ];
+    for (name, result, expected) in table {
+        assert_eq!(verdict(&result), expected, "{name}: {result:?}");
+    }
+    assert_eq!(verdict(&wire::key_entry(Tuf, &letter('A').public(), Some("x"))), "KEY-PROFILE");
+    let pem = made::certificate('A', 1);
+    for text in [pem.replace('\n', "\r\n"), pem.trim_end().to_owned(), pem.repeat(2), "x".to_owned()] {
+        assert_eq!(verdict(&wire::key_entry(Notary, &letter('A').public(), Some(&text))), "KEY-FORM");
+    }
+    assert_eq!(verdict(&wire::key_entry(Notary, &letter('B').public(), Some(&pem))), "KEY-FORM");
+    let uses = [
+        (&RoleName::Root, letter('a').public().identity()),
+        (&RoleName::from_name("x"), letter('a').public().identity()),
+    ];
+    assert_eq!(verdict(&make::separate_roles(uses)), "KEY-TWO-ROLES");
+}
+
+#[test]
+fn payload_files_are_read_only_as_they_were_made() {
+    let payload = make::root(Profile::Tuf, &root_spec(1, 1, "A"), None).unwrap();
+    let text = String::from_utf8(payload.bytes().to_vec()).unwrap();
+    assert!(text.contains("-----\n"), "PEM line ends are raw in what is signed");
+    let with = |from: &str, to: &str| text.replace(from, to).into_bytes();
+    let read = |bytes: &[u8]| read_payload(Profile::Tuf, &RoleName::Root, bytes);
+    assert_eq!(read(text.as_bytes()).unwrap(), payload);
+    let table: &[(&str, Vec<u8>, &str)] = &[
+        ("a line end", format!("{text}\n").into_bytes(), "JSON"),
+        ("white space", with(",\"version\"", ", \"version\""), "PAYLOAD-FORM"),
+        ("an escape", with("-----\n", "-----\\n"), "PAYLOAD-FORM"),
+        ("another date form", with("2030-01-01T00:00:00Z", "2030-01-01T00:00:00.5Z"), "PAYLOAD-FORM"),
+        ("no specification", with("\"spec_version\":\"1.0.34\",", ""), "PAYLOAD-FORM"),
+        ("threshold 2 of 1", with("\"threshold\":1", "\"threshold\":2"), "THRESHOLD-RANGE"),
+        ("another key id", with(entry(Profile::Tuf, 'A').id.as_str(), &"0".repeat(64)), "KEY-ID"),
+        ("another type", with("\"root\",\"consistent", "\"root\""), "JSON"),
+    ];
+    for (name, bytes, expected) in table {
+        assert_eq!(verdict(&read(bytes)), *expected, "{name}");
+    }
+    assert_eq!(verdict(&read_payload(Profile::Notary, &RoleName::Root, text.as_bytes())), "DOCUMENT-TYPE");
+}
+
+#[test]
+fn what_a_document_does_not_change_it_keeps() {
+    let mut base = json(&make::root(Profile::Tuf, &root_spec(1, 1, "ab"), None).unwrap());
+    *at(&mut base, &["x-site"]) = "kept".into();
+    *at(&mut base, &["consistent_snapshot"]) = false.into();
+    let mirror = entry(Profile::Tuf, 'm');
+    *at(&mut base, &["keys", mirror.id.as_str()]) = mirror.entry.clone();
+    *at(&mut base, &["roles", "mirrors"]) =
+        object([("keyids", Json::Array(vec![mirror.id.as_str().into()])), ("threshold", 1.into())]);
+    let envelope = parse(Profile::Tuf, &RoleName::Root, &file(&base, vec![])).unwrap();
+    let next = make::root(Profile::Tuf, &root_spec(2, 1, "bc"), Some(envelope.payload())).unwrap();
+    let mut made = json(&next);
+    assert_eq!(at(&mut made, &["x-site"]).as_str(), Some("kept"));
+    let view = next.document().as_root().unwrap();
+    assert!(!view.consistent_snapshot && view.roles.len() == 5);
+    assert!(view.keys.contains_key(&mirror.id));
+    assert!(!view.keys.contains_key(&entry(Profile::Tuf, 'a').id), "a key that nothing lists goes");
+
+    let first = targets(
+        Profile::Tuf,
+        None,
+        &[
+            put("camera/a.bin", None),
+            TargetsEdit::Grant(grant(Profile::Tuf, "camera", 1, "de", "camera/*")),
+            TargetsEdit::Grant(grant(Profile::Tuf, "door", 1, "ef", "door/*")),
+        ],
+    )
+    .unwrap();
+    let names = |payload: &MetadataPayload| -> Vec<String> {
+        let view = payload.document().as_targets().unwrap();
+        view.delegations.roles.iter().map(|r| r.name.to_string()).collect()
+    };
+    assert_eq!(names(&first), ["camera", "door"]);
+    let replaced = TargetsEdit::Grant(grant(Profile::Tuf, "camera", 1, "g", "camera/*"));
+    let second = targets(Profile::Tuf, Some(&first), &[replaced]).unwrap();
+    assert_eq!(names(&second), ["camera", "door"], "a delegation is replaced in place");
+    let kept = |payload: &MetadataPayload, c| {
+        payload.document().as_targets().unwrap().delegations.keys.contains_key(&entry(Profile::Tuf, c).id)
+    };
+    assert_eq!(['d', 'e', 'f', 'g'].map(|c| kept(&second, c)), [false, true, true, true]);
+    let third =
+        targets(Profile::Tuf, Some(&second), &[TargetsEdit::Revoke(RoleName::from_name("door"))]).unwrap();
+    assert_eq!(names(&third), ["camera"]);
+    assert_eq!(['e', 'f', 'g'].map(|c| kept(&third, c)), [false, false, true]);
+    let view = third.document().as_targets().unwrap();
+    assert!(view.targets.contains_key("camera/a.bin"));
+    let other = make::snapshot(Profile::Tuf, 1, expires(), &BTreeMap::new()).unwrap();
+    assert_eq!(verdict(&targets(Profile::Tuf, Some(&other), &[])), "DOCUMENT-TYPE");
+}
+
+/// A member that the server would drop makes the collection unreadable, so it isn't kept.
+#[test]
+fn a_notary_document_keeps_nothing_that_the_server_would_drop() {
+    let first = targets(Profile::Notary, None, &[put("a", None)]).unwrap();
+    let mut base = json(&first);
+    *at(&mut base, &["spec_version"]) = "1.0".into();
+    let signature = signed_as(Profile::Notary, &base.canonical(), "t", &letter('t'));
+    let envelope = parse(Profile::Notary, &RoleName::Targets, &file(&base, vec![signature])).unwrap();
+    assert_eq!(targets(Profile::Notary, Some(envelope.payload()), &[]).unwrap(), first);
+}
