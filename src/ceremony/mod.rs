@@ -25,6 +25,7 @@ pub mod step;
 pub mod strict;
 #[cfg(test)]
 mod tests;
+mod thresholds;
 pub mod transcript;
 
 use crate::tuf::rule::Result;

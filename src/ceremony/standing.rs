@@ -1,12 +1,22 @@
 //! How a change stands: computed from the files at hand, never stored.
 
-use super::change::{Change, Counts};
-use super::facts::Facts;
+use super::change::{Ask, Change, Counts, Item};
+use super::facts::{Facts, KeyRecord};
 use super::people::{KeyName, Person};
+use super::rules;
+use super::thresholds::{self, Roles, root_signers};
+use crate::tuf::chain::signers_of;
 use crate::tuf::digest::Digest;
+use crate::tuf::evidence::Assumed;
 use crate::tuf::key::KeyIdentity;
+use crate::tuf::payload::MetadataPayload;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::statement::KeyEvent;
+use crate::tuf::text::visible;
+use crate::tuf::threshold::{Tally, tally};
+use crate::tuf::time::Time;
+use std::collections::BTreeSet;
 
 /// What the record holds of one change; every signature in it has been verified by who filled it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,7 +51,10 @@ pub enum State {
     /// All that it makes is in the record.
     Sealed,
     /// Its last day has passed before every threshold was met.
-    Lapsed,
+    Lapsed {
+        /// That day.
+        sign_by: Time,
+    },
     /// A document that it starts from has been replaced meanwhile.
     BaseMoved {
         /// Which.
@@ -109,27 +122,224 @@ pub struct Asked {
 }
 
 impl Standing {
-    /// Computes how `change` stands.
+    /// Computes how `change` stands. Only signatures of keys that the change asks count.
     ///
     /// # Errors
     ///
-    /// Only what a change that no kind makes would run into: a document whose delegator is unknown.
-    pub fn of(_change: &Change, _gathered: &Gathered, _facts: &Facts) -> Result<Self> {
-        todo!()
+    /// `CHANGE-ROLE` for a document whose delegator is neither in the change nor trusted, or does
+    /// not list it: no kind makes such a change.
+    pub fn of(change: &Change, gathered: &Gathered, facts: &Facts) -> Result<Self> {
+        let roles = Roles::new(change, facts);
+        let mut items = Vec::new();
+        for (at, item) in change.items.iter().enumerate() {
+            if let Some(bytes) = item.payload_bytes() {
+                items.push(item_standing(&roles, at, item, Digest::of(bytes), gathered)?);
+            }
+        }
+        let state = state(&roles, &items, gathered);
+        Ok(Self { state, items })
     }
 
-    /// Whose signatures are still needed to meet the thresholds, each key once.
+    /// Whose signatures would count for a threshold that is not met, each key once.
     pub fn needed(&self) -> Vec<&Asked> {
-        todo!()
+        once(self.items.iter().flat_map(|item| &item.missing).filter(|asked| asked.needed))
     }
 
-    /// Whose signatures are still missing, needed or not, each key once.
+    /// Whose signatures are missing, needed or not, each key once.
     pub fn missing(&self) -> Vec<&Asked> {
-        todo!()
+        once(self.items.iter().flat_map(|item| &item.missing))
     }
 
-    /// The refusal that a state stands for: none while the change can be signed or sealed.
-    pub fn refusal(&self) -> Option<Refusal> {
-        todo!()
+    /// Whether every threshold of every item is met.
+    pub fn thresholds_met(&self) -> bool {
+        self.items.iter().flat_map(|item| &item.needs).all(Need::met)
     }
+
+    /// The refusal that a state stands for: none while the change can be signed or sealed, or when
+    /// it has been.
+    pub fn refusal(&self) -> Option<Refusal> {
+        match &self.state {
+            State::Published | State::Sealed | State::Complete { .. } | State::Open => None,
+            State::Withdrawn { reason } => Some(Refusal::new(
+                &rules::CHANGE_WITHDRAWN,
+                format!("a withdrawal: {reason}"),
+                "a change that nobody has withdrawn",
+            )),
+            State::Lapsed { sign_by } => Some(Refusal::new(
+                &rules::SIGN_BY,
+                format!("{sign_by}, the last moment to sign, has passed with signatures missing"),
+                "every threshold met by then",
+            )),
+            State::BaseMoved { role, from, newest } => Some(Refusal::new(
+                &rules::BASE_MOVED,
+                if *from == 0 {
+                    format!("a trusted {role} {newest}, and a change that starts without one")
+                } else {
+                    format!(
+                        "another trusted {role} {newest} than the {role} {from} that the change starts from"
+                    )
+                },
+                "the very documents that the change starts from",
+            )),
+            State::BaseAhead { role, from } => Some(Refusal::new(
+                &rules::CHANGE_WAITS,
+                format!("no trusted {role} {from}, which the change starts from"),
+                "the change that makes it, sealed, in this record",
+            )),
+        }
+    }
+
+    /// How it stands, in lines for people: a line for each threshold.
+    pub fn words(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for item in &self.items {
+            for need in &item.needs {
+                lines.push(format!("{}: {} of {} signed{}", item.title, need.have, need.need, need.suffix()));
+            }
+            let names = |asked: &[Asked], needed: bool| {
+                let chosen = asked.iter().filter(|a| a.needed == needed);
+                chosen.map(|a| format!("{} ({})", a.key, a.holder)).collect::<Vec<_>>().join(", ")
+            };
+            let (needed, other) = (names(&item.missing, true), names(&item.missing, false));
+            if !needed.is_empty() {
+                lines.push(format!("  still needed, of: {needed}"));
+            }
+            if !other.is_empty() {
+                lines.push(format!("  may still sign: {other}"));
+            }
+        }
+        lines
+    }
+}
+
+impl Need {
+    /// Whether enough have signed.
+    pub fn met(&self) -> bool {
+        self.have >= self.need
+    }
+
+    fn suffix(self) -> &'static str {
+        if self.counts == Counts::Old { ", as the root before demands" } else { "" }
+    }
+}
+
+fn item_standing(
+    roles: &Roles<'_>,
+    at: usize,
+    item: &Item,
+    payload: Digest,
+    gathered: &Gathered,
+) -> Result<ItemStanding> {
+    let asked: BTreeSet<_> = item.asked().iter().map(|ask| ask.public.identity()).collect();
+    let over = gathered.signatures.iter().filter(|(_, over)| *over == payload);
+    let signed: BTreeSet<_> = over.map(|(key, _)| *key).filter(|key| asked.contains(key)).collect();
+    let thresholds = match item {
+        Item::Document { payload, .. } => thresholds::of_document(roles, payload, &signed)?,
+        Item::Statement { payload, .. } => thresholds::of_statement(roles, payload, &asked, &signed)?,
+        _ => Vec::new(),
+    };
+    let wanted =
+        |key: &KeyIdentity| thresholds.iter().any(|(_, tally)| !tally.met() && tally.listed.contains(key));
+    let each = |ask: &Ask| {
+        let identity = ask.public.identity();
+        let needed = !signed.contains(&identity) && wanted(&identity);
+        Asked { key: ask.key.clone(), holder: ask.holder.clone(), identity, needed }
+    };
+    let (signed, missing) = item.asked().iter().map(each).partition(|a| signed.contains(&a.identity));
+    let need = |(counts, tally): &(Counts, Tally)| Need {
+        counts: *counts,
+        need: tally.need,
+        have: u32::try_from(tally.signed.len()).unwrap_or(u32::MAX),
+    };
+    let needs = thresholds.iter().map(need).collect();
+    Ok(ItemStanding { item: at, title: item.title(), payload, needs, signed, missing })
+}
+
+/// The first of the states that holds (FORMAT.md, "changes").
+fn state(roles: &Roles<'_>, items: &[ItemStanding], gathered: &Gathered) -> State {
+    let (change, facts) = (roles.change(), roles.facts());
+    let mut documents = change.documents().map(MetadataPayload::digest).peekable();
+    if documents.peek().is_some() && documents.all(|d| facts.published.contains(&d)) {
+        return State::Published;
+    }
+    if let Some(reason) = withdrawn(roles, gathered) {
+        return State::Withdrawn { reason: visible(reason) };
+    }
+    if change.items.iter().all(|item| in_place(item, facts)) {
+        return State::Sealed;
+    }
+    let met = !items.is_empty() && items.iter().flat_map(|item| &item.needs).all(Need::met);
+    if !met && facts.today > change.frame.sign_by {
+        return State::Lapsed { sign_by: change.frame.sign_by };
+    }
+    if let Some(state) = base(change, facts) {
+        return state;
+    }
+    if met {
+        return State::Complete { everyone: items.iter().all(|item| item.missing.is_empty()) };
+    }
+    State::Open
+}
+
+/// Whether the record already shows what an item makes.
+fn in_place(item: &Item, facts: &Facts) -> bool {
+    match item {
+        Item::Document { payload, .. } => facts.history.contains(&payload.digest()),
+        Item::Statement { payload, .. } => facts.history.contains(&Digest::of(payload.bytes())),
+        Item::NewKey(new) => facts.keys.contains_key(&new.name),
+        Item::EnrolledKey(key) => facts.keys.get(&key.name).is_some_and(|k| k.public == key.public),
+        Item::Certificate(new) => facts.keys.get(&new.key).is_some_and(|k| k.file != new.replaces),
+        Item::DestroyedKey { key, .. } => {
+            let destroyed = |k: &KeyRecord| k.life.iter().any(|(event, _)| *event == KeyEvent::Destroyed);
+            facts.keys.get(key).is_some_and(destroyed)
+        }
+    }
+}
+
+/// What a change starts from, compared with what is trusted now. A document of its own that has
+/// been sealed already is no move: sealing was cut off, and goes on.
+fn base(change: &Change, facts: &Facts) -> Option<State> {
+    let own = |payload: Digest| change.documents().any(|d| d.digest() == payload);
+    for (role, (from, payload)) in &change.base.documents {
+        let newest = facts.newest(role).map(|d| (d.version(), d.payload().digest()));
+        match newest {
+            Some((_, found)) if found == *payload || own(found) => {}
+            Some((newest, _)) if newest >= *from => {
+                return Some(State::BaseMoved { role: role.clone(), from: *from, newest });
+            }
+            _ => return Some(State::BaseAhead { role: role.clone(), from: *from }),
+        }
+    }
+    let unbased = change.documents().filter(|d| !change.base.documents.contains_key(d.role()));
+    for document in unbased {
+        if let Some(newest) = facts.newest(document.role()).filter(|d| !own(d.payload().digest())) {
+            let (role, newest) = (document.role().clone(), newest.version());
+            return Some(State::BaseMoved { role, from: 0, newest });
+        }
+    }
+    None
+}
+
+/// The reason of a withdrawal that counts: signed by a threshold, by the base, of the highest role
+/// that the change replaces; for a first root of the proposed one; with statements only of the
+/// newest root.
+fn withdrawn<'a>(roles: &Roles<'_>, gathered: &'a Gathered) -> Option<&'a str> {
+    let documents: Vec<_> = roles.change().documents().collect();
+    let below =
+        |d: &&MetadataPayload| documents.iter().any(|above| signers_of(above.document(), d.role()).is_ok());
+    let highest = documents.iter().copied().filter(|d| !below(d)).min_by_key(|d| d.role());
+    let role = highest.map_or(&RoleName::Root, MetadataPayload::role);
+    let first_root = highest.filter(|d| *d.role() == RoleName::Root).and_then(root_signers);
+    let (keys, who) = roles.trusted(role).or(first_root)?;
+    // The payload only tells the count which profile and role it is for.
+    let payload = highest.or_else(|| roles.newest_root())?;
+    let signed = gathered.withdrawals.iter().map(|(key, _)| *key).collect();
+    let tally = tally(keys, who, payload, &Assumed(signed));
+    let counts = |(key, _): &&(KeyIdentity, String)| tally.met() && tally.signed.contains(key);
+    gathered.withdrawals.iter().find(counts).map(|(_, reason)| reason.as_str())
+}
+
+fn once<'a>(asked: impl Iterator<Item = &'a Asked>) -> Vec<&'a Asked> {
+    let mut seen = BTreeSet::new();
+    asked.filter(|a| seen.insert(a.identity)).collect()
 }

@@ -1,0 +1,160 @@
+//! Who has to sign what a change holds: its own documents count before the trusted ones.
+
+use super::change::{Change, Counts};
+use super::facts::Facts;
+use super::rules;
+use crate::tuf::chain::signers_of;
+use crate::tuf::document::{Keys, RoleKeys};
+use crate::tuf::evidence::{Assumed, Trusted};
+use crate::tuf::key::KeyIdentity;
+use crate::tuf::payload::MetadataPayload;
+use crate::tuf::profile::Profile;
+use crate::tuf::role::RoleName;
+use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::statement::{Sentence, Statement};
+use crate::tuf::threshold::{Tally, tally};
+use std::collections::BTreeSet;
+
+/// Who signs for what, seen from a change: its own documents before the trusted ones.
+pub(super) struct Roles<'a> {
+    change: &'a Change,
+    facts: &'a Facts,
+}
+
+/// The key entries of the document that lists a role, and the role in it.
+pub(super) type Signers<'a> = (&'a Keys, &'a RoleKeys);
+
+impl<'a> Roles<'a> {
+    pub(super) const fn new(change: &'a Change, facts: &'a Facts) -> Self {
+        Self { change, facts }
+    }
+
+    pub(super) const fn change(&self) -> &'a Change {
+        self.change
+    }
+
+    pub(super) const fn facts(&self) -> &'a Facts {
+        self.facts
+    }
+
+    /// The root of that version.
+    fn root(&self, version: u64) -> Option<&'a MetadataPayload> {
+        self.roots().find(|root| root.version() == version)
+    }
+
+    /// The root that is the newest once the change is sealed.
+    pub(super) fn newest_root(&self) -> Option<&'a MetadataPayload> {
+        self.roots().max_by_key(|root| root.version())
+    }
+
+    fn roots(&self) -> impl Iterator<Item = &'a MetadataPayload> {
+        let proposed = self.change.documents().filter(|d| *d.role() == RoleName::Root);
+        proposed.chain(self.facts.roots.iter().map(Trusted::payload))
+    }
+
+    /// Who signs for a role other than root, by the delegator as the change leaves it.
+    fn delegated(&self, role: &RoleName) -> Result<Signers<'a>> {
+        let proposed: Vec<_> = self.change.documents().collect();
+        let replaced: BTreeSet<_> = proposed.iter().map(|d| d.role()).collect();
+        let trusted = self.facts.documents.values().map(Trusted::payload);
+        let kept = trusted.filter(|d| !replaced.contains(d.role()));
+        delegator(self.newest_root(), proposed.iter().copied().chain(kept), role)
+    }
+
+    /// Who signs for a role by the trusted documents alone.
+    pub(super) fn trusted(&self, role: &RoleName) -> Option<Signers<'a>> {
+        let root = self.facts.roots.last().map(Trusted::payload);
+        if *role == RoleName::Root {
+            return root_signers(root?);
+        }
+        delegator(root, self.facts.documents.values().map(Trusted::payload), role).ok()
+    }
+}
+
+/// Who signs for root, as that root says.
+pub(super) fn root_signers(root: &MetadataPayload) -> Option<Signers<'_>> {
+    let root = root.document().as_root()?;
+    root.roles.get(&RoleName::Root).map(|keys| (&root.keys, keys))
+}
+
+/// Looks for the document that lists `role`. In profile `notary` a delegation is directly below its
+/// delegator (notary-v1 3.3); in `tuf` any targets document may list it, the top level first.
+fn delegator<'a>(
+    root: Option<&'a MetadataPayload>,
+    documents: impl Iterator<Item = &'a MetadataPayload>,
+    role: &RoleName,
+) -> Result<Signers<'a>> {
+    let mut above: Vec<_> = documents
+        .filter(|d| match (d.profile(), role.as_str().rsplit_once('/')) {
+            (Profile::Notary, Some((parent, _))) => d.role().as_str() == parent,
+            _ => true,
+        })
+        .collect();
+    above.sort_by_key(|d| d.role());
+    let signers = |d: &&'a MetadataPayload| signers_of(d.document(), role).ok();
+    root.iter().chain(&above).find_map(signers).ok_or_else(|| {
+        Refusal::new(
+            &rules::CHANGE_ROLE,
+            format!("no document that lists the role {role}"),
+            "a delegator in the change or in the record",
+        )
+    })
+}
+
+/// The thresholds of a document, with who of `signed` counts for each; the old root's before the
+/// new one's.
+///
+/// # Errors
+///
+/// `CHANGE-ROLE`.
+pub(super) fn of_document(
+    roles: &Roles<'_>,
+    payload: &MetadataPayload,
+    signed: &BTreeSet<KeyIdentity>,
+) -> Result<Vec<(Counts, Tally)>> {
+    let count = |(keys, role): Signers<'_>| tally(keys, role, payload, &Assumed(signed.clone()));
+    if *payload.role() != RoleName::Root {
+        return Ok(vec![(Counts::New, count(roles.delegated(payload.role())?))]);
+    }
+    // Old keys first: if both fall short, the custodians to call are the old ones (TUF 5.3.4).
+    let before = payload.version().checked_sub(1).and_then(|version| roles.root(version));
+    let old = before.and_then(root_signers).map(|signers| (Counts::Old, count(signers)));
+    let new = root_signers(payload).map(|signers| (Counts::New, count(signers)));
+    Ok(old.into_iter().chain(new).collect())
+}
+
+/// The threshold of a statement: of the newest root for what acts on the trust, of those asked for
+/// what they say of themselves.
+///
+/// # Errors
+///
+/// `CHANGE-ROLE`.
+pub(super) fn of_statement(
+    roles: &Roles<'_>,
+    statement: &Statement,
+    asked: &BTreeSet<KeyIdentity>,
+    signed: &BTreeSet<KeyIdentity>,
+) -> Result<Vec<(Counts, Tally)>> {
+    let own = |need| Tally { need, signed: signed.clone(), listed: asked.clone() };
+    Ok(match statement.sentence() {
+        // The key speaks for itself: everyone who is asked has to answer.
+        Sentence::Possession { .. } | Sentence::RollCall { .. } | Sentence::TranscriptHead { .. } => {
+            vec![(Counts::New, own(u32::try_from(asked.len()).unwrap_or(u32::MAX)))]
+        }
+        Sentence::Refusal { .. } => vec![(Counts::New, own(1))],
+        Sentence::Limits { .. }
+        | Sentence::KeyLife { .. }
+        | Sentence::Withdrawal { .. }
+        | Sentence::Decision { .. } => {
+            let found = roles.newest_root().and_then(|root| root_signers(root).map(|s| (root, s)));
+            let (root, (keys, role)) = found.ok_or_else(|| {
+                Refusal::new(
+                    &rules::CHANGE_ROLE,
+                    format!("a {} statement without a root", statement.kind()),
+                    "a root in the change or in the record, whose threshold signs it",
+                )
+            })?;
+            vec![(Counts::New, tally(keys, role, root, &Assumed(signed.clone())))]
+        }
+    })
+}
