@@ -4,13 +4,17 @@
 //! What people do (read, compare, agree, answer, witness) belongs to a session and is done again in
 //! another; what tokens and the record do belongs to the change and is never done twice.
 
-use super::change::Change;
-use super::people::{KeyName, Person};
-use super::runbook::Runbook;
-use super::standing::{Gathered, Standing};
-use super::step::Step;
-use super::transcript::{CeremonyId, Entry};
+use super::change::{Change, Item};
+use super::people::{Duty, KeyName, Person};
+use super::rules;
+use super::runbook::{Note, Runbook};
+use super::standing::{Asked, Gathered, Standing, State};
+use super::step::{Act, PersonAct, RecordAct, Step, TokenAct};
+use super::transcript::{CeremonyId, Entry, Intent, Outcome};
+use crate::tuf::digest::Digest;
 use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::text::visible;
+use std::collections::BTreeSet;
 
 /// What has happened so far.
 #[derive(Clone, Copy)]
@@ -58,16 +62,258 @@ pub struct Waiting {
 }
 
 /// Says what is next.
-pub fn next<'a>(_change: &Change, _steps: &'a [Step], _progress: &Progress<'_>) -> Next<'a> {
-    todo!()
+///
+/// A session that can do nothing for the change asks nobody anything: then it waits, or is done.
+pub fn next<'a>(change: &Change, steps: &'a [Step], progress: &Progress<'_>) -> Next<'a> {
+    if let Some(refusal) = progress.standing.refusal() {
+        return Next::Stopped(refusal);
+    }
+    let view = View { change, progress, digest: change.digest() };
+    let mut blocked = false;
+    let found: Vec<(&Step, Status)> = steps
+        .iter()
+        .map(|step| {
+            let status = view.status(step, blocked);
+            blocked |= matches!(status, Status::Blocked(_) | Status::Later);
+            (step, status)
+        })
+        .collect();
+    let acts = |step: &Step| match &step.act {
+        Act::Person(act) => matches!(act, PersonAct::ReadBackKey { .. }),
+        Act::Medium(_) => false,
+        Act::Token(_) | Act::Record(_) | Act::Secret(_) => true,
+    };
+    let open = |status: &Status| matches!(status, Status::Ready | Status::Adopt | Status::MaySeal(_));
+    let useful = found.iter().any(|(step, status)| acts(step) && open(status));
+    if useful || view.begun() {
+        for (step, status) in &found {
+            match status {
+                Status::Ready => return Next::Step(step),
+                Status::Adopt => return Next::Adopt(step),
+                Status::MaySeal(missing) => return Next::MaySeal(step, missing.clone()),
+                Status::Done | Status::Blocked(_) | Status::Later => {}
+            }
+        }
+    }
+    if !blocked {
+        return Next::Done;
+    }
+    let waiting: BTreeSet<Waiting> = found
+        .into_iter()
+        .flat_map(|(_, status)| if let Status::Blocked(who) = status { who } else { Vec::new() })
+        .collect();
+    Next::Waiting(waiting.into_iter().collect())
+}
+
+/// How one step stands.
+enum Status {
+    /// It is done, or nothing is left to do for it.
+    Done,
+    /// It can be done now.
+    Ready,
+    /// As ready, but look for what an earlier session made.
+    Adopt,
+    /// It can be done now, or these can be waited for.
+    MaySeal(Vec<Waiting>),
+    /// These have to act first.
+    Blocked(Vec<Waiting>),
+    /// An earlier step of this list has to be done first.
+    Later,
+}
+
+struct View<'a> {
+    change: &'a Change,
+    progress: &'a Progress<'a>,
+    digest: Digest,
+}
+
+impl View<'_> {
+    fn status(&self, step: &Step, blocked: bool) -> Status {
+        match &step.act {
+            Act::Person(PersonAct::ReadBackKey { key }) => self.read_back_key(step, key),
+            Act::Person(act) => ready_unless(self.in_session(step).any(|o| self.answers(act, o))),
+            Act::Token(TokenAct::Generate(new)) => self.generate(&new.name, &new.holder),
+            Act::Token(TokenAct::Certify(new)) => match step.actor.as_ref() {
+                _ if self.key_written(&new.key) => Status::Done,
+                Some(holder) => self.if_here(holder, &new.key, Status::Ready),
+                None => Status::Ready,
+            },
+            Act::Token(TokenAct::Sign { item, key }) => self.sign(*item, key),
+            Act::Token(TokenAct::Drain { key } | TokenAct::Destroy { key }) => {
+                if self.outcomes().any(|(entry, _)| entry.step.as_ref() == Some(&step.id)) {
+                    return Status::Done;
+                }
+                // What can't be undone comes after everything that others still have to do.
+                if blocked {
+                    return Status::Later;
+                }
+                match step.actor.as_ref() {
+                    Some(holder) => self.if_here(holder, key, Status::Ready),
+                    None => Status::Ready,
+                }
+            }
+            Act::Record(RecordAct::TakeKey { item }) => {
+                let taken = |name: &KeyName| {
+                    self.outcomes().any(|(_, o)| matches!(o, Outcome::Enrol { name: n, .. } if n == name))
+                };
+                let Some(Item::EnrolledKey(key)) = self.change.items.get(*item) else { return Status::Done };
+                ready_unless(taken(&key.name))
+            }
+            Act::Record(RecordAct::Seal) => self.seal(),
+            Act::Record(RecordAct::Upload) => {
+                let written = self.outcomes().any(|(_, o)| matches!(o, Outcome::Upload { .. }));
+                match (written || self.progress.standing.state == State::Published, self.sealed()) {
+                    (true, _) => Status::Done,
+                    (false, true) => Status::Ready,
+                    (false, false) => Status::Later,
+                }
+            }
+            Act::Medium(_) | Act::Secret(_) => ready_unless(self.in_session(step).next().is_some()),
+        }
+    }
+
+    /// Outcomes of this change, of any session.
+    fn outcomes(&self) -> impl Iterator<Item = (&Entry, &Outcome)> {
+        let own = self.progress.entries.iter().filter(|entry| entry.change == Some(self.digest));
+        own.map(|entry| (*entry, &entry.outcome))
+    }
+
+    /// Outcomes of a step in the session that goes on.
+    fn in_session(&self, step: &Step) -> impl Iterator<Item = &Outcome> {
+        let session = self.progress.session;
+        let of_step =
+            self.outcomes().filter(move |(e, _)| e.ceremony == session && e.step.as_ref() == Some(&step.id));
+        of_step.map(|(_, outcome)| outcome)
+    }
+
+    /// Whether the session has begun on this change.
+    fn begun(&self) -> bool {
+        self.outcomes().any(|(entry, _)| entry.ceremony == self.progress.session)
+    }
+
+    /// Whether an outcome is what a person was asked for.
+    fn answers(&self, act: &PersonAct, outcome: &Outcome) -> bool {
+        match (act, outcome) {
+            (PersonAct::Show { .. }, Outcome::Show { .. })
+            | (PersonAct::Note { .. }, Outcome::Note { .. })
+            | (PersonAct::Witness { .. }, Outcome::Witness { .. }) => true,
+            (PersonAct::ReadBack { digest, .. }, Outcome::ReadBack { digest: read, .. }) => digest == read,
+            (PersonAct::Confirm { .. }, Outcome::Confirm { change, .. }) => *change == self.digest,
+            _ => false,
+        }
+    }
+
+    fn if_here(&self, holder: &Person, key: &KeyName, status: Status) -> Status {
+        if (self.progress.here)(key) {
+            status
+        } else {
+            Status::Blocked(vec![Waiting { holder: holder.clone(), key: key.clone() }])
+        }
+    }
+
+    fn key_written(&self, key: &KeyName) -> bool {
+        self.outcomes().any(|(_, o)| matches!(o, Outcome::Key { name, .. } if name == key))
+    }
+
+    fn generate(&self, key: &KeyName, holder: &Person) -> Status {
+        if self.key_written(key) {
+            return Status::Done;
+        }
+        let intended = self.outcomes().any(
+            |(_, o)| matches!(o, Outcome::Intent { key: k, what: Intent::Generate { .. }, .. } if k == key),
+        );
+        self.if_here(holder, key, if intended { Status::Adopt } else { Status::Ready })
+    }
+
+    /// A key that was made is read back once, by those who saw it made.
+    fn read_back_key(&self, step: &Step, key: &KeyName) -> Status {
+        let read = |(entry, outcome): (&Entry, &Outcome)| {
+            entry.step.as_ref() == Some(&step.id) && matches!(outcome, Outcome::ReadBack { .. })
+        };
+        if !self.key_written(key) {
+            return Status::Later;
+        }
+        ready_unless(self.outcomes().any(read))
+    }
+
+    fn sign(&self, item: usize, key: &KeyName) -> Status {
+        let standing = self.progress.standing;
+        let of_item = standing.items.iter().find(|standing| standing.item == item);
+        let Some(asked) = of_item.and_then(|i| i.missing.iter().find(|asked| asked.key == *key)) else {
+            return Status::Done;
+        };
+        // The gathering is over: by hand, by the day, or because it is sealed.
+        if self.closed() || standing.past_sign_by || self.sealed() {
+            return Status::Done;
+        }
+        self.if_here(&asked.holder, key, Status::Ready)
+    }
+
+    fn closed(&self) -> bool {
+        self.outcomes().any(|(_, o)| matches!(o, Outcome::Close { .. }))
+    }
+
+    fn sealed(&self) -> bool {
+        matches!(self.progress.standing.state, State::Sealed | State::Published)
+            || self.outcomes().any(|(_, o)| matches!(o, Outcome::Seal { .. }))
+    }
+
+    fn seal(&self) -> Status {
+        let standing = self.progress.standing;
+        let waiting = |asked: Vec<&Asked>| {
+            let wait = |a: &Asked| Waiting { holder: a.holder.clone(), key: a.key.clone() };
+            asked.into_iter().map(wait).collect::<Vec<_>>()
+        };
+        match &standing.state {
+            _ if self.sealed() => Status::Done,
+            State::Complete { everyone } if *everyone || self.closed() || standing.past_sign_by => {
+                Status::Ready
+            }
+            State::Complete { .. } if self.progress.wait => Status::Blocked(waiting(standing.missing())),
+            State::Complete { .. } => Status::MaySeal(waiting(standing.missing())),
+            _ => Status::Blocked(waiting(standing.needed())),
+        }
+    }
+}
+
+fn ready_unless(done: bool) -> Status {
+    if done { Status::Done } else { Status::Ready }
 }
 
 /// All steps of a ceremony: the site's questions before, the kind's own steps, the site's questions
 /// after, and the witnesses.
 ///
+/// A witness who has a key of purpose `witness` in the record signs the transcript's head with it;
+/// whoever performs the step looks for one.
+///
 /// # Errors
 ///
 /// `RUNBOOK` if two steps have one name.
-pub fn assemble(_runbook: &Runbook, _own: Vec<Step>) -> Result<Vec<Step>> {
-    todo!()
+pub fn assemble(runbook: &Runbook, own: Vec<Step>) -> Result<Vec<Step>> {
+    let notes = |when: &str, notes: &[Note]| {
+        let note = |(at, note): (usize, &Note)| {
+            let act = PersonAct::Note { question: note.question.clone(), private: note.private };
+            let id = format!("{when}.{}", at.saturating_add(1));
+            Step::new(&id, runbook.administrator(), Act::Person(act))
+        };
+        notes.iter().enumerate().map(note).collect::<Vec<_>>()
+    };
+    let watch = runbook.people.iter().filter(|(_, duty)| **duty == Duty::Witness);
+    let witnesses = watch.map(|(person, _)| {
+        let act = Act::Person(PersonAct::Witness { key: None });
+        Step::new(&format!("witness.{person}"), Some(person), act)
+    });
+    let mut steps = notes("before", &runbook.before);
+    steps.extend(own);
+    steps.extend(notes("after", &runbook.after));
+    steps.extend(witnesses);
+    let mut names = BTreeSet::new();
+    match steps.iter().find(|step| !names.insert(&step.id)) {
+        None => Ok(steps),
+        Some(twice) => Err(Refusal::new(
+            &rules::RUNBOOK,
+            format!("two steps called \"{}\"", visible(&twice.id.0)),
+            "steps of different names: a key made, enrolled or asked once",
+        )),
+    }
 }

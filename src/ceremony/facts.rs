@@ -155,6 +155,14 @@ impl Facts {
         if *role == RoleName::Root { self.roots.last() } else { self.documents.get(role) }
     }
 
+    /// The key with which a person signs transcript heads, if the record has one that is alive.
+    pub fn witness_key(&self, person: &Person) -> Option<&KeyRecord> {
+        let fits = |key: &&KeyRecord| {
+            key.purpose == Purpose::Witness && key.holder == *person && key.life.is_empty()
+        };
+        self.keys.values().find(fits)
+    }
+
     /// What a `limits` statement binds the trust to: SHA-256 over the payload digests of every root
     /// of the record, and of `next` if the statement is to be signed by a root still to come.
     pub fn chain(&self, next: Option<Digest>) -> Digest {

@@ -34,6 +34,8 @@ pub struct Gathered {
 pub struct Standing {
     /// In one word.
     pub state: State,
+    /// Whether the last moment to sign has passed: a complete change may still be sealed.
+    pub past_sign_by: bool,
     /// By item of the change, for those that are signed.
     pub items: Vec<ItemStanding>,
 }
@@ -137,7 +139,7 @@ impl Standing {
             }
         }
         let state = state(&roles, &items, gathered);
-        Ok(Self { state, items })
+        Ok(Self { state, past_sign_by: facts.today > change.frame.sign_by, items })
     }
 
     /// Whose signatures would count for a threshold that is not met, each key once.

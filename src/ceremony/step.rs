@@ -1,5 +1,7 @@
 //! Steps: one thing asked, closed by who acts. Each has three renderings: screen, paper, outcome.
 
+pub use super::rendering::{Expect, Line, PaperRow, Prompt};
+
 use super::change::{Change, Item, NewCertificate, NewKey};
 use super::facts::Facts;
 use super::people::{KeyName, Person};
@@ -165,78 +167,10 @@ pub enum SecretAct {
     },
 }
 
-/// One line of a step on the screen. The text is already safe to show.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Line {
-    /// What the step is.
-    Title(String),
-    /// A sentence, a difference.
-    Text(String),
-    /// Something to do now, by whom.
-    Do(String),
-    /// A digest, to be shown in hexadecimal and in words.
-    Digest {
-        /// What it is the digest of.
-        what: String,
-        /// The digest.
-        digest: Digest,
-    },
-}
-
-/// One row of the printed script; the screen's columns for initials and time come from the page.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PaperRow {
-    /// The step's name.
-    pub id: StepId,
-    /// Who acts; empty for the program.
-    pub who: String,
-    /// What they do, one sentence.
-    pub what: String,
-    /// More lines below it.
-    pub lines: Vec<String>,
-    /// A digest to print in hexadecimal and words.
-    pub digest: Option<Digest>,
-    /// What is written into a blank by hand: `the digest in words`.
-    pub blank: Option<String>,
-}
-
-/// A question that a step asks: all of them are known before the first is asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Prompt {
-    /// The step's name.
-    pub id: StepId,
-    /// Who is asked.
-    pub who: Option<Person>,
-    /// The question, one line.
-    pub meaning: String,
-    /// What may be answered.
-    pub expect: Expect,
-}
-
-/// What may be answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Expect {
-    /// Agreement to a digest: in a file the full digest, at the terminal words or `Yes`.
-    Agree {
-        /// The digest of `change.json`.
-        digest: Digest,
-        /// How at the terminal.
-        how: Confirmation,
-    },
-    /// `same`, exactly, once a digest has been compared.
-    Same,
-    /// A text, not empty, visible.
-    Text,
-    /// This text, exactly.
-    Exactly(String),
-    /// One of these words.
-    Choice(Vec<String>),
-}
-
 /// Every step of a change: agree, take in what comes in, sign, finish.
 pub fn of(change: &Change, facts: &Facts) -> Vec<Step> {
     let mut steps = agreement(change, facts);
-    steps.extend(coming_in(change));
+    steps.extend(coming_in(change, facts));
     steps.extend(signatures(change));
     steps.extend(finish(change, facts));
     steps
@@ -271,8 +205,9 @@ pub fn difference(change: &Change, facts: &Facts) -> Vec<String> {
 }
 
 /// What comes into the record or goes: keys made, enrolled, certified, destroyed.
-pub fn coming_in(change: &Change) -> Vec<Step> {
+pub fn coming_in(change: &Change, facts: &Facts) -> Vec<Step> {
     let leader = change.administrator();
+    let holder = |key: &KeyName| facts.keys.get(key).map(|record| &record.holder);
     let mut steps = Vec::new();
     for (at, item) in change.items.iter().enumerate() {
         match item {
@@ -292,11 +227,11 @@ pub fn coming_in(change: &Change) -> Vec<Step> {
             }
             Item::Certificate(new) => {
                 let act = Act::Token(TokenAct::Certify(new.clone()));
-                steps.push(Step::new(&format!("certify.{}", new.key), None, act));
+                steps.push(Step::new(&format!("certify.{}", new.key), holder(&new.key), act));
             }
             Item::DestroyedKey { key, .. } => {
                 let act = Act::Token(TokenAct::Destroy { key: key.clone() });
-                steps.push(Step::new(&format!("destroy.{key}"), leader, act));
+                steps.push(Step::new(&format!("destroy.{key}"), holder(key), act));
             }
             Item::Document { .. } | Item::Statement { .. } => {}
         }
@@ -343,20 +278,5 @@ impl Step {
     /// A step.
     pub fn new(id: &str, actor: Option<&Person>, act: Act) -> Self {
         Self { id: StepId(id.to_owned()), actor: actor.cloned(), act }
-    }
-
-    /// What the screen shows.
-    pub fn screen(&self, _change: &Change, _facts: &Facts) -> Vec<Line> {
-        todo!()
-    }
-
-    /// What the printed script shows.
-    pub fn paper(&self, _change: &Change, _facts: &Facts) -> PaperRow {
-        todo!()
-    }
-
-    /// What it asks, if it asks anything. PINs and touches are asked by tokens, never here.
-    pub fn prompt(&self) -> Option<Prompt> {
-        todo!()
     }
 }
