@@ -128,7 +128,6 @@ pub struct Init {
 
 /// `tokens`
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = false)]
 pub struct Tokens {
     /// A PKCS#11 module to look through [default: those of the device map]
     #[arg(long, value_name = "PATH", global = true)]
@@ -144,12 +143,8 @@ pub struct Tokens {
 pub enum TokensAct {
     /// List every token and the keys on it
     List,
-    /// Label a blank token and set its PINs; never wipes one
-    Prepare {
-        /// Where answers come from
-        #[command(flatten)]
-        answers: Answers,
-    },
+    /// Label a blank token and set its PINs, typed twice; never wipes one
+    Prepare,
     /// Ask which token is whose and write the device map
     Write {
         /// The device map to make; never overwritten
@@ -299,4 +294,142 @@ pub struct Completions {
     /// The shell
     #[arg(value_name = "SHELL", value_enum)]
     pub shell: clap_complete::Shell,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use clap::{Command as Clap, CommandFactory};
+
+    /// Every command below `command`, each with its path.
+    fn walk(command: &Clap, path: &str, found: &mut Vec<(String, Clap)>) {
+        for below in command.get_subcommands().filter(|c| c.get_name() != "help") {
+            let path = format!("{path} {}", below.get_name()).trim().to_owned();
+            walk(below, &path, found);
+            found.push((path, below.clone()));
+        }
+    }
+
+    fn tree() -> Vec<(String, Clap)> {
+        let mut found = vec![(String::new(), Arguments::command())];
+        walk(&Arguments::command(), "", &mut found);
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        found
+    }
+
+    #[test]
+    fn the_tree_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    /// The whole command line on one page: a change of it is a change of this test.
+    #[test]
+    fn these_are_all_commands_and_options() {
+        let mut page = String::new();
+        for (path, command) in tree() {
+            let mut parts = Vec::new();
+            let own = |a: &&clap::Arg| path.is_empty() || path == "tokens" || !a.is_global_set();
+            for arg in command.get_arguments().filter(own) {
+                let name = match (arg.get_long(), arg.get_short()) {
+                    (Some(long), _) => format!("--{long}"),
+                    (None, Some(short)) => format!("-{short}"),
+                    (None, None) => arg.get_id().to_string().to_uppercase(),
+                };
+                parts.push(name);
+            }
+            page.push_str(&format!("{path}: {}\n", parts.join(" ")));
+        }
+        assert_eq!(
+            page,
+            "\
+: -C --devices --json --verbose
+completions: SHELL
+developer: 
+developer new: NAME --trust --out --notary
+export: INTO --for
+import: FROM
+init: INTO --answers --unattended
+plan: RUNBOOK --write-answers
+rehearse: RUNBOOKS --on --from --into
+run: RUNBOOKS --answers --unattended
+show: FILE --against
+sign: FROM --external --take-back --refuse --answers --unattended
+sign-snapshot: --unattended
+status: 
+tokens: --module
+tokens list: 
+tokens prepare: 
+tokens write: FILE --answers --unattended
+verify: --anchor
+"
+        );
+    }
+
+    #[test]
+    fn no_option_turns_a_rule_off_or_takes_a_secret() {
+        let never = [
+            "force", "skip", "ignore", "no-", "allow", "insecure", "yes", "assume", "override", "unsafe",
+            "pin", "pass", "secret", "password", "time", "clock", "now", "seed", "random", "raw", "bytes",
+            "data",
+        ];
+        for (path, command) in tree() {
+            for arg in command.get_arguments() {
+                let name = arg.get_long().unwrap_or_default();
+                let parts: Vec<&str> = name.split('-').collect();
+                let bad = never.iter().find(|n| parts.contains(&n.trim_end_matches('-')) && !name.is_empty());
+                assert!(bad.is_none(), "{path} --{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn wrong_usage_ends_with_2_and_help_with_0() {
+        for (line, code) in [
+            ("keyrite", 2),
+            ("keyrite sing", 2),
+            ("keyrite run", 2),
+            ("keyrite run a.toml --answers a.toml", 2),
+            ("keyrite run a.toml --unattended", 2),
+            ("keyrite sign --take-back a.sig", 2),
+            ("keyrite sign --external k --refuse", 2),
+            ("keyrite sign-snapshot", 2),
+            ("keyrite run a.toml --force", 2),
+            ("keyrite completions perl", 2),
+            ("keyrite --help", 0),
+            ("keyrite --version", 0),
+            ("keyrite help sign", 0),
+        ] {
+            let error = Arguments::try_parse_from(line.split(' ')).unwrap_err();
+            let found = if error.use_stderr() { 2 } else { 0 };
+            assert_eq!(found, code, "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn lines_that_the_manual_prints_are_understood() {
+        for line in [
+            "keyrite rehearse",
+            "keyrite rehearse ceremonies/first-day --on softhsm --into /tmp/r",
+            "keyrite init --answers answers.toml --unattended record",
+            "keyrite -C record tokens --module /usr/lib/softhsm/libsofthsm2.so",
+            "keyrite tokens list --module a.so --module b.so --json",
+            "keyrite tokens write devices.toml --module a.so",
+            "keyrite plan first-day/01-root-keys.toml --write-answers answers.toml --json",
+            "keyrite run first-day -C record --devices d.toml -vv",
+            "keyrite sign /media/stick",
+            "keyrite sign --external root-b --take-back root-b.sig",
+            "keyrite import /media/stick",
+            "keyrite export /media/stick --for bruno",
+            "keyrite status --json",
+            "keyrite show a.json --against b.json",
+            "keyrite verify --anchor 1:00",
+            "keyrite developer new dana --trust trust.json --out .",
+            "keyrite sign-snapshot --unattended",
+            "keyrite completions bash",
+        ] {
+            Arguments::try_parse_from(line.split(' ')).unwrap();
+        }
+    }
 }

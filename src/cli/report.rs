@@ -150,7 +150,8 @@ mod tests {
             "refused: NOT-CONFIRMED\n\
              \x20 found     the answer no\n\
              \x20 expected  to be agreed to\n\
-             \x20 next      compare the digest with another person's screen or paper, then run again\n\
+             \x20 next      compare the digest with another person's screen or paper, then run\n\
+             \x20           again\n\
              \n"
         );
         assert_eq!(

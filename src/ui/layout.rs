@@ -5,13 +5,17 @@ use super::screen::{Block, Safe, Screen, Tone};
 use crate::tuf::digest::Digest;
 use console::Style;
 
+/// What a line across is drawn with.
+pub(super) const RULE: char = '\u{2500}';
+
 const INDENT: usize = 2;
 const INNER: usize = 4;
 
 /// The columns that `text` takes, at most: wide letters count two, and so do some that aren't, so
 /// that a line may end early but is never too long.
 pub(super) fn columns(text: &str) -> usize {
-    text.chars().map(|c| if u32::from(c) < 0x1100 { 1 } else { 2 }).sum()
+    let wide = |c: char| u32::from(c) >= 0x1100 && c != RULE;
+    text.chars().map(|c| if wide(c) { 2 } else { 1 }).sum()
 }
 
 /// Breaks `text` into lines of at most `width` columns, at spaces where it can, keeping all spaces
@@ -74,6 +78,28 @@ pub fn lay_out(screen: &Screen, look: &Look) -> Vec<String> {
         }
     }
     page.lines
+}
+
+/// Labels and values, the values in one column; a label too long for a third of the room stands
+/// above its value.
+pub(super) fn pairs(pairs: &[(String, String)], room: usize) -> Vec<String> {
+    let widest = pairs.iter().map(|(label, _)| columns(label)).max().unwrap_or(0);
+    let labels = widest.min(room / 3);
+    let deep = labels.saturating_add(2);
+    let mut lines = Vec::new();
+    for (label, value) in pairs {
+        let mut label = label.as_str();
+        if columns(label) > labels {
+            lines.extend(wrap(label, room));
+            label = "";
+        }
+        for line in wrap(value, room.saturating_sub(deep)) {
+            let pad = deep.saturating_sub(columns(label));
+            lines.push(format!("{label}{:pad$}{line}", "").trim_end().to_owned());
+            label = "";
+        }
+    }
+    lines
 }
 
 struct Page<'a> {
@@ -153,27 +179,9 @@ impl Page<'_> {
     }
 
     fn facts(&mut self, indent: usize, facts: &[(Safe, Safe)]) {
-        let widest = facts.iter().map(|(label, _)| columns(&self.look.text(label))).max().unwrap_or(0);
-        let labels = widest.min(self.room(indent) / 3);
-        for (label, value) in facts {
-            let label = self.look.text(label);
-            let deep = indent.saturating_add(labels).saturating_add(2);
-            let values = wrap(&self.look.text(value), self.room(deep));
-            if columns(&label) > labels {
-                self.wrapped(indent, &label, &Style::new());
-                for line in values {
-                    self.push(deep, &line);
-                }
-                continue;
-            }
-            let pad = deep.saturating_sub(indent).saturating_sub(columns(&label));
-            for (index, line) in values.iter().enumerate() {
-                if index == 0 {
-                    self.push(indent, &format!("{label}{:pad$}{line}", ""));
-                } else {
-                    self.push(deep, line);
-                }
-            }
+        let texts: Vec<_> = facts.iter().map(|(l, v)| (self.look.text(l), self.look.text(v))).collect();
+        for line in pairs(&texts, self.room(indent)) {
+            self.push(indent, &line);
         }
     }
 
@@ -191,7 +199,8 @@ impl Page<'_> {
         let words = digest.words();
         let widest = words.iter().map(|w| columns(w)).max().unwrap_or(0);
         let cell = widest.saturating_add(6);
-        let across = if self.room(INNER) >= cell.saturating_mul(4) { 4 } else { 2 };
+        let fits = |across: usize| self.room(INNER) >= cell.saturating_mul(across);
+        let across = [4, 2].into_iter().find(|n| fits(*n)).unwrap_or(1);
         for (row, chunk) in words.chunks(across).enumerate() {
             let mut line = String::new();
             for (column, word) in chunk.iter().enumerate() {
@@ -219,5 +228,143 @@ impl Page<'_> {
                 _ => self.push(INDENT, line),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        reason = "a test fails by panicking"
+    )]
+
+    use super::*;
+    use crate::ui::table::Table;
+
+    /// Escape sequences, C1 controls, bidirectional and zero-width marks, a wide letter, a tab.
+    const DIRTY: &str = "a\u{1b}[31mred\u{9b}2J\u{202e}txt\u{2066}\u{200b}\u{7}\tx\u{6f22}\r\nend\\";
+
+    fn everything(text: &str) -> Screen {
+        Screen::new(text)
+            .rehearsal(true)
+            .text(text)
+            .heading(text)
+            .items([text, text])
+            .fact(text, text)
+            .fact("short", text)
+            .table(Table::new([text, "b", "c"]).row([text, text, text]).row(["x", "y", "z"]))
+            .digest(text, Digest::of(b"x"))
+            .callout(Tone::Careful, text)
+            .exact([text])
+            .next(text)
+    }
+
+    #[test]
+    fn no_escape_gets_through_a_screen() {
+        for look in [
+            Look::PLAIN,
+            Look { colour: true, ..Look::PLAIN },
+            Look { utf8: false, ..Look::PLAIN },
+            Look { columns: 30, ..Look::PLAIN },
+        ] {
+            for safe in [Safe::untrusted(DIRTY), Safe::prose(DIRTY)] {
+                let lines = lay_out(&everything(safe.as_str()), &look);
+                let text = lines.join("\n");
+                // Our own colours are escapes of one form; nothing else may look like one.
+                let text = console::strip_ansi_codes(&text).into_owned();
+                let bad = |c: char| {
+                    (c.is_control() && c != '\n')
+                        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+                };
+                assert!(!text.contains(bad), "{text:?}");
+                assert!(look.utf8 || text.is_ascii(), "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_cut_and_no_line_is_too_long() {
+        let long = "one two three four five six seven eight nine ten eleven twelve \
+                    3f2a91c05d7e11aa09b8c3d43f2a91c05d7e11aa09b8c3d43f2a91c05d7e11aa09b8c3d4 end";
+        for columns_at_hand in [24, 40, 80, 100, 120, 300] {
+            let look = Look { columns: columns_at_hand, ..Look::PLAIN };
+            let mut screen = everything(long);
+            screen.blocks.retain(|b| !matches!(b, Block::Exact(_)));
+            let lines = lay_out(&screen, &look);
+            for line in &lines {
+                assert!(columns(line) < columns_at_hand.max(24), "{columns_at_hand}: {line}");
+            }
+            let kept: String = lines.concat().split_whitespace().collect();
+            let times = kept.matches("onetwothree").count();
+            assert!(times >= 6 || columns_at_hand < 80, "{columns_at_hand}: {times}\n{}", lines.join("\n"));
+        }
+    }
+
+    #[test]
+    fn lines_break_at_spaces_and_keep_the_others() {
+        for (text, width, expected) in [
+            ("", 10, vec![""]),
+            ("one two", 10, vec!["one two"]),
+            ("one two", 7, vec!["one two"]),
+            ("one two", 6, vec!["one", "two"]),
+            ("onetwothree", 4, vec!["onet", "woth", "ree"]),
+            ("a onetwothree", 4, vec!["a", "onet", "woth", "ree"]),
+            ("a  b", 10, vec!["a  b"]),
+            ("\u{6f22}\u{6f22}\u{6f22}", 4, vec!["\u{6f22}\u{6f22}", "\u{6f22}"]),
+        ] {
+            assert_eq!(wrap(text, width), expected, "{text:?} at {width}");
+        }
+    }
+
+    #[test]
+    fn a_digest_has_the_same_lines_on_every_screen() {
+        let screen = Screen::new("").digest("Change", Digest::of(b"x"));
+        let at = |columns| lay_out(&screen, &Look { columns, ..Look::PLAIN });
+        assert_eq!(at(80), at(120));
+        assert_eq!(at(80).len(), 10, "a label, the hexadecimal, eight lines of four words");
+    }
+
+    #[test]
+    fn a_screen_reads_like_this() {
+        let screen = Screen::new("Create the root")
+            .rehearsal(true)
+            .fact("Collection", "rehearsal.invalid/apps")
+            .fact("Signed", "1 of 2")
+            .text("The first root of the trust is about to be signed by the three keys that it lists.")
+            .callout(Tone::Careful, "This can't be taken back once clients have seen it.")
+            .table(Table::new(["key", "holder", "token"]).row(["root-a", "ada", "\"a\" (serial 12)"]))
+            .next("bruno signs with root-b: keyrite sign");
+        assert_eq!(
+            lay_out(&screen, &Look { utf8: false, columns: 60, ..Look::PLAIN }).join("\n"),
+            "  REHEARSAL - Create the root
+  ---------------------------------------------------------
+
+  Collection  rehearsal.invalid/apps
+  Signed      1 of 2
+
+  The first root of the trust is about to be signed by the
+  three keys that it lists.
+
+  Careful: This can't be taken back once clients have seen
+  it.
+
+  key     holder  token
+  ------  ------  ---------------
+  root-a  ada     \"a\" (serial 12)
+
+  Next
+    - bruno signs with root-b: keyrite sign"
+        );
+    }
+
+    #[test]
+    fn colour_adds_nothing_but_colour() {
+        let screen = everything("text");
+        let plain = lay_out(&screen, &Look::PLAIN).join("\n");
+        let coloured = lay_out(&screen, &Look { colour: true, ..Look::PLAIN }).join("\n");
+        assert_ne!(plain, coloured);
+        assert_eq!(plain, console::strip_ansi_codes(&coloured));
     }
 }

@@ -1,5 +1,6 @@
 //! How a terminal looks: its size, whether it has colours, whether it speaks UTF-8.
 
+use super::layout::RULE;
 use super::screen::Safe;
 use console::Style;
 use rustix::fd::AsFd;
@@ -73,6 +74,7 @@ impl Look {
 
     /// A line across.
     pub(super) fn rule(&self, width: usize) -> String {
-        if self.utf8 { "\u{2500}".repeat(width) } else { "-".repeat(width) }
+        let mark = if self.utf8 { RULE } else { '-' };
+        std::iter::repeat_n(mark, width).collect()
     }
 }

@@ -1,6 +1,6 @@
 //! Tables that are never cut: columns wrap, and too many of them become a list of facts.
 
-use super::layout::{columns, wrap};
+use super::layout::{columns, pairs, wrap};
 use super::look::Look;
 use super::screen::Safe;
 
@@ -112,22 +112,49 @@ fn grid_row(cells: &[String], widths: &[usize]) -> Vec<String> {
 
 /// One row below the other, each cell with its head: for screens too narrow for the columns.
 fn cards(head: &[String], rows: &[Vec<String>], room: usize) -> Vec<String> {
-    let labels = head.iter().map(|c| columns(c)).max().unwrap_or(0).saturating_add(GUTTER);
     let mut lines = Vec::new();
     for (index, row) in rows.iter().enumerate() {
         if index > 0 {
             lines.push(String::new());
         }
-        for (label, cell) in head.iter().zip(row) {
-            let pad = labels.saturating_sub(columns(label));
-            for (n, part) in wrap(cell, room.saturating_sub(labels).max(NARROWEST)).iter().enumerate() {
-                if n == 0 {
-                    lines.push(format!("{label}{:pad$}{part}", "").trim_end().to_owned());
-                } else {
-                    lines.push(format!("{:labels$}{part}", ""));
-                }
-            }
-        }
+        let cells: Vec<_> = head.iter().cloned().zip(row.iter().cloned()).collect();
+        lines.extend(pairs(&cells, room));
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_wrap_and_then_become_facts() {
+        let table = Table::new(["key", "holder"]).row(["root-a", "ada and bruno together"]);
+        let look = Look { utf8: false, ..Look::PLAIN };
+        assert_eq!(
+            table.lay_out(&look, 40),
+            ["key     holder", "------  ----------------------", "root-a  ada and bruno together"]
+        );
+        assert_eq!(
+            table.lay_out(&look, 20),
+            [
+                "key     holder",
+                "------  ------------",
+                "root-a  ada and",
+                "        bruno",
+                "        together"
+            ]
+        );
+        assert_eq!(
+            table.lay_out(&look, 14),
+            ["key   root-a", "holder", "      ada and", "      bruno", "      together"]
+        );
+    }
+
+    #[test]
+    fn a_row_longer_than_the_head_is_shown_whole() {
+        let table = Table::new(["a"]).row(["1", "2"]).row(["3"]);
+        let text = table.lay_out(&Look::PLAIN, 40).join("\n");
+        assert!(text.contains('2'), "{text}");
+    }
 }
