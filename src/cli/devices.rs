@@ -36,6 +36,8 @@ pub struct DeviceMap {
     pub modules: BTreeMap<String, ModulePin>,
     /// One's own keys.
     pub keys: BTreeMap<KeyName, DeviceKey>,
+    /// The backend's address, for the lines that a person types: `https://notary.example.com`.
+    pub backend: Option<String>,
     /// Files of public keys to be enrolled, by the name that the runbook gives the key.
     pub enrolments: BTreeMap<KeyName, PathBuf>,
 }
@@ -65,6 +67,7 @@ pub enum PinFrom {
 struct File {
     trust: TrustPart,
     head: Option<HeadPart>,
+    backend: Option<BackendPart>,
     #[serde(default)]
     module: BTreeMap<String, ModulePart>,
     #[serde(default)]
@@ -91,6 +94,12 @@ struct RootPart {
 #[serde(deny_unknown_fields)]
 struct HeadPart {
     newest: Word<Digest>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BackendPart {
+    url: String,
 }
 
 #[derive(Deserialize)]
@@ -123,6 +132,7 @@ impl DeviceMap {
             head: None,
             modules: BTreeMap::new(),
             keys: BTreeMap::new(),
+            backend: None,
             enrolments: BTreeMap::new(),
         }
     }
@@ -154,6 +164,7 @@ impl DeviceMap {
         let file: File = strict::read(text, &rules::DEVICES, "the device map")?;
         let anchor = file.trust.root.map(|root| Anchor { version: root.version, payload: root.payload.0 });
         let mut map = Self { anchor, head: file.head.map(|h| h.newest.0), ..Self::new(file.trust.id.0) };
+        map.backend = file.backend.map(|b| backend_url(&b.url)).transpose()?;
         for (name, part) in file.module {
             let pin = ModulePin { path: folder.join(part.path), sha256: Some(part.sha256.0) };
             map.modules.insert(name, pin);
@@ -166,6 +177,24 @@ impl DeviceMap {
             map.enrolments.insert(name.parse()?, folder.join(part.file));
         }
         Ok(map)
+    }
+
+    /// Adds a PKCS#11 module under a name made of its file's (`libsofthsm2.so` is `softhsm2`), and
+    /// says which; one that is there already keeps its name.
+    pub fn add_module(&mut self, module: ModulePin) -> String {
+        if let Some((name, _)) = self.modules.iter().find(|(_, known)| known.path == module.path) {
+            return name.clone();
+        }
+        let stem = module.path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+        let stem = stem.strip_prefix("lib").unwrap_or(&stem);
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        let stem: String = stem.chars().filter(|c| plain(*c)).collect();
+        let stem = if stem.is_empty() { "module".to_owned() } else { stem };
+        let numbered = (2u32..).map(|n| format!("{stem}-{n}"));
+        let mut names = std::iter::once(stem.clone()).chain(numbered);
+        let name = names.find(|n| !self.modules.contains_key(n)).unwrap_or(stem);
+        self.modules.insert(name.clone(), module);
+        name
     }
 
     /// Refuses to serve another trust than the map's.
@@ -219,6 +248,9 @@ impl DeviceMap {
         if let Some(head) = &self.head {
             let _ = writeln!(text, "\n[head]\nnewest = {}", quoted(&head.hex()));
         }
+        if let Some(url) = &self.backend {
+            let _ = writeln!(text, "\n[backend]\nurl = {}", quoted(url));
+        }
         for (name, module) in &self.modules {
             let _ = writeln!(text, "\n[module.{}]\npath = {}", bare(name), path(&module.path));
             if let Some(sha256) = &module.sha256 {
@@ -253,6 +285,21 @@ impl DeviceMap {
         Self::parse(&text, folder)?;
         files::create(file, text.as_bytes())
     }
+}
+
+/// A backend's address, which people will find on lines that they type into a shell.
+///
+/// # Errors
+///
+/// `DEVICES` unless it is `http://` or `https://` and letters that no shell minds.
+pub fn backend_url(text: &str) -> Result<String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b".:/-_[]".contains(&b);
+    if rest.is_empty() || rest.len() > 255 || rest.starts_with('-') || !rest.bytes().all(plain) {
+        let found = format!("the backend \"{}\"", visible(text));
+        return Err(Refusal::new(&rules::DEVICES, found, "an address like https://notary.example.com"));
+    }
+    Ok(text.trim_end_matches('/').to_owned())
 }
 
 fn device_key(

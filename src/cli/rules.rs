@@ -19,4 +19,10 @@ crate::rules! {
         "use the device map that belongs to this record";
     PIN_FILE: "PIN-FILE", Device, "a PIN's file is its owner's alone", "threats T19",
         "chmod 600 the file, or let a person type the PIN: pin = \"tty\"";
+
+    // --- tokens
+    MODULE_NONE: "MODULE-NONE", Usage, "tokens are looked for behind a PKCS#11 module", "PKCS#11 2.40 2.1",
+        "name the module with --module, or write a device map";
+    TOKEN_BLANK_NONE: "TOKEN-BLANK-NONE", Refused, "only a blank token is prepared; one in use is never wiped", "threats T4",
+        "plug in a blank token, or reset one with its maker's own tool";
 }

@@ -4,6 +4,7 @@ use super::arguments::{Answers, Arguments};
 use super::{report, rules};
 use crate::ceremony::answers;
 use crate::record::media;
+use crate::signer::backends::Modules;
 use crate::tuf::json::Json;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::time::Time;
@@ -49,6 +50,8 @@ pub struct Session {
     pub json: bool,
     /// How often `-v` was given.
     pub verbose: u8,
+    /// The PKCS#11 modules of this process.
+    pub modules: Modules,
     interrupt: Interrupt,
 }
 
@@ -63,7 +66,14 @@ impl Session {
         let directory = arguments.directory.clone();
         let devices = arguments.devices.clone().unwrap_or_else(|| directory.join("devices.toml"));
         let interrupt = Interrupt::listen()?;
-        Ok(Self { directory, devices, json: arguments.json, verbose: arguments.verbose, interrupt })
+        Ok(Self {
+            directory,
+            devices,
+            json: arguments.json,
+            verbose: arguments.verbose,
+            modules: Modules::new(),
+            interrupt,
+        })
     }
 
     /// Where people answer: the terminal, or the answers file of an unattended run, whose screens

@@ -1,10 +1,322 @@
-//! `keyrite tokens`.
+//! `keyrite tokens`: what is plugged in, who it belongs to, and how it gets ready.
+//!
+//! `list` needs no PIN: it shows what tokens tell to anyone. `prepare` labels a blank token and
+//! sets its PINs; one that is in use is never wiped. `write` asks which token is whose and makes
+//! the device map, with each module's SHA-256 as it is now.
 
-use super::arguments::Tokens;
-use super::session::{Ended, Session};
-use crate::tuf::rule::Result;
+use super::arguments::{Answers, Tokens, TokensAct};
+use super::devices::{DeviceKey, DeviceMap, PinFrom};
+use super::pins::Pins;
+use super::rules;
+use super::session::{Ended, Session, shown};
+use crate::ceremony::people::KeyName;
+use crate::record::Record;
+use crate::signer::backends::{Listing, ModulePin};
+use crate::signer::uri::{KeyUri, Pkcs11Uri};
+use crate::signer::{PinAsk, PinSource, Token, TokenIdentity, TokenKey};
+use crate::tuf::json::{Json, object};
+use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::text;
+use crate::ui::screen::{Safe, Screen, Tone};
+use crate::ui::table::Table;
+use crate::ui::{Console, Prompt, ask_until, tokens};
+use std::path::{Path, PathBuf};
 
 /// Runs the command.
-pub fn run(_session: &Session, _args: &Tokens) -> Result<Ended> {
-    todo!("tokens")
+///
+/// # Errors
+///
+/// `MODULE-NONE` if no module is named anywhere; what tokens and questions refuse.
+pub fn run(session: &Session, args: &Tokens) -> Result<Ended> {
+    match &args.act {
+        None | Some(TokensAct::List) => list(session, args),
+        Some(TokensAct::Prepare) => prepare(session, args),
+        Some(TokensAct::Write { file, answers }) => write(session, args, file, answers),
+    }
+}
+
+/// The modules named on the command line, or else those of the device map.
+fn modules(session: &Session, args: &Tokens) -> Result<Vec<ModulePin>> {
+    let named: Vec<ModulePin> =
+        args.module.iter().map(|path| ModulePin { path: absolute(path), sha256: None }).collect();
+    let all = if named.is_empty() {
+        DeviceMap::read(&session.devices)?.map(|map| map.modules.into_values().collect()).unwrap_or_default()
+    } else {
+        named
+    };
+    if all.is_empty() {
+        let found = format!("no --module and no module in {}", shown(&session.devices));
+        return Err(Refusal::new(&rules::MODULE_NONE, found, "--module PATH of a PKCS#11 library"));
+    }
+    Ok(all)
+}
+
+/// The path from the root, so that a device map means the same wherever it is used from.
+pub(super) fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// Never asked for: what needs a PIN is not listed.
+struct NoPins;
+
+impl PinSource for NoPins {
+    fn pin(&mut self, _ask: &PinAsk) -> Result<crate::signer::secret::Pin> {
+        Err(Refusal::new(&rules::MODULE_NONE, "a token that asks for its PIN", "a list without PINs"))
+    }
+
+    fn pin_pad(&mut self, ask: &PinAsk) -> Result<()> {
+        self.pin(ask).map(|_| ())
+    }
+
+    fn touch(&mut self, _token: &TokenIdentity) {}
+}
+
+fn list(session: &Session, args: &Tokens) -> Result<Ended> {
+    let mut listing = session.modules.list(&modules(session, args)?);
+    let mut table = Table::new(["label", "serial", "model", "state", "keys"]);
+    let mut json = Vec::new();
+    for token in &mut listing.tokens {
+        let found = Found::of(token.as_mut());
+        table.push(found.row());
+        json.push(found.json());
+    }
+    let mut screen = Screen::new("Tokens");
+    screen = match listing.tokens.len() {
+        0 => screen.text("No token answers. Is it plugged in?"),
+        _ => screen.table(table),
+    };
+    let blank = listing.tokens.iter().any(|t| t.is_blank());
+    screen = problems(screen, &listing);
+    if blank {
+        screen = screen.next("give a blank token its label and PINs: keyrite tokens prepare");
+    }
+    screen = screen.next("write down which is whose: keyrite tokens write devices.toml");
+    let problems: Vec<Json> = listing.problems.iter().map(|p| Json::from(p.to_string())).collect();
+    session.report(&screen, object([("problems", problems.into()), ("tokens", json.into())]))?;
+    Ok(Ended::Done)
+}
+
+fn problems(mut screen: Screen, listing: &Listing) -> Screen {
+    for problem in &listing.problems {
+        screen = screen.callout(Tone::Careful, problem.to_string());
+    }
+    screen
+}
+
+/// What a token tells to anyone.
+struct Found {
+    identity: TokenIdentity,
+    state: String,
+    keys: Vec<TokenKey>,
+    keys_told: bool,
+}
+
+impl Found {
+    fn of(token: &mut dyn Token) -> Self {
+        let identity = token.identity().clone();
+        if token.is_blank() {
+            return Self { identity, state: "blank".to_owned(), keys: Vec::new(), keys_told: true };
+        }
+        let mut state = vec!["ready".to_owned()];
+        if token.pin_pad() {
+            state.push("own PIN pad".to_owned());
+        }
+        if let Some(tries) =
+            token.tries().ok().filter(|t| *t != crate::signer::Tries::Unknown).and_then(tokens::tries)
+        {
+            state.push(tries.to_string());
+        }
+        let keys = token.keys(&mut NoPins);
+        let keys_told = keys.is_ok();
+        Self { identity, state: state.join("; "), keys: keys.unwrap_or_default(), keys_told }
+    }
+
+    fn keys(&self) -> Vec<Safe> {
+        self.keys
+            .iter()
+            .map(|key| {
+                let kind = key.public.as_ref().map_or_else(|| "unknown kind".to_owned(), |p| p.describe());
+                Safe::from(format!("{} ({kind})", Safe::untrusted(&key.label)))
+            })
+            .collect()
+    }
+
+    fn row(&self) -> [Safe; 5] {
+        let keys = match (self.keys_told, self.keys.is_empty()) {
+            (false, _) => "shown only after the PIN".to_owned(),
+            (true, true) => "none".to_owned(),
+            (true, false) => self.keys().iter().map(Safe::to_string).collect::<Vec<_>>().join(", "),
+        };
+        let name = if self.identity.label.is_empty() { "(none)" } else { self.identity.label.as_str() };
+        [
+            Safe::untrusted(name),
+            Safe::untrusted(&self.identity.serial),
+            Safe::untrusted(&self.identity.model),
+            Safe::from(&self.state),
+            Safe::from(keys),
+        ]
+    }
+
+    fn json(&self) -> Json {
+        let keys = self.keys.iter().map(|key| {
+            object([
+                ("algorithm", key.public.as_ref().map_or(Json::Null, |p| p.describe().into())),
+                ("identity", key.public.as_ref().map_or(Json::Null, |p| p.identity().to_string().into())),
+                ("label", text::visible(&key.label).into()),
+            ])
+        });
+        let shown = |text: &str| Json::from(text::visible(text));
+        object([
+            ("blank", (self.state == "blank").into()),
+            ("firmware", shown(&self.identity.firmware)),
+            ("keys", keys.collect::<Vec<_>>().into()),
+            ("keys-told", self.keys_told.into()),
+            ("kind", self.identity.kind.name().into()),
+            ("label", shown(&self.identity.label)),
+            ("manufacturer", shown(&self.identity.manufacturer)),
+            ("model", shown(&self.identity.model)),
+            ("serial", shown(&self.identity.serial)),
+            ("state", self.state.as_str().into()),
+        ])
+    }
+}
+
+/// Has a person choose one of the tokens, by serial number.
+pub(super) fn choose(
+    console: &mut dyn Console,
+    prompt: Prompt,
+    found: &[TokenIdentity],
+) -> Result<TokenIdentity> {
+    let mut prompt = prompt;
+    for token in found {
+        let label =
+            if token.label.is_empty() { "(no label)".to_owned() } else { text::visible(&token.label) };
+        let shown =
+            format!("{label}   serial {}   {}", text::visible(&token.serial), text::visible(&token.model));
+        prompt = prompt.offer(Safe::untrusted(&token.serial), shown);
+    }
+    let place = console.ask_choice(&prompt)?;
+    found.get(place).cloned().ok_or_else(|| {
+        Refusal::new(&rules::MODULE_NONE, "a choice beyond the list", "one of the tokens that answer")
+    })
+}
+
+fn prepare(session: &Session, args: &Tokens) -> Result<Ended> {
+    let mut listing = session.modules.list(&modules(session, args)?);
+    let blank: Vec<TokenIdentity> =
+        listing.tokens.iter().filter(|t| t.is_blank()).map(|t| t.identity().clone()).collect();
+    if blank.is_empty() {
+        let found = match listing.tokens.len() {
+            0 => "no token that answers".to_owned(),
+            count => format!("{count} tokens, all in use"),
+        };
+        return Err(Refusal::new(
+            &rules::TOKEN_BLANK_NONE,
+            found,
+            "a blank token; one in use is never wiped",
+        ));
+    }
+    let mut console = session.console(&Answers::default())?;
+    console.show(
+        &problems(Screen::new("Prepare a token"), &listing)
+            .text(
+                "A blank token gets a label and two secrets: the PIN, which its holder types to sign, and the \
+                 security officer's PIN, which unlocks a locked token. Both are typed twice.",
+            )
+            .callout(Tone::Note, "Write neither of them down beside the token."),
+    )?;
+    let prompt = Prompt::new("token", "Which token?").help("Only blank tokens are listed.");
+    let chosen = choose(console.as_mut(), prompt, &blank)?;
+    let prompt = Prompt::new("label", "Its label?")
+        .help("What people will call it: the name of the key that it will hold, like root-a.")
+        .help("At most 32 letters and digits; it can't be changed later.");
+    let label =
+        ask_until(console.as_mut(), &prompt, |typed| typed.parse::<KeyName>().map(|name| name.to_string()))?;
+    let token = listing.tokens.iter_mut().find(|t| *t.identity() == chosen);
+    let token = token.ok_or_else(|| {
+        Refusal::new(&rules::TOKEN_BLANK_NONE, "the token is gone", "the token that was chosen")
+    })?;
+    token.initialise(&label, &mut Pins::new(console.as_mut(), None))?;
+    let now = token.identity().clone();
+    let screen = Screen::new("Token prepared")
+        .fact("Label", label.as_str())
+        .fact("Serial", Safe::untrusted(&now.serial))
+        .fact("Model", Safe::untrusted(&now.model))
+        .next("write down which token is whose: keyrite tokens write devices.toml");
+    let json = object([
+        ("label", label.as_str().into()),
+        ("serial", text::visible(&now.serial).into()),
+        ("model", text::visible(&now.model).into()),
+    ]);
+    session.report(&screen, json)?;
+    Ok(Ended::Done)
+}
+
+fn write(session: &Session, args: &Tokens, file: &Path, answers: &Answers) -> Result<Ended> {
+    let trust = Record::open(&session.directory)?.trust().id;
+    let modules = modules(session, args)?;
+    let mut console = session.console(answers)?;
+    let mut map = DeviceMap::new(trust);
+    console.show(&Screen::new("Device map").text(
+        "For each token, say which of your keys it holds or will hold. The map stays on this machine; keys of \
+         others are elsewhere, and that is fine.",
+    ))?;
+    for module in &modules {
+        // Pinned as it is now: a module that is another one later is refused.
+        let pinned = ModulePin { sha256: Some(session.modules.load(module)?), ..module.clone() };
+        let listing = session.modules.list(std::slice::from_ref(module));
+        console.show(&problems(Screen::default(), &listing))?;
+        let name = map.add_module(pinned);
+        for token in listing.tokens.iter().filter(|t| !t.is_blank()) {
+            let token = token.identity();
+            for key in ask_keys(console.as_mut(), token)? {
+                map.keys.insert(key.clone(), on_token(token, &key, &name));
+            }
+        }
+    }
+    console.finish()?;
+    map.create(file)?;
+    let mut table = Table::new(["key", "where"]);
+    for (name, key) in &map.keys {
+        table.push([Safe::from(name.as_str()), Safe::untrusted(&key.uri.to_string())]);
+    }
+    let screen = Screen::new("Device map written")
+        .fact("File", shown(file))
+        .fact("Trust", trust.to_string())
+        .table(table)
+        .next("see what waits for your keys: keyrite status");
+    let keys: Vec<Json> = map.keys.keys().map(|k| Json::from(k.as_str())).collect();
+    session.report(&screen, object([("file", shown(file).into()), ("keys", keys.into())]))?;
+    Ok(Ended::Done)
+}
+
+/// The keys that a token holds or will hold.
+fn ask_keys(console: &mut dyn Console, token: &TokenIdentity) -> Result<Vec<KeyName>> {
+    let prompt = Prompt::new(
+        format!("keys.{}", text::visible(&token.serial)),
+        format!("Which keys are on {}?", tokens::named(token, None)),
+    )
+    .help("Their names in the record, with commas between: root-a. Or none.");
+    let guess = token.label.parse::<KeyName>().map(|name| name.to_string());
+    let prompt = prompt.default(guess.unwrap_or_else(|_| "none".to_owned()));
+    ask_until(console, &prompt, |typed| {
+        if typed == "none" {
+            return Ok(Vec::new());
+        }
+        typed.split(',').map(|name| name.trim().parse()).collect()
+    })
+}
+
+/// A key on a token, found by label and serial.
+pub(super) fn on_token(token: &TokenIdentity, key: &KeyName, module: &str) -> DeviceKey {
+    DeviceKey {
+        uri: KeyUri::Pkcs11(Pkcs11Uri {
+            token: Some(token.label.clone()),
+            serial: Some(token.serial.clone()),
+            object: Some(key.to_string()),
+            ..Pkcs11Uri::default()
+        }),
+        module: Some(module.to_owned()),
+        pin: PinFrom::Terminal,
+    }
 }

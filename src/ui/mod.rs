@@ -26,6 +26,30 @@ use crate::tuf::digest::Digest;
 use crate::tuf::rule::Result;
 use screen::{Safe, Screen};
 
+/// Asks until the answer is one that `read` takes. What it refuses is told and asked again; in an
+/// unattended run it ends the run.
+///
+/// # Errors
+///
+/// What asking refuses; unattended, what `read` refuses.
+pub fn ask_until<T>(
+    console: &mut dyn Console,
+    prompt: &Prompt,
+    mut read: impl FnMut(&str) -> Result<T>,
+) -> Result<T> {
+    loop {
+        let typed = console.ask_text(prompt)?;
+        match read(&typed) {
+            Ok(value) => return Ok(value),
+            Err(refusal) if console.unattended() => return Err(refusal.at(format!("\"{}\"", prompt.id))),
+            Err(refusal) => {
+                let text = format!("found {}, expected {}", refusal.found(), refusal.expected());
+                console.show(&Screen::default().callout(screen::Tone::Careful, text))?;
+            }
+        }
+    }
+}
+
 /// One question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prompt {
@@ -37,6 +61,8 @@ pub struct Prompt {
     pub help: Vec<Safe>,
     /// The answers that are allowed; empty if any text is.
     pub allowed: Vec<Safe>,
+    /// For each of them, how a person reads it where they choose.
+    pub shown: Vec<Safe>,
     /// What pressing Enter alone answers.
     pub default: Option<String>,
 }
@@ -44,7 +70,14 @@ pub struct Prompt {
 impl Prompt {
     /// A question that any text answers.
     pub fn new(id: impl Into<String>, text: impl Into<Safe>) -> Self {
-        Self { id: id.into(), text: text.into(), help: Vec::new(), allowed: Vec::new(), default: None }
+        Self {
+            id: id.into(),
+            text: text.into(),
+            help: Vec::new(),
+            allowed: Vec::new(),
+            shown: Vec::new(),
+            default: None,
+        }
     }
 
     /// The same with a line of explanation more.
@@ -56,8 +89,16 @@ impl Prompt {
 
     /// The same with one allowed answer more.
     #[must_use]
-    pub fn allow(mut self, answer: impl Into<Safe>) -> Self {
+    pub fn allow(self, answer: impl Into<Safe>) -> Self {
+        let answer = answer.into();
+        self.offer(answer.clone(), answer)
+    }
+
+    /// The same with one allowed answer more, which a person reads as `shown` where they choose.
+    #[must_use]
+    pub fn offer(mut self, answer: impl Into<Safe>, shown: impl Into<Safe>) -> Self {
         self.allowed.push(answer.into());
+        self.shown.push(shown.into());
         self
     }
 
@@ -110,7 +151,9 @@ pub trait Console {
                 self.confirm_word(&prompt, text).map(|()| Answer::Text(text.clone()))
             }
             step::Expect::Choice(words) => {
-                prompt.allowed = words.iter().map(Safe::from).collect();
+                for word in words {
+                    prompt = prompt.allow(word);
+                }
                 self.ask_choice(&prompt).map(Answer::Choice)
             }
         }

@@ -185,7 +185,7 @@ impl Console for Terminal {
     fn ask_choice(&mut self, prompt: &Prompt) -> Result<usize> {
         let look = self.look();
         self.question(prompt, &look)?;
-        let items: Vec<String> = prompt.allowed.iter().map(|a| look.text(a)).collect();
+        let items: Vec<String> = prompt.shown.iter().map(|a| look.text(a)).collect();
         let first = prompt.default.as_ref();
         let first = first.and_then(|d| prompt.allowed.iter().position(|a| a.as_str() == d));
         let fits = items.iter().all(|i| columns(i).saturating_add(5) < look.columns);
