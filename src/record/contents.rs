@@ -1,12 +1,18 @@
 //! What a record says once everything in it has been read and verified.
 
-use super::{KeyFile, SignedStatement};
-use crate::ceremony::change::Change;
-use crate::ceremony::facts::{Anchor, Device, Enrolment, Facts};
+use super::receipt::Receipt;
+use super::{KeyFile, SignedStatement, rules};
+use crate::ceremony::change::{Change, Item};
+use crate::ceremony::facts::{Anchor, Device, Enrolment, Facts, Stage};
 use crate::ceremony::people::KeyName;
+use crate::ceremony::standing::{Gathered, Standing, State};
+use crate::ceremony::transcript::{CeremonyId, Transcript};
 use crate::tuf::digest::Digest;
+use crate::tuf::key::KeyIdentity;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::statement::TrustId;
+use crate::tuf::time::Time;
 use crate::tuf::verify::Signature;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +25,7 @@ pub struct Inputs {
     pub enrolments: BTreeMap<KeyName, Enrolment>,
     /// One's own keys.
     pub devices: BTreeMap<KeyName, Device>,
-    /// Transcript heads that people know, digests of the last outcome's file.
+    /// Transcript heads that people know: digests of the last entry's file.
     pub heads: Vec<Digest>,
 }
 
@@ -30,40 +36,30 @@ pub struct Contents {
     pub facts: Facts,
     /// Every change, by digest.
     pub changes: BTreeMap<Digest, StoredChange>,
-    /// Every transcript, by ceremony id.
-    pub transcripts: BTreeMap<String, StoredTranscript>,
+    /// Every transcript whose chain is unbroken.
+    pub transcripts: BTreeMap<CeremonyId, Transcript>,
+    /// Transcripts that are broken, with the first bad entry: nothing in them is used.
+    pub broken: BTreeMap<CeremonyId, Refusal>,
     /// Every statement whose signature verifies, by digest of its file.
     pub statements: BTreeMap<Digest, StoredStatement>,
-    /// Every key file that parses, by digest, whether it is used or why not. A key file that a
+    /// Every key file that parses, by digest, and why it is not used if it isn't. One that a
     /// ceremony wrote before it was cut off is here as `KEY-UNWITNESSED`.
     pub key_files: BTreeMap<Digest, (KeyFile, Option<Refusal>)>,
     /// Every document that parses, in order of role, version and digest.
     pub history: Vec<StoredDocument>,
-    /// The number of the limits in force.
-    pub limits_number: u64,
-    /// Why the limits in force are not signed by a threshold of the newest root, if they aren't.
-    pub limits_standing: Option<Refusal>,
+    /// Rehearsals of this trust that are in the record.
+    pub rehearsals: Vec<StoredRehearsal>,
     /// Uploads whose MANIFEST and files agree.
     pub uploads: BTreeSet<Digest>,
+    /// What backends answered, in the order of time.
+    pub receipts: Vec<Receipt>,
+    /// Roles of which two documents of one version verify: nothing that rests on them is planned.
+    pub conflicts: BTreeMap<RoleName, Refusal>,
+    /// Why this record is not bound to its trust, if there is a root: `TRUST-UNBOUND`.
+    pub unbound: Option<Refusal>,
     /// Problems that don't stop reading: where (safe to show) and which rule.
     pub findings: Vec<(String, Refusal)>,
-}
-
-/// How a change stands today.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Standing {
-    /// Waits for signatures, or to be sealed.
-    Open,
-    /// Some of its documents are sealed and the others not: sealing was cut off.
-    Sealing,
-    /// Everything in it is in the record.
-    Sealed,
-    /// Withdrawn by those who may.
-    Withdrawn,
-    /// Its `sign-by` has passed.
-    Late,
-    /// A document that it rests on has moved.
-    BaseMoved,
+    pub(super) heads: Vec<Digest>,
 }
 
 /// A change, with what came in for it.
@@ -77,19 +73,22 @@ pub struct StoredChange {
     pub runbook: Vec<u8>,
     /// By payload digest: signatures that verified, by keys that the change asks, one a key.
     pub signatures: BTreeMap<Digest, Vec<Signature>>,
-    /// How it stands.
-    pub standing: Standing,
-    /// Refusals by keys that it asks: key name and reason (escape before showing).
-    pub refusals: Vec<(KeyName, String)>,
+    /// The same, with withdrawals and refusals, as [`Standing`] wants it.
+    pub gathered: Gathered,
+    /// How it stands, or why that can't be said.
+    pub standing: Result<Standing>,
 }
 
-/// A transcript, as far as it is unbroken.
-#[derive(Debug, Clone)]
-pub struct StoredTranscript {
-    /// Digest and bytes of each outcome's file, in sequence.
-    pub files: Vec<(Digest, Vec<u8>)>,
-    /// The first bad entry, if the transcript is broken: then nothing in it is used.
-    pub broken: Option<Refusal>,
+impl StoredChange {
+    /// Whether nothing more can happen to it: published, withdrawn, sealed or lapsed.
+    pub fn closed(&self) -> bool {
+        self.standing.as_ref().is_ok_and(|standing| {
+            matches!(
+                standing.state,
+                State::Published | State::Withdrawn { .. } | State::Sealed | State::Lapsed
+            )
+        })
+    }
 }
 
 /// A statement with one signature that verifies.
@@ -102,7 +101,7 @@ pub struct StoredStatement {
 }
 
 /// A document of the record's history.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StoredDocument {
     /// Its role.
     pub role: RoleName,
@@ -112,40 +111,155 @@ pub struct StoredDocument {
     pub file: Digest,
     /// SHA-256 of the payload.
     pub payload: Digest,
-    /// The version of the root under which it verifies (the newest such); none if under none.
-    pub root: Option<u64>,
-    /// Whether the newest trusted snapshot lists this very file: the backend has it.
+    /// Which document vouches for it, the newest that does: role and version. None if none does.
+    pub vouched_by: Option<(RoleName, u64)>,
+    /// Whether a trusted snapshot and timestamp name this payload.
     pub published: bool,
 }
 
+/// A rehearsal that was held for this trust.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredRehearsal {
+    /// The rehearsal's trust.
+    pub trust: TrustId,
+    /// Its ceremony.
+    pub ceremony: CeremonyId,
+    /// The digest of the last entry.
+    pub head: Digest,
+    /// The digests of the runbooks that it held.
+    pub runbooks: Vec<Digest>,
+    /// When it ended, by its own transcript.
+    pub at: Time,
+    /// Whether it ended with nothing left to do.
+    pub done: bool,
+}
+
 impl Contents {
-    /// Refuses a chain of roots without an anchor, or one that the anchor is not in.
+    /// Refuses a chain of roots without an anchor, one that the anchor is not in, and one that is
+    /// not bound to this trust. A record without a root needs none.
     ///
     /// # Errors
     ///
-    /// `ANCHOR`.
+    /// `ANCHOR`, `TRUST-UNBOUND`.
     pub fn require_anchor(&self) -> Result<()> {
-        todo!()
+        let Some(newest) = self.facts.roots.last() else { return Ok(()) };
+        if self.facts.anchor.is_none() {
+            return Err(Refusal::new(
+                &crate::tuf::rules::ANCHOR,
+                format!("root version {} and nobody who vouches for it", newest.version()),
+                "the digest of a root that a person knows, from paper or from [trust] in the device map",
+            ));
+        }
+        self.unbound.clone().map_or(Ok(()), Err)
     }
 
-    /// In production: refuses a record older than a head that people know, or, without heads,
-    /// than the documents of the backend within `record-no-older`.
+    /// In production: refuses a record that lacks a transcript head which people know, and, where
+    /// they know none, one without a snapshot of the backend that is recent enough
+    /// (`record-no-older`). A record without a published document needs neither.
     ///
     /// # Errors
     ///
     /// `STALE-RECORD`.
     pub fn require_fresh(&self) -> Result<()> {
-        todo!()
+        if self.facts.trust.stage == Stage::Rehearsal {
+            return Ok(());
+        }
+        for head in &self.heads {
+            let known = |t: &Transcript| t.entries().iter().any(|(_, digest)| digest == head);
+            if !self.transcripts.values().any(known) {
+                return Err(Refusal::new(
+                    &rules::STALE_RECORD,
+                    format!("no transcript with the entry {head}"),
+                    "every transcript head that people know",
+                ));
+            }
+        }
+        if !self.heads.is_empty() || self.facts.published.is_empty() {
+            return Ok(());
+        }
+        let observed = self.receipts.iter().map(|r| r.at).max();
+        let since = self.facts.today.minus(self.facts.limits.ceremony.record_no_older)?;
+        match observed {
+            Some(at) if at >= since => Ok(()),
+            _ => Err(Refusal::new(
+                &rules::STALE_RECORD,
+                observed.map_or("no answer of the backend".to_owned(), |at| {
+                    format!("the backend last asked at {at}")
+                }),
+                format!("the newest transcript head, or the backend's documents since {since}"),
+            )),
+        }
+    }
+
+    /// Refuses a change that rests on a role whose documents conflict.
+    ///
+    /// # Errors
+    ///
+    /// `RECORD-CONFLICT`.
+    pub fn require_sound(&self, change: &Change) -> Result<()> {
+        let roles = change.base.documents.keys().chain(change.documents().map(|d| d.role()));
+        for role in roles {
+            if let Some(refusal) = self.conflicts.get(role) {
+                return Err(refusal.clone());
+            }
+        }
+        Ok(())
     }
 
     /// Refuses to let `key` sign `payload` of the change `change` while it has signed another
-    /// payload for the same role and version that is neither withdrawn nor unpublished.
+    /// payload for the same role and version that is neither withdrawn nor known to be unpublished.
     ///
     /// # Errors
     ///
     /// `ROLE-FORK`.
-    pub fn require_no_fork(&self, change: &Digest, key: &KeyName, payload: &Digest) -> Result<()> {
-        let _ = (change, key, payload);
-        todo!()
+    pub fn require_no_fork(&self, change: &Digest, key: KeyIdentity, payload: &Digest) -> Result<()> {
+        let Some(ours) = self.changes.get(change).and_then(|c| document(&c.change, payload)) else {
+            return Ok(());
+        };
+        for other in self.changes.values() {
+            for (signed, signatures) in &other.signatures {
+                if signed == payload || !signatures.iter().any(|s| s.key() == key) {
+                    continue;
+                }
+                let Some(theirs) = document(&other.change, signed) else { continue };
+                let withdrawn =
+                    other.standing.as_ref().is_ok_and(|s| matches!(s.state, State::Withdrawn { .. }));
+                if theirs != ours || (withdrawn && !self.facts.published.contains(signed)) {
+                    continue;
+                }
+                return Err(Refusal::new(
+                    &rules::ROLE_FORK,
+                    format!(
+                        "a signature of the key {key} over another {} {} in the change {}",
+                        ours.0, ours.1, other.digest
+                    ),
+                    "one payload for each version of a role, or the withdrawal of the other change",
+                ));
+            }
+        }
+        Ok(())
     }
+
+    /// Withdrawn payloads that met their thresholds: they can be published by whoever has them, so
+    /// they stay listed for good. By role, version and payload digest.
+    pub fn loose_documents(&self) -> BTreeSet<(RoleName, u64, Digest)> {
+        let withdrawn =
+            |c: &&StoredChange| c.standing.as_ref().is_ok_and(|s| matches!(s.state, State::Withdrawn { .. }));
+        let mut loose = BTreeSet::new();
+        for change in self.changes.values().filter(withdrawn) {
+            let Ok(standing) = &change.standing else { continue };
+            for item in standing.items.iter().filter(|i| i.needs.iter().all(|n| n.have >= n.need)) {
+                if let Some((role, version)) = document(&change.change, &item.payload) {
+                    loose.insert((role.clone(), version, item.payload));
+                }
+            }
+        }
+        loose
+    }
+}
+
+/// Role and version of the document of a change that has this payload.
+fn document<'a>(change: &'a Change, payload: &Digest) -> Option<(&'a RoleName, u64)> {
+    let documents = change.items.iter().filter_map(Item::document);
+    documents.into_iter().find(|d| d.digest() == *payload).map(|d| (d.role(), d.version()))
 }

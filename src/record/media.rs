@@ -1,21 +1,28 @@
 //! Media: directories that someone else wrote.
+//!
+//! Nothing on a medium is trusted, least of all its names: see [`Dir`]. What is read is
+//! read once into memory, and only the copy is judged and used.
 
-use crate::tuf::rule::Result;
-use std::path::Path;
+use super::dir::Dir;
+use super::rules;
+use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::text::visible;
+use std::path::{Component, Path};
 
 /// A directory on a medium that came from elsewhere: a USB stick, a clone, a download.
 #[derive(Debug)]
-pub struct Media {}
+pub struct Media {
+    pub(super) dir: Dir,
+}
 
 impl Media {
     /// Opens the directory at `path`.
     ///
     /// # Errors
     ///
-    /// `MEDIA-READ`, `MEDIA-KIND`.
+    /// `MEDIA-READ`.
     pub fn open(path: &Path) -> Result<Self> {
-        let _ = path;
-        todo!()
+        Ok(Self { dir: Dir::open(path, &rules::MEDIA_READ)? })
     }
 
     /// The bytes of one plain file directly in it, at most `cap`, read once. For enrolment files,
@@ -26,8 +33,7 @@ impl Media {
     /// `MEDIA-KIND`, `MEDIA-SIZE`, `MEDIA-CHANGED`, `MEDIA-READ`; `RECORD-NAME` for anything but a
     /// plain name.
     pub fn read(&self, name: &str, cap: u64) -> Result<Vec<u8>> {
-        let _ = (name, cap);
-        todo!()
+        self.dir.read(name, cap)?.ok_or_else(|| missing(&format!("{}/{}", self.dir.shown(), visible(name))))
     }
 }
 
@@ -38,6 +44,23 @@ impl Media {
 ///
 /// As [`Media::read`].
 pub fn read_file(path: &Path, cap: u64) -> Result<Vec<u8>> {
-    let _ = (path, cap);
-    todo!()
+    let shown = visible(&path.to_string_lossy());
+    let Some(Component::Normal(name)) = path.components().next_back() else {
+        return Err(Refusal::new(
+            &rules::MEDIA_KIND,
+            format!("\"{shown}\", which is a folder"),
+            "a regular file",
+        ));
+    };
+    let name = name.to_str().ok_or_else(|| missing(&shown))?;
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let dir = Dir::open(parent, &rules::MEDIA_READ)?;
+    dir.read(name, cap)?.ok_or_else(|| missing(&shown))
+}
+
+fn missing(shown: &str) -> Refusal {
+    Refusal::new(&rules::MEDIA_READ, format!("no file \"{shown}\""), "a file that can be read")
 }

@@ -11,11 +11,14 @@
 pub mod contents;
 pub mod dir;
 pub mod enrolment;
+pub mod files;
 pub mod hand_out;
 pub mod key_file;
 pub mod manifest;
 pub mod media;
 pub mod names;
+mod read;
+pub mod receipt;
 pub mod rules;
 pub mod signed;
 pub mod store;
@@ -23,9 +26,9 @@ pub mod take_in;
 pub mod trust_file;
 pub mod upload;
 
-pub use contents::{Contents, Inputs, Standing, StoredChange};
+pub use contents::{Contents, Inputs, StoredChange};
 pub use key_file::KeyFile;
 pub use media::Media;
 pub use signed::SignedStatement;
 pub use store::Record;
-pub use trust_file::TrustFile;
+pub use trust_file::{TrustFile, TrustSpec};

@@ -1,10 +1,10 @@
 //! The rules of the `record` layer.
 
-pub use crate::ceremony::rules::{RECORD_FORMAT, RECORD_MEMBER};
-
 crate::rules! {
-    RECORD_NAME: "RECORD-NAME", Refused, "files of the record have the names that FORMAT.md gives them, and the content that the name says", "design, threats T15",
+    RECORD_NAME: "RECORD-NAME", Refused, "files of the record have the names that FORMAT.md gives them", "design, threats T15",
         "ask who sent the file; take it from another copy of the record";
+    RECORD_TORN: "RECORD-TORN", Refused, "files of the record have the content that name, folder, change or MANIFEST says", "design, threats T20",
+        "run the same command again, which writes it anew, or import it from another copy of the record";
     RECORD_CONFLICT: "RECORD-CONFLICT", Refused, "no two files of the record stand for one name, version or sequence", "design",
         "compare the two files with the other holders of copies and take the wrong one out";
     RECORD_BUSY: "RECORD-BUSY", Refused, "one program at a time writes into a copy of the record", "design",
@@ -31,10 +31,14 @@ crate::rules! {
         "do not use this upload; write it again from the record";
     MANIFEST_MISMATCH: "MANIFEST-MISMATCH", Refused, "the files beside a MANIFEST are exactly those that it lists", "threats T17, T18",
         "write the upload again from the record";
-    ANCHOR: "ANCHOR", Refused, "the chain of roots contains the root that a person knows", "design",
-        "compare the newest root's words with the paper of the last ceremony; if they differ, this record is not yours";
     STALE_RECORD: "STALE-RECORD", Refused, "the record is as new as what people and the backend have seen", "design",
         "import the newest copy of the record, or the backend's documents";
+    TRUST_UNBOUND: "TRUST-UNBOUND", Refused, "a threshold of the newest root has signed limits for this very trust and chain", "design",
+        "import the newest copy of the record; if it stays, this record is not yours";
+    COLLECTION: "COLLECTION", Usage, "a collection has a plain name, and a rehearsal's one of its own", "design",
+        "choose a name as updates.example.com/apps";
+    RECEIPT: "RECEIPT", Refused, "receipts say what a backend answered, in FORMAT.md's words", "design",
+        "note the backend's answer again";
     LIMITS_UNSIGNED: "LIMITS-UNSIGNED", Refused, "limits are in force only when a threshold of the newest root signed them", "design",
         "hold a ceremony that signs the limits, or take the file out";
     KEY_POSSESSION: "KEY-POSSESSION", Refused, "a key's record is proved by the key itself, for this name and holder", "threats T3",
@@ -47,4 +51,8 @@ crate::rules! {
         "withdraw the other change first, signed by those it asks";
     UPLOAD_STAGE: "UPLOAD-STAGE", Refused, "a rehearsal's documents go to loopback only", "design",
         "name a backend on 127.0.0.1, ::1 or localhost";
+    UPLOAD_SERVER: "UPLOAD-SERVER", Usage, "a backend's address is http or https, a host and a path", "design",
+        "write the address as https://notary.example.com";
+    IMPORT_KIND: "IMPORT-KIND", Refused, "import takes what the record is made of and what backends publish", "threats T18",
+        "leave the file where it is; keys come in by a ceremony, backups by restore";
 }

@@ -1,9 +1,21 @@
-//! `statements/<sha>.json`: one signed sentence, one signature.
+//! Signatures as files: `statements/<sha>.json`, and the `sig.json` files of a change.
+//!
+//! Both are read back into a [`Signature`], which exists only if it verifies.
 
-use crate::tuf::key::PublicKey;
-use crate::tuf::rule::Result;
+use crate::ceremony::change::{Ask, Change, Item};
+use crate::ceremony::members::{Reader, same_bytes};
+use crate::ceremony::rules::RECORD_MEMBER;
+use crate::record::rules;
+use crate::tuf::digest::Digest;
+use crate::tuf::json::{Json, object};
+use crate::tuf::key::{KeyIdentity, PublicKey, Scheme};
+use crate::tuf::payload::Payload;
+use crate::tuf::profile::Profile;
+use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::statement::Statement;
-use crate::tuf::verify::Signature;
+use crate::tuf::verify::{Signature, from_sign_form, sign_form};
+use crate::tuf::wire;
+use base64ct::{Base64, Encoding};
 
 /// A statement with one signature that verified. Whether it counts is another question
 /// ([`Contents::statements`](super::Contents)).
@@ -19,8 +31,12 @@ impl SignedStatement {
     ///
     /// # Errors
     ///
-    /// `PLANTED` if the signature is over something else or by another key.
-    pub fn new(statement: Statement, public: PublicKey, signature: Signature) -> Result<Self> {
+    /// `SIGNATURE-WRONG` if the signature is over something else, by another key or in another way
+    /// than statements are signed.
+    pub fn new(statement: Statement, public: PublicKey, signature: &Signature) -> Result<Self> {
+        let payload = Payload::Statement(statement.clone());
+        let scheme = Scheme::of(public.algorithm());
+        let signature = Signature::check(&public, scheme, &payload, signature.raw())?;
         Ok(Self { statement, public, signature })
     }
 
@@ -28,15 +44,44 @@ impl SignedStatement {
     ///
     /// # Errors
     ///
-    /// `RECORD-FORMAT`, `RECORD-MEMBER`, `STATEMENT-FORM`, `SIGNATURE-WRONG`.
+    /// `RECORD-FORMAT`, `RECORD-MEMBER`, `STATEMENT-FORM`, `STATEMENT-KIND`, `SIGNATURE-FORM`,
+    /// `SIGNATURE-WRONG`.
     pub fn from_json(bytes: &[u8]) -> Result<Self> {
-        let _ = bytes;
-        todo!()
+        let json = Json::parse(bytes)?;
+        let mut fields = Reader::file("the statement's file", &json)?;
+        let statement = Statement::from_bytes(&fields.take("statement")?.canonical())?;
+        let public = public(fields.text("spki")?)?;
+        let scheme = Scheme::of(public.algorithm());
+        let raw = from_sign_form(scheme, fields.text("sig")?)?;
+        fields.done()?;
+        let signature = Signature::check(&public, scheme, &Payload::Statement(statement.clone()), &raw)?;
+        let signed = Self { statement, public, signature };
+        same_bytes("the statement's file", bytes, &signed.to_json()?)?;
+        Ok(signed)
     }
 
     /// The file's bytes.
-    pub fn to_json(&self) -> Vec<u8> {
-        todo!()
+    ///
+    /// # Errors
+    ///
+    /// `SIGNATURE-FORM`, which a signature that verified never meets.
+    pub fn to_json(&self) -> Result<Vec<u8>> {
+        Ok(object([
+            ("format", 1.into()),
+            ("sig", sign_form(self.signature.scheme(), self.signature.raw())?.into()),
+            ("spki", Base64::encode_string(self.public.spki_der()).into()),
+            ("statement", Json::parse(self.statement.bytes())?),
+        ])
+        .canonical())
+    }
+
+    /// SHA-256 of the file.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::to_json`].
+    pub fn digest(&self) -> Result<Digest> {
+        Ok(Digest::of(&self.to_json()?))
     }
 
     /// What was signed.
@@ -53,4 +98,90 @@ impl SignedStatement {
     pub const fn signature(&self) -> &Signature {
         &self.signature
     }
+}
+
+fn public(spki: &str) -> Result<PublicKey> {
+    let der = Base64::decode_vec(spki)
+        .map_err(|_| Refusal::new(&RECORD_MEMBER, "an spki that is no base64", "base64 of DER"))?;
+    PublicKey::from_spki_der(&der)
+}
+
+/// The file of one signature over one of a change's payloads: `<payload sha>.<sha>.sig.json`.
+///
+/// # Errors
+///
+/// `RECORD-REST` if the change has no such payload, or doesn't ask this key; `SIGNATURE-FORM`.
+pub fn signature_file(change: &Change, profile: Profile, signature: &Signature) -> Result<Vec<u8>> {
+    let (item, _) = asked(change, &signature.payload(), &signature.key())?;
+    let sig = match item {
+        Item::Statement { .. } => sign_form(signature.scheme(), signature.raw())?,
+        _ => {
+            let wire = wire::signature_to_wire(profile, signature.scheme(), signature.raw())?;
+            base16ct::lower::encode_string(&wire)
+        }
+    };
+    Ok(object([
+        ("change", change.digest().hex().into()),
+        ("format", 1.into()),
+        ("identity", signature.key().to_string().into()),
+        ("payload", signature.payload().hex().into()),
+        ("sig", sig.into()),
+    ])
+    .canonical())
+}
+
+/// Reads the file of a signature and verifies it over the change's payload, by the key and in the
+/// way that the change asks.
+///
+/// # Errors
+///
+/// `RECORD-FORMAT`, `RECORD-MEMBER`; `RECORD-REST` as [`signature_file`]; `RECORD-OTHER` if it is
+/// for another change; `SIGNATURE-FORM`, `SIGNATURE-WRONG`.
+pub fn read_signature(change: &Change, profile: Profile, bytes: &[u8]) -> Result<Signature> {
+    let json = Json::parse(bytes)?;
+    let mut fields = Reader::file("the signature's file", &json)?;
+    let named: Digest = fields.parsed("change")?;
+    let payload: Digest = fields.parsed("payload")?;
+    let identity: KeyIdentity = fields.parsed("identity")?;
+    let sig = fields.text("sig")?;
+    fields.done()?;
+    if named != change.digest() {
+        return Err(Refusal::new(
+            &rules::RECORD_OTHER,
+            format!("a signature for the change {named}"),
+            format!("the change {} in whose folder it is", change.digest()),
+        ));
+    }
+    let (item, ask) = asked(change, &payload, &identity)?;
+    let raw = match item {
+        Item::Statement { .. } => from_sign_form(ask.scheme, sig)?,
+        _ => {
+            let wire = base16ct::lower::decode_vec(sig).map_err(|_| {
+                Refusal::new(&RECORD_MEMBER, "a sig that is no lower-case hexadecimal", "hexadecimal")
+            })?;
+            wire::signature_from_wire(profile, ask.scheme, &wire)?
+        }
+    };
+    let Some(payload) = item.payload() else { return Err(unasked(&payload, &identity)) };
+    let signature = Signature::check(&ask.public, ask.scheme, &payload, &raw)?;
+    same_bytes("the signature's file", bytes, &signature_file(change, profile, &signature)?)?;
+    Ok(signature)
+}
+
+/// The item with this payload, and how it asks this key.
+fn asked<'a>(change: &'a Change, payload: &Digest, key: &KeyIdentity) -> Result<(&'a Item, &'a Ask)> {
+    change
+        .items
+        .iter()
+        .filter(|item| item.payload_bytes().is_some_and(|bytes| Digest::of(bytes) == *payload))
+        .find_map(|item| Some((item, item.asked().iter().find(|ask| ask.public.identity() == *key)?)))
+        .ok_or_else(|| unasked(payload, key))
+}
+
+fn unasked(payload: &Digest, key: &KeyIdentity) -> Refusal {
+    Refusal::new(
+        &rules::RECORD_REST,
+        format!("a signature of the key {key} over the payload {payload}"),
+        "a payload of the change, and a key that it asks for it",
+    )
 }

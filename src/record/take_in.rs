@@ -1,29 +1,243 @@
 //! Import: takes from a medium only what parses, verifies and fits the layout.
+//!
+//! Each file is read once, into memory, and judged there beside the record's own by the same code
+//! that reads a record ([`super::read`]); what is written afterwards is what was judged (threats
+//! T16). A medium may hold a copy of the record, a part of one, or what a backend published.
+//! Everything else is listed by its escaped name and stays where it is (threats T18).
 
-use super::{Media, Record};
+use super::contents::Inputs;
+use super::dir::{Dir, Kind, regular};
+use super::files::{Files, find};
+use super::hand_out::last_things_last;
+use super::names::Place;
+use super::{Media, Record, read, rules};
+use crate::tuf::digest::Digest;
+use crate::tuf::profile::Profile;
+use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::text::visible;
 use crate::tuf::time::Time;
+use crate::tuf::wire;
+use std::collections::BTreeMap;
+
+/// The most bytes that one import takes.
+const MOST: u64 = 1024 * 1024 * 1024;
 
 /// What became of a medium's files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ImportReport {
-    /// Paths in the record of what was new, sorted.
-    pub taken: Vec<String>,
+    /// What was new, in the order of the layout.
+    pub taken: Vec<Place>,
     /// How many files were already here.
     pub known: usize,
     /// What stays on the medium: the name as it may be shown, and why.
     pub left: Vec<(String, Refusal)>,
 }
 
+impl ImportReport {
+    /// How many files came in, by folder of the record: what a transcript's `import` says.
+    pub fn by_folder(&self) -> BTreeMap<String, u64> {
+        let mut folders = BTreeMap::new();
+        for place in &self.taken {
+            let count: &mut u64 =
+                folders.entry(place.folder().unwrap_or("trust.json").to_owned()).or_default();
+            *count = count.saturating_add(1);
+        }
+        folders
+    }
+
+    /// The digests of the statements that came in.
+    pub fn statements(&self) -> Vec<Digest> {
+        let statements = self.taken.iter().filter(|place| matches!(place, Place::Statement(_)));
+        statements.filter_map(Place::digest).collect()
+    }
+}
+
+/// What is taken from a medium into memory.
+struct Load<'a> {
+    files: Files<'a>,
+    report: ImportReport,
+    /// By place, the name on the medium.
+    names: BTreeMap<Place, String>,
+    left: u64,
+    profile: Profile,
+}
+
 impl Record {
-    /// Takes in what `media` holds: a copy of the record, a part of one, or documents that a
-    /// backend published. Each file is read once; everything is judged in memory, then written.
+    /// Takes in what `media` holds. A bad file is left and named; the others come in.
     ///
     /// # Errors
     ///
-    /// Only if the medium can't be read at all or the record not be written; a bad file is left.
+    /// `RECORD-OTHER` if the medium holds another trust's record; `MEDIA-READ`, `MEDIA-SIZE` if it
+    /// can't be listed; `RECORD-BUSY`, `RECORD-WRITE`; as [`Record::read_all`].
     pub fn import(&self, media: &Media, today: Time) -> Result<ImportReport> {
-        let _ = (media, today);
-        todo!()
+        self.lock()?;
+        let profile = self.trust().profile;
+        let mut load = Load {
+            files: self.files()?,
+            report: ImportReport::default(),
+            names: BTreeMap::new(),
+            left: MOST,
+            profile,
+        };
+        load.fill(&media.dir)?;
+        let (_, verdicts) = read::contents(&load.files, self.trust_file(), today, &Inputs::default())?;
+        if let Some(refusal) = verdicts.refused.get(&Place::Trust) {
+            return Err(refusal.clone());
+        }
+        let mut report = load.report;
+        for (place, _) in load.files.proposed() {
+            let name = load.names.get(place).cloned().unwrap_or_else(|| place.to_string());
+            if verdicts.accepted.contains(place) {
+                report.taken.push(place.clone());
+            } else {
+                let refusal = verdicts.refused.get(place).cloned();
+                report.left.push((name, refusal.unwrap_or_else(unfit)));
+            }
+        }
+        for place in last_things_last(report.taken.clone()) {
+            if let Some(bytes) = load.files.proposed().get(&place) {
+                self.put(&place, bytes)?;
+            }
+        }
+        report.left.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Ok(report)
     }
+}
+
+impl Load<'_> {
+    fn fill(&mut self, dir: &Dir) -> Result<()> {
+        let found = find(dir)?;
+        for place in found.places {
+            let bytes = read_place(dir, &place).and_then(|bytes| place.check(&bytes).map(|()| bytes));
+            self.take(&place, place.to_string(), bytes);
+        }
+        for name in found.others {
+            let bytes = dir.read(&name, 64 * 1024 * 1024).map(Option::unwrap_or_default);
+            self.published(&name, bytes);
+        }
+        let mut strays = found.strays;
+        // A stock Notary client and our own README keep delegations in this folder.
+        if self.profile == Profile::Notary {
+            if let Ok(Some(folder)) = dir.folder("targets") {
+                strays.retain(|(name, _)| name != "targets");
+                self.delegations(&folder, "targets", 2);
+            }
+        }
+        self.report.left.extend(strays);
+        Ok(())
+    }
+
+    /// Proposes a file, while there is room for it.
+    fn take(&mut self, place: &Place, name: String, bytes: Result<Vec<u8>>) {
+        let bytes = match bytes {
+            Ok(bytes) => bytes,
+            Err(refusal) => return self.report.left.push((name, refusal)),
+        };
+        let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let Some(left) = self.left.checked_sub(size) else {
+            let refusal = Refusal::new(&rules::MEDIA_SIZE, format!("more than {MOST} bytes in all"), "fewer");
+            return self.report.left.push((name, refusal));
+        };
+        self.left = left;
+        if self.files.propose(place.clone(), bytes) {
+            self.names.insert(place.clone(), name);
+        } else {
+            self.report.known = self.report.known.saturating_add(1);
+        }
+    }
+
+    /// A file that may be a document as a backend or a client has it.
+    fn published(&mut self, path: &str, bytes: Result<Vec<u8>>) {
+        let shown = visible(path);
+        let Some(role) = role_of(self.profile, path) else {
+            return self.report.left.push((shown, unfit()));
+        };
+        let read = bytes.and_then(|bytes| {
+            let envelope = wire::parse(self.profile, &role, &bytes)?;
+            let place = Place::Metadata(role.clone(), envelope.payload().version(), Digest::of(&bytes));
+            // A name longer than file systems take never came from us.
+            Place::parse(&place.path().iter().map(String::as_str).collect::<Vec<_>>())?;
+            Ok((place, bytes))
+        });
+        match read {
+            Ok((place, bytes)) => self.take(&place, shown, Ok(bytes)),
+            Err(refusal) => self.report.left.push((shown, refusal)),
+        }
+    }
+
+    fn delegations(&mut self, dir: &Dir, path: &str, depth: usize) {
+        let entries = match dir.entries() {
+            Ok(entries) => entries,
+            Err(refusal) => return self.report.left.push((visible(path), refusal)),
+        };
+        for entry in entries {
+            let shown = format!("{}/{}", visible(path), entry.shown());
+            let Ok(name) = &entry.name else {
+                self.report.left.push((shown, unfit()));
+                continue;
+            };
+            let path = format!("{path}/{name}");
+            match (entry.kind, dir.folder(name)) {
+                (Kind::Folder, Ok(Some(folder))) if depth > 1 => {
+                    self.delegations(&folder, &path, depth.saturating_sub(1));
+                }
+                (Kind::File, _) => {
+                    let bytes = dir.read(name, 64 * 1024 * 1024).map(Option::unwrap_or_default);
+                    self.published(&path, bytes);
+                }
+                (kind, _) => {
+                    let refusal = regular(kind, &shown).err().unwrap_or_else(unfit);
+                    self.report.left.push((shown, refusal));
+                }
+            }
+        }
+    }
+}
+
+/// The role that a published document's name stands for: `root.json`, `3.root.json`,
+/// `targets%2Fapp.json`, `targets/app.json`.
+fn role_of(profile: Profile, path: &str) -> Option<RoleName> {
+    let stem = path.strip_suffix(".json")?;
+    let stem = match stem.split_once('.') {
+        Some((version, rest)) if !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit()) => rest,
+        _ => stem,
+    };
+    let mut name = Vec::new();
+    let mut rest = stem.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        let escaped = (*first == b'%').then(|| tail.split_at_checked(2)).flatten();
+        if let Some((digits, tail)) = escaped {
+            name.extend(base16ct::mixed::decode_vec(digits).ok()?);
+            rest = tail;
+        } else {
+            name.push(*first);
+            rest = tail;
+        }
+    }
+    let name = String::from_utf8(name).ok().filter(|name| !name.is_empty())?;
+    let role = RoleName::from_name(&name);
+    let nested = name.starts_with("targets/");
+    let delegated = matches!(role, RoleName::Delegated(_));
+    (profile == Profile::Tuf || !delegated || nested).then_some(role)
+}
+
+fn read_place(dir: &Dir, place: &Place) -> Result<Vec<u8>> {
+    let path = place.path();
+    let gone =
+        || Refusal::new(&rules::MEDIA_CHANGED, format!("\"{place}\" is gone again"), "a medium at rest");
+    let (name, folders) = path.split_last().ok_or_else(gone)?;
+    let mut folder: Option<Dir> = None;
+    for part in folders {
+        folder = Some(folder.as_ref().unwrap_or(dir).folder(part)?.ok_or_else(gone)?);
+    }
+    folder.as_ref().unwrap_or(dir).read(name, place.cap())?.ok_or_else(gone)
+}
+
+fn unfit() -> Refusal {
+    Refusal::new(
+        &rules::IMPORT_KIND,
+        "a file that is none of these",
+        "a file of the record, or a document as a backend publishes it",
+    )
 }

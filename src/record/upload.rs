@@ -1,35 +1,398 @@
 //! Uploads: what to hand to the backend, and the exact lines that do it.
+//!
+//! A folder, flat, no archives (threats T17). In `notary` one POST, which the backend takes as a
+//! whole or not at all (notary-v1 4.1); in `tuf` files for a web server, in the order that keeps
+//! clients consistent. The lines are for a POSIX shell and curl on an ordinary machine; nothing
+//! here reaches a network.
 
-use crate::ceremony::facts::Trust;
+use super::manifest::{Line, Manifest};
+use super::names::FileName;
+use super::rules;
+use crate::ceremony::facts::{Stage, Trust};
+use crate::tuf::digest::Digest;
+use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
-use crate::tuf::rule::Result;
+use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::text::visible;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// A folder to hand over: flat, with MANIFEST and README.txt.
+/// The name of the file with the lines to type.
+pub const README: &str = "README.txt";
+
+/// A folder to hand over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
-    /// The bytes of MANIFEST; the folder is named by their SHA-256.
-    pub manifest: Vec<u8>,
-    /// By file name: everything but MANIFEST.
-    pub files: BTreeMap<String, Vec<u8>>,
+    manifest: Vec<u8>,
+    files: BTreeMap<FileName, Vec<u8>>,
+}
+
+/// A document that goes up, by its file's name.
+struct Part<'a> {
+    name: FileName,
+    role: &'a RoleName,
+    version: u64,
+    bytes: &'a [u8],
 }
 
 impl Upload {
-    /// What goes up: by role, the version and the sealed file. `server` is the backend's address
-    /// as people will type it (`https://notary.example.com`), or none to leave it to them.
-    ///
-    /// In `notary` the README has one atomic POST and the lines that fetch the backend's keys
-    /// once; in `tuf` a static tree in the order that keeps clients consistent.
+    /// What goes up: by role, the version and the sealed file. `change` is the one that made them,
+    /// none for online roles'. `server` is the backend's address, or none to leave it to people.
     ///
     /// # Errors
     ///
-    /// `UPLOAD-STAGE` for a rehearsal and a server that isn't on loopback.
+    /// `UPLOAD-STAGE` for a rehearsal and a server that isn't on loopback; `UPLOAD-SERVER`;
+    /// `ROLE-NAME` for a role that the backend takes under no name.
     pub fn new(
         trust: &Trust,
+        change: Option<Digest>,
         documents: &BTreeMap<RoleName, (u64, Vec<u8>)>,
         server: Option<&str>,
     ) -> Result<Self> {
-        let _ = (trust, documents, server);
-        todo!()
+        check_server(trust.stage, server)?;
+        let mut parts = Vec::new();
+        for (role, (version, bytes)) in documents {
+            let name = file_name(trust.profile, role, *version)?;
+            parts.push(Part { name, role, version: *version, bytes });
+        }
+        let readme = readme(trust, change, &parts, server);
+        let mut lines = BTreeMap::new();
+        let mut files = BTreeMap::new();
+        for part in parts {
+            lines.insert(part.name.clone(), Line::of(part.bytes, Some(part.role.clone())));
+            files.insert(part.name, part.bytes.to_vec());
+        }
+        let name = FileName::parse(README)?;
+        lines.insert(name.clone(), Line::of(readme.as_bytes(), None));
+        files.insert(name, readme.into_bytes());
+        let manifest = Manifest { trust: trust.id, stage: trust.stage, change, files: lines };
+        Ok(Self { manifest: manifest.to_text().into_bytes(), files })
+    }
+
+    /// The bytes of MANIFEST; the folder is named by their SHA-256.
+    pub fn manifest(&self) -> &[u8] {
+        &self.manifest
+    }
+
+    /// Everything but MANIFEST, by name.
+    pub const fn files(&self) -> &BTreeMap<FileName, Vec<u8>> {
+        &self.files
+    }
+}
+
+/// The name of a document's file: as clients ask for it in `tuf` (TUF 6.2, consistent snapshots,
+/// the role's name percent-encoded), by role in `notary`.
+fn file_name(profile: Profile, role: &RoleName, version: u64) -> Result<FileName> {
+    match profile {
+        Profile::Notary => {
+            let letters = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_/".contains(&b);
+            if !role.as_str().bytes().all(letters) {
+                return Err(Refusal::new(
+                    &crate::tuf::rules::ROLE_NAME,
+                    format!("\"{role}\""),
+                    "a role's name of a-z, 0-9, \"-\", \"_\" and \"/\", as the backend takes it",
+                ));
+            }
+            FileName::parse(&format!("{}.json", role.file_name()))
+        }
+        Profile::Tuf if *role == RoleName::Timestamp => FileName::parse("timestamp.json"),
+        Profile::Tuf => {
+            let mut name = format!("{version}.");
+            for byte in role.as_str().bytes() {
+                if byte.is_ascii_alphanumeric() || b"._~-".contains(&byte) {
+                    name.push(char::from(byte));
+                } else {
+                    let _ = write!(name, "%{byte:02X}");
+                }
+            }
+            FileName::parse(&format!("{name}.json"))
+        }
+    }
+}
+
+/// Refuses an address that can't stand in a line for a shell, and for a rehearsal any that isn't
+/// this very machine.
+fn check_server(stage: Stage, server: Option<&str>) -> Result<()> {
+    let Some(server) = server else { return Ok(()) };
+    let letters = server.bytes().all(|b| b.is_ascii_alphanumeric() || b".:/[]_-".contains(&b));
+    let rest = server.strip_prefix("https://").or_else(|| server.strip_prefix("http://"));
+    let (Some(rest), true) = (rest.filter(|rest| !rest.is_empty()), letters) else {
+        return Err(Refusal::new(
+            &rules::UPLOAD_SERVER,
+            format!("\"{}\"", visible(server)),
+            "an address as https://notary.example.com",
+        ));
+    };
+    let host = rest.split('/').next().unwrap_or_default();
+    let host = match host.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    let loopback = host == "localhost"
+        || host.parse().is_ok_and(|ip: Ipv4Addr| ip.is_loopback())
+        || host.parse().is_ok_and(|ip: Ipv6Addr| ip.is_loopback());
+    if stage == Stage::Rehearsal && !loopback {
+        return Err(Refusal::new(
+            &rules::UPLOAD_STAGE,
+            format!("a rehearsal's upload to \"{}\"", visible(server)),
+            "an address on this machine: 127.0.0.1, [::1] or localhost",
+        ));
+    }
+    Ok(())
+}
+
+fn readme(trust: &Trust, change: Option<Digest>, parts: &[Part<'_>], server: Option<&str>) -> String {
+    let mut text =
+        format!("Upload for {} ({}, profile {})\n", trust.collection, trust.stage.name(), trust.profile);
+    if trust.stage == Stage::Rehearsal {
+        text.push_str("REHEARSAL: throw-away keys. Only for a backend on this machine (loopback).\n");
+    }
+    let _ = writeln!(text, "trust {}", trust.id);
+    if let Some(change) = change {
+        let _ = writeln!(text, "change {change}");
+    }
+    text.push('\n');
+    for part in parts {
+        let _ = writeln!(
+            text,
+            "  {}  {} version {}, {} bytes",
+            part.name.as_str(),
+            part.role,
+            part.version,
+            part.bytes.len()
+        );
+    }
+    text.push_str(
+        "\nType the lines below in this folder, in a POSIX shell.\n\n\
+         See that the files are whole:\n\n    \
+         sed 1d MANIFEST | awk '{ print $1 \"  \" $3 }' | sha256sum -c\n",
+    );
+    match trust.profile {
+        Profile::Notary => notary(&mut text, trust, parts, server),
+        Profile::Tuf => tuf(&mut text, parts),
+    }
+    text
+}
+
+fn address(trust: &Trust, server: Option<&str>) -> String {
+    let rehearsal = trust.stage == Stage::Rehearsal;
+    let example = if rehearsal { "http://127.0.0.1:4443" } else { "https://notary.example.com" };
+    let mut text = format!("\nThe backend's address:\n\n    URL='{}'\n", server.unwrap_or(example));
+    if rehearsal {
+        text.push_str(
+            "    case \"$URL\" in http*://127.*|http*://localhost*|http*://\\[::1\\]*) ;; \
+             *) echo 'loopback only'; URL= ;; esac\n",
+        );
+    }
+    text
+}
+
+/// How to ask the registry's token server (Docker registry token authentication).
+fn token(trust: &Trust) -> String {
+    format!(
+        "\nA token that may push. The first line shows realm and service; where the backend answers\n\
+         200 it asks for none: then only TOKEN= is needed.\n\n    \
+         curl -sS -o /dev/null -D - \"$URL/v2/\"\n    \
+         REALM='https://auth.example.com/token' SERVICE='notary' NAME='your name there'\n    \
+         TOKEN=$(curl -sS --fail -u \"$NAME\" \
+         \"$REALM?service=$SERVICE&scope=repository:{}:push,pull\" |\n      \
+         sed -n 's/.*\"token\" *: *\"\\([^\"]*\\)\".*/\\1/p')\n",
+        trust.collection
+    )
+}
+
+fn notary(text: &mut String, trust: &Trust, parts: &[Part<'_>], server: Option<&str>) {
+    let collection = &trust.collection;
+    text.push_str(&address(trust, server));
+    text.push_str(&token(trust));
+    text.push_str(
+        "\nEverything in one request: the backend takes all of it or nothing. No output and exit\n\
+         code 0 mean that it was taken.\n\n    \
+         curl -sS --fail-with-body -H \"Authorization: Bearer $TOKEN\" \\\n",
+    );
+    for part in parts {
+        let _ = writeln!(text, "      -F 'files=@{};filename={}' \\", part.name.as_str(), part.role.as_str());
+    }
+    let _ = write!(text, "      \"$URL/v2/{collection}/_trust/tuf/\"\n");
+    let mut roles = vec!["root", "targets", "snapshot", "timestamp"];
+    roles.extend(parts.iter().map(|p| p.role.as_str()).filter(|name| name.starts_with("targets/")));
+    let _ = write!(
+        text,
+        "\nFetch what it serves now, and take it into the record: keyrite compares the bytes.\n\n    \
+         mkdir -p published/targets\n    \
+         for role in {}; do mkdir -p \"published/$(dirname \"$role\")\"\n      \
+         curl -sS --fail -H \"Authorization: Bearer $TOKEN\" -o \"published/$role.json\" \\\n        \
+         \"$URL/v2/{collection}/_trust/tuf/$role.json\"; done\n    \
+         keyrite import published\n",
+        roles.join(" ")
+    );
+    text.push_str(&fetch_keys(trust, server));
+}
+
+/// The lines that fetch the backend's public keys, for people to type once, before the first root.
+///
+/// Before a root exists every request may make another key (notary-v1 4.1), so it is done once and
+/// the files are kept.
+pub fn fetch_keys(trust: &Trust, server: Option<&str>) -> String {
+    let mut text =
+        "\nOnly before the first root, and only once, since each request may make another key: the\n\
+         backend's public keys, for enroll-key.\n"
+            .to_owned();
+    text.push_str(&address(trust, server));
+    text.push_str(&token(trust));
+    text.push('\n');
+    for role in ["snapshot", "timestamp"] {
+        let _ = write!(
+            text,
+            "    curl -sS --fail -H \"Authorization: Bearer $TOKEN\" -o {role}.key \\\n      \
+             \"$URL/v2/{}/_trust/tuf/{role}.key\"\n",
+            trust.collection
+        );
+    }
+    text
+}
+
+/// Files for a web server. Nobody asks for a versioned name before a timestamp leads to it, but for
+/// the next root: so everything else is there before the root, and the timestamp comes last.
+fn tuf(text: &mut String, parts: &[Part<'_>]) {
+    text.push_str("\nWhere the web server has the repository's metadata:\n\n    REPO=/srv/tuf/metadata\n");
+    text.push_str("\nIn this order; each file appears under its name at once or not at all:\n\n");
+    let rank = |part: &&Part<'_>| match part.role {
+        RoleName::Delegated(_) => 0,
+        RoleName::Targets => 1,
+        RoleName::Snapshot => 2,
+        RoleName::Root => 3,
+        RoleName::Timestamp => 4,
+    };
+    let mut ordered: Vec<_> = parts.iter().collect();
+    ordered.sort_by_key(rank);
+    for part in &ordered {
+        let name = part.name.as_str();
+        let _ =
+            writeln!(text, "    cp {name} \"$REPO/{name}.new\" && mv \"$REPO/{name}.new\" \"$REPO/{name}\"");
+    }
+    if ordered.iter().all(|part| *part.role != RoleName::Timestamp) {
+        text.push_str(
+            "\nClients see it once a snapshot and a timestamp lead to it: keyrite sign-snapshot\n\
+             --unattended makes both, and an upload of their own.\n",
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        reason = "a test fails by panicking"
+    )]
+    use super::*;
+    use crate::tuf::statement::TrustId;
+
+    fn trust(profile: Profile, stage: Stage) -> Trust {
+        Trust {
+            id: TrustId::from_bytes([1; 16]),
+            profile,
+            collection: "updates.example.com/apps".to_owned(),
+            stage,
+            shadows: None,
+            start: None,
+        }
+    }
+
+    fn documents(names: &[&str]) -> BTreeMap<RoleName, (u64, Vec<u8>)> {
+        names.iter().map(|name| (RoleName::from_name(name), (3, name.as_bytes().to_vec()))).collect()
+    }
+
+    fn names(upload: &Upload) -> Vec<&str> {
+        upload.files().keys().map(FileName::as_str).collect()
+    }
+
+    fn text(upload: &Upload) -> String {
+        String::from_utf8(upload.files()[&FileName::parse(README).unwrap()].clone()).unwrap()
+    }
+
+    #[test]
+    fn notary_is_one_request() {
+        let all = documents(&["root", "targets", "targets/camera-station"]);
+        let made = Upload::new(
+            &trust(Profile::Notary, Stage::Production),
+            None,
+            &all,
+            Some("https://n.example.com"),
+        )
+        .unwrap();
+        assert_eq!(
+            names(&made),
+            ["README.txt", "root.json", "targets%2Fcamera-station.json", "targets.json"]
+        );
+        let text = text(&made);
+        assert_eq!(text.matches("_trust/tuf/\"").count(), 1);
+        for line in [
+            "URL='https://n.example.com'",
+            "-H \"Authorization: Bearer $TOKEN\"",
+            "-F 'files=@root.json;filename=root'",
+            "-F 'files=@targets.json;filename=targets'",
+            "-F 'files=@targets%2Fcamera-station.json;filename=targets/camera-station'",
+            "scope=repository:updates.example.com/apps:push,pull",
+            "-o snapshot.key",
+            "-o timestamp.key",
+        ] {
+            assert!(text.contains(line), "{line} in\n{text}");
+        }
+        let manifest = Manifest::parse(made.manifest()).unwrap();
+        manifest.check(made.files()).unwrap();
+    }
+
+    #[test]
+    fn tuf_comes_in_the_order_that_keeps_clients_consistent() {
+        let all = documents(&["root", "targets", "snapshot", "timestamp", "camera-station.beta"]);
+        let made = Upload::new(&trust(Profile::Tuf, Stage::Production), None, &all, None).unwrap();
+        let text = text(&made);
+        let places: Vec<_> = [
+            "3.camera-station.beta.json",
+            "3.targets.json",
+            "3.snapshot.json",
+            "3.root.json",
+            "timestamp.json",
+        ]
+        .iter()
+        .map(|name| text.find(&format!("cp {name} ")).expect(name))
+        .collect();
+        assert!(places.is_sorted(), "{text}");
+    }
+
+    #[test]
+    fn a_rehearsal_goes_to_loopback_and_addresses_are_plain() {
+        for (server, stage, rule) in [
+            ("http://127.0.0.1:4443", Stage::Rehearsal, None),
+            ("https://localhost", Stage::Rehearsal, None),
+            ("http://[::1]:80/x", Stage::Rehearsal, None),
+            ("https://notary.example.com", Stage::Production, None),
+            ("https://notary.example.com", Stage::Rehearsal, Some(&rules::UPLOAD_STAGE)),
+            ("https://127.0.0.1.example.com", Stage::Rehearsal, Some(&rules::UPLOAD_STAGE)),
+            ("https://localhost.example.com", Stage::Rehearsal, Some(&rules::UPLOAD_STAGE)),
+            ("https://127.0.0.1@example.com", Stage::Rehearsal, Some(&rules::UPLOAD_SERVER)),
+            ("ftp://127.0.0.1", Stage::Rehearsal, Some(&rules::UPLOAD_SERVER)),
+            ("https://", Stage::Production, Some(&rules::UPLOAD_SERVER)),
+            ("https://a';rm", Stage::Production, Some(&rules::UPLOAD_SERVER)),
+        ] {
+            let made = Upload::new(&trust(Profile::Notary, stage), None, &documents(&["root"]), Some(server));
+            assert_eq!(made.as_ref().err().map(Refusal::rule), rule, "{server}");
+        }
+        let rehearsal =
+            Upload::new(&trust(Profile::Notary, Stage::Rehearsal), None, &documents(&["root"]), None)
+                .unwrap();
+        assert!(text(&rehearsal).contains("loopback"));
+    }
+
+    #[test]
+    fn a_role_that_the_backend_would_refuse_is_refused_here() {
+        let all = documents(&["targets/a b"]);
+        let made = Upload::new(&trust(Profile::Notary, Stage::Production), None, &all, None);
+        assert_eq!(made.unwrap_err().rule(), &crate::tuf::rules::ROLE_NAME);
     }
 }

@@ -1,0 +1,287 @@
+//! Documents of the other roles: which a root or delegator vouches for, and which are newest.
+//!
+//! A document counts as history if any delegator of its time vouches for it; it is the newest of
+//! its role only if the newest delegator does, as for a client (TUF 5.6). What the backend has
+//! published is what a trusted snapshot and a trusted timestamp name.
+
+use super::roots::{Signed, one_payload, parse};
+use super::statements::Said;
+use super::{Desk, decision, met};
+use crate::record::contents::StoredDocument;
+use crate::record::names::Place;
+use crate::record::rules;
+use crate::tuf::chain::{accept, signers_of};
+use crate::tuf::digest::Digest;
+use crate::tuf::document::{Document, MetaFile};
+use crate::tuf::evidence::Trusted;
+use crate::tuf::profile::Profile;
+use crate::tuf::role::RoleName;
+use crate::tuf::rule::Refusal;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Every document but roots, judged; roots are listed with them.
+#[derive(Default)]
+pub(super) struct Documents {
+    /// The newest of each role.
+    pub newest: BTreeMap<RoleName, Trusted>,
+    /// Payload digests of all that met their thresholds, roots too.
+    pub trusted: BTreeSet<Digest>,
+    /// Payload digests of those that the backend serves or has served.
+    pub published: BTreeSet<Digest>,
+    /// Every file that parses.
+    pub history: Vec<StoredDocument>,
+    /// Digests of the files that met their thresholds.
+    pub files: BTreeMap<Digest, RoleName>,
+    /// Roles whose newest version conflicts.
+    pub conflicts: BTreeMap<RoleName, Refusal>,
+}
+
+/// A document that met its thresholds.
+struct Vouched {
+    trusted: Trusted,
+    file: Digest,
+    by: (RoleName, u64),
+}
+
+impl Signed for Vouched {
+    fn payload(&self) -> Digest {
+        self.trusted.payload().digest()
+    }
+
+    fn signatures(&self) -> usize {
+        self.trusted.signatures().len()
+    }
+}
+
+/// Reads them, delegators before what they delegate to.
+pub(super) fn read(desk: &mut Desk<'_>, roots: &[Trusted], said: &Said) -> Documents {
+    let mut documents = Documents::default();
+    let mut waiting: BTreeMap<RoleName, Vec<Place>> = BTreeMap::new();
+    for place in &desk.places {
+        if let Place::Metadata(role, ..) = place {
+            waiting.entry(role.clone()).or_default().push(place.clone());
+        }
+    }
+    let mut all: Vec<Vouched> = Vec::new();
+    for place in waiting.remove(&RoleName::Root).unwrap_or_default() {
+        list_root(desk, &place, roots, &mut all);
+    }
+    // Newest first, since most documents are vouched for by the newest.
+    let mut delegators: Vec<Trusted> = roots.iter().rev().cloned().collect();
+    loop {
+        let known = |role: &RoleName| delegators.iter().any(|d| signers_of(d.document(), role).is_ok());
+        // Snapshots first: they can settle which of two documents clients have.
+        let next = waiting.keys().filter(|role| known(role)).min_by_key(|role| !role.is_online());
+        let Some(role) = next.cloned() else { break };
+        let places = waiting.remove(&role).unwrap_or_default();
+        let vouched = role_documents(desk, &mut documents, said, &role, &places, &delegators);
+        let delegating = vouched.iter().rev().filter(|v| delegates(v.trusted.document()));
+        delegators.extend(delegating.map(|v| v.trusted.clone()));
+        all.extend(vouched);
+    }
+    for place in waiting.into_values().flatten() {
+        if parse(desk, &place).is_some() {
+            let found = "a document that no root or delegator here leads to";
+            desk.refuse(&place, Refusal::new(&rules::RECORD_REST, found, "its delegator's document"));
+        }
+    }
+    publish(&mut documents, &all, roots, desk.trust.profile);
+    for vouched in &all {
+        let payload = vouched.payload();
+        documents.trusted.insert(payload);
+        documents.files.insert(vouched.file, vouched.trusted.role().clone());
+        documents.history.push(StoredDocument {
+            role: vouched.trusted.role().clone(),
+            version: vouched.trusted.version(),
+            file: vouched.file,
+            payload,
+            vouched_by: Some(vouched.by.clone()),
+            published: documents.published.contains(&payload),
+        });
+    }
+    documents.history.sort();
+    documents
+}
+
+/// A root of the chain, found again by its payload.
+fn list_root(desk: &Desk<'_>, place: &Place, roots: &[Trusted], all: &mut Vec<Vouched>) {
+    let Place::Metadata(_, version, file) = place else { return };
+    if !desk.accepted.contains(place) {
+        return;
+    }
+    if let Some(root) = roots.iter().find(|root| root.version() == *version) {
+        let by = (RoleName::Root, version.saturating_sub(1).max(1));
+        all.push(Vouched { trusted: root.clone(), file: *file, by });
+    }
+}
+
+fn delegates(document: &Document) -> bool {
+    document.as_targets().is_some_and(|t| !t.delegations.roles.is_empty() || t.delegations.succinct.is_some())
+}
+
+/// The documents of one role, oldest first, and the newest of them into `documents`.
+fn role_documents(
+    desk: &mut Desk<'_>,
+    documents: &mut Documents,
+    said: &Said,
+    role: &RoleName,
+    places: &[Place],
+    delegators: &[Trusted],
+) -> Vec<Vouched> {
+    let mut versions: BTreeMap<u64, Vec<(Place, Vouched)>> = BTreeMap::new();
+    for place in places {
+        let Place::Metadata(_, version, file) = place else { continue };
+        let Some(envelope) = parse(desk, place) else { continue };
+        let mut first_refusal = None;
+        let vouched = delegators.iter().find_map(|delegator| {
+            signers_of(delegator.document(), role).ok()?;
+            match accept(delegator, role, envelope.clone(), None) {
+                Ok(trusted) => {
+                    let by = (delegator.role().clone(), delegator.version());
+                    Some(Vouched { trusted, file: *file, by })
+                }
+                Err(refusal) => {
+                    first_refusal.get_or_insert(refusal);
+                    None
+                }
+            }
+        });
+        match (vouched, first_refusal) {
+            (Some(vouched), _) => versions.entry(*version).or_default().push((place.clone(), vouched)),
+            (None, Some(refusal)) => desk.refuse(place, refusal),
+            (None, None) => {}
+        }
+    }
+    let newest_delegator = current(documents, delegators, role);
+    let mut all = Vec::new();
+    for (version, files) in versions {
+        let places: Vec<_> = files.iter().map(|(place, _)| place.clone()).collect();
+        let rivals: Vec<_> = places.iter().filter_map(Place::digest).collect();
+        let what = format!("metadata/{}/{version}", role.file_name());
+        let named = named_by_snapshot(documents, role, version, &rivals, desk.trust.profile);
+        let decided = named.or_else(|| {
+            decision(said, &what, &rivals, |signers| {
+                newest_delegator.as_ref().is_some_and(|delegator| {
+                    signers_of(delegator.document(), role)
+                        .is_ok_and(|(keys, role)| met(keys, role, delegator.payload(), signers))
+                })
+            })
+        });
+        let Some((_, best)) = one_payload_of(desk, &what, files, decided, &mut all) else {
+            let refusal = places.iter().find_map(|place| desk.refused.get(place).cloned());
+            documents.newest.remove(role);
+            // A backend that serves two of one version is its own affair; the next one counts.
+            if !role.is_online() {
+                documents.conflicts.extend(refusal.map(|refusal| (role.clone(), refusal)));
+            }
+            continue;
+        };
+        let by_newest = newest_delegator.as_ref().is_some_and(|delegator| {
+            best.by == (delegator.role().clone(), delegator.version())
+                || accept(delegator, role, best.trusted.envelope().clone(), None).is_ok()
+        });
+        if by_newest {
+            documents.conflicts.remove(role);
+            documents.newest.insert(role.clone(), best.trusted.clone());
+        }
+        all.push(best);
+    }
+    all
+}
+
+/// As [`one_payload`]; the other files of the winning payload are history too.
+fn one_payload_of(
+    desk: &mut Desk<'_>,
+    what: &str,
+    files: Vec<(Place, Vouched)>,
+    decided: Option<Digest>,
+    all: &mut Vec<Vouched>,
+) -> Option<(Place, Vouched)> {
+    let others: Vec<(Place, Vouched)> = files
+        .iter()
+        .map(|(place, v)| {
+            (place.clone(), Vouched { trusted: v.trusted.clone(), file: v.file, by: v.by.clone() })
+        })
+        .collect();
+    let (place, best) = one_payload(desk, what, files, decided)?;
+    for (other, vouched) in others {
+        if vouched.payload() == best.payload() {
+            desk.accept(&other);
+            if other != place {
+                all.push(vouched);
+            }
+        }
+    }
+    Some((place, best))
+}
+
+/// The delegator that clients would ask for a role today: the newest root for the top-level roles;
+/// else, of the newest documents, the first that lists it.
+fn current(documents: &Documents, delegators: &[Trusted], role: &RoleName) -> Option<Trusted> {
+    if RoleName::TOP.contains(role) {
+        return delegators.iter().find(|d| *d.role() == RoleName::Root).cloned();
+    }
+    let newest = |d: &&Trusted| documents.newest.get(d.role()).is_some_and(|n| n.payload() == d.payload());
+    delegators.iter().filter(newest).find(|d| signers_of(d.document(), role).is_ok()).cloned()
+}
+
+/// Of rival files, the one that the newest trusted snapshot names.
+fn named_by_snapshot(
+    documents: &Documents,
+    role: &RoleName,
+    version: u64,
+    rivals: &[Digest],
+    profile: Profile,
+) -> Option<Digest> {
+    let Document::Snapshot(snapshot) = documents.newest.get(&RoleName::Snapshot)?.document() else {
+        return None;
+    };
+    let meta = snapshot.meta.get(role)?;
+    meta.hashes.get("sha256")?;
+    rivals.iter().find(|file| names(meta, version, file, profile)).copied()
+}
+
+/// Whether snapshot or timestamp mean this very file.
+fn names(meta: &MetaFile, version: u64, file: &Digest, profile: Profile) -> bool {
+    let hash = meta.hashes.get("sha256").map(|hash| hash.as_slice() == file.as_bytes());
+    match profile {
+        Profile::Notary => hash == Some(true),
+        Profile::Tuf => meta.version == Some(version) && hash != Some(false),
+    }
+}
+
+/// What trusted timestamps and the snapshots that they name say is published. A snapshot of profile
+/// `tuf` names no root: there a root is published with the first document that needs it.
+fn publish(documents: &mut Documents, all: &[Vouched], roots: &[Trusted], profile: Profile) {
+    let of = |role: RoleName| all.iter().filter(move |v| *v.trusted.role() == role);
+    for timestamp in of(RoleName::Timestamp) {
+        let Document::Timestamp(view) = timestamp.trusted.document() else { continue };
+        for snapshot in of(RoleName::Snapshot) {
+            if !names(&view.snapshot, snapshot.trusted.version(), &snapshot.file, profile) {
+                continue;
+            }
+            let Document::Snapshot(list) = snapshot.trusted.document() else { continue };
+            documents.published.extend([timestamp.payload(), snapshot.payload()]);
+            for document in all {
+                let meta = list.meta.get(document.trusted.role());
+                if meta.is_some_and(|m| names(m, document.trusted.version(), &document.file, profile)) {
+                    documents.published.insert(document.payload());
+                }
+            }
+        }
+    }
+    if profile == Profile::Notary {
+        return;
+    }
+    let published = all.iter().filter(|v| documents.published.contains(&v.payload()));
+    let needed = published.filter_map(|v| {
+        let role = v.trusted.role();
+        let vouches = |root: &&Trusted| accept(root, role, v.trusted.envelope().clone(), None).is_ok();
+        roots.iter().find(vouches).map(Trusted::version)
+    });
+    if let Some(newest) = needed.max() {
+        let served = roots.iter().filter(|root| root.version() <= newest);
+        let served: Vec<Digest> = served.map(|root| root.payload().digest()).collect();
+        documents.published.extend(served);
+    }
+}

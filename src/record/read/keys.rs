@@ -1,0 +1,225 @@
+//! Keys: which files are used, because the key itself and a transcript stand behind them.
+
+use super::documents::Documents;
+use super::statements::{Said, root_met};
+use super::{Desk, decision, other_trust};
+use crate::ceremony::change::{Possession, Purpose};
+use crate::ceremony::facts::KeyRecord;
+use crate::ceremony::people::KeyName;
+use crate::ceremony::transcript::{CeremonyId, Outcome, Transcript};
+use crate::record::names::Place;
+use crate::record::{KeyFile, rules};
+use crate::tuf::certificate::leaf;
+use crate::tuf::digest::Digest;
+use crate::tuf::evidence::Trusted;
+use crate::tuf::key::KeyIdentity;
+use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::statement::Sentence;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Every key file, and those that are used.
+pub(super) struct Keys {
+    /// By name.
+    pub used: BTreeMap<KeyName, KeyRecord>,
+    /// By digest, with why it is not used if it isn't.
+    pub files: BTreeMap<Digest, (KeyFile, Option<Refusal>)>,
+}
+
+/// How a key came in, as a transcript tells.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Origin {
+    /// Made on a token of this record's people.
+    Made,
+    /// Brought.
+    Enrolled,
+}
+
+/// Reads them.
+pub(super) fn read(
+    desk: &mut Desk<'_>,
+    transcripts: &BTreeMap<CeremonyId, Transcript>,
+    said: &Said,
+    roots: &[Trusted],
+    documents: &Documents,
+) -> Keys {
+    let witnessed = witnessed(transcripts);
+    let mut proofs = BTreeSet::new();
+    let mut names: BTreeMap<KeyName, Vec<(Place, KeyFile)>> = BTreeMap::new();
+    let mut keys = Keys { used: BTreeMap::new(), files: BTreeMap::new() };
+    for place in desk.places.clone() {
+        let Place::Key(name, sha) = &place else { continue };
+        let Some(file) = desk.read(&place, KeyFile::from_json) else { continue };
+        let checked = check(desk, &file, name, *sha, &witnessed, said, documents)
+            .and_then(|()| once(&file, *sha, said, &mut proofs));
+        match checked {
+            Ok(()) => names.entry(name.clone()).or_default().push((place.clone(), file.clone())),
+            Err(refusal) => desk.refuse(&place, refusal),
+        }
+        keys.files.insert(*sha, (file, None));
+    }
+    for (name, files) in names {
+        let what = format!("keys/{name}");
+        let rivals: Vec<_> = files.iter().filter_map(|(place, _)| place.digest()).collect();
+        let newest = roots.last();
+        let decided =
+            decision(said, &what, &rivals, |signers| newest.is_some_and(|root| root_met(root, signers)));
+        let chosen = match chain_end(&files) {
+            Some(end) if decided.is_none() => {
+                for (place, _) in &files {
+                    desk.accept(place);
+                }
+                Some(end)
+            }
+            _ => desk.settle(&what, files, decided),
+        };
+        if let Some((place, file)) = chosen {
+            desk.accept(&place);
+            let sha = place.digest().unwrap_or_else(|| file.digest());
+            keys.used.insert(name, record(file, sha));
+        }
+    }
+    for (sha, (file, refusal)) in &mut keys.files {
+        *refusal = desk.refused.get(&Place::Key(file.name.clone(), *sha)).cloned();
+    }
+    keys
+}
+
+/// The files that a transcript's outcome names, with the key that it names.
+fn witnessed(
+    transcripts: &BTreeMap<CeremonyId, Transcript>,
+) -> BTreeMap<(KeyName, Digest), (KeyIdentity, Origin)> {
+    let outcomes = transcripts.values().flat_map(Transcript::entries).map(|(entry, _)| &entry.outcome);
+    outcomes
+        .filter_map(|outcome| match outcome {
+            Outcome::Key { name, file, identity, .. } => {
+                Some(((name.clone(), *file), (*identity, Origin::Made)))
+            }
+            Outcome::Enrol { name, file, identity } => {
+                Some(((name.clone(), *file), (*identity, Origin::Enrolled)))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+fn check(
+    desk: &Desk<'_>,
+    file: &KeyFile,
+    name: &KeyName,
+    sha: Digest,
+    witnessed: &BTreeMap<(KeyName, Digest), (KeyIdentity, Origin)>,
+    said: &Said,
+    documents: &Documents,
+) -> Result<()> {
+    if file.trust != desk.trust.id {
+        return Err(other_trust(&file.trust));
+    }
+    if file.name != *name {
+        let found = format!("the key file of \"{}\"", file.name);
+        return Err(Refusal::new(
+            &rules::RECORD_NAME,
+            found,
+            format!("that of \"{name}\", as its folder says"),
+        ));
+    }
+    if let Some(pem) = &file.certificate {
+        if leaf(pem)?.public != file.public {
+            return Err(unproved("a certificate of another key"));
+        }
+    }
+    let identity = file.public.identity();
+    let origin = witnessed.get(&(name.clone(), sha)).filter(|(named, _)| *named == identity);
+    let Some((_, origin)) = origin else {
+        return Err(Refusal::new(
+            &rules::KEY_UNWITNESSED,
+            format!("a key file of \"{name}\" that no transcript names"),
+            "a key or enrol outcome with its SHA-256",
+        ));
+    };
+    possession(file, *origin, said, documents)
+}
+
+/// Whether the key's holder has shown to have it.
+fn possession(file: &KeyFile, origin: Origin, said: &Said, documents: &Documents) -> Result<()> {
+    let online = matches!(file.purpose, Purpose::Snapshot | Purpose::Timestamp);
+    match &file.possession {
+        Possession::Proved(statement) => {
+            let signed =
+                said.file(statement).ok_or_else(|| unproved("a possession statement that isn't here"))?;
+            let Sentence::Possession { key, name, holder, purpose, nonce } = signed.statement().sentence()
+            else {
+                return Err(unproved("a statement of another kind"));
+            };
+            let same = *key == file.public.identity()
+                && *signed.public() == file.public
+                && *name == file.name.as_str()
+                && *holder == file.holder.as_str()
+                && *purpose == file.purpose.name();
+            if !same {
+                return Err(unproved("a possession statement for another key, name, holder or purpose"));
+            }
+            if origin == Origin::Made && *nonce != file.change {
+                return Err(unproved("a possession statement with another nonce than its change"));
+            }
+            Ok(())
+        }
+        Possession::ByFirstPublication if file.purpose == Purpose::Delegation => Ok(()),
+        Possession::BackendReadBack if online => Ok(()),
+        Possession::TrustedDocument(payload) if documents.trusted.contains(payload) => Ok(()),
+        Possession::ByFirstPublication | Possession::BackendReadBack => {
+            Err(unproved(&format!("no proof for a key of purpose {}", file.purpose.name())))
+        }
+        Possession::TrustedDocument(_) => Err(unproved("a document that no root leads to")),
+    }
+}
+
+/// One statement proves one key file.
+fn once(file: &KeyFile, sha: Digest, said: &Said, proofs: &mut BTreeSet<(Digest, Digest)>) -> Result<()> {
+    let Possession::Proved(statement) = &file.possession else { return Ok(()) };
+    let used = proofs.iter().any(|(proof, by)| proof == statement && *by != sha);
+    if used {
+        return Err(unproved("a possession statement that another key file uses"));
+    }
+    proofs.insert((*statement, sha));
+    if let Some(signed) = said.file(statement) {
+        said.acts(signed.statement());
+    }
+    Ok(())
+}
+
+fn unproved(found: &str) -> Refusal {
+    Refusal::new(
+        &rules::KEY_POSSESSION,
+        found,
+        "a possession statement by this very key, for this name, holder and purpose",
+    )
+}
+
+/// The end of the `replaces` chain that all these files of one key form, if they do.
+fn chain_end(files: &[(Place, KeyFile)]) -> Option<(Place, KeyFile)> {
+    let one_key = files.iter().zip(files.iter().skip(1)).all(|((_, a), (_, b))| a.public == b.public);
+    let replaced: BTreeSet<Digest> = files.iter().filter_map(|(_, file)| file.replaces).collect();
+    let here: BTreeSet<Digest> = files.iter().filter_map(|(place, _)| place.digest()).collect();
+    let starts =
+        files.iter().filter(|(_, file)| file.replaces.is_none_or(|sha| !here.contains(&sha))).count();
+    let mut ends =
+        files.iter().filter(|(place, _)| place.digest().is_some_and(|sha| !replaced.contains(&sha)));
+    let end = ends.next();
+    if one_key && starts == 1 && ends.next().is_none() { end.cloned() } else { None }
+}
+
+fn record(file: KeyFile, sha: Digest) -> KeyRecord {
+    KeyRecord {
+        name: file.name,
+        holder: file.holder,
+        purpose: file.purpose,
+        public: file.public,
+        certificate: file.certificate,
+        token: file.token.kind().to_owned(),
+        label: file.token.label().to_owned(),
+        serial: file.token.serial().to_owned(),
+        possession: file.possession,
+        life: Vec::new(),
+        file: sha,
+    }
+}

@@ -1,0 +1,285 @@
+//! Reading: from files to what they mean, each file once, in the order in which one rests on
+//! another.
+//!
+//! The same judge reads a record and decides what may come into it: files that want to come in are
+//! judged beside the record's own, and where the two disagree the record's own stand. A file that
+//! is refused is a finding and nothing rests on it; reading goes on.
+
+mod changes;
+mod documents;
+mod keys;
+mod limits;
+mod rehearsals;
+mod roots;
+mod statements;
+mod transcripts;
+mod uploads;
+
+use super::TrustFile;
+use super::contents::{Contents, Inputs, StoredStatement};
+use super::files::Files;
+use super::names::Place;
+use super::receipt::Receipt;
+use super::rules;
+use crate::ceremony::facts::{Facts, Trust};
+use crate::ceremony::standing::{Standing, State};
+use crate::tuf::digest::Digest;
+use crate::tuf::document::{Keys, RoleKeys};
+use crate::tuf::evidence::Assumed;
+use crate::tuf::key::KeyIdentity;
+use crate::tuf::payload::MetadataPayload;
+use crate::tuf::role::RoleName;
+use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::statement::Sentence;
+use crate::tuf::threshold::tally;
+use crate::tuf::time::Time;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What became of the files that wanted to come in.
+pub struct Verdicts {
+    /// Those that parse, verify and fit.
+    pub accepted: BTreeSet<Place>,
+    /// The others.
+    pub refused: BTreeMap<Place, Refusal>,
+}
+
+/// The files on the desk, and what has been said of each.
+struct Desk<'a> {
+    files: &'a Files<'a>,
+    trust: &'a Trust,
+    places: Vec<Place>,
+    accepted: BTreeSet<Place>,
+    refused: BTreeMap<Place, Refusal>,
+}
+
+impl<'a> Desk<'a> {
+    /// The content of a file, or a finding.
+    fn bytes(&mut self, place: &Place) -> Option<Cow<'a, [u8]>> {
+        match self.files.bytes(place) {
+            Ok(bytes) => Some(bytes),
+            Err(refusal) => {
+                self.refuse(place, refusal);
+                None
+            }
+        }
+    }
+
+    /// What a file says, or a finding.
+    fn read<T>(&mut self, place: &Place, parse: impl FnOnce(&[u8]) -> Result<T>) -> Option<T> {
+        let bytes = self.bytes(place)?;
+        match parse(&bytes) {
+            Ok(value) => Some(value),
+            Err(refusal) => {
+                self.refuse(place, refusal);
+                None
+            }
+        }
+    }
+
+    /// A file that is not used; the first reason stays.
+    fn refuse(&mut self, place: &Place, refusal: Refusal) {
+        self.accepted.remove(place);
+        self.refused.entry(place.clone()).or_insert(refusal);
+    }
+
+    /// A file that is used, or kept.
+    fn accept(&mut self, place: &Place) {
+        if !self.refused.contains_key(place) {
+            self.accepted.insert(place.clone());
+        }
+    }
+
+    /// Of several files that stand for one thing: refuses those that want to come in where the
+    /// record has one of its own, all of them where that doesn't decide. What is left: one, or none.
+    fn settle<T>(
+        &mut self,
+        what: &str,
+        mut rivals: Vec<(Place, T)>,
+        decided: Option<Digest>,
+    ) -> Option<(Place, T)> {
+        if let Some(keep) = decided {
+            let found = format!("{what}, decided otherwise by a threshold");
+            rivals.retain(|(place, _)| place.digest() == Some(keep) || self.conflict(place, &found));
+        }
+        if rivals.len() > 1 && rivals.iter().any(|(place, _)| !self.files.is_new(place)) {
+            let found = format!("{what}, of which the record has another");
+            rivals.retain(|(place, _)| !self.files.is_new(place) || self.conflict(place, &found));
+        }
+        if rivals.len() > 1 {
+            let found = format!("{} files for {what}", rivals.len());
+            rivals.retain(|(place, _)| self.conflict(place, &found));
+        }
+        rivals.pop()
+    }
+
+    /// Refuses by `RECORD-CONFLICT`; false, for `retain`.
+    fn conflict(&mut self, place: &Place, found: &str) -> bool {
+        self.refuse(place, Refusal::new(&rules::RECORD_CONFLICT, found, "one"));
+        false
+    }
+}
+
+/// Whether these keys meet the threshold of a role. `payload` is any document of the profile.
+fn met(keys: &Keys, role: &RoleKeys, payload: &MetadataPayload, signers: &BTreeSet<KeyIdentity>) -> bool {
+    tally(keys, role, payload, &Assumed(signers.clone())).met()
+}
+
+/// Reads everything.
+///
+/// # Errors
+///
+/// As [`super::Record::read_all`].
+pub fn contents(
+    files: &Files<'_>,
+    trust: &TrustFile,
+    today: Time,
+    inputs: &Inputs,
+) -> Result<(Contents, Verdicts)> {
+    let mut desk = Desk {
+        files,
+        trust: trust.trust(),
+        places: files.places(),
+        accepted: BTreeSet::new(),
+        refused: BTreeMap::new(),
+    };
+    let desk = &mut desk;
+    trust_itself(desk, trust);
+
+    let mut said = statements::read(desk);
+    let roots = roots::read(desk, &said)?;
+    if let Some(anchor) = &inputs.anchor {
+        roots.check_anchor(anchor)?;
+    }
+    let documents = documents::read(desk, &roots.chain, &said);
+    let transcripts = transcripts::read(desk);
+    let limits = limits::read(desk, trust, &roots.chain, &said)?;
+    let mut changes = changes::read(desk);
+    let keys = keys::read(desk, &transcripts.whole, &said, &roots.chain, &documents);
+    statements::lives(&mut said, &roots.chain);
+    let rehearsals = rehearsals::read(desk);
+    let uploads = uploads::read(desk, &documents.files);
+
+    let mut keys_used = keys.used;
+    for key in keys_used.values_mut() {
+        key.life = said.life(&key.public.identity());
+    }
+    let mut history = documents.trusted.clone();
+    history.extend(said.in_force());
+    let facts = Facts {
+        trust: trust.trust().clone(),
+        limits: limits.limits,
+        limits_number: limits.number,
+        limits_file: limits.file,
+        keys: keys_used,
+        roots: roots.chain,
+        documents: documents.newest,
+        anchor: inputs.anchor,
+        enrolments: inputs.enrolments.clone(),
+        devices: inputs.devices.clone(),
+        today,
+        history,
+        published: documents.published,
+    };
+    for change in changes.values_mut() {
+        said.gather(change);
+        change.standing = Standing::of(&change.change, &change.gathered, &facts);
+        let state = change.standing.as_ref().map(|s| s.state.clone());
+        let withdrawn = matches!(state, Ok(State::Withdrawn { .. }));
+        said.withdrawals(&change.digest, withdrawn);
+    }
+    said.heads(&facts, &transcripts.whole, desk);
+    said.finish(desk, &facts, &changes, &keys.files);
+    limits::lowest(desk, &facts, &changes);
+
+    let mut conflicts = documents.conflicts;
+    conflicts.extend(roots.conflict.map(|refusal| (RoleName::Root, refusal)));
+    let receipts = receipts(desk);
+    let statements: BTreeMap<Digest, StoredStatement> = said.stored();
+    let refused = std::mem::take(&mut desk.refused);
+    let accepted = std::mem::take(&mut desk.accepted);
+    let contents = Contents {
+        facts,
+        changes,
+        transcripts: transcripts.whole,
+        broken: transcripts.broken,
+        statements,
+        key_files: keys.files,
+        history: documents.history,
+        rehearsals,
+        uploads,
+        receipts,
+        conflicts,
+        unbound: limits.unbound,
+        findings: refused.iter().map(|(place, r)| (place.to_string(), r.clone())).collect(),
+        heads: inputs.heads.clone(),
+    };
+    Ok((contents, Verdicts { accepted, refused }))
+}
+
+/// `trust.json` of a medium: the same, or all of it is another's.
+fn trust_itself(desk: &mut Desk<'_>, trust: &TrustFile) {
+    let place = Place::Trust;
+    if !desk.files.is_new(&place) {
+        return;
+    }
+    let read = desk.read(&place, TrustFile::from_json);
+    if read.is_some_and(|other| other != *trust) {
+        let found = "trust.json of another trust";
+        desk.refuse(&place, Refusal::new(&rules::RECORD_OTHER, found, "this record's own"));
+    }
+}
+
+fn receipts(desk: &mut Desk<'_>) -> Vec<Receipt> {
+    let mut receipts = Vec::new();
+    for place in desk.places.clone() {
+        if !matches!(place, Place::Receipt(_)) {
+            continue;
+        }
+        let trust = desk.trust.id;
+        let Some(receipt) = desk.read(&place, Receipt::from_json) else { continue };
+        if receipt.trust == trust {
+            desk.accept(&place);
+            receipts.push(receipt);
+        } else {
+            desk.refuse(&place, other_trust(&receipt.trust));
+        }
+    }
+    receipts.sort_by_key(|r| r.at);
+    receipts
+}
+
+fn other_trust(trust: &crate::tuf::statement::TrustId) -> Refusal {
+    Refusal::new(&rules::RECORD_OTHER, format!("a file of the trust {trust}"), "this record's trust")
+}
+
+/// Which of rival files a `decision` statement keeps.
+fn decision(
+    said: &statements::Said,
+    what: &str,
+    rivals: &[Digest],
+    counts: impl Fn(&BTreeSet<KeyIdentity>) -> bool,
+) -> Option<Digest> {
+    let decided = said.all(|sentence| match sentence {
+        Sentence::Decision { what: about, keep, over } => {
+            about == what
+                && rivals.contains(keep)
+                && rivals.iter().all(|rival| rival == keep || over.contains(rival))
+        }
+        _ => false,
+    });
+    let mut kept: Option<Digest> = None;
+    for (statement, signers) in decided {
+        let Sentence::Decision { keep, .. } = statement.sentence() else { continue };
+        if !counts(&signers) {
+            continue;
+        }
+        said.acts(statement);
+        if kept.is_some_and(|other| other != *keep) {
+            // Two decisions that contradict each other decide nothing.
+            return None;
+        }
+        kept = Some(*keep);
+    }
+    kept
+}

@@ -1,0 +1,172 @@
+//! The chain of roots: every version from the first, each vouched for by the one before.
+
+use super::statements::{Said, root_met};
+use super::{Desk, decision};
+use crate::record::names::Place;
+use crate::record::rules;
+use crate::tuf::chain::{Anchor, RootChain, check_root};
+use crate::tuf::digest::Digest;
+use crate::tuf::evidence::{Trusted, Verified};
+use crate::tuf::role::RoleName;
+use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::wire::{self, Envelope};
+use std::collections::BTreeMap;
+
+/// The chain, and why it ends where it does if that is a conflict.
+pub(super) struct Roots {
+    /// Oldest first.
+    pub chain: Vec<Trusted>,
+    /// By version and payload: the files.
+    pub conflict: Option<Refusal>,
+    kept: Option<RootChain>,
+}
+
+impl Roots {
+    /// Refuses a chain that lacks the root which a person knows; an empty one refuses nothing.
+    pub(super) fn check_anchor(&self, anchor: &Anchor) -> Result<()> {
+        self.kept.as_ref().map_or(Ok(()), |chain| chain.check_anchor(anchor))
+    }
+}
+
+/// Reads it, as far as it goes.
+pub(super) fn read(desk: &mut Desk<'_>, said: &Said) -> Result<Roots> {
+    let mut versions: BTreeMap<u64, Vec<Place>> = BTreeMap::new();
+    for place in &desk.places {
+        if let Place::Metadata(RoleName::Root, version, _) = place {
+            versions.entry(*version).or_default().push(place.clone());
+        }
+    }
+    let start = desk.trust.start;
+    let mut next = start.map_or(1, |anchor| anchor.version);
+    let mut chain: Option<RootChain> = None;
+    let mut conflict = None;
+    while let Some(places) = versions.remove(&next) {
+        let before = chain.as_ref().map(|c| c.latest().clone());
+        let mut good = Vec::new();
+        for place in &places {
+            let Some(envelope) = parse(desk, place) else { continue };
+            let payload = envelope.payload();
+            let other_start = start.filter(|s| before.is_none() && s.payload != payload.digest());
+            if let Some(start) = other_start {
+                let found = format!("a root {next} with the payload {}", payload.digest());
+                desk.refuse(
+                    place,
+                    Refusal::new(
+                        &rules::RECORD_OTHER,
+                        found,
+                        format!("{}, which trust.json names", start.payload),
+                    ),
+                );
+                continue;
+            }
+            // A lone file is verified once, when the chain takes it.
+            if places.len() > 1 {
+                let old = before.as_ref().map(Trusted::payload);
+                if let Err(refusal) = check_root(old, payload, &Verified::new(&envelope)) {
+                    desk.refuse(place, refusal);
+                    continue;
+                }
+            }
+            good.push((place.clone(), envelope));
+        }
+        let files: Vec<Place> = good.iter().map(|(place, _)| place.clone()).collect();
+        let rivals: Vec<Digest> = files.iter().filter_map(Place::digest).collect();
+        let what = format!("metadata/root/{next}");
+        let decided = decision(said, &what, &rivals, |signers| {
+            before.as_ref().is_some_and(|root| root_met(root, signers))
+        });
+        let Some((place, envelope)) = one_payload(desk, &what, good, decided) else {
+            conflict = files.iter().find_map(|file| desk.refused.get(file).cloned());
+            break;
+        };
+        let pushed = match &mut chain {
+            Some(chain) => chain.push(envelope),
+            None => RootChain::start(envelope).map(|started| chain = Some(started)),
+        };
+        if let Err(refusal) = pushed {
+            desk.refuse(&place, refusal);
+            break;
+        }
+        for file in files {
+            desk.accept(&file);
+        }
+        next = next.saturating_add(1);
+    }
+    for (version, places) in versions {
+        for place in places {
+            let found = format!("root {version} without a trusted root {}", version.saturating_sub(1));
+            desk.refuse(&place, Refusal::new(&rules::RECORD_REST, found, "every root from the first"));
+        }
+    }
+    let roots = chain.as_ref().map_or_else(Vec::new, |chain| chain.all().to_vec());
+    Ok(Roots { chain: roots, conflict, kept: chain })
+}
+
+/// Reads a document's file; its version must be the one in the name.
+pub(super) fn parse(desk: &mut Desk<'_>, place: &Place) -> Option<Envelope> {
+    let Place::Metadata(role, version, _) = place else { return None };
+    let profile = desk.trust.profile;
+    let envelope = desk.read(place, |bytes| wire::parse(profile, role, bytes))?;
+    let read = envelope.payload().version();
+    if read == *version {
+        return Some(envelope);
+    }
+    let found = format!("version {read}");
+    desk.refuse(
+        place,
+        Refusal::new(&rules::RECORD_NAME, found, format!("version {version}, as the name says")),
+    );
+    None
+}
+
+/// Of files of one role and version: the one with the most signatures, if they all have one
+/// payload, or if that is settled. The same payload with more signatures is no conflict.
+pub(super) fn one_payload<T: Signed>(
+    desk: &mut Desk<'_>,
+    what: &str,
+    files: Vec<(Place, T)>,
+    decided: Option<Digest>,
+) -> Option<(Place, T)> {
+    let mut payloads: BTreeMap<Digest, Vec<(Place, T)>> = BTreeMap::new();
+    for (place, document) in files {
+        payloads.entry(document.payload()).or_default().push((place, document));
+    }
+    if payloads.len() > 1 {
+        // One file speaks for each payload: the one decided for, else one of the record's own.
+        let mut rivals = Vec::new();
+        for (payload, group) in &payloads {
+            let chosen = group.iter().map(|(place, _)| place).min_by_key(|place| {
+                (decided.is_none() || place.digest() != decided, desk.files.is_new(place))
+            });
+            rivals.extend(chosen.map(|place| (place.clone(), *payload)));
+        }
+        let winner = desk.settle(what, rivals, decided).map(|(_, payload)| payload);
+        for (payload, group) in &payloads {
+            if winner != Some(*payload) {
+                for (place, _) in group {
+                    desk.conflict(place, &format!("another payload for {what}"));
+                }
+            }
+        }
+        payloads.retain(|payload, _| winner == Some(*payload));
+    }
+    payloads.into_values().flatten().max_by_key(|(_, document)| document.signatures())
+}
+
+/// What a payload's file is chosen by.
+pub(super) trait Signed {
+    /// SHA-256 of the payload.
+    fn payload(&self) -> Digest;
+    /// How many signatures it carries.
+    fn signatures(&self) -> usize;
+}
+
+impl Signed for Envelope {
+    fn payload(&self) -> Digest {
+        self.payload().digest()
+    }
+
+    fn signatures(&self) -> usize {
+        self.signatures().len()
+    }
+}

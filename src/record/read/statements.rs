@@ -1,0 +1,249 @@
+//! Statements: whose signature verifies, and which of them act.
+//!
+//! One that verifies and doesn't act is kept and shown (`PLANTED`); a copy of the record can hold
+//! any number of them without effect.
+
+use super::{Desk, met, other_trust};
+use crate::ceremony::change::Purpose;
+use crate::ceremony::facts::Facts;
+use crate::ceremony::transcript::{CeremonyId, Transcript};
+use crate::record::contents::{StoredChange, StoredStatement};
+use crate::record::names::Place;
+use crate::record::{KeyFile, SignedStatement, rules};
+use crate::tuf::digest::Digest;
+use crate::tuf::evidence::Trusted;
+use crate::tuf::key::KeyIdentity;
+use crate::tuf::role::RoleName;
+use crate::tuf::rule::Refusal;
+use crate::tuf::statement::{KeyEvent, Sentence, Statement};
+use crate::tuf::time::Time;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Every statement whose signature verifies, and those that act.
+pub(super) struct Said {
+    /// By digest of the file.
+    files: BTreeMap<Digest, SignedStatement>,
+    /// By digest of the statement: who signed it.
+    by_payload: BTreeMap<Digest, (Statement, BTreeSet<KeyIdentity>)>,
+    /// Digests of statements that act.
+    acting: RefCell<BTreeSet<Digest>>,
+    lives: BTreeMap<KeyIdentity, BTreeSet<(Time, KeyEvent)>>,
+}
+
+/// Reads them; what they mean is asked later.
+pub(super) fn read(desk: &mut Desk<'_>) -> Said {
+    let mut said = Said {
+        files: BTreeMap::new(),
+        by_payload: BTreeMap::new(),
+        acting: RefCell::default(),
+        lives: BTreeMap::new(),
+    };
+    for place in desk.places.clone() {
+        let Place::Statement(file) = place else { continue };
+        let Some(signed) = desk.read(&place, SignedStatement::from_json) else { continue };
+        let statement = signed.statement().clone();
+        if statement.trust() != desk.trust.id {
+            desk.refuse(&place, other_trust(&statement.trust()));
+            continue;
+        }
+        let payload = Digest::of(statement.bytes());
+        let entry = said.by_payload.entry(payload).or_insert_with(|| (statement, BTreeSet::new()));
+        entry.1.insert(signed.public().identity());
+        said.files.insert(file, signed);
+    }
+    said
+}
+
+/// What became of keys: by the threshold of the root that each statement names.
+pub(super) fn lives(said: &mut Said, roots: &[Trusted]) {
+    for (payload, (statement, signers)) in &said.by_payload {
+        let Sentence::KeyLife { key, event, at, root } = statement.sentence() else { continue };
+        if roots.iter().any(|r| r.payload().digest() == *root && root_met(r, signers)) {
+            said.acting.borrow_mut().insert(*payload);
+            said.lives.entry(*key).or_default().insert((*at, *event));
+        }
+    }
+}
+
+/// Whether these keys meet a root's own threshold.
+pub(super) fn root_met(root: &Trusted, signers: &BTreeSet<KeyIdentity>) -> bool {
+    let view = root.document().as_root();
+    view.is_some_and(|view| {
+        let role = view.roles.get(&RoleName::Root);
+        role.is_some_and(|role| met(&view.keys, role, root.payload(), signers))
+    })
+}
+
+impl Said {
+    /// The statements of which `which` is true, each with everyone who signed it.
+    pub(super) fn all(&self, which: impl Fn(&Sentence) -> bool) -> Vec<(&Statement, BTreeSet<KeyIdentity>)> {
+        let wanted = self.by_payload.values().filter(|(statement, _)| which(statement.sentence()));
+        wanted.map(|(statement, signers)| (statement, signers.clone())).collect()
+    }
+
+    /// Notes that a statement acts.
+    pub(super) fn acts(&self, statement: &Statement) {
+        self.acting.borrow_mut().insert(Digest::of(statement.bytes()));
+    }
+
+    /// The statement in a file.
+    pub(super) fn file(&self, file: &Digest) -> Option<&SignedStatement> {
+        self.files.get(file)
+    }
+
+    /// What became of a key, in the order of time; lost and compromised are final.
+    pub(super) fn life(&self, key: &KeyIdentity) -> Vec<(KeyEvent, Time)> {
+        let events = self.lives.get(key).into_iter().flatten();
+        events.map(|(at, event)| (*event, *at)).collect()
+    }
+
+    /// Payload digests of the statements that act.
+    pub(super) fn in_force(&self) -> BTreeSet<Digest> {
+        self.acting.borrow().clone()
+    }
+
+    /// Withdrawals and refusals of a change, for [`crate::ceremony::standing`] to judge. A refusal
+    /// acts if the change asks its signer.
+    pub(super) fn gather(&self, change: &mut StoredChange) {
+        let asked: Vec<_> = change.change.items.iter().flat_map(|item| item.asked()).collect();
+        for (statement, signers) in self.by_payload.values() {
+            match statement.sentence() {
+                Sentence::Withdrawal { change: of, reason } if *of == change.digest => {
+                    change.gathered.withdrawals.extend(signers.iter().map(|key| (*key, reason.clone())));
+                }
+                Sentence::Refusal { change: of, reason } if *of == change.digest => {
+                    let may = |key: &&KeyIdentity| asked.iter().any(|ask| ask.public.identity() == **key);
+                    for key in signers.iter().filter(may) {
+                        change.gathered.refusals.push((*key, reason.clone()));
+                        self.acts(statement);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Notes which withdrawals of a change act: all or none, as its standing says.
+    pub(super) fn withdrawals(&self, change: &Digest, withdrawn: bool) {
+        for (statement, _) in self.by_payload.values() {
+            let of_it =
+                matches!(statement.sentence(), Sentence::Withdrawal { change: of, .. } if of == change);
+            if of_it && withdrawn {
+                self.acts(statement);
+            }
+        }
+    }
+
+    /// Compares the heads that witnesses signed with the transcripts.
+    pub(super) fn heads(
+        &self,
+        facts: &Facts,
+        transcripts: &BTreeMap<CeremonyId, Transcript>,
+        desk: &mut Desk<'_>,
+    ) {
+        let witness = |key: &KeyIdentity| {
+            facts.keys.values().any(|k| k.purpose == Purpose::Witness && k.public.identity() == *key)
+        };
+        for (file, signed) in &self.files {
+            let Sentence::TranscriptHead { ceremony, sequence, head, .. } = signed.statement().sentence()
+            else {
+                continue;
+            };
+            if !witness(&signed.public().identity()) {
+                continue;
+            }
+            self.acts(signed.statement());
+            let id = ceremony.parse().ok();
+            let there = id.and_then(|id: CeremonyId| transcripts.get(&id)).is_some_and(|transcript| {
+                transcript.entries().iter().any(|(entry, digest)| entry.seq == *sequence && digest == head)
+            });
+            if !there {
+                desk.refuse(
+                    &Place::Statement(*file),
+                    Refusal::new(
+                        &crate::ceremony::rules::TRANSCRIPT_BROKEN,
+                        format!(
+                            "no entry {sequence} {head} in the transcript {ceremony}, which a witness saw"
+                        ),
+                        "every entry that a witness signed",
+                    ),
+                );
+            }
+        }
+    }
+
+    /// Judges the statements that act by their signer alone, and what may come in: only sentences
+    /// of keys that the record knows.
+    pub(super) fn finish(
+        &self,
+        desk: &mut Desk<'_>,
+        facts: &Facts,
+        changes: &BTreeMap<Digest, StoredChange>,
+        key_files: &BTreeMap<Digest, (KeyFile, Option<Refusal>)>,
+    ) {
+        let mut known: BTreeSet<KeyIdentity> =
+            key_files.values().map(|(file, _)| file.public.identity()).collect();
+        for root in facts.roots.iter().filter_map(|r| r.document().as_root()) {
+            known.extend(root.keys.values().filter_map(|key| key.public.as_ref()).map(|p| p.identity()));
+        }
+        let asked = changes.values().flat_map(|c| &c.change.items).flat_map(|item| item.asked());
+        known.extend(asked.map(|ask| ask.public.identity()));
+        for (file, signed) in &self.files {
+            let place = Place::Statement(*file);
+            let signer = signed.public().identity();
+            match signed.statement().sentence() {
+                Sentence::Possession { key, .. } | Sentence::RollCall { key, .. } if *key == signer => {
+                    self.acts(signed.statement());
+                }
+                _ => {}
+            }
+            if known.contains(&signer) {
+                desk.accept(&place);
+            } else if desk.files.is_new(&place) {
+                let found = format!("a {} statement of the unknown key {signer}", signed.statement().kind());
+                desk.refuse(
+                    &place,
+                    Refusal::new(&rules::PLANTED, found, "statements of keys that the record knows"),
+                );
+            }
+        }
+    }
+
+    /// Every statement, with why it doesn't act if it doesn't.
+    pub(super) fn stored(self) -> BTreeMap<Digest, StoredStatement> {
+        let acting = self.acting.into_inner();
+        let by_payload = &self.by_payload;
+        let stored = self.files.into_iter().map(|(file, signed)| {
+            let payload = Digest::of(signed.statement().bytes());
+            let idle = (!acting.contains(&payload)).then(|| {
+                let signers = by_payload.get(&payload).map_or(0, |(_, signers)| signers.len());
+                Refusal::new(
+                    &rules::PLANTED,
+                    format!(
+                        "a {} statement of {signers} keys that may not make it act",
+                        signed.statement().kind()
+                    ),
+                    who(signed.statement().sentence()),
+                )
+            });
+            (file, StoredStatement { signed, idle })
+        });
+        stored.collect()
+    }
+}
+
+/// Who would have to sign (FORMAT.md).
+fn who(sentence: &Sentence) -> &'static str {
+    match sentence {
+        Sentence::Possession { .. } | Sentence::RollCall { .. } => "the key itself",
+        Sentence::Limits { .. } => "a threshold of the newest root, over its whole chain",
+        Sentence::Withdrawal { .. } => "a threshold of the highest role that the change replaces",
+        Sentence::Refusal { .. } => "a key that the change asks",
+        Sentence::KeyLife { .. } => "a threshold of a root of the chain, which it names",
+        Sentence::TranscriptHead { .. } => "a key of purpose witness",
+        Sentence::Decision { .. } => {
+            "a threshold of the newest root or of the role's delegator, where files conflict"
+        }
+    }
+}
