@@ -156,7 +156,8 @@ pub struct Evidence {
     pub attributes: BTreeMap<String, String>,
     /// DER attestation certificates, leaf first; empty where the token has none.
     pub attestation: Vec<Vec<u8>>,
-    /// The module that spoke to the token: path and SHA-256 in hexadecimal.
+    /// The module that spoke to the token: its file's name and SHA-256 in hexadecimal. No path: the
+    /// record is public and says nothing of anyone's machine.
     pub module: Option<(String, String)>,
 }
 

@@ -76,9 +76,9 @@ impl Module {
         expect_pin(&self.path, self.sha256, pin.sha256)
     }
 
-    /// Where it is, without links.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// The file's name, for the record.
+    pub(super) fn name(&self) -> String {
+        self.path.file_name().map(|name| visible(&name.to_string_lossy())).unwrap_or_default()
     }
 
     /// Of the file that was loaded.

@@ -256,7 +256,7 @@ impl Pkcs11Token {
     }
 
     fn evidence_of(&self, session: &Session, private: ObjectHandle) -> Evidence {
-        let module = (context::shown(self.module.path()), self.module.sha256().hex());
+        let module = (self.module.name(), self.module.sha256().hex());
         Evidence {
             attributes: attributes::evidence(session, private),
             attestation: Vec::new(),
