@@ -18,12 +18,13 @@ use keyrite::signer::backends::external::{hand_out, take_back};
 use keyrite::signer::backends::file::FileToken;
 use keyrite::signer::keyfile::{KeyFile, PrivateKey, notary, pkcs8};
 use keyrite::signer::secret::Pin;
-use keyrite::signer::{self, KeyTag, Token};
+use keyrite::signer::{self, KeyTag, PinSource, Signer, Token};
 use keyrite::tuf::digest::Digest;
 use keyrite::tuf::key::{KeyId, KeySpec, PublicKey, Scheme};
 use keyrite::tuf::payload::Payload;
 use keyrite::tuf::profile::Profile;
 use keyrite::tuf::role::RoleName;
+use keyrite::tuf::rule::Result;
 use keyrite::tuf::statement::{Sentence, Statement, TrustId};
 use keyrite::tuf::wire;
 use pins::Pins;
@@ -281,8 +282,8 @@ fn a_file_token_keeps_one_key_in_a_file() {
     assert_eq!(wrong.asked.len(), 1, "never tried again");
 
     for (label, id) in [("dev-1", [6; 16]), ("dev-2", [5; 16])] {
-        let taken = KeyTag { label: label.into(), id, place: None };
-        let refusal = token.generate(KeySpec::Ed25519, &taken, &mut pins).err().unwrap();
+        let used = KeyTag { label: label.into(), id, place: None };
+        let refusal = token.generate(KeySpec::Ed25519, &used, &mut pins).err().unwrap();
         assert_eq!(refusal.rule().name, "LABEL-IN-USE");
     }
     for label in ["../up", "", ".hidden", "a b"] {
@@ -382,6 +383,34 @@ fn refuses_files_that_are_no_key_files() {
     let refusal =
         FileToken::new(missing).generate(KeySpec::Ed25519, &tag, &mut Pins::new(PASS, "")).err().unwrap();
     assert_eq!(refusal.rule().name, "KEY-FILE-IO");
+}
+
+/// What a token signs is limited, by module and firmware; a real signer with such a limit.
+struct Limited<'a>(Box<dyn Signer + 'a>);
+
+impl Signer for Limited<'_> {
+    fn public_key(&self) -> &PublicKey {
+        self.0.public_key()
+    }
+
+    fn max_payload(&self, _scheme: Scheme) -> Option<usize> {
+        Some(payload().bytes().len() - 1)
+    }
+
+    fn sign(&mut self, _: Scheme, _: &Payload, _: &mut dyn PinSource) -> Result<Vec<u8>> {
+        panic!("asked to sign more than it can")
+    }
+}
+
+#[test]
+fn a_payload_that_is_too_large_never_reaches_the_token() {
+    let mut pins = Pins::new(PASS, "");
+    let mut token = FileToken::new(fresh("limited").join("key.pem"));
+    let tag = KeyTag { label: "dev".into(), id: [5; 16], place: None };
+    let made = token.generate(KeySpec::Ed25519, &tag, &mut pins).unwrap();
+    let mut limited = Limited(token.open(&made.public, &mut pins).unwrap());
+    let refusal = signer::sign(&mut limited, &made.public, Scheme::Ed25519, &payload(), &mut pins);
+    assert_eq!(refusal.err().unwrap().rule().name, "PAYLOAD-TOO-LARGE");
 }
 
 /// The commands in the README that is handed out, run as they stand there.

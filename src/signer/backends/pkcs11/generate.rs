@@ -6,6 +6,7 @@
 //! before a power cut is found again (threats T21).
 
 use super::attributes::{self, ED25519_OID, curve_params};
+use super::profile::Limit;
 use super::refusals::token_said;
 use super::{Pkcs11Token, find};
 use crate::signer::{Generated, KeyTag, PinKind, PinSource, rules};
@@ -106,9 +107,10 @@ pub(super) fn generate(
             "a kind of key that the token makes",
         ));
     }
+    let id = cka_id(token, tag);
     let session = token.logged_in(Some(&tag.label), pins)?;
-    expect_free(&session, tag)?;
-    let (public, private) = make(&session, spec, tag).map_err(|e| token.after(e))?;
+    expect_free(&session, &tag.label, &id)?;
+    let (public, private) = make(&session, spec, &tag.label, &id).map_err(|e| token.after(e))?;
     let public = attributes::public_in(&session, public, ObjectClass::PUBLIC_KEY)
         .or_else(|| attributes::public_of(&session, private))
         .filter(|key| spec.fits(key))
@@ -125,13 +127,10 @@ pub(super) fn adopt(
     tag: &KeyTag,
     pins: &mut dyn PinSource,
 ) -> Result<Option<Generated>> {
+    let id = cka_id(token, tag);
     let session = token.logged_in(Some(&tag.label), pins)?;
     let template = |class| {
-        [
-            Attribute::Class(class),
-            Attribute::Label(tag.label.clone().into_bytes()),
-            Attribute::Id(tag.id.to_vec()),
-        ]
+        [Attribute::Class(class), Attribute::Label(tag.label.clone().into_bytes()), Attribute::Id(id.clone())]
     };
     let search = |class| session.find_objects(&template(class)).map_err(|e| token_said("look for keys", &e));
     let privates = search(ObjectClass::PRIVATE_KEY)?;
@@ -190,14 +189,22 @@ fn judged(
     Ok(Generated { public, evidence })
 }
 
-fn expect_free(session: &Session, tag: &KeyTag) -> Result<()> {
-    let label = Attribute::Label(tag.label.clone().into_bytes());
-    for (what, attribute) in [("label", label), ("id", Attribute::Id(tag.id.to_vec()))] {
+/// `CKA_ID`: of the tag, or the number of an object on a YubiHSM, which has two bytes for it.
+fn cka_id(token: &Pkcs11Token, tag: &KeyTag) -> Vec<u8> {
+    match (token.module.profile().message, tag.place) {
+        (Limit::YubiHsm, Some(place)) => place.to_be_bytes().to_vec(),
+        _ => tag.id.to_vec(),
+    }
+}
+
+fn expect_free(session: &Session, label: &str, id: &[u8]) -> Result<()> {
+    let by_label = Attribute::Label(label.as_bytes().to_vec());
+    for (what, attribute) in [("label", by_label), ("id", Attribute::Id(id.to_vec()))] {
         let found = session.find_objects(&[attribute]).map_err(|e| token_said("look for keys", &e))?;
         if !found.is_empty() {
             return Err(Refusal::new(
                 &rules::LABEL_IN_USE,
-                format!("{} objects of the {what}, \"{}\"", found.len(), visible(&tag.label)),
+                format!("{} objects of the {what} for \"{}\"", found.len(), visible(label)),
                 format!("a {what} that is free"),
             ));
         }
@@ -207,7 +214,7 @@ fn expect_free(session: &Session, tag: &KeyTag) -> Result<()> {
 
 /// Tries the ways to ask for such a key, from the most explicit to what every module takes. Only
 /// "that I don't understand" leads to the next.
-fn make(session: &Session, spec: KeySpec, tag: &KeyTag) -> Result<(ObjectHandle, ObjectHandle)> {
+fn make(session: &Session, spec: KeySpec, label: &str, id: &[u8]) -> Result<(ObjectHandle, ObjectHandle)> {
     let mechanism = match spec {
         KeySpec::EcdsaP256 | KeySpec::EcdsaP384 => Mechanism::EccKeyPairGen,
         KeySpec::Ed25519 => Mechanism::EccEdwardsKeyPairGen,
@@ -230,8 +237,8 @@ fn make(session: &Session, spec: KeySpec, tag: &KeyTag) -> Result<(ObjectHandle,
     let mut refusal = None;
     for explicit in [true, false] {
         for kind in &kinds {
-            let public = [kind.clone(), public_template(tag)].concat();
-            match session.generate_key_pair(&mechanism, &public, &private_template(tag, explicit)) {
+            let public = [kind.clone(), public_template(label, id)].concat();
+            match session.generate_key_pair(&mechanism, &public, &private_template(label, id, explicit)) {
                 Ok(pair) => return Ok(pair),
                 Err(e) => {
                     let said = token_said(&format!("make a {spec} key"), &e);
@@ -246,26 +253,26 @@ fn make(session: &Session, spec: KeySpec, tag: &KeyTag) -> Result<(ObjectHandle,
     Err(refusal.unwrap_or_else(|| Refusal::new(&rules::TOKEN_CANNOT, "no way to ask", spec.to_string())))
 }
 
-fn public_template(tag: &KeyTag) -> Vec<Attribute> {
+fn public_template(label: &str, id: &[u8]) -> Vec<Attribute> {
     vec![
         Attribute::Token(true),
         // So that it is found without a PIN.
         Attribute::Private(false),
         Attribute::Verify(true),
-        Attribute::Label(tag.label.clone().into_bytes()),
-        Attribute::Id(tag.id.to_vec()),
+        Attribute::Label(label.as_bytes().to_vec()),
+        Attribute::Id(id.to_vec()),
     ]
 }
 
-fn private_template(tag: &KeyTag, explicit: bool) -> Vec<Attribute> {
+fn private_template(label: &str, id: &[u8], explicit: bool) -> Vec<Attribute> {
     let mut template = vec![
         Attribute::Token(true),
         Attribute::Private(true),
         Attribute::Sensitive(true),
         Attribute::Extractable(false),
         Attribute::Sign(true),
-        Attribute::Label(tag.label.clone().into_bytes()),
-        Attribute::Id(tag.id.to_vec()),
+        Attribute::Label(label.as_bytes().to_vec()),
+        Attribute::Id(id.to_vec()),
     ];
     if explicit {
         template.extend([

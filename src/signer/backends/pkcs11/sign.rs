@@ -23,7 +23,8 @@ use std::rc::Rc;
 /// One private key on a token that is logged in.
 pub(super) struct Pkcs11Signer<'a> {
     token: &'a mut Pkcs11Token,
-    session: Rc<Session>,
+    /// None after a failure.
+    session: Option<Rc<Session>>,
     private: ObjectHandle,
     public: PublicKey,
     label: Option<String>,
@@ -38,48 +39,66 @@ impl<'a> Pkcs11Signer<'a> {
         let session = token.logged_in(None, pins)?;
         let private = token.private_key(&session, public)?;
         let label = attributes::label(&session, private);
+        let always = flag(&session, private, AttributeType::AlwaysAuthenticate).unwrap_or(false);
+        // With a PIN for each signature the data goes in parts, which PKCS#11 knows only for the
+        // mechanism that hashes on the token (2.40 2.1.11). Cards take ECDSA in parts all the same.
         let digests = public.algorithm() == Algorithm::Rsa
+            && !always
             && token
                 .module
                 .context()
                 .get_mechanism_list(token.slot)
                 .is_ok_and(|list| list.contains(&MechanismType::RSA_PKCS_PSS));
-        let always = flag(&session, private, AttributeType::AlwaysAuthenticate).unwrap_or(false);
-        Ok(Self { token, session, private, public: public.clone(), label, digests, always })
+        Ok(Self { token, session: Some(session), private, public: public.clone(), label, digests, always })
     }
 
-    /// The token once more, if it was taken out or failed since the key was opened.
-    fn refresh(&mut self, pins: &mut dyn PinSource) -> Result<()> {
+    /// The session and the key in it, found anew if the token was taken out or failed since.
+    fn ready(&mut self, pins: &mut dyn PinSource) -> Result<Rc<Session>> {
         let session = self.token.logged_in(self.label.as_deref(), pins)?;
-        if !Rc::ptr_eq(&session, &self.session) {
+        if !self.session.as_ref().is_some_and(|known| Rc::ptr_eq(known, &session)) {
             self.private = self.token.private_key(&session, &self.public)?;
-            self.session = session;
+            self.session = Some(Rc::clone(&session));
         }
-        Ok(())
+        Ok(session)
     }
 
     fn signed(&mut self, mechanism: &Mechanism, data: &[u8], pins: &mut dyn PinSource) -> Result<Vec<u8>> {
-        let touch = self.token.module.profile().touch;
-        if !self.always {
-            if touch {
-                pins.touch(self.token.identity());
-            }
-            let raw = self.session.sign(mechanism, self.private, data);
-            return raw.map_err(|e| self.token.after(token_said("sign", &e)));
-        }
-        // The PIN belongs between C_SignInit and C_Sign (PKCS#11 2.40 5.6). It is asked for before,
-        // so that a person who gives up leaves no operation open.
+        let session = self.ready(pins)?;
+        let raw = if self.always {
+            self.sign_with_pin(&session, mechanism, data, pins)
+        } else {
+            self.await_touch(pins);
+            session.sign(mechanism, self.private, data).map_err(|e| token_said("sign", &e))
+        };
+        drop(session);
+        raw.map_err(|e| {
+            // A session that nobody holds any more is closed.
+            self.session = None;
+            self.token.after(e)
+        })
+    }
+
+    /// The PIN belongs between `C_SignInit` and `C_Sign` (PKCS#11 2.40 5.6). It is asked for before,
+    /// so that a person who gives up leaves no operation open.
+    fn sign_with_pin(
+        &mut self,
+        session: &Session,
+        mechanism: &Mechanism,
+        data: &[u8],
+        pins: &mut dyn PinSource,
+    ) -> Result<Vec<u8>> {
         let info = self.token.present()?;
         let pin = self.token.ask(PinKind::User, self.label.as_deref(), &info, pins)?;
-        let start = self.session.sign_init(mechanism, self.private);
-        start.map_err(|e| self.token.after(token_said("sign", &e)))?;
-        let login = self.token.login(&self.session, UserType::ContextSpecific, pin.as_ref());
-        login.map_err(|e| self.token.after(e))?;
-        if touch {
+        session.sign_init(mechanism, self.private).map_err(|e| token_said("sign", &e))?;
+        self.token.login(session, UserType::ContextSpecific, pin.as_ref())?;
+        self.await_touch(pins);
+        session.sign_update(data).and_then(|()| session.sign_final()).map_err(|e| token_said("sign", &e))
+    }
+
+    fn await_touch(&self, pins: &mut dyn PinSource) {
+        if self.token.module.profile().touch {
             pins.touch(self.token.identity());
         }
-        let raw = self.session.sign_update(data).and_then(|()| self.session.sign_final());
-        raw.map_err(|e| self.token.after(token_said("sign", &e)))
     }
 }
 
@@ -108,7 +127,6 @@ impl Signer for Pkcs11Signer<'_> {
                 "a scheme of the key's own, and no PKCS#1 v1.5",
             ));
         }
-        self.refresh(pins)?;
         let message = payload.bytes();
         let pss = PkcsPssParams {
             hash_alg: MechanismType::SHA256,
