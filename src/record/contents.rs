@@ -85,7 +85,7 @@ impl StoredChange {
         self.standing.as_ref().is_ok_and(|standing| {
             matches!(
                 standing.state,
-                State::Published | State::Withdrawn { .. } | State::Sealed | State::Lapsed
+                State::Published | State::Withdrawn { .. } | State::Sealed | State::Lapsed { .. }
             )
         })
     }
