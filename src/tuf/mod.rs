@@ -3,6 +3,7 @@
 //!
 //! Pure: no token, terminal, disk, network or clock. Time, bytes and randomness are arguments.
 
+pub mod backend_model;
 pub mod certificate;
 pub mod chain;
 pub mod client;

@@ -11,7 +11,7 @@
 //! checked, an answer after a refusal.
 
 pub mod notary;
-mod roots;
+pub(in crate::tuf) mod roots;
 mod search;
 mod state;
 mod tree;

@@ -14,7 +14,7 @@ use crate::tuf::rule::{Refusal, Result, Rule};
 use crate::tuf::rules;
 use crate::tuf::text::visible;
 use crate::tuf::threshold::{Tally, tally_if};
-use crate::tuf::time::{Term, Unit};
+use crate::tuf::time::{Term, Time, Unit};
 
 /// Why a root is no successor.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub(super) fn by_the_one_before(
     root: &MetadataPayload,
     settings: &Settings,
 ) -> Result<()> {
-    let tally = count(evidence, before, root, |key| usable(key, settings))?;
+    let tally = count(evidence, before, root, |key| usable(key, &settings.collection))?;
     let whose = format!("root version {} by keys of version {}", root.version(), before.version());
     met(&tally, &rules::ROOT_THRESHOLD_OLD, &whose)
 }
@@ -56,10 +56,10 @@ pub(super) fn integrity(
     let whose = format!("root version {} by its own keys", root.version());
     let signed = count(evidence, root, root, |_| true)?;
     met(&signed, &rules::ROOT_THRESHOLD_NEW, &whose)?;
-    let named = count(evidence, root, root, |key| usable(key, settings))?;
+    let named = count(evidence, root, root, |key| usable(key, &settings.collection))?;
     let collection = format!("{whose} in certificates of \"{}\"", visible(&settings.collection));
     met(&named, &rules::CERTIFICATE_NAME, &collection)?;
-    let valid = |key: &DocumentKey| usable(key, settings) && in_term(key, settings);
+    let valid = |key: &DocumentKey| usable(key, &settings.collection) && in_term(key, settings.now);
     let now = format!("{whose} in certificates that are valid at {}", settings.now);
     met(&count(evidence, root, root, valid)?, &rules::CERTIFICATE_EXPIRED, &now)?;
     if first && !settings.pins.is_empty() {
@@ -95,19 +95,20 @@ fn leaf_of(key: &DocumentKey) -> Option<Leaf> {
     certificate::leaf(key.certificate.as_deref()?).ok()
 }
 
-fn usable(key: &DocumentKey, settings: &Settings) -> bool {
+/// Whether a root key counts for a collection, whatever the date.
+pub(in crate::tuf) fn usable(key: &DocumentKey, collection: &str) -> bool {
     leaf_of(key).is_some_and(|leaf| {
         let name = leaf.common_name.as_deref().unwrap_or_default();
         let named = match name.strip_suffix('*') {
-            Some(_) => settings.collection.starts_with(name.trim_end_matches('*')),
-            None => name == settings.collection,
+            Some(_) => collection.starts_with(name.trim_end_matches('*')),
+            None => name == collection,
         };
         named && !leaf.is_ca && leaf.leaves == 1 && !leaf.sha1 && leaf.not_before <= leaf.not_after
     })
 }
 
-/// A day's grace for certificates made on a host whose clock is ahead.
-fn in_term(key: &DocumentKey, settings: &Settings) -> bool {
-    let tomorrow = settings.now.plus(Term::new(1, Unit::Days)).unwrap_or(settings.now);
-    leaf_of(key).is_some_and(|leaf| leaf.not_before <= tomorrow && settings.now <= leaf.not_after)
+/// Whether its certificate is valid; a day's grace for those made on a host whose clock is ahead.
+pub(in crate::tuf) fn in_term(key: &DocumentKey, now: Time) -> bool {
+    let tomorrow = now.plus(Term::new(1, Unit::Days)).unwrap_or(now);
+    leaf_of(key).is_some_and(|leaf| leaf.not_before <= tomorrow && now <= leaf.not_after)
 }

@@ -124,8 +124,8 @@ pub(super) fn file(signed: &[u8], signatures: &[WireSignature]) -> Vec<u8> {
     out
 }
 
-/// See [`super::poisonous`].
-pub(super) fn refuse_poison(bytes: &[u8]) -> Result<()> {
+/// A file as a Notary server writes it again from what it parsed.
+pub(in crate::tuf) fn rewritten(bytes: &[u8]) -> Result<Vec<u8>> {
     let mut fields = Fields::of(Json::parse(bytes)?)?;
     let signed = Json::Object(fields.object("signed")?);
     let mut signatures = Vec::new();
@@ -136,7 +136,12 @@ pub(super) fn refuse_poison(bytes: &[u8]) -> Result<()> {
             &mut Quirks::new(),
         )?);
     }
-    let again = file(&parsed_by_go(&signed)?.canonical(), &signatures);
+    Ok(file(&parsed_by_go(&signed)?.canonical(), &signatures))
+}
+
+/// See [`super::poisonous`].
+pub(super) fn refuse_poison(bytes: &[u8]) -> Result<()> {
+    let again = rewritten(bytes)?;
     let same = bytes.iter().zip(&again).take_while(|(a, b)| a == b).count();
     if same == bytes.len() && same == again.len() {
         return Ok(());
