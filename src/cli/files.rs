@@ -22,6 +22,15 @@ pub fn create(path: &Path, bytes: &[u8]) -> Result<()> {
     make(path, bytes, 0o644)
 }
 
+/// Makes a file of its owner's alone: an encrypted private key.
+///
+/// # Errors
+///
+/// As [`create`].
+pub fn create_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    make(path, bytes, 0o600)
+}
+
 fn make(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     match fs::symlink_metadata(path) {
         Ok(meta) if meta.is_file() && fs::read(path).is_ok_and(|there| there == bytes) => return Ok(()),

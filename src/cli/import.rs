@@ -1,10 +1,102 @@
-//! `keyrite import`.
+//! `keyrite import`: takes in what came back on a medium.
+//!
+//! Bad files stay on the medium and are named with their rule; what is good is taken all the same,
+//! because one damaged file must not hold up a ceremony.
 
 use super::arguments::Import;
-use super::session::{Ended, Session};
-use crate::tuf::rule::Result;
+use super::rules;
+use super::session::{Ended, Session, shown};
+use crate::ceremony::facts::Stage;
+use crate::record::take_in::ImportReport;
+use crate::record::{Media, Record};
+use crate::tuf::json::{Json, object};
+use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::text::visible;
+use crate::ui::screen::{Screen, Tone};
+use crate::ui::table::Table;
 
 /// Runs the command.
-pub fn run(_session: &Session, _args: &Import) -> Result<Ended> {
-    todo!("import")
+///
+/// # Errors
+///
+/// `IMPORT-EMPTY` if there is nothing of a record; the rule of the first file that was left, if
+/// every one was; what [`Record::import`] refuses.
+pub fn run(session: &Session, args: &Import) -> Result<Ended> {
+    let record = Record::open(&session.directory)?;
+    record.lock()?;
+    let media = Media::open(&args.from)?;
+    let report = record.import(&media, session.now()?)?;
+    let from = shown(&args.from);
+    let nothing = report.taken.is_empty() && report.known == 0;
+    let refusal = match report.left.first() {
+        Some((name, why)) if nothing => {
+            let many = report.left.len();
+            Some(why.clone().at(visible(name)).at(format!("nothing was taken from {from}, {many} left")))
+        }
+        None if nothing => {
+            Some(Refusal::new(&rules::IMPORT_EMPTY, format!("nothing in {from}"), "files of a record"))
+        }
+        _ => None,
+    };
+    let rehearsal = record.trust().stage == Stage::Rehearsal;
+    match refusal {
+        // With --json the refusal is the one object on stdout.
+        Some(refusal) if session.json || report.left.is_empty() => Err(refusal),
+        Some(refusal) => {
+            session.report(&screen(&report, &from, rehearsal), json(&report))?;
+            Err(refusal)
+        }
+        None => {
+            session.report(&screen(&report, &from, rehearsal), json(&report))?;
+            Ok(Ended::Done)
+        }
+    }
+}
+
+fn screen(report: &ImportReport, from: &str, rehearsal: bool) -> Screen {
+    let mut screen = Screen::new("Import")
+        .rehearsal(rehearsal)
+        .fact("from", from)
+        .fact("taken", report.taken.len().to_string())
+        .fact("known before", report.known.to_string())
+        .fact("left there", report.left.len().to_string());
+    if !report.taken.is_empty() {
+        let mut table = Table::new(["new in the record", "files"]);
+        for (folder, many) in report.by_folder() {
+            table.push([folder, many.to_string()]);
+        }
+        screen = screen.table(table);
+    }
+    if !report.left.is_empty() {
+        let mut table = Table::new(["left there", "rule", "why"]);
+        for (name, why) in &report.left {
+            table.push([visible(name), why.rule().name.to_owned(), why.found().to_owned()]);
+        }
+        screen = screen
+            .callout(Tone::Careful, "Some files were not taken. Ask whoever prepared the medium.")
+            .table(table);
+    }
+    let tone = if report.taken.is_empty() { Tone::Note } else { Tone::Done };
+    let said = match (report.taken.is_empty(), report.known) {
+        (false, _) => "What is good is in the record.",
+        (true, 0) => "Nothing was taken.",
+        (true, _) => "Everything that is good was in the record before.",
+    };
+    screen.callout(tone, said).next("keyrite status says what waits for whom.")
+}
+
+fn json(report: &ImportReport) -> Json {
+    let left = report.left.iter().map(|(name, why)| {
+        object([
+            ("expected", why.expected().into()),
+            ("found", why.found().into()),
+            ("name", visible(name).into()),
+            ("rule", why.rule().name.into()),
+        ])
+    });
+    object([
+        ("known", i64::try_from(report.known).unwrap_or(i64::MAX).into()),
+        ("left", left.collect::<Vec<_>>().into()),
+        ("taken", report.taken.iter().map(|p| p.to_string().into()).collect::<Vec<Json>>().into()),
+    ])
 }

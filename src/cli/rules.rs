@@ -12,6 +12,13 @@ crate::rules! {
     FILE_WRITE: "FILE-WRITE", Device, "files can be written and read back as written", "threats T20",
         "check the disk's space and rights, then run again";
 
+    IMPORT_EMPTY: "IMPORT-EMPTY", Refused, "the folder to import holds something of a record", "design",
+        "name the folder that has trust.json, or ask who prepared the medium";
+    SHOW_UNKNOWN: "SHOW-UNKNOWN", Usage, "the file to show is of a kind that keyrite knows", "design",
+        "show a document, change, key, statement, limits, transcript or MANIFEST file";
+    SHOW_AGAINST: "SHOW-AGAINST", Usage, "two documents of one role, or two limits files, are compared", "design",
+        "name two versions of one document";
+
     // --- the device map
     DEVICES: "DEVICES", Usage, "device maps hold known members of known forms", "design",
         "correct the line, or write the map again with keyrite tokens write";

@@ -173,7 +173,6 @@ impl Record {
         Ok(Files::new(&self.dir, files::find(&self.dir)?.places))
     }
 
-
     /// Adds a key file.
     ///
     /// # Errors
