@@ -1,12 +1,13 @@
 //! What a record says once everything in it has been read and verified.
 
+use super::manifest::Manifest;
 use super::receipt::Receipt;
 use super::{KeyFile, SignedStatement, rules};
 use crate::ceremony::change::{Change, Item};
 use crate::ceremony::facts::{Anchor, Device, Enrolment, Facts, Stage};
 use crate::ceremony::people::KeyName;
 use crate::ceremony::standing::{Gathered, Standing, State};
-use crate::ceremony::transcript::{CeremonyId, Transcript};
+use crate::ceremony::transcript::{CeremonyId, Outcome, Transcript};
 use crate::tuf::digest::Digest;
 use crate::tuf::key::KeyIdentity;
 use crate::tuf::role::RoleName;
@@ -49,8 +50,8 @@ pub struct Contents {
     pub history: Vec<StoredDocument>,
     /// Rehearsals of this trust that are in the record.
     pub rehearsals: Vec<StoredRehearsal>,
-    /// Uploads whose MANIFEST and files agree.
-    pub uploads: BTreeSet<Digest>,
+    /// Uploads whose MANIFEST and files agree, by digest of MANIFEST.
+    pub uploads: BTreeMap<Digest, Manifest>,
     /// What backends answered, in the order of time.
     pub receipts: Vec<Receipt>,
     /// Roles of which two documents of one version verify: nothing that rests on them is planned.
@@ -238,6 +239,48 @@ impl Contents {
             }
         }
         Ok(())
+    }
+
+    /// The last entry's digest of every transcript here that no `begin` names yet, sorted.
+    pub fn loose_heads(&self) -> Vec<Digest> {
+        let entries = || self.transcripts.values().flat_map(Transcript::entries);
+        let named: BTreeSet<Digest> = entries()
+            .filter_map(|(entry, _)| match &entry.outcome {
+                Outcome::Begin(begin) => Some(begin.heads.clone()),
+                _ => None,
+            })
+            .flatten()
+            .collect();
+        let heads = self.transcripts.values().filter_map(Transcript::head).map(|(_, digest)| digest);
+        let loose: BTreeSet<Digest> = heads.filter(|digest| !named.contains(digest)).collect();
+        loose.into_iter().collect()
+    }
+
+    /// The folders of uploads that the backend has not taken yet, the newest last. One whose every
+    /// document has been followed by a published newer one waits no more.
+    pub fn unpublished_uploads(&self) -> Vec<String> {
+        let mut served: BTreeMap<&RoleName, u64> = BTreeMap::new();
+        for document in self.history.iter().filter(|d| d.published) {
+            let newest = served.entry(&document.role).or_default();
+            *newest = document.version.max(*newest);
+        }
+        let version = |sha: &Digest| self.history.iter().find(|d| d.file == *sha).map_or(0, |d| d.version);
+        let mut waiting = Vec::new();
+        for (digest, manifest) in &self.uploads {
+            let documents =
+                manifest.files.values().filter_map(|line| Some((line.role.as_ref()?, version(&line.sha))));
+            let documents: BTreeMap<&RoleName, u64> = documents.collect();
+            if documents.iter().any(|(role, version)| served.get(role).is_none_or(|newest| newest < version))
+            {
+                let change = manifest.change.and_then(|sha| self.changes.get(&sha));
+                waiting.push((change.map(|c| c.change.frame.held_at), documents, *digest));
+            }
+        }
+        // Online roles' uploads, which no change made, follow what they are about.
+        waiting.sort_by_key(|(held_at, documents, digest)| {
+            (held_at.is_none(), *held_at, documents.clone(), *digest)
+        });
+        waiting.into_iter().map(|(_, _, digest)| format!("uploads/{digest}")).collect()
     }
 
     /// Withdrawn payloads that met their thresholds: they can be published by whoever has them, so

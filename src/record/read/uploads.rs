@@ -7,24 +7,27 @@ use crate::record::rules;
 use crate::tuf::digest::Digest;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Reads them. `documents` are the files that met their thresholds.
-pub(super) fn read(desk: &mut Desk<'_>, documents: &BTreeMap<Digest, RoleName>) -> BTreeSet<Digest> {
+pub(super) fn read(
+    desk: &mut Desk<'_>,
+    documents: &BTreeMap<Digest, RoleName>,
+) -> BTreeMap<Digest, Manifest> {
     let mut folders: BTreeMap<Digest, Vec<(Place, FileName)>> = BTreeMap::new();
     for place in &desk.places {
         if let Place::Upload(sha, name) = place {
             folders.entry(*sha).or_default().push((place.clone(), name.clone()));
         }
     }
-    let mut whole = BTreeSet::new();
+    let mut whole = BTreeMap::new();
     for (sha, files) in folders {
         match check(desk, &files, documents) {
-            Ok(()) => {
+            Ok(manifest) => {
                 for (place, _) in &files {
                     desk.accept(place);
                 }
-                whole.insert(sha);
+                whole.insert(sha, manifest);
             }
             Err(refusal) => {
                 for (place, _) in &files {
@@ -36,7 +39,11 @@ pub(super) fn read(desk: &mut Desk<'_>, documents: &BTreeMap<Digest, RoleName>) 
     whole
 }
 
-fn check(desk: &Desk<'_>, files: &[(Place, FileName)], documents: &BTreeMap<Digest, RoleName>) -> Result<()> {
+fn check(
+    desk: &Desk<'_>,
+    files: &[(Place, FileName)],
+    documents: &BTreeMap<Digest, RoleName>,
+) -> Result<Manifest> {
     let mismatch = |found: String| {
         Refusal::new(&rules::MANIFEST_MISMATCH, found, "a MANIFEST and the files that it lists")
     };
@@ -56,5 +63,5 @@ fn check(desk: &Desk<'_>, files: &[(Place, FileName)], documents: &BTreeMap<Dige
             return Err(mismatch(format!("\"{}\", which is no document of the record", name.as_str())));
         }
     }
-    Ok(())
+    Ok(manifest)
 }
