@@ -15,13 +15,15 @@ mod check;
 mod online;
 mod parts;
 
-use super::client::Judge;
+use super::client::{Judge, Signatures};
 use super::key::PublicKey;
 use super::profile::Profile;
 use super::role::RoleName;
+use super::rule::Result;
 use super::time::Time;
 use super::wire::{self, Envelope};
 use check::Rules;
+use ed25519_dalek::SigningKey;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -60,14 +62,48 @@ impl fmt::Display for ServerRefusal {
     }
 }
 
-/// Signs with one of the backend's keys, raw form; none where a plan assumes that it will.
-pub type Sign = Box<dyn Fn(&PublicKey, &[u8]) -> Option<Vec<u8>>>;
+/// A key that the server holds, for snapshot or timestamp.
+pub struct ServerKey {
+    public: PublicKey,
+    /// None where a plan assumes that the server will sign.
+    secret: Option<SigningKey>,
+}
+
+impl ServerKey {
+    /// The Ed25519 key of a seed, as the server makes them when it stands alone.
+    ///
+    /// # Errors
+    ///
+    /// `KEY-FORM`, which no seed is known to meet.
+    pub fn ed25519(seed: &[u8; 32]) -> Result<Self> {
+        let secret = SigningKey::from_bytes(seed);
+        let public = PublicKey::from_ed25519(secret.verifying_key().as_bytes())?;
+        Ok(Self { public, secret: Some(secret) })
+    }
+
+    /// A real backend's key, which signs nothing here: for a model whose judge takes the backend's
+    /// signatures for granted.
+    pub const fn assumed(public: PublicKey) -> Self {
+        Self { public, secret: None }
+    }
+
+    /// The public key.
+    pub const fn public(&self) -> &PublicKey {
+        &self.public
+    }
+}
+
+impl fmt::Debug for ServerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "server key {}", self.public.identity())
+    }
+}
 
 /// A server with one collection, and nothing in it at first.
-pub struct BackendModel<J> {
+pub struct BackendModel<J = Signatures> {
     collection: String,
-    keys: Vec<PublicKey>,
-    sign: Sign,
+    snapshot: ServerKey,
+    timestamp: ServerKey,
     judge: J,
     /// Every version of every role; kept for good, as the server keeps them.
     files: BTreeMap<RoleName, BTreeMap<u64, Vec<u8>>>,
@@ -86,10 +122,28 @@ struct Loaded {
     targets: BTreeMap<RoleName, Arc<Envelope>>,
 }
 
+impl BackendModel {
+    /// A server that holds these keys and checks signatures.
+    pub fn new(collection: &str, snapshot: ServerKey, timestamp: ServerKey) -> Self {
+        Self::with_judge(collection, snapshot, timestamp, Signatures)
+    }
+}
+
 impl<J: Judge> BackendModel<J> {
-    /// A server that holds `keys` for snapshot and timestamp and signs by `sign`.
-    pub fn new(collection: &str, keys: Vec<PublicKey>, sign: Sign, judge: J) -> Self {
-        Self { collection: collection.to_owned(), keys, sign, judge, files: BTreeMap::new() }
+    /// A server that judges signatures as `judge` does.
+    pub fn with_judge(collection: &str, snapshot: ServerKey, timestamp: ServerKey, judge: J) -> Self {
+        Self { collection: collection.to_owned(), snapshot, timestamp, judge, files: BTreeMap::new() }
+    }
+
+    /// What the server answers to `GET …/snapshot.key` and `…/timestamp.key`; nothing for others.
+    pub fn key_file(&self, role: &RoleName) -> Vec<u8> {
+        let key = match role {
+            RoleName::Snapshot => &self.snapshot,
+            RoleName::Timestamp => &self.timestamp,
+            _ => return Vec::new(),
+        };
+        let entry = wire::key_entry(Profile::Notary, key.public(), None);
+        entry.map(|key| key.entry.canonical()).unwrap_or_default()
     }
 
     /// Takes an upload whole, or nothing of it: parts by the file name of each, as in the POST.
@@ -153,23 +207,29 @@ impl<J: Judge> BackendModel<J> {
         self.store(updates)
     }
 
-    /// Serves a file by its name below the collection's address: `root.json`, `2.root.json`,
-    /// `targets/app.<sha256>.json`. An expired timestamp is signed again first, as the server does.
-    pub fn get(&mut self, name: &str, now: Time) -> Option<Vec<u8>> {
+    /// The file of that name below the collection's address: `root.json`, `2.root.json`,
+    /// `targets/app.<sha256>.json`.
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
         let name = name.strip_suffix(".json")?;
         if let Some((role, digest)) = name.rsplit_once('.').filter(|(_, digest)| digest.len() == 64) {
             let digest = base16ct::mixed::decode_vec(digest).ok()?;
             let mut versions = self.files.get(&RoleName::from_name(role))?.values();
-            return versions.find(|bytes| Sha256::digest(bytes).as_slice() == digest).cloned();
+            return versions.find(|bytes| Sha256::digest(bytes).as_slice() == digest).map(Vec::as_slice);
         }
         if let Some((version, role)) = name.split_once('.') {
-            return self.files.get(&RoleName::from_name(role))?.get(&version.parse().ok()?).cloned();
+            let versions = self.files.get(&RoleName::from_name(role))?;
+            return versions.get(&version.parse().ok()?).map(Vec::as_slice);
         }
-        let role = RoleName::from_name(name);
-        if role.is_online() {
+        self.current(&RoleName::from_name(name)).map(Vec::as_slice)
+    }
+
+    /// As [`Self::get`] at a moment: an expired timestamp is signed again first, as the server does
+    /// when it is asked; none where the stored documents don't let it.
+    pub fn get_at(&mut self, name: &str, now: Time) -> Option<&[u8]> {
+        if matches!(name, "timestamp.json" | "snapshot.json") {
             self.renew(now)?;
         }
-        self.current(&role).cloned()
+        self.get(name)
     }
 
     /// The newest file of a role.

@@ -5,7 +5,7 @@ use super::{BackendModel, Loaded, ServerRefusal, check::Rules, open};
 use crate::tuf::chain::signers_of;
 use crate::tuf::client::Judge;
 use crate::tuf::document::{Document, MetaFile};
-use crate::tuf::key::PublicKey;
+use crate::tuf::key::Scheme;
 use crate::tuf::make;
 use crate::tuf::payload::{MetadataPayload, Payload};
 use crate::tuf::profile::Profile;
@@ -13,6 +13,7 @@ use crate::tuf::role::RoleName;
 use crate::tuf::time::{Term, Time, Unit};
 use crate::tuf::verify::Signature;
 use crate::tuf::wire::{self, Envelope, notary};
+use ed25519_dalek::Signer as _;
 use sha2::{Digest as _, Sha256, Sha512};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -99,17 +100,20 @@ impl<J: Judge> BackendModel<J> {
         let other = |e: &dyn std::fmt::Display| Why::Else(e.to_string());
         let root = loaded.root.as_ref().ok_or(Why::Keys)?;
         let (keys, role) = signers_of(root.payload().document(), payload.role()).map_err(|e| other(&e))?;
-        let listed = role.keyids.iter().filter_map(|id| keys.get(id)?.public.as_ref());
-        let held: Vec<&PublicKey> = listed.filter(|key| self.keys.contains(key)).collect();
+        let listed: Vec<_> = role.keyids.iter().filter_map(|id| keys.get(id)?.public.as_ref()).collect();
+        // The server signs with whatever keys it finds, whichever role it made them for.
+        let own = [&self.snapshot, &self.timestamp];
+        let held: Vec<_> = own.into_iter().filter(|key| listed.contains(&key.public())).collect();
         if usize::try_from(role.threshold.get()).is_ok_and(|need| held.len() < need) {
             return Err(Why::Keys);
         }
         let mut signatures = Vec::new();
         for key in held {
-            if let Some(raw) = (self.sign)(key, payload.bytes()) {
-                let scheme = wire::scheme(Profile::Notary, key);
+            if let Some(secret) = &key.secret {
+                let raw = secret.sign(payload.bytes()).to_bytes();
                 let signed = Payload::Metadata(payload.clone());
-                signatures.push(Signature::check(key, scheme, &signed, &raw).map_err(|e| other(&e))?);
+                let signature = Signature::check(key.public(), Scheme::Ed25519, &signed, &raw);
+                signatures.push(signature.map_err(|e| other(&e))?);
             }
         }
         let bytes = wire::seal(payload, keys, &signatures).map_err(|e| other(&e))?;
