@@ -127,3 +127,24 @@ pub(in crate::signer) fn failed(verb: &str, path: &Path, error: &io::Error) -> R
 pub(in crate::signer) fn shown(path: &Path) -> String {
     visible(&path.to_string_lossy())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn a_file_is_written_once_and_leaves_no_draft() {
+        let dir = std::env::temp_dir().join(format!("keyrite-disk-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let path = dir.join("key.pem");
+        write_new(&path, b"first").unwrap();
+        assert_eq!(write_new(&path, b"second").unwrap_err().rule().name, "KEY-FILE-EXISTS");
+        assert_eq!(read(&path).unwrap().unwrap(), b"first");
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), 1);
+        remove(&path).unwrap();
+        assert_eq!(read(&path).unwrap(), None);
+        assert_eq!(write_new(Path::new("/"), b"").unwrap_err().rule().name, "KEY-FILE-IO");
+        fs::remove_dir_all(&dir).unwrap();
+    }
+}

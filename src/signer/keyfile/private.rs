@@ -3,8 +3,9 @@
 //! No `Debug`, no `Clone`; every form of it is wiped on drop, by its own crate or by `Zeroizing`.
 
 use super::form;
+use crate::signer::rules;
 use crate::tuf::key::{Algorithm, KeySpec, PublicKey, Scheme};
-use crate::tuf::rule::Result;
+use crate::tuf::rule::{Refusal, Result};
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
@@ -66,7 +67,7 @@ impl PrivateKey {
     ///
     /// # Errors
     ///
-    /// `KEY-FILE-FORM` if the system has no randomness to give.
+    /// `TOKEN-FAILED` if the system has no randomness to give.
     pub fn generate(spec: KeySpec) -> Result<Self> {
         let secret = match spec {
             // A random number that is no scalar of the curve is drawn again (SP 800-186, A.2.2).
@@ -83,7 +84,7 @@ impl PrivateKey {
             KeySpec::Ed25519 => Secret::Ed25519(ed25519_dalek::SigningKey::from_bytes(&*random()?)),
             KeySpec::Rsa3072 | KeySpec::Rsa4096 => {
                 let size = if spec == KeySpec::Rsa3072 { KeySize::Rsa3072 } else { KeySize::Rsa4096 };
-                let pair = RsaKeyPair::generate(size).map_err(|_| form("no RSA key from the system"))?;
+                let pair = RsaKeyPair::generate(size).map_err(|_| unable("no RSA key from the system"))?;
                 let der = pair.as_der().map_err(|_| form("an RSA key that can't be written"))?;
                 return Self::from_pkcs8(der.as_ref());
             }
@@ -262,10 +263,15 @@ fn octets(bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
     octets.to_der().map(Zeroizing::new).map_err(|_| form("a key that can't be written"))
 }
 
+/// Here the machine itself is the token.
+fn unable(found: &str) -> Refusal {
+    Refusal::new(&rules::TOKEN_FAILED, found, "a system that gives random bytes")
+}
+
 /// `N` random bytes of the system.
 pub(super) fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>> {
     let mut bytes = Zeroizing::new([0; N]);
-    getrandom::fill(&mut bytes[..]).map_err(|e| form(&format!("no randomness from the system: {e}")))?;
+    getrandom::fill(&mut bytes[..]).map_err(|e| unable(&format!("no randomness from the system: {e}")))?;
     Ok(bytes)
 }
 
