@@ -3,7 +3,7 @@
 use super::change::{Change, Counts};
 use super::facts::Facts;
 use super::rules;
-use crate::tuf::chain::signers_of;
+use crate::tuf::chain::{RootTally, root_tally, signers_of};
 use crate::tuf::document::{Keys, RoleKeys};
 use crate::tuf::evidence::{Assumed, Trusted};
 use crate::tuf::key::KeyIdentity;
@@ -112,15 +112,15 @@ pub(super) fn of_document(
     payload: &MetadataPayload,
     signed: &BTreeSet<KeyIdentity>,
 ) -> Result<Vec<(Counts, Tally)>> {
-    let count = |(keys, role): Signers<'_>| tally(keys, role, payload, &Assumed(signed.clone()));
+    let evidence = Assumed(signed.clone());
     if *payload.role() != RoleName::Root {
-        return Ok(vec![(Counts::New, count(roles.delegated(payload.role())?))]);
+        let (keys, role) = roles.delegated(payload.role())?;
+        return Ok(vec![(Counts::New, tally(keys, role, payload, &evidence))]);
     }
     // Old keys first: if both fall short, the custodians to call are the old ones (TUF 5.3.4).
     let before = payload.version().checked_sub(1).and_then(|version| roles.root(version));
-    let old = before.and_then(root_signers).map(|signers| (Counts::Old, count(signers)));
-    let new = root_signers(payload).map(|signers| (Counts::New, count(signers)));
-    Ok(old.into_iter().chain(new).collect())
+    let RootTally { old, new } = root_tally(before, payload, &evidence)?;
+    Ok(old.map(|old| (Counts::Old, old)).into_iter().chain([(Counts::New, new)]).collect())
 }
 
 /// The threshold of a statement: of the newest root for what acts on the trust, of those asked for

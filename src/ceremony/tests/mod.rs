@@ -8,4 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod engine;
+mod standing;
 mod transcript;
+mod world;
