@@ -4,7 +4,7 @@ use super::change::{
     Ask, Base, CertificateTemplate, Change, Counts, EnrolledKey, Frame, Item, LimitsFile, NewCertificate,
     NewKey, Possession, Rehearsal,
 };
-use super::members::{self, Reader, digest, number, or_null};
+use super::members::{self, Reader, base64, digest, number};
 use super::rules;
 use crate::tuf::digest::Digest;
 use crate::tuf::json::{Json, object};
@@ -15,7 +15,6 @@ use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::statement::Statement;
 use crate::tuf::text::{ours, visible};
 use crate::tuf::wire;
-use base64ct::{Base64, Encoding};
 use std::collections::BTreeMap;
 
 const SCHEMES: [(Scheme, &str); 5] = [
@@ -87,12 +86,12 @@ fn item(item: &Item) -> Json {
         ]),
         Item::EnrolledKey(key) => object([
             ("item", "enrolled-key".into()),
-            ("certificate", or_null(key.certificate.as_ref())),
+            ("certificate", key.certificate.as_ref().map_or(Json::Null, |pem| base64(pem.as_bytes()))),
             ("holder", key.holder.as_str().into()),
             ("name", key.name.as_str().into()),
             ("possession", possession(&key.possession)),
             ("purpose", key.purpose.name().into()),
-            ("spki", Base64::encode_string(key.public.spki_der()).into()),
+            ("spki", base64(key.public.spki_der())),
         ]),
         Item::Certificate(new) => object([
             ("item", "certificate".into()),
@@ -121,7 +120,7 @@ fn ask(ask: &Ask) -> Json {
         ("holder", ask.holder.as_str().into()),
         ("key", ask.key.as_str().into()),
         ("scheme", scheme.into()),
-        ("spki", Base64::encode_string(ask.public.spki_der()).into()),
+        ("spki", base64(ask.public.spki_der())),
     ])
 }
 
@@ -273,8 +272,8 @@ fn read_item(from: &mut Reader<'_>, payload: Option<&Vec<u8>>, profile: Profile)
             name: from.parsed("name")?,
             holder: from.parsed("holder")?,
             purpose: from.parsed("purpose")?,
-            public: read_spki(from)?,
-            certificate: from.text_or_null("certificate")?.map(str::to_owned),
+            public: PublicKey::from_spki_der(&from.base64("spki")?)?,
+            certificate: from.base64_text_or_null("certificate")?,
             possession: read_possession(from.reader("possession")?)?,
         }),
         "certificate" => Item::Certificate(NewCertificate {
@@ -310,7 +309,7 @@ fn read_asked(array: &[Json]) -> Result<Vec<Ask>> {
         let ask = Ask {
             key: from.parsed("key")?,
             holder: from.parsed("holder")?,
-            public: read_spki(&mut from)?,
+            public: PublicKey::from_spki_der(&from.base64("spki")?)?,
             scheme: scheme.ok_or_else(|| unknown("the scheme", word, "a scheme that FORMAT.md lists"))?,
             counts: from.texts("counts")?.into_iter().map(read_counts).collect::<Result<_>>()?,
         };
@@ -328,13 +327,6 @@ fn read_counts(word: &str) -> Result<Counts> {
         (_, Some(version)) => Ok(Counts::Historic(version)),
         _ => Err(unknown("the threshold", word, "old, new or historic- and a root's version")),
     }
-}
-
-fn read_spki(from: &mut Reader<'_>) -> Result<PublicKey> {
-    let text = from.text("spki")?;
-    let der = Base64::decode_vec(text)
-        .map_err(|_| unknown("the spki", text, "a DER SubjectPublicKeyInfo in base64"))?;
-    PublicKey::from_spki_der(&der)
 }
 
 fn read_template(mut from: Reader<'_>) -> Result<CertificateTemplate> {

@@ -8,6 +8,7 @@ use crate::tuf::digest::Digest;
 use crate::tuf::json::{Json, Members};
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
+use base64ct::{Base64, Encoding};
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
@@ -135,6 +136,19 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Bytes in base64.
+    pub fn base64(&mut self, name: &str) -> Result<Vec<u8>> {
+        let text = self.text(name)?;
+        Base64::decode_vec(text).map_err(|_| self.lacks(name, "base64"))
+    }
+
+    /// A text in base64, or null: for what has line ends, which canonical JSON can't hold.
+    pub fn base64_text_or_null(&mut self, name: &str) -> Result<Option<String>> {
+        let Some(text) = self.text_or_null(name)? else { return Ok(None) };
+        let bytes = Base64::decode_vec(text).map_err(|_| self.lacks(name, "base64"))?;
+        String::from_utf8(bytes).map(Some).map_err(|_| self.lacks(name, "a text in base64"))
+    }
+
     /// Bytes as exactly `N` pairs of lower-case hexadecimal digits.
     pub fn hex<const N: usize>(&mut self, name: &str) -> Result<[u8; N]> {
         let text = self.text(name)?;
@@ -197,6 +211,11 @@ pub(crate) fn number(n: u64) -> Json {
 /// A digest in JSON.
 pub(crate) fn digest(digest: &Digest) -> Json {
     Json::Str(digest.hex())
+}
+
+/// Bytes in JSON.
+pub(crate) fn base64(bytes: &[u8]) -> Json {
+    Json::Str(Base64::encode_string(bytes))
 }
 
 /// A text or null in JSON.

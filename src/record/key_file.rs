@@ -253,7 +253,7 @@ impl KeyFile {
             holder: fields.parsed("holder")?,
             purpose: fields.parsed("purpose")?,
             public: PublicKey::from_spki_der(&spki)?,
-            certificate: fields.text_or_null("certificate")?.map(str::to_owned),
+            certificate: fields.base64_text_or_null("certificate")?,
             change: fields.parsed("change")?,
             possession: Possession::from_json(fields.take("possession")?)?,
             replaces: fields.parsed_or_null("replaces")?,
@@ -278,7 +278,12 @@ impl KeyFile {
     pub fn to_json(&self) -> Vec<u8> {
         object([
             ("algorithm", self.public.describe().into()),
-            ("certificate", self.certificate.as_deref().map_or(Json::Null, Into::into)),
+            (
+                "certificate",
+                self.certificate
+                    .as_ref()
+                    .map_or(Json::Null, |pem| Base64::encode_string(pem.as_bytes()).into()),
+            ),
             ("change", self.change.hex().into()),
             ("evidence", self.evidence.to_json()),
             ("format", 1.into()),

@@ -15,6 +15,7 @@ package `cryptography`; scripts/test-deps puts it into target/test-venv.
 """
 
 import argparse
+import base64
 import re
 import sys
 import tomllib
@@ -189,7 +190,7 @@ class Verifier:
         key = Key.of_spki(file["spki"])
         need(file["identity"] == key.identity, "KEY-ID: the identity is not that of the public key")
         if file["certificate"] is not None:
-            certified = Key.of_certificate(file["certificate"].encode()).identity
+            certified = Key.of_certificate(base64.b64decode(file["certificate"])).identity
             need(certified == key.identity, "CERTIFICATE-KEY: certified is another key")
         if self.profile == "notary" and file["purpose"] == "root":
             need(file["certificate"], "a root key of profile notary without a certificate")

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod change;
 mod engine;
 mod standing;
 mod transcript;
