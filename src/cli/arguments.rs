@@ -96,6 +96,10 @@ pub struct Rehearse {
     #[arg(long, value_name = "TOKENS", value_enum, default_value_t = Stand::File)]
     pub on: Stand,
 
+    /// The wire profile of the built-in first day, or of runbooks that no record stands behind [default: notary]
+    #[arg(long, value_name = "PROFILE", value_enum, conflicts_with = "from")]
+    pub profile: Option<ProfileName>,
+
     /// Rehearse on a shadow of this record
     #[arg(long, value_name = "RECORD")]
     pub from: Option<PathBuf>,
@@ -112,6 +116,25 @@ pub enum Stand {
     File,
     /// SoftHSM tokens, through PKCS#11 as in the real thing
     Softhsm,
+}
+
+/// A wire profile, as an argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProfileName {
+    /// Notary v1
+    Notary,
+    /// TUF 1.0
+    Tuf,
+}
+
+impl ProfileName {
+    /// The profile.
+    pub const fn profile(self) -> crate::tuf::profile::Profile {
+        match self {
+            Self::Notary => crate::tuf::profile::Profile::Notary,
+            Self::Tuf => crate::tuf::profile::Profile::Tuf,
+        }
+    }
 }
 
 /// `init`

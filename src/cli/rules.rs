@@ -32,4 +32,25 @@ crate::rules! {
         "name the module with --module, or write a device map";
     TOKEN_BLANK_NONE: "TOKEN-BLANK-NONE", Refused, "only a blank token is prepared; one in use is never wiped", "threats T4",
         "plug in a blank token, or reset one with its maker's own tool";
+    // --- holding ceremonies
+    KEY_ELSEWHERE: "KEY-ELSEWHERE", Refused, "a key is used where its token is", "design",
+        "hand what waits to the key's holder: keyrite export DIR --for NAME";
+    TOKEN_OTHER: "TOKEN-OTHER", Device, "a key is used on the token where the record has it", "threats T22",
+        "insert the token that the record names";
+    STEP_UNKNOWN: "STEP-UNKNOWN", Refused, "every step is one that this keyrite performs", "design",
+        "use the keyrite that planned the change, or a newer one";
+    RUNBOOK_MISSING: "RUNBOOK-MISSING", Usage, "there is a runbook to hold", "design",
+        "name a runbook, or a folder that holds some";
+    CHANGE_RECOMPUTED: "CHANGE-RECOMPUTED", Refused, "whoever signs gets the very same change from the runbook and their own record", "threats T1",
+        "sign nothing; compare your copy of the record with the administrator's";
+    ANCHOR_FORM: "ANCHOR-FORM", Usage, "an anchor is a root's version and payload digest", "design",
+        "copy both from the paper of the last ceremony";
+    PROFILE_ONLINE: "PROFILE-ONLINE", Refused, "snapshot and timestamp are made here in profile tuf alone", "design",
+        "upload the documents; the Notary backend makes both";
+    KEY_ONLINE: "KEY-ONLINE", Refused, "snapshot and timestamp are signed by the keys that limits and root name for them", "design",
+        "name the keys in [online] of the limits and put them into the device map";
+    REHEARSAL_STUCK: "REHEARSAL-STUCK", Refused, "a rehearsal carries its runbooks out to the end", "design",
+        "correct the runbook; the real ceremony would stop at the same place";
+    BACKEND_REFUSES: "BACKEND-REFUSES", Refused, "the backend takes what the rehearsal made", "notary-v1 4.2",
+        "correct the runbook; the real backend would refuse the same upload";
 }

@@ -1,10 +1,159 @@
-//! `keyrite run`.
+//! `keyrite run`: hold one runbook, or a folder of them as one session. Run again to go on.
 
 use super::arguments::Run;
+use super::perform::{Agenda, Outcome, Room};
 use super::session::{Ended, Session};
+use super::table::{Due, Frozen, Table, runbook_paths};
+use crate::ceremony::engine::{self, Waiting};
+use crate::ceremony::people::Person;
+use crate::ceremony::transcript::EndState;
+use crate::tuf::json::{Json, object};
 use crate::tuf::rule::Result;
+use crate::ui::screen::{Screen, Tone};
+use crate::ui::Console;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Runs the command.
-pub fn run(_session: &Session, _args: &Run) -> Result<Ended> {
-    todo!("run")
+pub fn run(session: &Session, args: &Run) -> Result<Ended> {
+    let mut table = Table::open(session)?;
+    let runbooks = runbook_paths(&args.runbooks)?.iter().map(|p| Table::runbook(p)).collect::<Result<Vec<_>>>()?;
+    let mut console = session.console(&args.answers)?;
+    let report = hold(session, &mut table, runbooks, console.as_mut())?;
+    session.report(&report.screen(table.rehearsal()), report.json())?;
+    Ok(report.ended())
+}
+
+/// Holds runbooks in order, as one session with one transcript.
+///
+/// # Errors
+///
+/// Whatever stops it; what was done until then is in the record.
+pub fn hold(
+    session: &Session,
+    table: &mut Table,
+    runbooks: Vec<crate::ceremony::runbook::Runbook>,
+    console: &mut dyn Console,
+) -> Result<Report> {
+    table.record.lock()?;
+    let digests: Vec<_> = runbooks.iter().map(crate::ceremony::runbook::Runbook::digest).collect();
+    let mut people = BTreeMap::new();
+    for runbook in &runbooks {
+        people.extend(runbook.people.clone());
+    }
+    let mut journal = None;
+    let mut report = Report::default();
+    for runbook in runbooks {
+        let contents = table.contents(session)?;
+        let frozen = match table.freeze(session, runbook, &contents)? {
+            Due::Held(runbook) => {
+                report.held.push(runbook.title);
+                continue;
+            }
+            Due::Change(frozen) => frozen,
+        };
+        let Frozen { runbook, ceremony, change } = *frozen;
+        let digest = table.record.add_change(&change, runbook.text().as_bytes())?;
+        for item in &change.items {
+            if let crate::ceremony::change::Item::NewKey(new) = item {
+                table.keyring.introduce(&new.name, new.holder.as_str());
+            }
+        }
+        let contents = table.contents(session)?;
+        let steps = engine::assemble(&runbook, ceremony.steps(&change, &contents.facts)?)?;
+        let begun = match journal.take() {
+            Some(journal) => journal,
+            None => table.begin(session, &contents, people.clone(), digests.clone())?,
+        };
+        let mut room = Room {
+            session,
+            record: &table.record,
+            console: &mut *console,
+            keyring: &mut table.keyring,
+            journal: begun,
+            server: table.server.clone(),
+        };
+        let agenda = Agenda { change: &change, digest, steps: &steps };
+        let outcome = room.perform(&contents, &agenda)?;
+        journal = Some(room.journal);
+        match outcome {
+            Outcome::Done => report.done.push(change.frame.title.clone()),
+            Outcome::Waiting(waiting) => {
+                report.waiting = Some((change.frame.title.clone(), waiting));
+                break;
+            }
+        }
+    }
+    if let Some(mut journal) = journal {
+        let needed = report.people();
+        let state = if needed.is_empty() { EndState::Done } else { EndState::Waiting };
+        table.end(session, &mut journal, state, needed)?;
+        report.head = journal.head().map(|(_, digest)| digest);
+    }
+    let contents = table.contents(session)?;
+    report.uploads = contents.unpublished_uploads();
+    Ok(report)
+}
+
+/// What a session came to.
+#[derive(Default)]
+pub struct Report {
+    done: Vec<String>,
+    held: Vec<String>,
+    waiting: Option<(String, Vec<Waiting>)>,
+    head: Option<crate::tuf::digest::Digest>,
+    uploads: Vec<String>,
+}
+
+impl Report {
+    /// How the command ends.
+    pub const fn ended(&self) -> Ended {
+        if self.waiting.is_some() { Ended::Incomplete } else { Ended::Done }
+    }
+
+    /// Who is still needed.
+    pub fn people(&self) -> Vec<Person> {
+        let waiting = self.waiting.iter().flat_map(|(_, waiting)| waiting);
+        waiting.map(|w| w.holder.clone()).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    fn screen(&self, rehearsal: bool) -> Screen {
+        let mut screen = Screen::new("The session has ended").rehearsal(rehearsal);
+        for title in &self.held {
+            screen = screen.callout(Tone::Note, format!("already held: {title}"));
+        }
+        for title in &self.done {
+            screen = screen.callout(Tone::Done, title.as_str());
+        }
+        if let Some((title, waiting)) = &self.waiting {
+            screen = screen.callout(Tone::Careful, format!("{title} waits for signatures or keys"));
+            screen = screen.items(waiting.iter().map(|w| format!("{} with the key {}", w.holder, w.key)));
+        }
+        if let Some(head) = self.head {
+            screen = screen
+                .text("Everyone writes these words on their paper: they are the end of this session's transcript.")
+                .digest("transcript head", head);
+        }
+        for person in self.people() {
+            screen = screen.next(format!("keyrite export DIR --for {person}    then hand DIR to {person}, who runs: keyrite sign DIR"));
+        }
+        match (&self.waiting, self.uploads.is_empty()) {
+            (Some(_), _) => screen.next("keyrite import DIR    when it comes back, then run the same command again"),
+            (None, false) => self.uploads.iter().fold(screen, |s, u| s.next(format!("hand {u} to the backend; its README.txt has the lines to type"))),
+            (None, true) => screen.next("keyrite status    shows what is due next"),
+        }
+    }
+
+    fn json(&self) -> Json {
+        let texts = |texts: &[String]| Json::from(texts.iter().map(|t| t.as_str().into()).collect::<Vec<Json>>());
+        let waiting = self.waiting.iter().flat_map(|(_, w)| w).map(|w| {
+            object([("holder", w.holder.as_str().into()), ("key", w.key.as_str().into())])
+        });
+        object([
+            ("done", texts(&self.done)),
+            ("already-held", texts(&self.held)),
+            ("waiting", waiting.collect::<Vec<_>>().into()),
+            ("head", self.head.map_or(Json::Null, |h| h.hex().into())),
+            ("uploads", texts(&self.uploads)),
+        ])
+    }
 }

@@ -1,10 +1,196 @@
-//! `keyrite sign`.
+//! `keyrite sign`: a custodian's way. What waits for my tokens is explained, computed again from my
+//! own copy of the record, agreed to, and signed or refused with a reason.
 
 use super::arguments::Sign;
+use super::perform::journal::Of;
+use super::perform::{Agenda, Outcome, Room};
 use super::session::{Ended, Session};
-use crate::tuf::rule::Result;
+use super::table::Table;
+use super::{external, rules};
+use crate::ceremony::change::Change;
+use crate::ceremony::people::KeyName;
+use crate::ceremony::runbook::Runbook;
+use crate::ceremony::step::{self, Act, RecordAct, Step, TokenAct};
+use crate::ceremony::transcript::{EndState, Outcome as Said};
+use crate::ceremony::{kinds, standing::State};
+use crate::record::{Contents, SignedStatement, StoredChange};
+use crate::tuf::json::{Json, object};
+use crate::tuf::key::Scheme;
+use crate::tuf::payload::Payload;
+use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::statement::{Sentence, Statement};
+use crate::ui::screen::{Screen, Tone};
+use crate::ui::{Console, Prompt};
+use std::collections::BTreeSet;
 
 /// Runs the command.
-pub fn run(_session: &Session, _args: &Sign) -> Result<Ended> {
-    todo!("sign")
+pub fn run(session: &Session, args: &Sign) -> Result<Ended> {
+    let directory = args.from.as_ref().unwrap_or(&session.directory);
+    let mut table = Table::open_at(session, directory)?;
+    table.record.lock()?;
+    if let Some(key) = &args.external {
+        return external::run(session, &mut table, key, args.take_back.as_deref());
+    }
+    let contents = table.contents(session)?;
+    let waiting: Vec<StoredChange> = contents
+        .changes
+        .values()
+        .filter(|stored| going_on(stored))
+        .filter(|stored| !mine(&table, stored).is_empty())
+        .cloned()
+        .collect();
+    if waiting.is_empty() {
+        let screen = Screen::new("Nothing waits for your keys")
+            .rehearsal(table.rehearsal())
+            .text("No open change in this record asks a key of your device map to sign.")
+            .next("keyrite status    shows what is open, and who is still needed");
+        session.report(&screen, object([("signed", Json::Array(Vec::new()))]))?;
+        return Ok(Ended::Done);
+    }
+    let mut console = session.console(&args.answers)?;
+    let people = waiting.iter().flat_map(|s| s.change.frame.people.clone()).collect();
+    let digests = waiting.iter().map(|s| s.change.frame.runbook).collect();
+    let mut journal = Some(table.begin(session, &contents, people, digests)?);
+    let mut done = Vec::new();
+    for stored in &waiting {
+        let contents = table.contents(session)?;
+        let Some(begun) = journal.take() else { break };
+        let (end, journal_back) = one(session, &mut table, &contents, stored, console.as_mut(), begun, args.refuse);
+        journal = Some(journal_back);
+        match end {
+            Ok(lines) => done.extend(lines),
+            Err(refusal) => {
+                if let Some(mut journal) = journal {
+                    table.end(session, &mut journal, EndState::Refused, Vec::new())?;
+                }
+                return Err(refusal);
+            }
+        }
+    }
+    if let Some(mut journal) = journal {
+        table.end(session, &mut journal, EndState::Done, Vec::new())?;
+    }
+    let mut screen = Screen::new("Your part is done").rehearsal(table.rehearsal());
+    for line in &done {
+        screen = screen.callout(Tone::Done, line.as_str());
+    }
+    screen = screen.next("hand this folder back to the administrator, who runs: keyrite import DIR");
+    let json = object([("signed", done.iter().map(|d| Json::from(d.as_str())).collect::<Vec<_>>().into())]);
+    session.report(&screen, json)?;
+    Ok(Ended::Done)
+}
+
+/// Whether a change can still be signed.
+pub fn going_on(stored: &StoredChange) -> bool {
+    stored.standing.as_ref().is_ok_and(|s| matches!(s.state, State::Open | State::Complete { .. }))
+}
+
+/// The keys in reach that a change asks and that have not signed all it asks of them.
+fn mine(table: &Table, stored: &StoredChange) -> BTreeSet<KeyName> {
+    let missing = stored.standing.as_ref().map(|s| s.missing()).unwrap_or_default();
+    missing.iter().map(|asked| asked.key.clone()).filter(|key| table.keyring.here(key)).collect()
+}
+
+fn one(
+    session: &Session,
+    table: &mut Table,
+    contents: &Contents,
+    stored: &StoredChange,
+    console: &mut dyn Console,
+    journal: super::perform::journal::Journal,
+    refuse: bool,
+) -> (Result<Vec<String>>, super::perform::journal::Journal) {
+    let keys = mine(table, stored);
+    let prepared = prepare(stored, contents, &keys);
+    let mut room = Room {
+        session,
+        record: &table.record,
+        console,
+        keyring: &mut table.keyring,
+        journal,
+        server: None,
+    };
+    let result = prepared.and_then(|steps| {
+        if refuse {
+            return refusal(&mut room, contents, stored, &keys, &steps);
+        }
+        let agenda = Agenda { change: &stored.change, digest: stored.digest, steps: &steps };
+        match room.perform(contents, &agenda)? {
+            Outcome::Done | Outcome::Waiting(_) => {
+                Ok(keys.iter().map(|key| format!("{key} has signed: {}", stored.change.frame.title)).collect())
+            }
+        }
+    });
+    (result, room.journal)
+}
+
+/// The custodian's steps: show, read back, agree, sign with one's own keys.
+fn prepare(stored: &StoredChange, contents: &Contents, keys: &BTreeSet<KeyName>) -> Result<Vec<Step>> {
+    recomputed(stored, contents)?;
+    if contents.facts.roots.is_empty() {
+        // A first root rests on nothing that could be known from paper but the change itself.
+    } else {
+        contents.require_anchor()?;
+        contents.require_fresh()?;
+    }
+    let signer = keys.iter().find_map(|key| contents.facts.keys.get(key)).map(|r| r.holder.clone());
+    let mut steps = step::agreement(&stored.change, &contents.facts);
+    for step in &mut steps {
+        step.actor.clone_from(&signer);
+    }
+    let own = |step: &Step| match &step.act {
+        Act::Token(TokenAct::Sign { key, .. }) => keys.contains(key),
+        Act::Record(RecordAct::Seal | RecordAct::Upload) => false,
+        _ => false,
+    };
+    steps.extend(step::signatures(&stored.change).into_iter().filter(own));
+    Ok(steps)
+}
+
+/// Computes the change again from its runbook and this copy of the record: the proposer's word is
+/// taken for nothing.
+///
+/// # Errors
+///
+/// `CHANGE-RECOMPUTED` if it comes out otherwise; what the ceremony itself refuses.
+pub fn recomputed(stored: &StoredChange, contents: &Contents) -> Result<()> {
+    let text = String::from_utf8_lossy(&stored.runbook).into_owned();
+    let runbook = Runbook::parse(&text)?;
+    let ceremony = kinds::read(&runbook)?;
+    let again: Change = ceremony.change(&stored.change.frame, &contents.facts)?;
+    if again.to_json() == stored.change.to_json() {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        &rules::CHANGE_RECOMPUTED,
+        format!("the change {}, where this copy of the record gives {}", stored.digest, again.digest()),
+        "the very change that the runbook and your own record give",
+    ))
+}
+
+fn refusal(
+    room: &mut Room<'_>,
+    contents: &Contents,
+    stored: &StoredChange,
+    keys: &BTreeSet<KeyName>,
+    steps: &[Step],
+) -> Result<Vec<String>> {
+    if let Some(show) = steps.first() {
+        let agenda = Agenda { change: &stored.change, digest: stored.digest, steps };
+        let screen = room.screen(&agenda, show, &contents.facts).digest("the change", stored.digest);
+        room.console.show(&screen)?;
+    }
+    let Some(key) = keys.iter().next() else { return Ok(Vec::new()) };
+    let prompt = Prompt::new("refuse.reason", "Why do you refuse to sign?")
+        .help("Your words go into the record, signed by your key.");
+    let reason = room.console.ask_text(&prompt)?;
+    let sentence = Sentence::Refusal { change: stored.digest, reason: reason.clone() };
+    let statement = Statement::new(contents.facts.trust.id, sentence)?;
+    let public = room.keyring.public(key)?;
+    let payload = Payload::Statement(statement.clone());
+    let signature = room.have_signed(key, &public, Scheme::of(public.algorithm()), &payload)?;
+    room.record.add_statement(&SignedStatement::new(statement, public, &signature)?)?;
+    let of = Of { change: Some(stored.digest), step: None };
+    room.journal.say(room.record, room.session, of, Said::Refuse { reason })?;
+    Ok(vec![format!("{key} has refused: {}", stored.change.frame.title)])
 }

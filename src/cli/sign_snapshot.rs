@@ -1,10 +1,154 @@
-//! `keyrite sign-snapshot`.
+//! `keyrite sign-snapshot --unattended`: the next snapshot and timestamp of profile `tuf`, made from
+//! the sealed record by the online keys that limits name. Root, targets and delegations are never
+//! signed here.
 
 use super::arguments::SignSnapshot;
+use super::rules;
 use super::session::{Ended, Session};
-use crate::tuf::rule::Result;
+use super::table::Table;
+use crate::ceremony::facts::Facts;
+use crate::ceremony::people::KeyName;
+use crate::record::upload::Upload;
+use crate::tuf::digest::Digest;
+use crate::tuf::document::{Document, MetaFile, RoleKeys};
+use crate::tuf::evidence::Trusted;
+use crate::tuf::json::object;
+use crate::tuf::payload::{MetadataPayload, Payload};
+use crate::tuf::profile::Profile;
+use crate::tuf::role::RoleName;
+use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::time::{Term, Time, Unit};
+use crate::tuf::verify::Signature;
+use crate::tuf::{make, wire};
+use crate::ui::Console;
+use crate::ui::screen::{Screen, Tone};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How long a snapshot and a timestamp are valid; both are made anew when half of it has passed.
+const SNAPSHOT: Term = Term::new(21, Unit::Days);
+const TIMESTAMP: Term = Term::new(7, Unit::Days);
 
 /// Runs the command.
-pub fn run(_session: &Session, _args: &SignSnapshot) -> Result<Ended> {
-    todo!("sign_snapshot")
+pub fn run(session: &Session, _args: &SignSnapshot) -> Result<Ended> {
+    let mut table = Table::open(session)?;
+    let mut console = session.scripted(crate::ceremony::answers::Answers::parse("[answers]\n")?);
+    let made = make_both(session, &mut table, &mut console)?;
+    let screen = Screen::new("Snapshot and timestamp").rehearsal(table.rehearsal());
+    let (screen, json) = match made {
+        None => (
+            screen.callout(Tone::Done, "nothing is due: both are fresh and name the newest documents"),
+            object([("made", false.into())]),
+        ),
+        Some(manifest) => {
+            let path = table.record.upload_path(&manifest);
+            let path = super::session::shown(&path);
+            (
+                screen.callout(Tone::Done, format!("both are sealed; {path} is what clients are to be served")),
+                object([("made", true.into()), ("upload", path.as_str().into())]),
+            )
+        }
+    };
+    session.report(&screen.next("copy the upload to where clients fetch from, in the order of its README.txt"), json)?;
+    Ok(Ended::Done)
+}
+
+/// Makes snapshot and timestamp if they are due, and the upload with everything clients need.
+///
+/// # Errors
+///
+/// `PROFILE-ONLINE` in profile `notary`; `KEY-ONLINE` if limits name no key that root lists.
+pub fn make_both(session: &Session, table: &mut Table, console: &mut dyn Console) -> Result<Option<Digest>> {
+    table.record.lock()?;
+    let contents = table.contents(session)?;
+    let facts = &contents.facts;
+    if facts.trust.profile == Profile::Notary {
+        let found = "a record of profile notary";
+        return Err(Refusal::new(&rules::PROFILE_ONLINE, found, "profile tuf; the Notary backend makes both by itself"));
+    }
+    contents.require_anchor()?;
+    let now = session.now()?;
+    let meta = listed(facts);
+    let snapshot = match facts.documents.get(&RoleName::Snapshot) {
+        Some(old) if fresh(old, now, SNAPSHOT) && same(old, &meta) => old.bytes().to_vec(),
+        old => {
+            let version = old.map_or(1, |d| d.version().saturating_add(1));
+            let payload = make::snapshot(Profile::Tuf, version, now.plus(SNAPSHOT)?, &meta)?;
+            seal(table, console, facts, payload, &facts.limits.online.snapshot)?
+        }
+    };
+    let envelope = wire::parse(Profile::Tuf, &RoleName::Snapshot, &snapshot)?;
+    let of_snapshot = meta_file(envelope.payload().version(), &snapshot);
+    if let Some(old) = facts.documents.get(&RoleName::Timestamp) {
+        let names = matches!(old.document(), Document::Timestamp(t) if t.snapshot == of_snapshot);
+        if names && fresh(old, now, TIMESTAMP) {
+            return Ok(None);
+        }
+    }
+    let version = facts.documents.get(&RoleName::Timestamp).map_or(1, |d| d.version().saturating_add(1));
+    let payload = make::timestamp(Profile::Tuf, version, now.plus(TIMESTAMP)?, &of_snapshot)?;
+    seal(table, console, facts, payload, &facts.limits.online.timestamp)?;
+
+    let contents = table.contents(session)?;
+    let mut documents = BTreeMap::new();
+    for document in contents.facts.roots.last().into_iter().chain(contents.facts.documents.values()) {
+        documents.insert(document.role().clone(), (document.version(), document.bytes().to_vec()));
+    }
+    let upload = Upload::new(table.record.trust(), None, &documents, table.server.as_deref())?;
+    table.record.add_upload(&upload).map(Some)
+}
+
+/// What a snapshot lists: targets and every delegation that has a document.
+fn listed(facts: &Facts) -> BTreeMap<RoleName, MetaFile> {
+    let offline = facts.documents.values().filter(|d| !d.role().is_online());
+    offline.map(|d| (d.role().clone(), meta_file(d.version(), d.bytes()))).collect()
+}
+
+fn meta_file(version: u64, bytes: &[u8]) -> MetaFile {
+    let hashes = BTreeMap::from([("sha256".to_owned(), Digest::of(bytes).as_bytes().to_vec())]);
+    MetaFile { version: Some(version), length: u64::try_from(bytes.len()).ok(), hashes }
+}
+
+fn same(old: &Trusted, meta: &BTreeMap<RoleName, MetaFile>) -> bool {
+    matches!(old.document(), Document::Snapshot(snapshot) if snapshot.meta == *meta)
+}
+
+fn fresh(document: &Trusted, now: Time, term: Term) -> bool {
+    let half = i64::from(term.days()).div_euclid(2);
+    document.document().header().expires.days_after(now) > half
+}
+
+fn seal(
+    table: &mut Table,
+    console: &mut dyn Console,
+    facts: &Facts,
+    payload: MetadataPayload,
+    online: &BTreeSet<KeyName>,
+) -> Result<Vec<u8>> {
+    let refuse = |found: String| Refusal::new(&rules::KEY_ONLINE, found, "keys that limits name in [online] and root lists for the role");
+    let role = payload.role().clone();
+    let root = facts.root().ok_or_else(|| refuse("no root in the record".to_owned()))?;
+    let RoleKeys { keyids, threshold } =
+        root.roles.get(&role).ok_or_else(|| refuse(format!("no {role} in root")))?;
+    let mut signatures: Vec<Signature> = Vec::new();
+    let whole = Payload::Metadata(payload.clone());
+    for name in online {
+        let Some(record) = facts.keys.get(name) else { continue };
+        let lists = |id| root.keys.get(id).is_some_and(|k| k.public.as_ref() == Some(&record.public));
+        if !keyids.iter().any(lists) || !table.keyring.here(name) {
+            continue;
+        }
+        let scheme = wire::scheme(Profile::Tuf, &record.public);
+        let signature = table.keyring.with_token(name, console, &mut |token, pins| {
+            let mut signer = token.open(&record.public, pins)?;
+            crate::signer::sign(signer.as_mut(), &record.public, scheme, &whole, pins)
+        })?;
+        signatures.push(signature);
+    }
+    let need = usize::try_from(threshold.get()).unwrap_or(usize::MAX);
+    if signatures.len() < need {
+        return Err(refuse(format!("{} of {need} keys for {role} in reach", signatures.len())));
+    }
+    let bytes = wire::seal(&payload, &root.keys, &signatures)?;
+    table.record.add_metadata(&role, payload.version(), &bytes)?;
+    Ok(bytes)
 }

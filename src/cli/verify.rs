@@ -1,10 +1,98 @@
-//! `keyrite verify`.
+//! `keyrite verify`: the whole record once more, without secrets, from the anchor on paper.
 
 use super::arguments::Verify;
+use super::rules;
 use super::session::{Ended, Session};
-use crate::tuf::rule::Result;
+use super::table::Table;
+use crate::ceremony::facts::{Anchor, Stage};
+use crate::record::Contents;
+use crate::tuf::json::{Json, object};
+use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::text::visible;
+use crate::ui::screen::{Screen, Tone};
 
 /// Runs the command.
-pub fn run(_session: &Session, _args: &Verify) -> Result<Ended> {
-    todo!("verify")
+pub fn run(session: &Session, args: &Verify) -> Result<Ended> {
+    let mut table = Table::open(session)?;
+    let anchor = args.anchor.as_deref().map(read_anchor).transpose()?;
+    let contents = table.contents_with(session, anchor)?;
+    let problems = problems(&contents);
+    let screen = screen(&contents, &problems);
+    let list = problems.iter().map(|(place, refusal)| {
+        object([
+            ("at", place.as_str().into()),
+            ("rule", refusal.rule().name.into()),
+            ("found", refusal.found().into()),
+            ("expected", refusal.expected().into()),
+        ])
+    });
+    let number = |n: usize| i64::try_from(n).map_or(Json::Null, Json::Int);
+    let json = object([
+        ("problems", list.collect::<Vec<_>>().into()),
+        ("roots", number(contents.facts.roots.len())),
+        ("keys", number(contents.facts.keys.len())),
+        ("changes", number(contents.changes.len())),
+        ("transcripts", number(contents.transcripts.len())),
+        ("documents", number(contents.history.len())),
+    ]);
+    session.report(&screen, json)?;
+    match problems.into_iter().next() {
+        None => Ok(Ended::Done),
+        Some((place, refusal)) => Err(refusal.at(place)),
+    }
+}
+
+/// Reads `VERSION:DIGEST`.
+fn read_anchor(text: &str) -> Result<Anchor> {
+    let refuse = || {
+        Refusal::new(&rules::ANCHOR_FORM, format!("\"{}\"", visible(text)), "VERSION:DIGEST, as 1: and 64 hexadecimal digits")
+    };
+    let (version, payload) = text.split_once(':').ok_or_else(refuse)?;
+    Ok(Anchor { version: version.parse().map_err(|_| refuse())?, payload: payload.parse()? })
+}
+
+/// Everything that is wrong, by place.
+pub fn problems(contents: &Contents) -> Vec<(String, Refusal)> {
+    let mut problems = Vec::new();
+    if let Err(refusal) = contents.require_anchor() {
+        problems.push(("the chain of roots".to_owned(), refusal));
+    }
+    problems.extend(contents.conflicts.iter().map(|(role, refusal)| (role.to_string(), refusal.clone())));
+    problems.extend(contents.broken.iter().map(|(id, refusal)| (format!("transcripts/{id}"), refusal.clone())));
+    problems.extend(contents.findings.iter().cloned());
+    for (digest, stored) in &contents.changes {
+        if let Err(refusal) = &stored.standing {
+            problems.push((format!("changes/{digest}"), refusal.clone()));
+        }
+    }
+    problems
+}
+
+fn screen(contents: &Contents, problems: &[(String, Refusal)]) -> Screen {
+    let facts = &contents.facts;
+    let mut screen = Screen::new(format!("Verified: {}", visible(&facts.trust.collection)))
+        .rehearsal(facts.trust.stage == Stage::Rehearsal)
+        .fact("trust", facts.trust.id.to_string())
+        .fact("roots in the chain", facts.roots.len().to_string())
+        .fact("keys", facts.keys.len().to_string())
+        .fact("changes", contents.changes.len().to_string())
+        .fact("transcripts", contents.transcripts.len().to_string())
+        .fact("documents", contents.history.len().to_string());
+    for stored in contents.statements.values() {
+        if let Some(idle) = &stored.idle {
+            screen = screen.callout(Tone::Note, format!("a {} statement does not act: {idle}", stored.signed.statement().kind()));
+        }
+    }
+    if let Some(root) = facts.roots.last() {
+        screen = screen.digest(format!("payload of root {}", root.version()), root.payload().digest());
+    }
+    for (place, refusal) in problems {
+        screen = screen.callout(Tone::Refused, format!("{place}: {refusal}"));
+    }
+    if problems.is_empty() {
+        return screen
+            .callout(Tone::Done, "every signature, digest, threshold and transcript of this record verifies")
+            .next("compare the words above with the paper of the last ceremony");
+    }
+    screen.next("take another copy of the record, and compare the two; do not repair files by hand")
 }

@@ -11,6 +11,7 @@ pub mod interrupt;
 mod keyboard;
 pub mod layout;
 pub mod look;
+pub mod rehearser;
 pub mod rules;
 pub mod screen;
 pub mod scripted;

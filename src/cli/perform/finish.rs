@@ -1,0 +1,114 @@
+//! Steps in which the record takes in what was signed: sealing, and the upload.
+
+use super::journal::Of;
+use super::{Agenda, Room};
+use crate::ceremony::change::Item;
+use crate::ceremony::facts::Facts;
+use crate::ceremony::step::Step;
+use crate::ceremony::transcript::{Outcome, Sealed};
+use crate::record::upload::Upload;
+use crate::record::{Inputs, SignedStatement};
+use crate::tuf::digest::Digest;
+use crate::tuf::document::{Document, Keys};
+use crate::tuf::payload::MetadataPayload;
+use crate::tuf::role::RoleName;
+use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::wire;
+use std::collections::BTreeMap;
+
+impl Room<'_> {
+    /// Seals every document of the change, root first, and writes its statements. Documents that a
+    /// session cut off has sealed already come out the same.
+    pub(super) fn seal(&mut self, agenda: &Agenda<'_>, step: &Step, facts: &Facts) -> Result<()> {
+        let contents = self.record.read_all(self.session.now()?, &Inputs::default())?;
+        let Some(stored) = contents.changes.get(&agenda.digest) else {
+            return Err(Refusal::new(&super::super::rules::STEP_UNKNOWN, format!("the step {}", step.id), "a change that the record holds"));
+        };
+        let signatures = |digest| stored.signatures.get(&digest).map(Vec::as_slice).unwrap_or_default();
+        let mut documents = BTreeMap::new();
+        for item in &agenda.change.items {
+            if let Item::Document { payload, .. } = item {
+                let keys = keys_for(payload, agenda, facts)?;
+                let bytes = wire::seal(payload, &keys, signatures(payload.digest()))?;
+                let version = payload.version();
+                let file = self.record.add_metadata(payload.role(), version, &bytes)?;
+                documents.insert(payload.role().clone(), Sealed { version, file });
+            }
+        }
+        for item in &agenda.change.items {
+            if let Item::Statement { payload, .. } = item {
+                for signature in signatures(Digest::of(payload.bytes())) {
+                    let ask = item.asked().iter().find(|ask| ask.public.identity() == signature.key());
+                    if let Some(ask) = ask {
+                        let signed = SignedStatement::new(payload.clone(), ask.public.clone(), signature)?;
+                        self.record.add_statement(&signed)?;
+                    }
+                }
+            }
+        }
+        let of = Of { change: Some(agenda.digest), step: Some(step) };
+        self.journal.say(self.record, self.session, of, Outcome::Seal { documents })
+    }
+
+    /// Writes what goes to the backend: the sealed documents of this change.
+    pub(super) fn upload(&mut self, agenda: &Agenda<'_>, step: &Step) -> Result<()> {
+        let contents = self.record.read_all(self.session.now()?, &Inputs::default())?;
+        let mut documents = BTreeMap::new();
+        for item in &agenda.change.items {
+            if let Item::Document { payload, .. } = item {
+                let newest = match payload.role() {
+                    RoleName::Root => contents.facts.roots.last(),
+                    role => contents.facts.documents.get(role),
+                };
+                let sealed = newest.filter(|d| d.payload().digest() == payload.digest()).ok_or_else(|| {
+                    Refusal::new(
+                        &crate::ceremony::rules::BASE_MOVED,
+                        format!("{} {} is not the newest trusted one", payload.role(), payload.version()),
+                        "the documents that this change has just sealed",
+                    )
+                })?;
+                documents.insert(payload.role().clone(), (sealed.version(), sealed.bytes().to_vec()));
+            }
+        }
+        let upload = Upload::new(self.record.trust(), Some(agenda.digest), &documents, self.server.as_deref())?;
+        let manifest = self.record.add_upload(&upload)?;
+        let of = Of { change: Some(agenda.digest), step: Some(step) };
+        self.journal.say(self.record, self.session, of, Outcome::Upload { manifest })
+    }
+}
+
+/// The key entries by which a document's signatures get their ids: its own and the old root's for
+/// a root, its delegator's for any other; what this change seals comes before what is trusted.
+fn keys_for(payload: &MetadataPayload, agenda: &Agenda<'_>, facts: &Facts) -> Result<Keys> {
+    let newer: Vec<&MetadataPayload> = agenda.change.items.iter().filter_map(|item| match item {
+        Item::Document { payload, .. } => Some(payload),
+        _ => None,
+    }).collect();
+    let of = |role: &RoleName| {
+        newer.iter().find(|p| p.role() == role).map(|p| p.document()).or_else(|| match role {
+            RoleName::Root => facts.roots.last().map(|d| d.document()),
+            role => facts.documents.get(role).map(|d| d.document()),
+        })
+    };
+    if let Document::Root(root) = payload.document() {
+        let mut keys: Keys = facts.root().map(|old| old.keys.clone()).unwrap_or_default();
+        keys.extend(root.keys.clone());
+        return Ok(keys);
+    }
+    if let RoleName::Delegated(_) = payload.role() {
+        let above = facts.documents.keys().chain([&RoleName::Targets]);
+        let found = above.filter_map(|role| of(role)?.as_targets()).find(|targets| {
+            targets.delegations.roles.iter().any(|r| r.name == *payload.role())
+        });
+        if let Some(delegator) = found {
+            return Ok(delegator.delegations.keys.clone());
+        }
+    } else if let Some(root) = of(&RoleName::Root).and_then(Document::as_root) {
+        return Ok(root.keys.clone());
+    }
+    Err(Refusal::new(
+        &crate::ceremony::kinds::rules::DELEGATOR_MISSING,
+        format!("no document that delegates to {}", payload.role()),
+        "the delegator in the change or in the record",
+    ))
+}

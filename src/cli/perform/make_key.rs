@@ -1,0 +1,164 @@
+//! Steps in which a key is made on a token, or comes in from outside.
+
+use super::journal::Of;
+use super::sign::{described, seen};
+use super::{Agenda, Room};
+use crate::ceremony::change::{CertificateTemplate, EnrolledKey, Item, NewKey, Possession};
+use crate::ceremony::facts::Facts;
+use crate::ceremony::step::Step;
+use crate::ceremony::transcript::{Intent, Outcome};
+use crate::record::key_file::{EvidenceNote, TokenNote};
+use crate::record::{Contents, KeyFile, SignedStatement};
+use crate::signer::{Generated, KeyTag, TokenIdentity};
+use crate::tuf::certificate::CertificatePayload;
+use crate::tuf::digest::Digest;
+use crate::tuf::key::{PublicKey, Scheme};
+use crate::tuf::payload::Payload;
+use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::statement::{Sentence, Statement};
+
+impl Room<'_> {
+    pub(super) fn make_key(
+        &mut self,
+        contents: &Contents,
+        agenda: &Agenda<'_>,
+        step: &Step,
+        new: &NewKey,
+        adopt: bool,
+    ) -> Result<()> {
+        let of = Of { change: Some(agenda.digest), step: Some(step) };
+        let tag = KeyTag { label: new.name.to_string(), id: agenda.change.tag(&new.name), place: None };
+        let token = self.keyring.with_token(&new.name, self.console, &mut |token, _| Ok(token.identity().clone()))?;
+        let (generated, adopted) = self.generate(of, new, &tag, &token, adopt)?;
+        if !new.spec.fits(&generated.public) {
+            return Err(Refusal::new(
+                &crate::signer::rules::TOKEN_CANNOT,
+                format!("{} on {}", generated.public.describe(), described(&token)),
+                format!("a key of the kind {}", new.spec),
+            ));
+        }
+        let file = match self.written_before(contents, agenda, new, &generated.public) {
+            Some(file) => file,
+            None => self.write_key(agenda, new, &token, &generated)?,
+        };
+        let outcome = Outcome::Key {
+            name: new.name.clone(),
+            file,
+            identity: generated.public.identity(),
+            adopted,
+            token: seen(&token),
+        };
+        self.journal.say(self.record, self.session, of, outcome)
+    }
+
+    /// Makes the key, or finds the one that a session cut off has made.
+    fn generate(
+        &mut self,
+        of: Of<'_>,
+        new: &NewKey,
+        tag: &KeyTag,
+        token: &TokenIdentity,
+        adopt: bool,
+    ) -> Result<(Generated, bool)> {
+        if adopt {
+            self.console.progress(&format!("looking for {} on {}, where a session was cut off", new.name, described(token)).into());
+            let found = self.keyring.with_token(&new.name, self.console, &mut |t, pins| t.adopt(new.spec, tag, pins))?;
+            if let Some(found) = found {
+                return Ok((found, true));
+            }
+        } else {
+            let what = Intent::Generate { label: tag.label.clone(), id: tag.id };
+            let intent = Outcome::Intent { key: new.name.clone(), what, token: seen(token) };
+            self.journal.say(self.record, self.session, of, intent)?;
+        }
+        self.console.progress(&format!("{} makes {} on {}", new.holder, new.name, described(token)).into());
+        let made = self.keyring.with_token(&new.name, self.console, &mut |t, pins| t.generate(new.spec, tag, pins))?;
+        Ok((made, false))
+    }
+
+    /// The key file that a session wrote just before it was cut off.
+    fn written_before(
+        &self,
+        contents: &Contents,
+        agenda: &Agenda<'_>,
+        new: &NewKey,
+        public: &PublicKey,
+    ) -> Option<Digest> {
+        let ours = |file: &KeyFile| file.name == new.name && file.change == agenda.digest && file.public == *public;
+        contents.key_files.iter().find(|(_, (file, _))| ours(file)).map(|(digest, _)| *digest)
+    }
+
+    fn write_key(&mut self, agenda: &Agenda<'_>, new: &NewKey, token: &TokenIdentity, made: &Generated) -> Result<Digest> {
+        let sentence = Sentence::Possession {
+            key: made.public.identity(),
+            name: new.name.to_string(),
+            holder: new.holder.to_string(),
+            purpose: new.purpose.name().to_owned(),
+            nonce: agenda.digest,
+        };
+        let statement = Statement::new(agenda.change.trust, sentence)?;
+        let scheme = Scheme::of(made.public.algorithm());
+        let payload = Payload::Statement(statement.clone());
+        let signature = self.have_signed(&new.name, &made.public, scheme, &payload)?;
+        let certificate = match &new.certificate {
+            Some(template) => Some(self.certify(new, template, &made.public)?),
+            None => None,
+        };
+        let proof = self.record.add_statement(&SignedStatement::new(statement, made.public.clone(), &signature)?)?;
+        self.record.add_key(&KeyFile {
+            trust: agenda.change.trust,
+            name: new.name.clone(),
+            holder: new.holder.clone(),
+            purpose: new.purpose,
+            public: made.public.clone(),
+            certificate,
+            change: agenda.digest,
+            possession: Possession::Proved(proof),
+            replaces: None,
+            token: TokenNote::of(token),
+            evidence: EvidenceNote::of(&made.evidence)?,
+        })
+    }
+
+    fn certify(&mut self, new: &NewKey, template: &CertificateTemplate, public: &PublicKey) -> Result<String> {
+        let CertificateTemplate { common_name, serial, not_before, not_after } = template;
+        let certificate = CertificatePayload::new(public.clone(), common_name, *serial, *not_before, *not_after)?;
+        let scheme = Scheme::of(public.algorithm());
+        let payload = Payload::Certificate(certificate.clone());
+        let signature = self.have_signed(&new.name, public, scheme, &payload)?;
+        certificate.assemble(&signature)
+    }
+
+    /// Takes an enrolled key into the record.
+    pub(super) fn take_key(&mut self, agenda: &Agenda<'_>, step: &Step, item: usize, facts: &Facts) -> Result<()> {
+        let of = Of { change: Some(agenda.digest), step: Some(step) };
+        let Some(Item::EnrolledKey(key)) = agenda.change.items.get(item) else {
+            return Err(Refusal::new(&super::super::rules::STEP_UNKNOWN, format!("the step {}", step.id), "a key that the change lists"));
+        };
+        if let Some(statement) = self.keyring.enrolment_statement(&key.name) {
+            self.record.add_statement(statement)?;
+        }
+        let file = self.record.add_key(&enrolled_file(agenda, key, facts))?;
+        let outcome = Outcome::Enrol { name: key.name.clone(), file, identity: key.public.identity() };
+        self.journal.say(self.record, self.session, of, outcome)
+    }
+}
+
+fn enrolled_file(agenda: &Agenda<'_>, key: &EnrolledKey, facts: &Facts) -> KeyFile {
+    let backend = facts.trust.profile == crate::tuf::profile::Profile::Notary
+        && key.possession == Possession::BackendReadBack;
+    let kind = if backend { "backend" } else { "elsewhere" };
+    KeyFile {
+        trust: agenda.change.trust,
+        name: key.name.clone(),
+        holder: key.holder.clone(),
+        purpose: key.purpose,
+        public: key.public.clone(),
+        certificate: key.certificate.clone(),
+        change: agenda.digest,
+        possession: key.possession.clone(),
+        replaces: None,
+        token: TokenNote::apart(kind),
+        evidence: EvidenceNote::default(),
+    }
+}

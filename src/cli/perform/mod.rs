@@ -1,0 +1,179 @@
+//! The one loop that performs steps: for ceremonies, a custodian's `sign`, and whatever comes.
+//!
+//! It decides nothing: the change says what, the procedure in what order, the engine what is next.
+//! The loop asks people, has tokens act, and writes each outcome into the record before it looks
+//! for the next step, so that a session cut off anywhere goes on where it was.
+//!
+//! Never: a token opened before every rule was met and the change agreed to; a signature relied on
+//! before it verified; an outcome held in memory while the next step begins.
+
+mod ask;
+mod finish;
+pub mod journal;
+mod make_key;
+mod sign;
+
+use super::keyring::Keyring;
+use super::session::Session;
+use crate::ceremony::change::Change;
+use crate::ceremony::engine::{self, Next, Progress, Waiting};
+use crate::ceremony::facts::Facts;
+use crate::ceremony::people::KeyName;
+use crate::ceremony::standing::{Gathered, Standing};
+use crate::ceremony::step::{Act, RecordAct, Step, TokenAct};
+use crate::ceremony::transcript::{Entry, Outcome as Said};
+use crate::record::{Contents, Record};
+use crate::tuf::digest::Digest;
+use crate::tuf::rule::Result;
+use crate::ui::Console;
+use crate::ui::Prompt;
+use journal::{Journal, Of};
+
+/// Everything that a session has at hand.
+pub struct Room<'a> {
+    /// The run of the program.
+    pub session: &'a Session,
+    /// The record.
+    pub record: &'a Record,
+    /// Where people are.
+    pub console: &'a mut dyn Console,
+    /// Where one's own keys are.
+    pub keyring: &'a mut Keyring,
+    /// The transcript that is being written.
+    pub journal: Journal,
+    /// The backend's address for upload lines, if people named one.
+    pub server: Option<String>,
+}
+
+/// One change on the table.
+pub struct Agenda<'a> {
+    /// The change.
+    pub change: &'a Change,
+    /// Its digest.
+    pub digest: Digest,
+    /// Its steps.
+    pub steps: &'a [Step],
+}
+
+/// How far a change came in this session.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Every step is done.
+    Done,
+    /// Others must act first.
+    Waiting(Vec<Waiting>),
+}
+
+impl Room<'_> {
+    /// Performs what can be performed here of one change.
+    ///
+    /// # Errors
+    ///
+    /// Whatever a rule, a person, a token or the record refuses; what was done until then stays.
+    pub fn perform(&mut self, contents: &Contents, agenda: &Agenda<'_>) -> Result<Outcome> {
+        let facts = &contents.facts;
+        let mut gathered = gathered(contents, &agenda.digest);
+        let mut wait = false;
+        loop {
+            self.console.interrupted()?;
+            let standing = Standing::of(agenda.change, &gathered, facts)?;
+            let entries = self.entries(contents, &agenda.digest);
+            let entries: Vec<&Entry> = entries.iter().collect();
+            let keyring = &*self.keyring;
+            let here = |key: &KeyName| keyring.here(key);
+            let progress = Progress {
+                session: self.journal.ceremony(),
+                entries: &entries,
+                gathered: &gathered,
+                standing: &standing,
+                here: &here,
+                wait,
+            };
+            let (step, adopt) = match engine::next(agenda.change, agenda.steps, &progress) {
+                Next::Step(step) => (step, false),
+                Next::Adopt(step) => (step, true),
+                Next::MaySeal(step, missing) => {
+                    wait = !self.close(agenda, step, &missing)?;
+                    continue;
+                }
+                Next::Waiting(waiting) => return Ok(Outcome::Waiting(waiting)),
+                Next::Stopped(refusal) => return Err(refusal),
+                Next::Done => return Ok(Outcome::Done),
+            };
+            self.step(contents, agenda, step, adopt, &mut gathered)?;
+        }
+    }
+
+    fn step(
+        &mut self,
+        contents: &Contents,
+        agenda: &Agenda<'_>,
+        step: &Step,
+        adopt: bool,
+        gathered: &mut Gathered,
+    ) -> Result<()> {
+        let facts = &contents.facts;
+        match &step.act {
+            Act::Person(act) => self.ask(agenda, step, act, facts),
+            Act::Token(TokenAct::Generate(new)) => self.make_key(contents, agenda, step, new, adopt),
+            Act::Token(TokenAct::Sign { item, key }) => {
+                let signed = self.sign(contents, agenda, step, *item, key)?;
+                gathered.signatures.push((signed.key(), signed.payload()));
+                Ok(())
+            }
+            Act::Record(RecordAct::TakeKey { item }) => self.take_key(agenda, step, *item, facts),
+            Act::Record(RecordAct::Seal) => self.seal(agenda, step, facts),
+            Act::Record(RecordAct::Upload) => self.upload(agenda, step),
+            Act::Token(TokenAct::Drain { .. } | TokenAct::Destroy { .. } | TokenAct::Certify(_)) | Act::Medium(_) | Act::Secret(_) => {
+                Err(crate::tuf::rule::Refusal::new(
+                    &super::rules::STEP_UNKNOWN,
+                    format!("the step {}", step.id),
+                    "a step that this keyrite performs",
+                ))
+            }
+        }
+    }
+
+    /// Asks whether to seal before everyone has signed; that they said so is an entry. Nobody is
+    /// there to ask in an unattended run, which waits for no one beyond the thresholds.
+    fn close(&mut self, agenda: &Agenda<'_>, step: &Step, missing: &[Waiting]) -> Result<bool> {
+        if !self.console.unattended() {
+            let names: Vec<_> = missing.iter().map(|w| format!("{} ({})", w.holder, w.key)).collect();
+            let prompt = Prompt::new(
+                format!("close.{}", step.id),
+                format!("Every threshold is met. {} could still sign. Seal now?", names.join(", ")),
+            )
+            .help("With every signature, clients accept the document even if one of the keys is given up later.")
+            .allow("seal now")
+            .allow("wait for them");
+            if self.console.ask_choice(&prompt)? != 0 {
+                return Ok(false);
+            }
+        }
+        let mut without: Vec<_> = missing.iter().map(|w| w.key.clone()).collect();
+        without.sort();
+        let of = Of { change: Some(agenda.digest), step: Some(step) };
+        self.journal.say(self.record, self.session, of, Said::Close { without })?;
+        Ok(true)
+    }
+
+    /// Every entry of this change: those on record before this session, and this session's.
+    fn entries(&self, contents: &Contents, change: &Digest) -> Vec<Entry> {
+        let own = self.journal.ceremony();
+        let before = contents.transcripts.iter().filter(|(ceremony, _)| **ceremony != own);
+        let before = before.flat_map(|(_, t)| t.entries().iter().map(|(entry, _)| entry));
+        let now = self.journal.entries().iter().map(|(entry, _)| entry);
+        before.chain(now).filter(|entry| entry.change.as_ref() == Some(change)).cloned().collect()
+    }
+}
+
+/// What the record holds of a change, as the engine wants it.
+pub fn gathered(contents: &Contents, change: &Digest) -> Gathered {
+    contents.changes.get(change).map(|stored| stored.gathered.clone()).unwrap_or_default()
+}
+
+/// The record's word for what a public key is, for screens: holder and name.
+pub fn named(facts: &Facts, key: crate::tuf::key::KeyIdentity) -> Option<String> {
+    let record = facts.keys.values().find(|r| r.public.identity() == key)?;
+    Some(format!("{} of {}", record.name, record.holder))
+}

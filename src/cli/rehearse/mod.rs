@@ -1,0 +1,237 @@
+//! `keyrite rehearse`: the very runbooks, held on throw-away keys, from nothing to what a client
+//! accepts. The first thing a newcomer runs, and what CI runs on every commit of the runbooks.
+//!
+//! A rehearsal has a record of its own, whose collection starts with `rehearsal.invalid/`; what it
+//! makes no production backend takes. It walks the same path as the real thing: same runbooks, same
+//! kinds, same executor, same record; only the tokens, the people and the backend are played.
+
+mod backend;
+mod cast;
+
+use super::arguments::{Rehearse, Stand};
+use super::keyring::Keyring;
+use super::devices::DeviceMap;
+use super::run::hold;
+use super::session::{Ended, Session, read_text, shown};
+use super::table::{Table, runbook_paths};
+use super::{rules, verify};
+use crate::ceremony::facts::{Anchor, Stage, Trust};
+use crate::ceremony::limits::Limits;
+use crate::ceremony::runbook::Runbook;
+use crate::record::trust_file::{TrustFile, TrustSpec};
+use crate::record::{Inputs, Record};
+use crate::tuf::digest::Digest;
+use crate::tuf::json::object;
+use crate::tuf::profile::Profile;
+use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::statement::TrustId;
+use crate::tuf::text::visible;
+use crate::ui::rehearser::Rehearser;
+use crate::ui::screen::{Screen, Tone};
+use cast::Cast;
+use std::path::{Path, PathBuf};
+
+/// The first days that keyrite brings along, by file name.
+const NOTARY: &[(&str, &str)] = &[
+    ("01-root-keys.toml", include_str!("../../../ceremonies/first-day/01-root-keys.toml")),
+    ("02-targets-key.toml", include_str!("../../../ceremonies/first-day/02-targets-key.toml")),
+    ("03-enroll.toml", include_str!("../../../ceremonies/first-day/03-enroll.toml")),
+    ("04-root.toml", include_str!("../../../ceremonies/first-day/04-root.toml")),
+    ("05-camera-station.toml", include_str!("../../../ceremonies/first-day/05-camera-station.toml")),
+];
+const TUF: &[(&str, &str)] = &[
+    ("01-root-keys.toml", include_str!("../../../ceremonies/first-day-tuf/01-root-keys.toml")),
+    ("02-targets-key.toml", include_str!("../../../ceremonies/first-day-tuf/02-targets-key.toml")),
+    ("03-enroll.toml", include_str!("../../../ceremonies/first-day-tuf/03-enroll.toml")),
+    ("04-root.toml", include_str!("../../../ceremonies/first-day-tuf/04-root.toml")),
+    ("05-camera-station.toml", include_str!("../../../ceremonies/first-day-tuf/05-camera-station.toml")),
+];
+
+/// What is rehearsed: of which trust, if of any.
+struct Original {
+    profile: Profile,
+    collection: String,
+    limits: Limits,
+    shadows: Option<TrustId>,
+}
+
+/// Runs the command.
+pub fn run(session: &Session, args: &Rehearse) -> Result<Ended> {
+    let original = original(session, args)?;
+    let runbooks = runbooks(args, original.profile)?;
+    if args.on == Stand::Softhsm && !cast::softhsm_is_ours(&args.into) {
+        return cast::again_with_softhsm(&args.into);
+    }
+    let out: Box<dyn std::io::Write> =
+        if session.json { Box::new(std::io::sink()) } else { Box::new(std::io::stdout()) };
+    let mut console = Rehearser::new(out);
+    let told = perform(session, args, &original, runbooks, &mut console)?;
+    session.report(&told.screen(args), told.json(args))?;
+    Ok(Ended::Done)
+}
+
+fn original(session: &Session, args: &Rehearse) -> Result<Original> {
+    let Some(from) = &args.from else {
+        let profile = args.profile.map_or(Profile::Notary, super::arguments::ProfileName::profile);
+        let limits = Limits::default_for(profile);
+        return Ok(Original { profile, collection: "updates.example.com/apps".to_owned(), limits, shadows: None });
+    };
+    let record = Record::open(from)?;
+    let contents = record.read_all(session.now()?, &Inputs::default())?;
+    let trust = record.trust();
+    Ok(Original {
+        profile: trust.profile,
+        collection: trust.collection.clone(),
+        limits: contents.facts.limits.clone(),
+        shadows: Some(trust.id),
+    })
+}
+
+fn runbooks(args: &Rehearse, profile: Profile) -> Result<Vec<(String, Runbook)>> {
+    if args.runbooks.is_empty() {
+        let built_in = if profile == Profile::Notary { NOTARY } else { TUF };
+        return built_in.iter().map(|(name, text)| Ok(((*name).to_owned(), Runbook::parse(text)?))).collect();
+    }
+    let paths = runbook_paths(&args.runbooks)?;
+    let read = |path: &PathBuf| {
+        let name = path.file_name().map_or_else(|| shown(path), |n| visible(&n.to_string_lossy()));
+        Ok((name, Runbook::parse(&read_text(path)?).map_err(|r| r.at(shown(path)))?))
+    };
+    paths.iter().map(read).collect()
+}
+
+fn perform<W: std::io::Write>(
+    session: &Session,
+    args: &Rehearse,
+    original: &Original,
+    runbooks: Vec<(String, Runbook)>,
+    console: &mut Rehearser<W>,
+) -> Result<Told> {
+    console.say("REHEARSAL: throw-away keys, played people, a played backend. Nothing here protects anyone.");
+    let mut limits = original.limits.clone();
+    cast::online_keys(&runbooks, original.profile, &mut limits);
+    let folder = fresh(&args.into)?;
+    let trust = create(session, original, &limits, &folder)?;
+    let mut cast = Cast::new(session, &folder, args.on, &trust)?;
+    for (_, runbook) in &runbooks {
+        cast.learn(runbook)?;
+    }
+    let (map, mut backend) = cast.map()?;
+    let mut table =
+        Table { record: Record::open(&folder.join("record"))?, keyring: Keyring::new(Some(map)), server: None };
+    cast.tokens(console, &mut table.keyring)?;
+    cast.enrolments(console, &mut table.keyring, &trust, &backend)?;
+    let held = runbooks.len();
+    for (name, runbook) in runbooks {
+        console.say(&format!("\n{name}: {}", runbook.title));
+        anchor(session, &mut table)?;
+        hold_quietly(session, &mut table, runbook, console)?;
+        backend.take(session, &mut table, console)?;
+    }
+    anchor(session, &mut table)?;
+    console.say("\nWhat a client sees, fresh from the backend:");
+    for line in backend.client(session, &mut table)? {
+        console.say(&format!("    {line}"));
+    }
+    let contents = table.contents(session)?;
+    if let Some((place, refusal)) = verify::problems(&contents).into_iter().next() {
+        return Err(refusal.at(place));
+    }
+    console.say("\nThe record verifies: every signature, digest, threshold and transcript.");
+    let root = contents.facts.roots.last().map(|r| (r.version(), r.payload().digest()));
+    Ok(Told { held, root, folder })
+}
+
+/// Each step of a rehearsal knows the root that the step before made, as people do from paper.
+fn anchor(session: &Session, table: &mut Table) -> Result<()> {
+    let contents = table.contents(session)?;
+    let newest = contents.facts.roots.last().map(|r| Anchor { version: r.version(), payload: r.payload().digest() });
+    if let Some(map) = table.keyring.map_mut() {
+        map.anchor = newest;
+    }
+    Ok(())
+}
+
+fn hold_quietly<W: std::io::Write>(
+    session: &Session,
+    table: &mut Table,
+    runbook: Runbook,
+    console: &mut Rehearser<W>,
+) -> Result<()> {
+    let title = runbook.title.clone();
+    let report = hold(session, table, vec![runbook], console)?;
+    if report.ended() == Ended::Done {
+        return Ok(());
+    }
+    let people: Vec<_> = report.people().iter().map(ToString::to_string).collect();
+    Err(Refusal::new(
+        &rules::REHEARSAL_STUCK,
+        format!("\"{}\", which waits for {}", visible(&title), people.join(", ")),
+        "runbooks that the folder's own keys can carry out",
+    ))
+}
+
+fn fresh(into: &Path) -> Result<PathBuf> {
+    let used = std::fs::read_dir(into).is_ok_and(|entries| {
+        entries.flatten().any(|e| !cast::is_softhsm(&e.file_name()))
+    });
+    if used {
+        return Err(Refusal::new(&rules::FILE_EXISTS, format!("{}, which is not empty", shown(into)), "a folder that is new or empty"));
+    }
+    std::fs::create_dir_all(into)
+        .map_err(|e| Refusal::new(&rules::FILE_WRITE, format!("{}: {e}", shown(into)), "a folder that can be made"))?;
+    Ok(into.to_owned())
+}
+
+fn create(session: &Session, original: &Original, limits: &Limits, folder: &Path) -> Result<Trust> {
+    let toml = limits.to_toml();
+    let file = TrustFile::new(&TrustSpec {
+        profile: original.profile,
+        collection: format!("rehearsal.invalid/{}", original.collection.trim_start_matches("rehearsal.invalid/")),
+        stage: Stage::Rehearsal,
+        limits: Digest::of(toml.as_bytes()),
+        shadows: original.shadows,
+        start: None,
+        nonce: session.random::<32>()?,
+    })?;
+    Record::create(&folder.join("record"), &file, toml.as_bytes())?;
+    Ok(file.trust().clone())
+}
+
+/// An empty map of this rehearsal.
+fn empty_map(trust: TrustId) -> DeviceMap {
+    DeviceMap::new(trust)
+}
+
+/// What is told at the end.
+struct Told {
+    held: usize,
+    root: Option<(u64, Digest)>,
+    folder: PathBuf,
+}
+
+impl Told {
+    fn screen(&self, _args: &Rehearse) -> Screen {
+        let record = shown(&self.folder.join("record"));
+        let mut screen = Screen::new("The rehearsal is over")
+            .rehearsal(true)
+            .callout(Tone::Done, format!("{} runbooks were held; a client accepted what they made", self.held));
+        if let Some((version, payload)) = self.root {
+            screen = screen.digest(format!("payload of root {version}"), payload);
+            screen = screen.next(format!("keyrite -C {record} verify --anchor {version}:{payload}    checks it all again"));
+        }
+        screen
+            .next(format!("keyrite -C {record} status    shows roles, keys and what is due"))
+            .next("keyrite init    makes the real thing: a dozen questions")
+    }
+
+    fn json(&self, _args: &Rehearse) -> crate::tuf::json::Json {
+        let (version, payload) = self.root.unzip();
+        object([
+            ("record", shown(&self.folder.join("record")).into()),
+            ("held", i64::try_from(self.held).unwrap_or(i64::MAX).into()),
+            ("root", version.and_then(|v| i64::try_from(v).ok()).map_or(crate::tuf::json::Json::Null, Into::into)),
+            ("payload", payload.map_or(crate::tuf::json::Json::Null, |p| p.hex().into())),
+        ])
+    }
+}

@@ -1,0 +1,247 @@
+//! What `run`, `sign` and `plan` share: opening the record, freezing a change, beginning and ending
+//! a session's transcript.
+
+use super::devices::DeviceMap;
+use super::keyring::Keyring;
+use super::perform::journal::{Journal, Of};
+use super::rules;
+use super::session::{Session, read_text, shown};
+use crate::ceremony::change::{Change, Frame, Item};
+use crate::ceremony::facts::{Anchor, Stage};
+use crate::ceremony::people::{Duty, Person};
+use crate::ceremony::runbook::Runbook;
+use crate::ceremony::transcript::{Begin, CeremonyId, EndState, Outcome, Transcript};
+use crate::ceremony::{Ceremony, kinds, people};
+use crate::ceremony::standing::State;
+use crate::record::{Contents, Record, StoredChange};
+use crate::tuf::digest::Digest;
+use crate::tuf::rule::{Refusal, Result};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// An open record and one's own keys.
+pub struct Table {
+    /// The record.
+    pub record: Record,
+    /// The keys in reach.
+    pub keyring: Keyring,
+    /// The backend's address, if the device map has it.
+    pub server: Option<String>,
+}
+
+/// A runbook on the table: read, and frozen into a change.
+pub struct Frozen {
+    /// The runbook.
+    pub runbook: Runbook,
+    /// Its kind, read.
+    pub ceremony: Box<dyn Ceremony>,
+    /// The change: one that was open, or a new one.
+    pub change: Change,
+}
+
+/// What a runbook leads to.
+pub enum Due {
+    /// A change to be carried out.
+    Change(Box<Frozen>),
+    /// Nothing: all it asks for is so already.
+    Held(Runbook),
+}
+
+impl Table {
+    /// Opens the record and the device map.
+    ///
+    /// # Errors
+    ///
+    /// `RECORD-MISSING`, `DEVICES`, `TRUST-OTHER`.
+    pub fn open(session: &Session) -> Result<Self> {
+        Self::open_at(session, &session.directory)
+    }
+
+    /// As [`Self::open`], for a record elsewhere: a medium that was received.
+    pub fn open_at(session: &Session, directory: &Path) -> Result<Self> {
+        let record = Record::open(directory)?;
+        let keyring = Keyring::new(DeviceMap::read(&session.devices)?);
+        keyring.require_trust(record.trust().id)?;
+        Ok(Self { record, keyring, server: None })
+    }
+
+    /// Reads the whole record as it is now.
+    ///
+    /// # Errors
+    ///
+    /// As [`Record::read_all`].
+    pub fn contents(&mut self, session: &Session) -> Result<Contents> {
+        self.contents_with(session, None)
+    }
+
+    /// As [`Self::contents`], from an anchor that a person gave; the device map's otherwise.
+    ///
+    /// # Errors
+    ///
+    /// As [`Record::read_all`].
+    pub fn contents_with(&mut self, session: &Session, anchor: Option<Anchor>) -> Result<Contents> {
+        let mut inputs = self.keyring.inputs(self.record.trust())?;
+        inputs.anchor = anchor.or(inputs.anchor);
+        let contents = self.record.read_all(session.now()?, &inputs)?;
+        self.keyring.learn(&contents.facts);
+        Ok(contents)
+    }
+
+    /// Reads a runbook.
+    ///
+    /// # Errors
+    ///
+    /// `RUNBOOK`, `TEXT-FILE`, and what reading the file refuses.
+    pub fn runbook(path: &Path) -> Result<Runbook> {
+        Runbook::parse(&read_text(path)?).map_err(|r| r.at(shown(path)))
+    }
+
+    /// The change that a runbook leads to: the open one of the very same bytes, or a new one,
+    /// written into the record. Every rule that needs no token has been met.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the kind refuses.
+    pub fn freeze(&self, session: &Session, runbook: Runbook, contents: &Contents) -> Result<Due> {
+        let facts = &contents.facts;
+        let ceremony = kinds::read(&runbook)?;
+        if let Some(stored) = open_change(contents, &runbook.digest()) {
+            return Ok(Due::Change(Box::new(Frozen { runbook, ceremony, change: stored.change.clone() })));
+        }
+        if ceremony.held(facts) {
+            return Ok(Due::Held(runbook));
+        }
+        if !facts.roots.is_empty() {
+            contents.require_anchor()?;
+            contents.require_fresh()?;
+        }
+        let held_at = session.now()?;
+        let frame = Frame {
+            kind: runbook.kind.clone(),
+            title: runbook.title.clone(),
+            people: runbook.people.clone(),
+            runbook: runbook.digest(),
+            held_at,
+            sign_by: held_at.plus(facts.limits.ceremony.sign_within)?,
+            nonce: session.random::<32>()?,
+            rehearsal: None,
+        };
+        let change = ceremony.change(&frame, facts)?;
+        people::check_duties(&change, &facts.limits)?;
+        people::check_witnesses(&change)?;
+        Ok(Due::Change(Box::new(Frozen { runbook, ceremony, change })))
+    }
+
+    /// Begins a session's transcript, or goes on with the one that was cut off here.
+    ///
+    /// # Errors
+    ///
+    /// `CLOCK`, `RECORD-WRITE`.
+    pub fn begin(
+        &self,
+        session: &Session,
+        contents: &Contents,
+        people: BTreeMap<Person, Duty>,
+        runbooks: Vec<Digest>,
+    ) -> Result<Journal> {
+        if let Some(unfinished) = self.unfinished(contents, &runbooks)? {
+            return Ok(Journal::new(unfinished));
+        }
+        let id = CeremonyId::from_bytes(session.random::<16>()?);
+        let mut journal = Journal::new(Transcript::new(id));
+        let begin = Begin {
+            keyrite: env!("CARGO_PKG_VERSION").to_owned(),
+            binary: binary()?,
+            people,
+            stage: self.record.trust().stage,
+            runbooks,
+            heads: contents.loose_heads(),
+            host_checks: BTreeMap::new(),
+        };
+        self.record.hold_here(id)?;
+        journal.say(&self.record, session, Of::SESSION, Outcome::Begin(Box::new(begin)))?;
+        Ok(journal)
+    }
+
+    /// The transcript of a session over these runbooks that was held here and has no end.
+    fn unfinished(&self, contents: &Contents, runbooks: &[Digest]) -> Result<Option<Transcript>> {
+        for transcript in contents.transcripts.values() {
+            let same = transcript.entries().first().is_some_and(|(entry, _)| {
+                matches!(&entry.outcome, Outcome::Begin(begin) if begin.runbooks == runbooks)
+            });
+            if same && !transcript.ended() && self.record.held_here(transcript.ceremony())? {
+                return Ok(Some(transcript.clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Ends the session's transcript.
+    ///
+    /// # Errors
+    ///
+    /// `CLOCK`, `RECORD-WRITE`.
+    pub fn end(&self, session: &Session, journal: &mut Journal, state: EndState, needed: Vec<Person>) -> Result<()> {
+        journal.say(&self.record, session, Of::SESSION, Outcome::End { state, waiting: needed })
+    }
+
+    /// Whether this is practice.
+    pub fn rehearsal(&self) -> bool {
+        self.record.trust().stage == Stage::Rehearsal
+    }
+}
+
+/// Whether nothing is left to do for a change: a ceremony without documents is finished once every
+/// key it makes or takes in is in the record.
+pub fn finished(stored: &StoredChange, contents: &Contents) -> bool {
+    let keys = stored.change.items.iter().all(|item| match item {
+        Item::NewKey(new) => contents.facts.keys.contains_key(&new.name),
+        Item::EnrolledKey(key) => contents.facts.keys.contains_key(&key.name),
+        _ => false,
+    });
+    let moved = stored.standing.as_ref().is_ok_and(|s| matches!(s.state, State::BaseMoved { .. }));
+    keys || moved || stored.closed()
+}
+
+/// The change of a runbook that is still open: the last one, if there are several.
+pub fn open_change<'a>(contents: &'a Contents, runbook: &Digest) -> Option<&'a StoredChange> {
+    let going_on = |stored: &&StoredChange| {
+        stored.change.frame.runbook == *runbook && !finished(stored, contents)
+    };
+    contents.changes.values().filter(going_on).max_by_key(|stored| stored.change.frame.held_at)
+}
+
+/// The runbooks that people named: files as they are, a folder's `*.toml` in order of name.
+///
+/// # Errors
+///
+/// `RUNBOOK-MISSING` for a folder without any.
+pub fn runbook_paths(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for path in named {
+        if !path.is_dir() {
+            paths.push(path.clone());
+            continue;
+        }
+        let missing = |found: String| Refusal::new(&rules::RUNBOOK_MISSING, found, "a folder of runbooks, *.toml");
+        let entries = std::fs::read_dir(path).map_err(|e| missing(format!("{}: {e}", shown(path))))?;
+        let mut found: Vec<_> = entries
+            .filter_map(|entry| entry.ok().map(|e| e.path()))
+            .filter(|p| p.extension().is_some_and(|e| e == "toml"))
+            .filter(|p| !p.file_name().is_some_and(|n| n == "devices.toml" || n == "answers.toml"))
+            .collect();
+        found.sort();
+        if found.is_empty() {
+            return Err(missing(format!("{} without any", shown(path))));
+        }
+        paths.extend(found);
+    }
+    Ok(paths)
+}
+
+/// SHA-256 of the program that runs.
+fn binary() -> Result<Digest> {
+    let unread = |e: std::io::Error| Refusal::new(&rules::FILE_WRITE, format!("the program itself: {e}"), "a program that can be read");
+    let path = std::env::current_exe().map_err(unread)?;
+    std::fs::read(path).map(|bytes| Digest::of(&bytes)).map_err(unread)
+}
