@@ -85,7 +85,7 @@ fn about_item(beside: &Beside, page: Page, item: &Item, stored: Option<&StoredCh
             let facts = beside.contents.as_ref().map(|c| &c.facts);
             let old = facts.and_then(|f| f.newest(payload.role())).map(|t| t.payload());
             let old = old.filter(|old| old.version() < payload.version());
-            let mut lines = diff::words(old, payload, &|key| beside.name(key));
+            let mut lines = diff::words(old, payload, &|key| beside.in_words(key));
             lines.insert(0, format!("payload {}", payload.digest()));
             lines
         }

@@ -25,8 +25,8 @@ pub fn signed(beside: &Beside, file: &Path, bytes: &[u8], json: &Json) -> Result
     let role = role(&kind.to_ascii_lowercase(), file)?;
     let envelope = wire::parse(profile, &role, bytes)?;
     let payload = envelope.payload();
-    let page = about(beside, payload, called(payload))
-        .fact("size", format!("{} bytes", bytes.len()))
+    let size = format!("{} bytes", bytes.len());
+    let page = about(beside, payload, called(payload), Some(size))
         .digest("file", Digest::of(bytes))
         .list("Signatures", signatures(beside, &envelope))
         .list("Quirks: how it departs from what keyrite writes", quirks(&envelope));
@@ -43,7 +43,7 @@ pub fn payload(beside: &Beside, file: &Path, bytes: &[u8]) -> Result<Known> {
         match wire::read_payload(profile, &role(kind, file)?, bytes) {
             Ok(payload) => {
                 let title = format!("{}, not signed yet", called(&payload));
-                let page = about(beside, &payload, title);
+                let page = about(beside, &payload, title, None);
                 return Ok(Known::Document(payload, page));
             }
             Err(refusal) if refusal.rule().name != "DOCUMENT-TYPE" => why = refusal,
@@ -57,10 +57,12 @@ pub fn payload(beside: &Beside, file: &Path, bytes: &[u8]) -> Result<Known> {
 pub fn compared(beside: &Beside, old: &MetadataPayload, new: &MetadataPayload) -> Page {
     let title =
         format!("What changes from version {} to version {} of {}", old.version(), new.version(), new.role());
-    let lines = diff::words(Some(old), new, &|key| beside.name(key));
-    let page =
-        Page::new("difference", title).digest("payload", new.digest()).digest("payload before", old.digest());
-    if lines.is_empty() { page.note("Nothing differs.") } else { page.list("Differences", lines) }
+    let lines = diff::words(Some(old), new, &|key| beside.in_words(key));
+    let page = Page::new("difference", title).digest("payload", new.digest());
+    if old.digest() == new.digest() {
+        return page.note("Nothing differs: both have this payload, if with other signatures.");
+    }
+    page.digest("payload before", old.digest()).list("Differences", lines)
 }
 
 /// `root, version 3`.
@@ -68,19 +70,19 @@ pub fn called(payload: &MetadataPayload) -> String {
     format!("{}, version {}", visible(payload.role().as_str()), payload.version())
 }
 
-fn about(beside: &Beside, payload: &MetadataPayload, title: String) -> Page {
+fn about(beside: &Beside, payload: &MetadataPayload, title: String, size: Option<String>) -> Page {
     let expires = payload.document().header().expires;
     let mut page = Page::new("document", title)
         .fact("role", visible(payload.role().as_str()))
         .fact("version", payload.version().to_string())
         .fact("profile", payload.profile().name())
         .fact("expires", beside.until(expires))
-        .digest("payload", payload.digest())
-        .list("It says", diff::words(None, payload, &|key| beside.name(key)));
+        .maybe("size", size);
     if expires.days_after(beside.today) < 0 {
         page = page.careful("It has expired: clients refuse it.");
     }
-    page
+    page.digest("payload", payload.digest())
+        .list("It says", diff::words(None, payload, &|key| beside.in_words(key)))
 }
 
 /// The role of a document of that type. A delegation's bytes don't say its name; its place does:
@@ -114,7 +116,7 @@ fn signatures(beside: &Beside, envelope: &Envelope) -> Vec<String> {
     let mut count = |by: String, keys: &Keys, role: &RoleKeys| {
         let tally = tally(keys, role, payload, &Verified::new(envelope));
         let met = if tally.met() { "enough" } else { "not enough" };
-        lines.push(format!("by {by}: {} of {} that must have signed: {met}", tally.signed.len(), tally.need));
+        lines.push(format!("by {by}: {} must sign, {} have: {met}", tally.need, tally.signed.len()));
         lines.extend(tally.signed.iter().map(|key| format!("{} has signed", beside.called(*key))));
         lines.extend(tally.missing().map(|key| format!("{} has not signed", beside.called(*key))));
     };

@@ -43,10 +43,15 @@ impl Beside {
         Some(format!("{} of {}", found.name, found.holder))
     }
 
+    /// As differences name keys: without a record none is unknown to it.
+    fn in_words(&self, key: KeyIdentity) -> Option<String> {
+        if self.contents.is_none() { Some("the key".to_owned()) } else { self.name(key) }
+    }
+
     /// A key by its record's name, or the start of its identity.
     fn called(&self, key: KeyIdentity) -> String {
         self.name(key)
-            .unwrap_or_else(|| format!("the key {}…", key.to_string().chars().take(16).collect::<String>()))
+            .unwrap_or_else(|| format!("the key {}", key.to_string().chars().take(16).collect::<String>()))
     }
 
     /// `2028-01-01T00:00:00Z, in 400 days`.
