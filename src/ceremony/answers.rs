@@ -294,16 +294,15 @@ mod tests {
             let mut answers =
                 Answers { values: BTreeMap::from([(id("a"), answer.clone())]), used: BTreeSet::new() };
             let result = answers.take(&prompt("a", expect));
-            match expected {
-                Some(expected) => assert_eq!(result.unwrap(), expected, "{answer}"),
-                None => {
-                    let refusal = result.unwrap_err();
-                    assert_eq!(refusal.rule().name, "ANSWER-WRONG", "{answer}");
-                    assert_eq!(refusal.rule().exit.code(), 2);
-                    assert!(refusal.found().starts_with("\"a\": "), "{refusal}");
-                    assert!(refusal.found().is_ascii(), "{refusal}");
-                }
+            if let Some(expected) = expected {
+                assert_eq!(result.unwrap(), expected, "{answer}");
+                continue;
             }
+            let refusal = result.unwrap_err();
+            assert_eq!(refusal.rule().name, "ANSWER-WRONG", "{answer}");
+            assert_eq!(refusal.rule().exit.code(), 2);
+            assert!(refusal.found().starts_with("\"a\": "), "{refusal}");
+            assert!(refusal.found().is_ascii(), "{refusal}");
         }
     }
 
@@ -330,7 +329,7 @@ mod tests {
             [question, prompt("confirm", agree(Confirmation::Words)), prompt("odd\"\\", Expect::Same)];
         let written = template(&prompts);
         let expected = format!(
-            r##"# Answers for an unattended run: one for each prompt, in the order in which they are asked.
+            r#"# Answers for an unattended run: one for each prompt, in the order in which they are asked.
 # PINs stand elsewhere: in files of mode 0600 that the device map names.
 [answers]
 
@@ -345,7 +344,7 @@ mod tests {
 # alice: what is odd"\?
 # same, once the digest has been compared
 "odd\"\\" = ""
-"##,
+"#,
             Digest::of(b"change")
         );
         assert_eq!(written, expected);

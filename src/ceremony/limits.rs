@@ -231,32 +231,33 @@ fn length(term: Term) -> i64 {
 /// What changes between two limits files, in words, loosenings first.
 pub fn differences(old: &Limits, new: &Limits) -> Vec<(String, Direction)> {
     let mut found = Compared::default();
-    let (a, b) = (old, new);
-    found.more_is_tighter("root: threshold at least", a.root.threshold_floor, b.root.threshold_floor);
-    found.more_is_tighter("root: spare keys", a.root.spare_keys, b.root.spare_keys);
-    found.longer_is_looser("root: valid for at most", a.root.max_valid_for, b.root.max_valid_for);
-    found.more_is_tighter("root: witnesses", a.root.witnesses, b.root.witnesses);
-    found.choice("root: rehearsed first", a.root.rehearsed, b.root.rehearsed, true);
-    let (t, u) = (&a.targets, &b.targets);
-    found.more_is_tighter("targets: threshold at least", t.threshold_floor, u.threshold_floor);
-    found.longer_is_looser("targets: valid for at most", t.max_valid_for, u.max_valid_for);
-    found.choice("targets: software keys", t.software_keys, u.software_keys, false);
-    found.more_is_tighter("targets: witnesses", t.witnesses, u.witnesses);
-    found.choice("targets: rehearsed first", t.rehearsed, u.rehearsed, true);
-    let (d, e) = (&a.delegations, &b.delegations);
-    found.more_is_tighter("delegations: threshold at least", d.threshold_floor, e.threshold_floor);
-    found.longer_is_looser("delegations: valid for at most", d.max_valid_for, e.max_valid_for);
-    found.choice("delegations: software keys", d.software_keys, e.software_keys, false);
-    let proved = |p: PossessionLimit| p == PossessionLimit::Proved;
-    found.choice("delegations: possession proved", proved(d.possession), proved(e.possession), true);
-    found.more_is_tighter("delegations: witnesses", d.witnesses, e.witnesses);
-    found.choice("delegations: rehearsed first", d.rehearsed, e.rehearsed, true);
-    let (c, f) = (&a.ceremony, &b.ceremony);
-    found.longer_is_looser("ceremonies: signed within", c.sign_within, f.sign_within);
-    found.longer_is_looser("ceremonies: record no older than", c.record_no_older, f.record_no_older);
-    found.set("excluded people", &c.excluded, &f.excluded, Direction::Tightening);
-    found.set("online keys for snapshot", &a.online.snapshot, &b.online.snapshot, Direction::Loosening);
-    found.set("online keys for timestamp", &a.online.timestamp, &b.online.timestamp, Direction::Loosening);
+    let (was, is) = (&old.root, &new.root);
+    found.more_is_tighter("root: threshold at least", was.threshold_floor, is.threshold_floor);
+    found.more_is_tighter("root: spare keys", was.spare_keys, is.spare_keys);
+    found.longer_is_looser("root: valid for at most", was.max_valid_for, is.max_valid_for);
+    found.more_is_tighter("root: witnesses", was.witnesses, is.witnesses);
+    found.choice("root: rehearsed first", was.rehearsed, is.rehearsed, true);
+    let (was, is) = (&old.targets, &new.targets);
+    found.more_is_tighter("targets: threshold at least", was.threshold_floor, is.threshold_floor);
+    found.longer_is_looser("targets: valid for at most", was.max_valid_for, is.max_valid_for);
+    found.choice("targets: software keys", was.software_keys, is.software_keys, false);
+    found.more_is_tighter("targets: witnesses", was.witnesses, is.witnesses);
+    found.choice("targets: rehearsed first", was.rehearsed, is.rehearsed, true);
+    let (was, is) = (&old.delegations, &new.delegations);
+    found.more_is_tighter("delegations: threshold at least", was.threshold_floor, is.threshold_floor);
+    found.longer_is_looser("delegations: valid for at most", was.max_valid_for, is.max_valid_for);
+    found.choice("delegations: software keys", was.software_keys, is.software_keys, false);
+    let proved = |limit: PossessionLimit| limit == PossessionLimit::Proved;
+    found.choice("delegations: possession proved", proved(was.possession), proved(is.possession), true);
+    found.more_is_tighter("delegations: witnesses", was.witnesses, is.witnesses);
+    found.choice("delegations: rehearsed first", was.rehearsed, is.rehearsed, true);
+    let (was, is) = (&old.ceremony, &new.ceremony);
+    found.longer_is_looser("ceremonies: signed within", was.sign_within, is.sign_within);
+    found.longer_is_looser("ceremonies: record no older than", was.record_no_older, is.record_no_older);
+    found.set("excluded people", &was.excluded, &is.excluded, Direction::Tightening);
+    let (was, is) = (&old.online, &new.online);
+    found.set("online keys for snapshot", &was.snapshot, &is.snapshot, Direction::Loosening);
+    found.set("online keys for timestamp", &was.timestamp, &is.timestamp, Direction::Loosening);
     let mut found = found.0;
     found.sort_by_key(|(_, direction)| *direction);
     found
@@ -360,11 +361,8 @@ mod tests {
     fn the_page_shows_the_built_in_values() {
         let page = include_str!("../../ceremonies/FORMAT.md");
         let start = page.find("    format = 1\n").unwrap();
-        let example: String = page[start..]
-            .lines()
-            .take_while(|l| l.starts_with("    "))
-            .map(|l| format!("{}\n", &l[4..]))
-            .collect();
+        let lines = page[start..].lines().take_while(|line| line.starts_with("    "));
+        let example = lines.map(|line| &line[4..]).collect::<Vec<_>>().join("\n");
         assert_eq!(parse(&example).unwrap(), Limits::default_for(Profile::Notary));
         for line in Limits::default_for(Profile::Notary).to_toml().lines() {
             let there = example.lines().any(|l| l.split('#').next().unwrap().trim_end() == line);

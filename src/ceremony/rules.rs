@@ -52,8 +52,6 @@ crate::rules! {
         "gather the signatures of the other change first";
     CHANGE_ROLE: "CHANGE-ROLE", Refused, "every document of a change has a delegator that lists its role", "TUF 5.6.7",
         "ask who planned the change; sign nothing";
-    CHANGE_RECOMPUTED: "CHANGE-RECOMPUTED", Refused, "whoever signs computes the change from their own record, byte for byte", "threats T1",
-        "import the newest record; if it stays, call the administrator and sign nothing";
     PURPOSE: "PURPOSE", Usage, "keys have one of the six purposes", "design",
         "write root, targets, delegation, snapshot, timestamp or witness";
     STAGE: "STAGE", Refused, "a trust is for production or for rehearsal", "design",

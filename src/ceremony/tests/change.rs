@@ -5,7 +5,7 @@ use crate::ceremony::change::{
     CertificateTemplate, Change, Counts, EnrolledKey, Item, NewCertificate, NewKey, Possession, Purpose,
     Rehearsal,
 };
-use crate::ceremony::people::Duty;
+use crate::ceremony::people::{Duty, KeyName};
 use crate::ceremony::transcript::CeremonyId;
 use crate::tuf::digest::Digest;
 use crate::tuf::key::{KeySpec, Scheme};
@@ -240,12 +240,13 @@ fn other_bytes_are_refused_by_their_rule() {
     }
 }
 
+type Touch = fn(&mut BTreeMap<usize, Vec<u8>>);
+
 #[test]
 fn payloads_are_the_ones_that_are_listed() {
     let change = everything();
     let bytes = change.to_json();
     let good = payloads(&change);
-    type Touch = fn(&mut BTreeMap<usize, Vec<u8>>);
     let table: &[(&str, Touch)] = &[
         ("one missing", |p| drop(p.remove(&1))),
         ("one byte more", |p| p.get_mut(&0).unwrap().push(b' ')),
@@ -269,7 +270,7 @@ fn payloads_are_the_ones_that_are_listed() {
 #[test]
 fn a_change_names_the_key_files_that_its_documents_list() {
     let change = everything();
-    let names: Vec<_> = change.keys.keys().map(|name| name.as_str()).collect();
+    let names: Vec<_> = change.keys.keys().map(KeyName::as_str).collect();
     // Root 2 lists a, b, d and t; targets 2 lists x. Snapshot and timestamp keys are in no record.
     assert_eq!(names, ["a", "b", "d", "t", "x"]);
     assert_eq!(change.keys[&key("d")], sha("file of d"));

@@ -143,7 +143,7 @@ impl Table {
             if !self.steps.iter().any(|step| step.id.0 == id) {
                 return (done, (what, who));
             }
-            self.perform(&id.to_owned());
+            self.perform(id);
             done.push(what);
             assert!(done.len() < 100, "it never ends: {done:?}");
         }
@@ -249,6 +249,8 @@ fn a_session_cut_off_anywhere_goes_on_where_it_was() {
     }
 }
 
+type Touch = fn(&mut Entry);
+
 #[test]
 fn outcomes_of_other_changes_and_other_answers_do_not_count() {
     let mut table = Table::root();
@@ -257,7 +259,6 @@ fn outcomes_of_other_changes_and_other_answers_do_not_count() {
     }
     assert_eq!(table.next("abct").0, "sign.a.0");
     let good = table.entries.clone();
-    type Touch = fn(&mut Entry);
     let touches: [(Touch, &str); 5] = [
         (|e| e.change = Some(sha("another change")), "before.1"),
         (|e| e.change = None, "before.1"),

@@ -10,6 +10,8 @@
 
 mod change;
 mod engine;
+mod people;
 mod standing;
+mod steps;
 mod transcript;
 mod world;

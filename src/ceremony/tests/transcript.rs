@@ -205,11 +205,12 @@ fn an_entry_in_another_form_is_refused() {
     }
 }
 
+type Touch = fn(&mut Files);
+
 #[test]
 fn the_first_bad_entry_is_named() {
     let good = written();
     let last = good.last().unwrap().0;
-    type Touch = fn(&mut Files);
     let table: &[(&str, Touch, Option<u64>)] = &[
         ("nothing", |_| (), None),
         ("files listed in another order", |f| f.reverse(), None),
@@ -282,8 +283,8 @@ fn entries_follow_each_other() {
     assert_eq!(transcript.append(at(9), said(note.clone())).unwrap_err().rule().name, "CLOCK");
     let hidden = Outcome::Note { question: "a".to_owned(), answer: Some("b\u{200b}".to_owned()) };
     assert_eq!(transcript.append(at(11), said(hidden)).unwrap_err().rule().name, "TEXT");
-    let none = Outcome::Note { question: "a".to_owned(), answer: None };
-    assert_eq!(transcript.append(at(11), said(none)).unwrap_err().rule().name, "RECORD-MEMBER");
+    let unanswered = Outcome::Note { question: "a".to_owned(), answer: None };
+    assert_eq!(transcript.append(at(11), said(unanswered)).unwrap_err().rule().name, "RECORD-MEMBER");
     // What was refused left nothing behind.
     assert_eq!(transcript.entries().len(), 2);
     let end = Outcome::End { state: EndState::Done, waiting: Vec::new() };
