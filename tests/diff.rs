@@ -31,7 +31,7 @@ fn name(identity: KeyIdentity) -> Option<String> {
 fn key(c: char) -> String {
     let identity = letter(c).public().identity().to_string();
     if c <= 't' {
-        format!("key-{c} (Ed25519, {}…)", &identity[..16])
+        format!("key-{c} (Ed25519, {}...)", &identity[..16])
     } else {
         format!("a key that the record doesn't know (Ed25519, {identity})")
     }
@@ -85,7 +85,7 @@ fn a_key_in_another_certificate_is_the_same_key() {
     let lines = words(Some(&spec(1)), &spec(2), &|_| Some("root-a".to_owned()));
     assert_eq!(lines.len(), 3);
     assert!(lines[2].starts_with("role root: root-a (ECDSA P-256, "), "{}", lines[2]);
-    assert!(lines[2].ends_with("…) under another id or certificate"), "{}", lines[2]);
+    assert!(lines[2].ends_with("...) under another id or certificate"), "{}", lines[2]);
 }
 
 fn grant(name: &str, letters: &str, paths: &[&str], terminating: bool) -> TargetsEdit {
@@ -249,7 +249,7 @@ fn nothing_that_differs_is_left_out() {
         let lines = words(Some(&base), &spoil(&path, value), &name);
         assert!(lines.contains(&expected), "{path:?}: {}", lines.join("\n"));
         assert!(
-            lines.iter().all(|l| l.chars().all(|c| c.is_ascii_graphic() || c == ' ' || c == '…')),
+            lines.iter().all(|l| l.chars().all(|c| c.is_ascii_graphic() || c == ' ' || c == '...')),
             "{path:?}"
         );
     }

@@ -200,7 +200,7 @@ fn form(text: &str) -> Refusal {
     Refusal::new(
         &rules::URI_FORM,
         format!("\"{}\"", visible(text)),
-        "pkcs11:token=…;serial=…;object=…, file:PATH or external:NAME",
+        "pkcs11:token=...;serial=...;object=..., file:PATH or external:NAME",
     )
 }
 

@@ -250,7 +250,7 @@ impl Words<'_> {
         let identity = public.identity();
         let start: String = identity.to_string().chars().take(16).collect();
         match (self.names)(identity) {
-            Some(name) => format!("{} ({}, {start}…)", visible(&name), public.describe()),
+            Some(name) => format!("{} ({}, {start}...)", visible(&name), public.describe()),
             None => format!("a key that the record doesn't know ({}, {identity})", public.describe()),
         }
     }
@@ -290,7 +290,7 @@ impl Words<'_> {
             if text.chars().count() <= 200 {
                 text
             } else {
-                text.chars().take(200).chain("…".chars()).collect()
+                text.chars().take(200).chain("...".chars()).collect()
             }
         };
         for (place, value) in &after {
