@@ -112,6 +112,7 @@ fn keys(screen: Screen, facts: &Facts) -> Screen {
     for record in facts.keys.values() {
         let token = match record.label.as_str() {
             "" => record.token.clone(),
+            label if record.serial.is_empty() => format!("{} {}", record.token, visible(label)),
             label => format!("{}, serial {}", visible(label), visible(&record.serial)),
         };
         rows.push([record.name.to_string(), record.holder.to_string(), record.purpose.name().to_owned(), token]);

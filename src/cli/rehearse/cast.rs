@@ -1,7 +1,6 @@
 //! The cast of a rehearsal: throw-away tokens and keys for everyone whom the runbooks name.
 
 use super::backend::Backend;
-use super::empty_map;
 use crate::ceremony::facts::Trust;
 use crate::ceremony::limits::Limits;
 use crate::ceremony::people::KeyName;
@@ -75,7 +74,7 @@ impl<'a> Cast<'a> {
 
     /// The device map of the rehearsal, its enrolment files named, and the backend that is played.
     pub fn map(&self) -> Result<(DeviceMap, Backend)> {
-        let mut map = empty_map(self.trust.id);
+        let mut map = DeviceMap::new(self.trust.id);
         for (name, _, _) in &self.enrolled {
             map.enrolments.insert(name.parse()?, self.folder.join("incoming").join(format!("{name}.json")));
         }

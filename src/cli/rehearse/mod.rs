@@ -10,7 +10,6 @@ mod cast;
 
 use super::arguments::{Rehearse, Stand};
 use super::keyring::Keyring;
-use super::devices::DeviceMap;
 use super::run::hold;
 use super::session::{Ended, Session, read_text, shown};
 use super::table::{Table, runbook_paths};
@@ -66,7 +65,7 @@ pub fn run(session: &Session, args: &Rehearse) -> Result<Ended> {
         if session.json { Box::new(std::io::sink()) } else { Box::new(std::io::stdout()) };
     let mut console = Rehearser::new(out);
     let told = perform(session, args, &original, runbooks, &mut console)?;
-    session.report(&told.screen(args), told.json(args))?;
+    session.report(&told.screen(), told.json())?;
     Ok(Ended::Done)
 }
 
@@ -124,11 +123,10 @@ fn perform<W: std::io::Write>(
     let held = runbooks.len();
     for (name, runbook) in runbooks {
         console.say(&format!("\n{name}: {}", runbook.title));
-        anchor(session, &mut table)?;
         hold_quietly(session, &mut table, runbook, console)?;
+        anchor(session, &mut table)?;
         backend.take(session, &mut table, console)?;
     }
-    anchor(session, &mut table)?;
     console.say("\nWhat a client sees, fresh from the backend:");
     for line in backend.client(session, &mut table)? {
         console.say(&format!("    {line}"));
@@ -198,11 +196,6 @@ fn create(session: &Session, original: &Original, limits: &Limits, folder: &Path
     Ok(file.trust().clone())
 }
 
-/// An empty map of this rehearsal.
-fn empty_map(trust: TrustId) -> DeviceMap {
-    DeviceMap::new(trust)
-}
-
 /// What is told at the end.
 struct Told {
     held: usize,
@@ -211,7 +204,7 @@ struct Told {
 }
 
 impl Told {
-    fn screen(&self, _args: &Rehearse) -> Screen {
+    fn screen(&self) -> Screen {
         let record = shown(&self.folder.join("record"));
         let mut screen = Screen::new("The rehearsal is over")
             .rehearsal(true)
@@ -225,7 +218,7 @@ impl Told {
             .next("keyrite init    makes the real thing: a dozen questions")
     }
 
-    fn json(&self, _args: &Rehearse) -> crate::tuf::json::Json {
+    fn json(&self) -> crate::tuf::json::Json {
         let (version, payload) = self.root.unzip();
         object([
             ("record", shown(&self.folder.join("record")).into()),

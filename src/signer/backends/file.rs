@@ -35,7 +35,8 @@ impl FileToken {
     pub fn new(path: PathBuf) -> Self {
         let identity = TokenIdentity {
             kind: TokenKind::File,
-            label: path.to_string_lossy().into_owned(),
+            // The record is public: where the file lies on this machine is nobody's business.
+            label: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             serial: String::new(),
             manufacturer: "keyrite".to_owned(),
             model: "encrypted file".to_owned(),
