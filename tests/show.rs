@@ -71,7 +71,7 @@ fn documents_of_both_profiles_are_explained() {
             &["delegation targets/app1", "Not checked"],
         ),
         ("notary-client/01-init/snapshot.json", &["snapshot, version 2", "meta root"]),
-        ("notary-client/01-init/timestamp.json", &["timestamp, version 2", "meta snapshot"]),
+        ("notary-client/01-init/timestamp.json", &["timestamp, version 1", "meta snapshot"]),
     ];
     for (file, said) in table {
         let output = keyrite(&["show", file]);

@@ -8,6 +8,7 @@ use crate::ceremony::runbook::Runbook;
 use crate::ceremony::standing::State;
 use crate::record::{Media, StoredChange, TrustFile};
 use crate::tuf::diff;
+use crate::tuf::evidence::Trusted;
 use crate::tuf::json::Json;
 use crate::tuf::profile::Profile;
 use crate::tuf::rule::Result;
@@ -83,7 +84,7 @@ fn about_item(beside: &Beside, page: Page, item: &Item, stored: Option<&StoredCh
     let mut lines = match item {
         Item::Document { payload, .. } => {
             let facts = beside.contents.as_ref().map(|c| &c.facts);
-            let old = facts.and_then(|f| f.newest(payload.role())).map(|t| t.payload());
+            let old = facts.and_then(|f| f.newest(payload.role())).map(Trusted::payload);
             let old = old.filter(|old| old.version() < payload.version());
             let mut lines = diff::words(old, payload, &|key| beside.in_words(key));
             lines.insert(0, format!("payload {}", payload.digest()));

@@ -121,32 +121,29 @@ fn signatures(beside: &Beside, envelope: &Envelope) -> Vec<String> {
         lines.extend(tally.missing().map(|key| format!("{} has not signed", beside.called(*key))));
     };
     let facts = beside.contents.as_ref().map(|c| &c.facts);
-    match payload.document() {
-        Document::Root(root) => {
-            if let Some(keys) = root.roles.get(&RoleName::Root) {
-                count("its own keys".to_owned(), &root.keys, keys);
-            }
-            let before = facts
-                .and_then(|f| f.roots.iter().find(|r| r.version().checked_add(1) == Some(payload.version())));
-            if let Some(before) = before.and_then(|b| b.document().as_root())
-                && let Some(keys) = before.roles.get(&RoleName::Root)
-            {
-                count(format!("the keys of root {}", before.header.version), &before.keys, keys);
-            }
+    if let Document::Root(root) = payload.document() {
+        if let Some(keys) = root.roles.get(&RoleName::Root) {
+            count("its own keys".to_owned(), &root.keys, keys);
         }
-        _ => {
-            let root = facts.and_then(|f| f.root());
-            let top = root.and_then(|r| Some((&r.keys, r.roles.get(payload.role())?)));
-            let mut delegators = facts.iter().flat_map(|f| f.documents.values());
-            let found = top.or_else(|| {
-                delegators.find_map(|d| {
-                    let delegations = &d.document().as_targets()?.delegations;
-                    Some((&delegations.keys, delegations.signers_of(payload.role())?))
-                })
-            });
-            if let Some((keys, role)) = found {
-                count("the keys that the record's delegator lists".to_owned(), keys, role);
-            }
+        let before = facts
+            .and_then(|f| f.roots.iter().find(|r| r.version().checked_add(1) == Some(payload.version())));
+        if let Some(before) = before.and_then(|b| b.document().as_root())
+            && let Some(keys) = before.roles.get(&RoleName::Root)
+        {
+            count(format!("the keys of root {}", before.header.version), &before.keys, keys);
+        }
+    } else {
+        let root = facts.and_then(|f| f.root());
+        let top = root.and_then(|r| Some((&r.keys, r.roles.get(payload.role())?)));
+        let mut delegators = facts.iter().flat_map(|f| f.documents.values());
+        let found = top.or_else(|| {
+            delegators.find_map(|d| {
+                let delegations = &d.document().as_targets()?.delegations;
+                Some((&delegations.keys, delegations.signers_of(payload.role())?))
+            })
+        });
+        if let Some((keys, role)) = found {
+            count("the keys that the record's delegator lists".to_owned(), keys, role);
         }
     }
     if lines.is_empty() {

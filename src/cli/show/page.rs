@@ -97,7 +97,7 @@ impl Page {
                 Part::Exact(heading, lines) => screen.heading(*heading).exact(lines),
             };
         }
-        self.next.iter().fold(screen, |screen, line| screen.next(line))
+        self.next.iter().fold(screen, Screen::next)
     }
 
     /// For programs: the same words.
