@@ -1,0 +1,61 @@
+//! How fast and how big keyrite is, as ratios: `scripts/bench` runs this.
+//!
+//! A second on one machine says nothing about another, so each line compares two things that are
+//! measured in the same run, alternating, by their medians. Prints a table and exits 1 if a target
+//! is missed. Not a test: what else the machine does decides too much.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    reason = "a measurement fails by panicking and answers on stdout"
+)]
+
+mod chain;
+mod measure;
+mod signing;
+mod start;
+
+use measure::Table;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        // Each side of a comparison with a module of its own: two contexts of one module in one
+        // process don't go together.
+        ["--signing", side, module] => signing::side(side, module),
+        [] => {
+            let scratch = Scratch::new();
+            let mut table = Table::default();
+            chain::measure(&scratch.0, &mut table);
+            signing::measure(&scratch.0, &mut table);
+            start::measure(&scratch.0, &mut table);
+            return table.print();
+        }
+        other => panic!("unknown arguments {other:?}"),
+    }
+    ExitCode::SUCCESS
+}
+
+/// A directory that goes away with the run.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Self {
+        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("bench-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
