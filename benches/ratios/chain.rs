@@ -3,6 +3,7 @@
 use crate::measure::{Table, medians, time};
 use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use ed25519_dalek::{Signer as _, SigningKey};
+use keyrite::tuf::bulk::parse_all;
 use keyrite::tuf::chain::RootChain;
 use keyrite::tuf::document::DocumentKey;
 use keyrite::tuf::key::PublicKey;
@@ -13,7 +14,7 @@ use keyrite::tuf::role::RoleName;
 use keyrite::tuf::verify::Signature;
 use keyrite::tuf::wire;
 use std::hint::black_box;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -74,14 +75,27 @@ fn roots() -> (Vec<Vec<u8>>, Vec<Check>) {
 }
 
 /// Reads and verifies the whole chain.
-fn ours(files: &[Vec<u8>]) {
-    let parse = |bytes: &Vec<u8>| wire::parse(Profile::Tuf, &RoleName::Root, bytes).unwrap();
-    let mut chain = RootChain::start(parse(&files[0])).unwrap();
-    for bytes in &files[1..] {
-        chain.push(parse(bytes)).unwrap();
+fn ours(files: &[Vec<u8>], workers: NonZeroUsize) {
+    let mut roots = parse_all(Profile::Tuf, &RoleName::Root, files, workers).into_iter().map(Result::unwrap);
+    let mut chain = RootChain::start(roots.next().unwrap()).unwrap();
+    for root in roots {
+        chain.push(root).unwrap();
     }
     assert_eq!(chain.latest().version(), ROOTS as u64);
     black_box(chain);
+}
+
+/// The same signature checks and nothing else, on as many threads.
+fn bare(checks: &[Check], workers: NonZeroUsize) {
+    std::thread::scope(|scope| {
+        for share in checks.chunks(checks.len().div_ceil(workers.get())) {
+            scope.spawn(move || {
+                for (key, message, signature) in share {
+                    UnparsedPublicKey::new(&ED25519, key).verify(message, signature).unwrap();
+                }
+            });
+        }
+    });
 }
 
 pub fn measure(scratch: &Path, table: &mut Table) {
@@ -92,12 +106,9 @@ pub fn measure(scratch: &Path, table: &mut Table) {
     for (number, bytes) in files.iter().enumerate() {
         std::fs::write(folder.join(format!("{}.root.json", number + 1)), bytes).unwrap();
     }
-    let bare = || {
-        for (key, message, signature) in &checks {
-            UnparsedPublicKey::new(&ED25519, key).verify(message, signature).unwrap();
-        }
-    };
-    let (chain, alone) = medians(ROUNDS, || time(|| ours(&files)), || time(bare));
+    let workers = std::thread::available_parallelism().unwrap();
+    let (chain, alone) =
+        medians(ROUNDS, || time(|| ours(&files, workers)), || time(|| bare(&checks, workers)));
     table.at_most("chain of 1,000 roots / its signature checks by aws-lc", chain, alone, 1.3);
 
     let what = "chain of 1,000 roots / python-tuf";
@@ -109,7 +120,7 @@ pub fn measure(scratch: &Path, table: &mut Table) {
                 assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
                 Duration::from_secs_f64(String::from_utf8(run.stdout).unwrap().trim().parse().unwrap())
             };
-            let (chain, python) = medians(3, || time(|| ours(&files)), theirs);
+            let (chain, python) = medians(3, || time(|| ours(&files, workers)), theirs);
             table.faster(what, chain, python, 8.0);
         }
         None => table.absent(what, "BENCH_PYTHON is not set: run scripts/bench"),

@@ -21,19 +21,26 @@ pub trait Evidence {
     fn signers(&self, keys: &Keys, role: &RoleKeys, payload: &MetadataPayload) -> BTreeSet<KeyIdentity>;
 }
 
+/// What signatures, by their place in the file, are for a key and a scheme.
+pub(in crate::tuf) type Checks = BTreeMap<(usize, KeyIdentity, Scheme), bool>;
+
 /// Signatures that are checked, each at most once per public key, however many roles ask.
 #[derive(Debug)]
 pub struct Verified<'a> {
     envelope: &'a Envelope,
-    /// What a signature (by its place in the file) is for a key and a scheme: the old and the new
-    /// root usually list the same keys.
-    known: RefCell<BTreeMap<(usize, KeyIdentity, Scheme), bool>>,
+    /// The old and the new root usually list the same keys.
+    known: RefCell<Checks>,
 }
 
 impl<'a> Verified<'a> {
     /// The evidence that an envelope's signatures give for its own payload, and for no other.
-    pub const fn new(envelope: &'a Envelope) -> Self {
-        Self { envelope, known: RefCell::new(BTreeMap::new()) }
+    pub fn new(envelope: &'a Envelope) -> Self {
+        Self { envelope, known: RefCell::new(envelope.known().clone()) }
+    }
+
+    /// What has been found out so far.
+    pub(in crate::tuf) fn into_known(self) -> Checks {
+        self.known.into_inner()
     }
 
     fn check(&self, place: usize, signature: &WireSignature, key: &DocumentKey) -> Option<KeyIdentity> {

@@ -4,6 +4,7 @@
 //! Pure: no token, terminal, disk, network or clock. Time, bytes and randomness are arguments.
 
 pub mod backend_model;
+pub mod bulk;
 pub mod certificate;
 pub mod chain;
 pub mod client;

@@ -7,16 +7,19 @@
 //!
 //! Never: a key id believed, a member dropped, a document of ours with a quirk of our own making.
 
+mod memo;
 pub(in crate::tuf) mod notary;
 pub(in crate::tuf) mod ours;
 mod quirk;
 pub(in crate::tuf) mod read;
 mod tuf1;
 
+pub(in crate::tuf) use memo::KeyMemo;
 pub use quirk::Quirk;
 pub use tuf1::SPEC_VERSION;
 
 use super::document::{DocumentKey, Keys};
+use super::evidence::Checks;
 use super::json::Json;
 use super::key::{Algorithm, KeyId, PublicKey, Scheme};
 use super::payload::MetadataPayload;
@@ -45,7 +48,20 @@ pub struct Envelope {
     signatures: Vec<WireSignature>,
     bytes: Vec<u8>,
     quirks: Vec<Quirk>,
+    known: Known,
 }
+
+/// What is known ahead of an envelope's signatures; says nothing of which document it is.
+#[derive(Debug, Clone, Default)]
+struct Known(Checks);
+
+impl PartialEq for Known {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Known {}
 
 impl Envelope {
     /// What is signed.
@@ -67,6 +83,16 @@ impl Envelope {
     pub fn quirks(&self) -> &[Quirk] {
         &self.quirks
     }
+
+    /// Which of its signatures were checked already, for [`super::evidence`].
+    pub(in crate::tuf) const fn known(&self) -> &Checks {
+        &self.known.0
+    }
+
+    /// Keeps what [`super::evidence`] found out about this very envelope.
+    pub(in crate::tuf) fn keep(&mut self, known: Checks) {
+        self.known = Known(known);
+    }
 }
 
 /// Reads a document's file as real writers have them.
@@ -75,10 +101,16 @@ impl Envelope {
 ///
 /// `JSON`, `DOCUMENT-FORM`, `DOCUMENT-TYPE`, `THRESHOLD-RANGE`, `SPEC-VERSION`, `DATE`.
 pub fn parse(profile: Profile, role: &RoleName, bytes: &[u8]) -> Result<Envelope> {
-    read_file(profile, role, bytes).map_err(|e| e.at(role))
+    parse_with(&mut KeyMemo::new(profile), role, bytes)
 }
 
-fn read_file(profile: Profile, role: &RoleName, bytes: &[u8]) -> Result<Envelope> {
+/// [`parse`] in the memo's profile, for [`super::bulk`]: keys that it has seen are not decoded again.
+pub(in crate::tuf) fn parse_with(memo: &mut KeyMemo, role: &RoleName, bytes: &[u8]) -> Result<Envelope> {
+    read_file(memo, role, bytes).map_err(|e| e.at(role))
+}
+
+fn read_file(memo: &mut KeyMemo, role: &RoleName, bytes: &[u8]) -> Result<Envelope> {
+    let profile = memo.profile();
     let mut quirks = Quirks::new();
     let mut fields = Fields::of(Json::parse(bytes)?)?;
     let signed = Json::Object(fields.object("signed")?);
@@ -93,9 +125,15 @@ fn read_file(profile: Profile, role: &RoleName, bytes: &[u8]) -> Result<Envelope
         quirks.insert(Quirk::SignatureTwice);
     }
     let canonical = signed.canonical();
-    let document = read::document(profile, role, signed, &mut quirks)?;
+    let document = read::document(memo, role, signed, &mut quirks)?;
     let payload = MetadataPayload::parsed(profile, role.clone(), canonical, document);
-    Ok(Envelope { payload, signatures, bytes: bytes.to_vec(), quirks: quirks.into_iter().collect() })
+    Ok(Envelope {
+        payload,
+        signatures,
+        bytes: bytes.to_vec(),
+        quirks: quirks.into_iter().collect(),
+        known: Known::default(),
+    })
 }
 
 fn read_signature(profile: Profile, item: Json, quirks: &mut Quirks) -> Result<WireSignature> {
@@ -125,7 +163,8 @@ pub fn read_payload(profile: Profile, role: &RoleName, bytes: &[u8]) -> Result<M
     let signed = from_canonical(bytes).map_err(|e| e.at(role))?;
     ours::check_json(profile, &signed).map_err(|e| e.at(role))?;
     let mut quirks = Quirks::new();
-    let document = read::document(profile, role, signed, &mut quirks).map_err(|e| e.at(role))?;
+    let mut memo = KeyMemo::new(profile);
+    let document = read::document(&mut memo, role, signed, &mut quirks).map_err(|e| e.at(role))?;
     ours::check_document(profile, role, &document, &quirks).map_err(|e| e.at(role))?;
     Ok(MetadataPayload::parsed(profile, role.clone(), bytes.to_vec(), document))
 }

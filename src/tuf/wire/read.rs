@@ -4,7 +4,7 @@
 //! the payload's bytes, and named by [`Quirk::MemberUnknown`]. Refused is only what has no meaning:
 //! a missing or mistyped member, a threshold or version below 1.
 
-use super::{Quirk, notary, tuf1};
+use super::{KeyMemo, Quirk, notary, tuf1};
 use crate::tuf::document::{
     DelegatedRole, Delegations, Document, DocumentKey, Header, Keys, MetaFile, PathRule, RoleKeys, Root,
     Snapshot, SuccinctRoles, TargetFile, Targets, Timestamp,
@@ -112,11 +112,12 @@ pub(super) fn form(found: &str, expected: &str) -> Refusal {
 
 /// The view of a `signed` part.
 pub(super) fn document(
-    profile: Profile,
+    memo: &mut KeyMemo,
     role: &RoleName,
     signed: Json,
     quirks: &mut Quirks,
 ) -> Result<Document> {
+    let profile = memo.profile();
     let mut fields = Fields::of(signed)?;
     let found = fields.text("_type")?;
     let expected = type_name(profile, role);
@@ -128,7 +129,7 @@ pub(super) fn document(
         ));
     }
     let header = header(profile, &mut fields, quirks)?;
-    let reader = Reader { profile, quirks };
+    let reader = Reader { profile, memo, quirks };
     match role {
         RoleName::Root => reader.root(header, fields).map(Document::Root),
         RoleName::Targets | RoleName::Delegated(_) => reader.targets(header, fields).map(Document::Targets),
@@ -186,6 +187,7 @@ fn header(profile: Profile, fields: &mut Fields, quirks: &mut Quirks) -> Result<
 
 struct Reader<'q> {
     profile: Profile,
+    memo: &'q mut KeyMemo,
     quirks: &'q mut Quirks,
 }
 
@@ -261,10 +263,7 @@ impl Reader<'_> {
         let mut keys = Keys::new();
         for (id, entry) in members {
             let id = KeyId::declared(&id);
-            let key = match self.profile {
-                Profile::Tuf => tuf1::read_key(id, entry, self.quirks),
-                Profile::Notary => notary::read_key(id, entry, self.quirks),
-            };
+            let key = self.memo.read(id, entry, self.quirks);
             if key.public.is_none() || key.scheme.is_none() {
                 self.quirks.insert(Quirk::KeyUnknown);
             }
