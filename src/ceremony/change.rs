@@ -316,6 +316,15 @@ impl Item {
         }
     }
 
+    /// SHA-256 of those bytes.
+    pub fn payload_digest(&self) -> Option<Digest> {
+        match self {
+            Self::Document { payload, .. } => Some(payload.digest()),
+            Self::Statement { payload, .. } => Some(Digest::of(payload.bytes())),
+            _ => None,
+        }
+    }
+
     /// The document, if it is one.
     pub fn document(&self) -> Option<&MetadataPayload> {
         if let Self::Document { payload, .. } = self { Some(payload) } else { None }

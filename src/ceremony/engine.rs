@@ -8,24 +8,24 @@ use super::change::{Change, Item};
 use super::people::{Duty, KeyName, Person};
 use super::rules;
 use super::runbook::{Note, Runbook};
-use super::standing::{Asked, Gathered, Standing, State};
-use super::step::{Act, PersonAct, RecordAct, Step, TokenAct};
+use super::standing::{Asked, ItemStanding, Standing, State};
+use super::step::{Act, PersonAct, RecordAct, Step, StepId, TokenAct};
 use super::transcript::{CeremonyId, Entry, Intent, Outcome};
 use crate::tuf::digest::Digest;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What has happened so far.
 #[derive(Clone, Copy)]
 pub struct Progress<'a> {
     /// The session that goes on now.
     pub session: CeremonyId,
+    /// The change's digest.
+    pub change: Digest,
     /// Entries of every transcript at hand that belong to this change, in any order.
     pub entries: &'a [&'a Entry],
-    /// Signatures and withdrawals that the record holds.
-    pub gathered: &'a Gathered,
-    /// How the change stands by them.
+    /// How the change stands by the signatures that the record holds.
     pub standing: &'a Standing,
     /// Whether a key's token is in reach of this session.
     pub here: &'a dyn Fn(&KeyName) -> bool,
@@ -68,7 +68,7 @@ pub fn next<'a>(change: &Change, steps: &'a [Step], progress: &Progress<'_>) -> 
     if let Some(refusal) = progress.standing.refusal() {
         return Next::Stopped(refusal);
     }
-    let view = View { change, progress, digest: change.digest() };
+    let view = View::new(change, progress);
     let mut blocked = false;
     let found: Vec<(&Step, Status)> = steps
         .iter()
@@ -85,7 +85,7 @@ pub fn next<'a>(change: &Change, steps: &'a [Step], progress: &Progress<'_>) -> 
     };
     let open = |status: &Status| matches!(status, Status::Ready | Status::Adopt | Status::MaySeal(_));
     let useful = found.iter().any(|(step, status)| acts(step) && open(status));
-    if useful || view.begun() {
+    if useful || view.begun {
         for (step, status) in &found {
             match status {
                 Status::Ready => return Next::Step(step),
@@ -121,74 +121,98 @@ enum Status {
     Later,
 }
 
+/// What has happened, looked up by what it happened to: a change can have thousands of steps.
 struct View<'a> {
     change: &'a Change,
     progress: &'a Progress<'a>,
-    digest: Digest,
+    /// Whether the session has begun on this change.
+    begun: bool,
+    by_step: BTreeMap<&'a StepId, Vec<&'a Entry>>,
+    intended: BTreeSet<&'a KeyName>,
+    written: BTreeSet<&'a KeyName>,
+    enrolled: BTreeSet<&'a KeyName>,
+    /// Whether the gathering of signatures was closed by hand.
+    closed: bool,
+    sealed: bool,
+    uploaded: bool,
+    items: BTreeMap<usize, &'a ItemStanding>,
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
+    fn new(change: &'a Change, progress: &'a Progress<'a>) -> Self {
+        let standing = progress.standing;
+        let mut view = Self {
+            change,
+            progress,
+            begun: false,
+            by_step: BTreeMap::new(),
+            intended: BTreeSet::new(),
+            written: BTreeSet::new(),
+            enrolled: BTreeSet::new(),
+            closed: false,
+            sealed: matches!(standing.state, State::Sealed | State::Published),
+            uploaded: standing.state == State::Published,
+            items: standing.items.iter().map(|item| (item.item, item)).collect(),
+        };
+        for entry in progress.entries.iter().filter(|entry| entry.change == Some(progress.change)) {
+            view.begun |= entry.ceremony == progress.session;
+            if let Some(step) = &entry.step {
+                view.by_step.entry(step).or_default().push(entry);
+            }
+            match &entry.outcome {
+                Outcome::Intent { key, what: Intent::Generate { .. }, .. } => drop(view.intended.insert(key)),
+                Outcome::Key { name, .. } => drop(view.written.insert(name)),
+                Outcome::Enrol { name, .. } => drop(view.enrolled.insert(name)),
+                Outcome::Close { .. } => view.closed = true,
+                Outcome::Seal { .. } => view.sealed = true,
+                Outcome::Upload { .. } => view.uploaded = true,
+                _ => {}
+            }
+        }
+        view
+    }
+
     fn status(&self, step: &Step, blocked: bool) -> Status {
         match &step.act {
             Act::Person(PersonAct::ReadBackKey { key }) => self.read_back_key(step, key),
             Act::Person(act) => ready_unless(self.in_session(step).any(|o| self.answers(act, o))),
             Act::Token(TokenAct::Generate(new)) => self.generate(&new.name, &new.holder),
-            Act::Token(TokenAct::Certify(new)) => match step.actor.as_ref() {
-                _ if self.key_written(&new.key) => Status::Done,
-                Some(holder) => self.if_here(holder, &new.key, Status::Ready),
-                None => Status::Ready,
-            },
+            Act::Token(TokenAct::Certify(new)) if self.written.contains(&new.key) => Status::Done,
+            Act::Token(TokenAct::Certify(new)) => self.if_here(step.actor.as_ref(), &new.key, Status::Ready),
             Act::Token(TokenAct::Sign { item, key }) => self.sign(*item, key),
+            Act::Token(TokenAct::Drain { .. } | TokenAct::Destroy { .. })
+                if self.by_step.contains_key(&step.id) =>
+            {
+                Status::Done
+            }
+            // What can't be undone comes after everything that others still have to do.
+            Act::Token(TokenAct::Destroy { .. }) if blocked => Status::Later,
             Act::Token(TokenAct::Drain { key } | TokenAct::Destroy { key }) => {
-                if self.outcomes().any(|(entry, _)| entry.step.as_ref() == Some(&step.id)) {
-                    return Status::Done;
-                }
-                // What can't be undone comes after everything that others still have to do.
-                if blocked {
-                    return Status::Later;
-                }
-                match step.actor.as_ref() {
-                    Some(holder) => self.if_here(holder, key, Status::Ready),
-                    None => Status::Ready,
-                }
+                self.if_here(step.actor.as_ref(), key, Status::Ready)
             }
-            Act::Record(RecordAct::TakeKey { item }) => {
-                let taken = |name: &KeyName| {
-                    self.outcomes().any(|(_, o)| matches!(o, Outcome::Enrol { name: n, .. } if n == name))
-                };
-                let Some(Item::EnrolledKey(key)) = self.change.items.get(*item) else { return Status::Done };
-                ready_unless(taken(&key.name))
-            }
+            Act::Record(RecordAct::TakeKey { item }) => match self.change.items.get(*item) {
+                Some(Item::EnrolledKey(key)) => ready_unless(self.enrolled.contains(&key.name)),
+                _ => Status::Done,
+            },
             Act::Record(RecordAct::Seal) => self.seal(),
-            Act::Record(RecordAct::Upload) => {
-                let written = self.outcomes().any(|(_, o)| matches!(o, Outcome::Upload { .. }));
-                match (written || self.progress.standing.state == State::Published, self.sealed()) {
-                    (true, _) => Status::Done,
-                    (false, true) => Status::Ready,
-                    (false, false) => Status::Later,
-                }
-            }
+            Act::Record(RecordAct::Upload) => match (self.uploaded, self.sealed) {
+                (true, _) => Status::Done,
+                (false, true) => Status::Ready,
+                (false, false) => Status::Later,
+            },
             Act::Medium(_) | Act::Secret(_) => ready_unless(self.in_session(step).next().is_some()),
         }
     }
 
-    /// Outcomes of this change, of any session.
-    fn outcomes(&self) -> impl Iterator<Item = (&Entry, &Outcome)> {
-        let own = self.progress.entries.iter().filter(|entry| entry.change == Some(self.digest));
-        own.map(|entry| (*entry, &entry.outcome))
+    /// Outcomes of a step in any session.
+    fn of_step(&self, step: &Step) -> impl Iterator<Item = &'a Entry> {
+        self.by_step.get(&step.id).into_iter().flatten().copied()
     }
 
     /// Outcomes of a step in the session that goes on.
-    fn in_session(&self, step: &Step) -> impl Iterator<Item = &Outcome> {
+    fn in_session(&self, step: &Step) -> impl Iterator<Item = &'a Outcome> {
         let session = self.progress.session;
-        let of_step =
-            self.outcomes().filter(move |(e, _)| e.ceremony == session && e.step.as_ref() == Some(&step.id));
-        of_step.map(|(_, outcome)| outcome)
-    }
-
-    /// Whether the session has begun on this change.
-    fn begun(&self) -> bool {
-        self.outcomes().any(|(entry, _)| entry.ceremony == self.progress.session)
+        self.of_step(step).filter(move |entry| entry.ceremony == session).map(|entry| &entry.outcome)
     }
 
     /// Whether an outcome is what a person was asked for.
@@ -198,64 +222,44 @@ impl View<'_> {
             | (PersonAct::Note { .. }, Outcome::Note { .. })
             | (PersonAct::Witness { .. }, Outcome::Witness { .. }) => true,
             (PersonAct::ReadBack { digest, .. }, Outcome::ReadBack { digest: read, .. }) => digest == read,
-            (PersonAct::Confirm { .. }, Outcome::Confirm { change, .. }) => *change == self.digest,
+            (PersonAct::Confirm { .. }, Outcome::Confirm { change, .. }) => *change == self.progress.change,
             _ => false,
         }
     }
 
-    fn if_here(&self, holder: &Person, key: &KeyName, status: Status) -> Status {
-        if (self.progress.here)(key) {
-            status
-        } else {
-            Status::Blocked(vec![Waiting { holder: holder.clone(), key: key.clone() }])
+    fn if_here(&self, holder: Option<&Person>, key: &KeyName, status: Status) -> Status {
+        match holder {
+            Some(holder) if !(self.progress.here)(key) => {
+                Status::Blocked(vec![Waiting { holder: holder.clone(), key: key.clone() }])
+            }
+            _ => status,
         }
-    }
-
-    fn key_written(&self, key: &KeyName) -> bool {
-        self.outcomes().any(|(_, o)| matches!(o, Outcome::Key { name, .. } if name == key))
     }
 
     fn generate(&self, key: &KeyName, holder: &Person) -> Status {
-        if self.key_written(key) {
+        if self.written.contains(key) {
             return Status::Done;
         }
-        let intended = self.outcomes().any(
-            |(_, o)| matches!(o, Outcome::Intent { key: k, what: Intent::Generate { .. }, .. } if k == key),
-        );
-        self.if_here(holder, key, if intended { Status::Adopt } else { Status::Ready })
+        let status = if self.intended.contains(key) { Status::Adopt } else { Status::Ready };
+        self.if_here(Some(holder), key, status)
     }
 
     /// A key that was made is read back once, by those who saw it made.
     fn read_back_key(&self, step: &Step, key: &KeyName) -> Status {
-        let read = |(entry, outcome): (&Entry, &Outcome)| {
-            entry.step.as_ref() == Some(&step.id) && matches!(outcome, Outcome::ReadBack { .. })
-        };
-        if !self.key_written(key) {
+        if !self.written.contains(key) {
             return Status::Later;
         }
-        ready_unless(self.outcomes().any(read))
+        ready_unless(self.of_step(step).any(|entry| matches!(entry.outcome, Outcome::ReadBack { .. })))
     }
 
     fn sign(&self, item: usize, key: &KeyName) -> Status {
-        let standing = self.progress.standing;
-        let of_item = standing.items.iter().find(|standing| standing.item == item);
-        let Some(asked) = of_item.and_then(|i| i.missing.iter().find(|asked| asked.key == *key)) else {
-            return Status::Done;
-        };
+        let missing = self.items.get(&item).map(|item| item.missing.as_slice()).unwrap_or_default();
         // The gathering is over: by hand, by the day, or because it is sealed.
-        if self.closed() || standing.past_sign_by || self.sealed() {
-            return Status::Done;
+        let over = self.closed || self.progress.standing.past_sign_by || self.sealed;
+        match missing.iter().find(|asked| asked.key == *key) {
+            Some(asked) if !over => self.if_here(Some(&asked.holder), key, Status::Ready),
+            _ => Status::Done,
         }
-        self.if_here(&asked.holder, key, Status::Ready)
-    }
-
-    fn closed(&self) -> bool {
-        self.outcomes().any(|(_, o)| matches!(o, Outcome::Close { .. }))
-    }
-
-    fn sealed(&self) -> bool {
-        matches!(self.progress.standing.state, State::Sealed | State::Published)
-            || self.outcomes().any(|(_, o)| matches!(o, Outcome::Seal { .. }))
     }
 
     fn seal(&self) -> Status {
@@ -265,8 +269,8 @@ impl View<'_> {
             asked.into_iter().map(wait).collect::<Vec<_>>()
         };
         match &standing.state {
-            _ if self.sealed() => Status::Done,
-            State::Complete { everyone } if *everyone || self.closed() || standing.past_sign_by => {
+            _ if self.sealed => Status::Done,
+            State::Complete { everyone } if *everyone || self.closed || standing.past_sign_by => {
                 Status::Ready
             }
             State::Complete { .. } if self.progress.wait => Status::Blocked(waiting(standing.missing())),

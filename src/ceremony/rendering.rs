@@ -237,7 +237,7 @@ fn token(act: &TokenAct, change: &Change, facts: &Facts) -> View {
             let signed = change.items.get(*item);
             let what = signed.map_or_else(String::new, Item::title);
             let view = View::of(format!("Sign {what} with {key}")).line(held(key, facts));
-            let payload = signed.and_then(Item::payload_bytes).map(Digest::of);
+            let payload = signed.and_then(Item::payload_digest);
             match payload {
                 Some(digest) => view.digest(what, digest),
                 None => view,

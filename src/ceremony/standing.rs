@@ -16,7 +16,7 @@ use crate::tuf::statement::KeyEvent;
 use crate::tuf::text::visible;
 use crate::tuf::threshold::{Tally, tally};
 use crate::tuf::time::Time;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the record holds of one change; every signature in it has been verified by who filled it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -132,10 +132,15 @@ impl Standing {
     /// not list it: no kind makes such a change.
     pub fn of(change: &Change, gathered: &Gathered, facts: &Facts) -> Result<Self> {
         let roles = Roles::new(change, facts);
+        let mut signed: BTreeMap<Digest, BTreeSet<KeyIdentity>> = BTreeMap::new();
+        for (key, payload) in &gathered.signatures {
+            signed.entry(*payload).or_default().insert(*key);
+        }
         let mut items = Vec::new();
         for (at, item) in change.items.iter().enumerate() {
-            if let Some(bytes) = item.payload_bytes() {
-                items.push(item_standing(&roles, at, item, Digest::of(bytes), gathered)?);
+            if let Some(payload) = item.payload_digest() {
+                let signed = signed.get(&payload).cloned().unwrap_or_default();
+                items.push(item_standing(&roles, at, item, payload, signed)?);
             }
         }
         let state = state(&roles, &items, gathered);
@@ -230,11 +235,10 @@ fn item_standing(
     at: usize,
     item: &Item,
     payload: Digest,
-    gathered: &Gathered,
+    mut signed: BTreeSet<KeyIdentity>,
 ) -> Result<ItemStanding> {
     let asked: BTreeSet<_> = item.asked().iter().map(|ask| ask.public.identity()).collect();
-    let over = gathered.signatures.iter().filter(|(_, over)| *over == payload);
-    let signed: BTreeSet<_> = over.map(|(key, _)| *key).filter(|key| asked.contains(key)).collect();
+    signed.retain(|key| asked.contains(key));
     let thresholds = match item {
         Item::Document { payload, .. } => thresholds::of_document(roles, payload, &signed)?,
         Item::Statement { payload, .. } => thresholds::of_statement(roles, payload, &asked, &signed)?,
@@ -301,7 +305,8 @@ fn in_place(item: &Item, facts: &Facts) -> bool {
 /// What a change starts from, compared with what is trusted now. A document of its own that has
 /// been sealed already is no move: sealing was cut off, and goes on.
 fn base(change: &Change, facts: &Facts) -> Option<State> {
-    let own = |payload: Digest| change.documents().any(|d| d.digest() == payload);
+    let made: BTreeSet<_> = change.documents().map(MetadataPayload::digest).collect();
+    let own = |payload: Digest| made.contains(&payload);
     for (role, (from, payload)) in &change.base.documents {
         let newest = facts.newest(role).map(|d| (d.version(), d.payload().digest()));
         match newest {
@@ -326,6 +331,9 @@ fn base(change: &Change, facts: &Facts) -> Option<State> {
 /// that the change replaces; for a first root of the proposed one; with statements only of the
 /// newest root.
 fn withdrawn<'a>(roles: &Roles<'_>, gathered: &'a Gathered) -> Option<&'a str> {
+    if gathered.withdrawals.is_empty() {
+        return None;
+    }
     let documents: Vec<_> = roles.change().documents().collect();
     let below =
         |d: &&MetadataPayload| documents.iter().any(|above| signers_of(above.document(), d.role()).is_ok());

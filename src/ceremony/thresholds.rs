@@ -13,20 +13,31 @@ use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::statement::{Sentence, Statement};
 use crate::tuf::threshold::{Tally, tally};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The key entries of the document that lists a role, and the role in it.
+pub(super) type Signers<'a> = (&'a Keys, &'a RoleKeys);
 
 /// Who signs for what, seen from a change: its own documents before the trusted ones.
 pub(super) struct Roles<'a> {
     change: &'a Change,
     facts: &'a Facts,
+    /// By version; the change's own before the trusted ones.
+    roots: BTreeMap<u64, &'a MetadataPayload>,
+    delegators: Delegators<'a>,
 }
 
-/// The key entries of the document that lists a role, and the role in it.
-pub(super) type Signers<'a> = (&'a Keys, &'a RoleKeys);
-
 impl<'a> Roles<'a> {
-    pub(super) const fn new(change: &'a Change, facts: &'a Facts) -> Self {
-        Self { change, facts }
+    pub(super) fn new(change: &'a Change, facts: &'a Facts) -> Self {
+        let proposed: Vec<_> = change.documents().collect();
+        let replaced: BTreeSet<_> = proposed.iter().map(|d| d.role()).collect();
+        let trusted = facts.documents.values().map(Trusted::payload);
+        let kept = trusted.filter(|d| !replaced.contains(d.role()));
+        let delegators = Delegators::of(proposed.iter().copied().chain(kept));
+        let own = proposed.iter().copied().filter(|d| *d.role() == RoleName::Root);
+        let roots = facts.roots.iter().map(Trusted::payload).chain(own);
+        let roots = roots.map(|root| (root.version(), root)).collect();
+        Self { change, facts, roots, delegators }
     }
 
     pub(super) const fn change(&self) -> &'a Change {
@@ -37,28 +48,14 @@ impl<'a> Roles<'a> {
         self.facts
     }
 
-    /// The root of that version.
-    fn root(&self, version: u64) -> Option<&'a MetadataPayload> {
-        self.roots().find(|root| root.version() == version)
-    }
-
     /// The root that is the newest once the change is sealed.
     pub(super) fn newest_root(&self) -> Option<&'a MetadataPayload> {
-        self.roots().max_by_key(|root| root.version())
-    }
-
-    fn roots(&self) -> impl Iterator<Item = &'a MetadataPayload> {
-        let proposed = self.change.documents().filter(|d| *d.role() == RoleName::Root);
-        proposed.chain(self.facts.roots.iter().map(Trusted::payload))
+        self.roots.last_key_value().map(|(_, root)| *root)
     }
 
     /// Who signs for a role other than root, by the delegator as the change leaves it.
     fn delegated(&self, role: &RoleName) -> Result<Signers<'a>> {
-        let proposed: Vec<_> = self.change.documents().collect();
-        let replaced: BTreeSet<_> = proposed.iter().map(|d| d.role()).collect();
-        let trusted = self.facts.documents.values().map(Trusted::payload);
-        let kept = trusted.filter(|d| !replaced.contains(d.role()));
-        delegator(self.newest_root(), proposed.iter().copied().chain(kept), role)
+        self.delegators.signers(self.newest_root(), role)
     }
 
     /// Who signs for a role by the trusted documents alone.
@@ -67,7 +64,8 @@ impl<'a> Roles<'a> {
         if *role == RoleName::Root {
             return root_signers(root?);
         }
-        delegator(root, self.facts.documents.values().map(Trusted::payload), role).ok()
+        let trusted = self.facts.documents.values().map(Trusted::payload);
+        Delegators::of(trusted).signers(root, role).ok()
     }
 }
 
@@ -77,28 +75,47 @@ pub(super) fn root_signers(root: &MetadataPayload) -> Option<Signers<'_>> {
     root.roles.get(&RoleName::Root).map(|keys| (&root.keys, keys))
 }
 
-/// Looks for the document that lists `role`. In profile `notary` a delegation is directly below its
-/// delegator (notary-v1 3.3); in `tuf` any targets document may list it, the top level first.
-fn delegator<'a>(
-    root: Option<&'a MetadataPayload>,
-    documents: impl Iterator<Item = &'a MetadataPayload>,
-    role: &RoleName,
-) -> Result<Signers<'a>> {
-    let mut above: Vec<_> = documents
-        .filter(|d| match (d.profile(), role.as_str().rsplit_once('/')) {
-            (Profile::Notary, Some((parent, _))) => d.role().as_str() == parent,
-            _ => true,
+/// The targets documents, by the roles that they list: a change can hold thousands.
+struct Delegators<'a> {
+    by_name: BTreeMap<&'a RoleName, Signers<'a>>,
+    /// Those that delegate to hash bins, which have no names to look up.
+    bins: Vec<&'a MetadataPayload>,
+}
+
+impl<'a> Delegators<'a> {
+    /// In profile `notary` a delegation is directly below its delegator (notary-v1 3.3); in `tuf`
+    /// any targets document may list it, and the top level counts first.
+    fn of(documents: impl Iterator<Item = &'a MetadataPayload>) -> Self {
+        let mut documents: Vec<_> = documents.collect();
+        documents.sort_by_key(|d| d.role());
+        let mut found = Self { by_name: BTreeMap::new(), bins: Vec::new() };
+        for document in documents {
+            let Some(targets) = document.document().as_targets() else { continue };
+            if targets.delegations.succinct.is_some() {
+                found.bins.push(document);
+            }
+            for role in &targets.delegations.roles {
+                let parent = role.name.as_str().rsplit_once('/').map(|(parent, _)| parent);
+                if document.profile() == Profile::Tuf || parent == Some(document.role().as_str()) {
+                    found.by_name.entry(&role.name).or_insert((&targets.delegations.keys, &role.keys));
+                }
+            }
+        }
+        found
+    }
+
+    fn signers(&self, root: Option<&'a MetadataPayload>, role: &RoleName) -> Result<Signers<'a>> {
+        let top = root.and_then(|root| signers_of(root.document(), role).ok());
+        let named = || self.by_name.get(role).copied();
+        let bin = || self.bins.iter().find_map(|d| signers_of(d.document(), role).ok());
+        top.or_else(named).or_else(bin).ok_or_else(|| {
+            Refusal::new(
+                &rules::CHANGE_ROLE,
+                format!("no document that lists the role {role}"),
+                "a delegator in the change or in the record",
+            )
         })
-        .collect();
-    above.sort_by_key(|d| d.role());
-    let signers = |d: &&'a MetadataPayload| signers_of(d.document(), role).ok();
-    root.iter().chain(&above).find_map(signers).ok_or_else(|| {
-        Refusal::new(
-            &rules::CHANGE_ROLE,
-            format!("no document that lists the role {role}"),
-            "a delegator in the change or in the record",
-        )
-    })
+    }
 }
 
 /// The thresholds of a document, with who of `signed` counts for each; the old root's before the
@@ -118,7 +135,7 @@ pub(super) fn of_document(
         return Ok(vec![(Counts::New, tally(keys, role, payload, &evidence))]);
     }
     // Old keys first: if both fall short, the custodians to call are the old ones (TUF 5.3.4).
-    let before = payload.version().checked_sub(1).and_then(|version| roles.root(version));
+    let before = payload.version().checked_sub(1).and_then(|version| roles.roots.get(&version)).copied();
     let RootTally { old, new } = root_tally(before, payload, &evidence)?;
     Ok(old.map(|old| (Counts::Old, old)).into_iter().chain([(Counts::New, new)]).collect())
 }

@@ -34,7 +34,10 @@ impl Payload {
 
     /// SHA-256 of the bytes: what people compare and what files are named by.
     pub fn digest(&self) -> Digest {
-        Digest::of(self.bytes())
+        match self {
+            Self::Metadata(m) => m.digest(),
+            Self::Certificate(_) | Self::Statement(_) => Digest::of(self.bytes()),
+        }
     }
 }
 
@@ -46,6 +49,8 @@ pub struct MetadataPayload {
     profile: Profile,
     role: RoleName,
     bytes: Vec<u8>,
+    // Asked for at every step of a ceremony, and a document can be many megabytes.
+    digest: Digest,
     document: Document,
 }
 
@@ -57,7 +62,7 @@ impl MetadataPayload {
         bytes: Vec<u8>,
         document: Document,
     ) -> Self {
-        Self { profile, role, bytes, document }
+        Self { profile, role, digest: Digest::of(&bytes), bytes, document }
     }
 
     /// The profile that it was read by.
@@ -76,8 +81,8 @@ impl MetadataPayload {
     }
 
     /// SHA-256 of the bytes.
-    pub fn digest(&self) -> Digest {
-        Digest::of(&self.bytes)
+    pub const fn digest(&self) -> Digest {
+        self.digest
     }
 
     /// The view.

@@ -63,8 +63,8 @@ impl Table {
         let entries: Vec<&Entry> = self.entries.iter().collect();
         let progress = Progress {
             session: self.session,
+            change: self.change.digest(),
             entries: &entries,
-            gathered: &self.gathered,
             standing: &standing,
             here: &here,
             wait: self.wait,

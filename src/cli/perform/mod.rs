@@ -83,8 +83,8 @@ impl Room<'_> {
             let here = |key: &KeyName| keyring.here(key);
             let progress = Progress {
                 session: self.journal.ceremony(),
+                change: agenda.digest,
                 entries: &entries,
-                gathered: &gathered,
                 standing: &standing,
                 here: &here,
                 wait,
