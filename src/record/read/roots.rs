@@ -4,6 +4,7 @@ use super::statements::{Said, root_met};
 use super::{Desk, decision};
 use crate::record::names::Place;
 use crate::record::rules;
+use crate::tuf::bulk;
 use crate::tuf::chain::{Anchor, RootChain, check_root};
 use crate::tuf::digest::Digest;
 use crate::tuf::evidence::{Trusted, Verified};
@@ -11,6 +12,7 @@ use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::wire::{self, Envelope};
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 
 /// The chain, and why it ends where it does if that is a conflict.
 pub(super) struct Roots {
@@ -36,6 +38,7 @@ pub(super) fn read(desk: &mut Desk<'_>, said: &Said) -> Result<Roots> {
             versions.entry(*version).or_default().push(place.clone());
         }
     }
+    let mut envelopes = parse_all(desk, versions.values().flatten());
     let start = desk.trust.start;
     let mut next = start.map_or(1, |anchor| anchor.version);
     let mut chain: Option<RootChain> = None;
@@ -44,7 +47,9 @@ pub(super) fn read(desk: &mut Desk<'_>, said: &Said) -> Result<Roots> {
         let before = chain.as_ref().map(|c| c.latest().clone());
         let mut good = Vec::new();
         for place in &places {
-            let Some(envelope) = parse(desk, place) else { continue };
+            let Some(envelope) = envelopes.remove(place).and_then(|read| parsed(desk, place, read)) else {
+                continue;
+            };
             let payload = envelope.payload();
             let other_start = start.filter(|s| before.is_none() && s.payload != payload.digest());
             if let Some(start) = other_start {
@@ -102,20 +107,37 @@ pub(super) fn read(desk: &mut Desk<'_>, said: &Said) -> Result<Roots> {
     Ok(Roots { chain: roots, conflict, kept: chain })
 }
 
+/// Reads the files of roots, all at once: a history may be long.
+fn parse_all<'p>(
+    desk: &mut Desk<'_>,
+    places: impl Iterator<Item = &'p Place>,
+) -> BTreeMap<Place, Result<Envelope>> {
+    let files: Vec<_> = places.filter_map(|place| Some((place.clone(), desk.bytes(place)?))).collect();
+    let (places, bytes): (Vec<Place>, Vec<_>) = files.into_iter().unzip();
+    let workers = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let envelopes = bulk::parse_all(desk.trust.profile, &RoleName::Root, &bytes, workers);
+    places.into_iter().zip(envelopes).collect()
+}
+
 /// Reads a document's file; its version must be the one in the name.
 pub(super) fn parse(desk: &mut Desk<'_>, place: &Place) -> Option<Envelope> {
-    let Place::Metadata(role, version, _) = place else { return None };
-    let profile = desk.trust.profile;
-    let envelope = desk.read(place, |bytes| wire::parse(profile, role, bytes))?;
-    let read = envelope.payload().version();
-    if read == *version {
-        return Some(envelope);
-    }
-    let found = format!("version {read}");
-    desk.refuse(
-        place,
-        Refusal::new(&rules::RECORD_NAME, found, format!("version {version}, as the name says")),
-    );
+    let Place::Metadata(role, ..) = place else { return None };
+    let bytes = desk.bytes(place)?;
+    parsed(desk, place, wire::parse(desk.trust.profile, role, &bytes))
+}
+
+fn parsed(desk: &mut Desk<'_>, place: &Place, read: Result<Envelope>) -> Option<Envelope> {
+    let Place::Metadata(_, version, _) = place else { return None };
+    let refusal = match read {
+        Ok(envelope) if envelope.payload().version() == *version => return Some(envelope),
+        Ok(envelope) => Refusal::new(
+            &rules::RECORD_NAME,
+            format!("version {}", envelope.payload().version()),
+            format!("version {version}, as the name says"),
+        ),
+        Err(refusal) => refusal,
+    };
+    desk.refuse(place, refusal);
     None
 }
 
