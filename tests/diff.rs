@@ -248,10 +248,7 @@ fn nothing_that_differs_is_left_out() {
     for (path, value, expected) in table {
         let lines = words(Some(&base), &spoil(&path, value), &name);
         assert!(lines.contains(&expected), "{path:?}: {}", lines.join("\n"));
-        assert!(
-            lines.iter().all(|l| l.chars().all(|c| c.is_ascii_graphic() || c == ' ')),
-            "{path:?}"
-        );
+        assert!(lines.iter().all(|l| l.chars().all(|c| c.is_ascii_graphic() || c == ' ')), "{path:?}");
     }
     assert_eq!(words(Some(&base), &base, &name).len(), 2, "the header alone");
 }

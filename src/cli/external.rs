@@ -36,7 +36,11 @@ pub fn run(session: &Session, table: &mut Table, key: &str, back: Option<&Path>)
     };
     recomputed(stored, &contents)?;
     let Some(payload) = stored.change.items.get(at).and_then(Item::payload) else {
-        return Err(Refusal::new(&rules::STEP_UNKNOWN, format!("item {at}"), "a payload that the change lists"));
+        return Err(Refusal::new(
+            &rules::STEP_UNKNOWN,
+            format!("item {at}"),
+            "a payload that the change lists",
+        ));
     };
     match back {
         None => out(session, stored, &key, ask, &payload),
@@ -46,26 +50,38 @@ pub fn run(session: &Session, table: &mut Table, key: &str, back: Option<&Path>)
 
 fn waiting<'a>(contents: &'a Contents, key: &KeyName) -> Option<(&'a StoredChange, usize, &'a Ask)> {
     let open = contents.changes.values().filter(|s| going_on(s));
-    open.flat_map(|stored| stored.change.items.iter().enumerate().map(move |(at, item)| (stored, at, item))).find_map(
-        |(stored, at, item)| {
+    open.flat_map(|stored| stored.change.items.iter().enumerate().map(move |(at, item)| (stored, at, item)))
+        .find_map(|(stored, at, item)| {
             let ask = item.asked().iter().find(|ask| ask.key == *key)?;
             let payload = item.payload()?.digest();
-            let signed = stored.signatures.get(&payload).is_some_and(|s| s.iter().any(|s| s.key() == ask.public.identity()));
+            let signed = stored
+                .signatures
+                .get(&payload)
+                .is_some_and(|s| s.iter().any(|s| s.key() == ask.public.identity()));
             (!signed).then_some((stored, at, ask))
-        },
-    )
+        })
 }
 
-fn out(session: &Session, stored: &StoredChange, key: &KeyName, ask: &Ask, payload: &Payload) -> Result<Ended> {
+fn out(
+    session: &Session,
+    stored: &StoredChange,
+    key: &KeyName,
+    ask: &Ask,
+    payload: &Payload,
+) -> Result<Ended> {
     let digest = payload.digest();
-    let folder = session.directory.join(format!("external-{key}-{}", digest.hex().get(..12).unwrap_or_default()));
+    let folder =
+        session.directory.join(format!("external-{key}-{}", digest.hex().get(..12).unwrap_or_default()));
     for (name, bytes) in hand_out(payload, &ask.public, ask.scheme) {
         files::create(&folder.join(name), &bytes)?;
     }
     let screen = Screen::new(format!("{key} of {} is to sign", ask.holder))
         .text(format!("For: {}", stored.change.frame.title))
         .digest("the payload", digest)
-        .callout(Tone::Note, format!("{} holds the payload, its digest and the exact lines to type", shown(&folder)))
+        .callout(
+            Tone::Note,
+            format!("{} holds the payload, its digest and the exact lines to type", shown(&folder)),
+        )
         .next(format!("keyrite sign --external {key} --take-back FILE    with the signature, raw or DER"));
     let json = object([("payload", digest.hex().into()), ("folder", shown(&folder).into())]);
     session.report(&screen, json)?;

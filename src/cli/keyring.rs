@@ -151,7 +151,8 @@ impl Keyring {
         let token = self.open.get_mut(&name).ok_or_else(elsewhere)?;
         let holders = self.holders.iter().map(|(key, holder)| (key, holder.as_str()));
         let remembered = self.memory.get(key);
-        let mut pins = For { key: key.to_string(), remembered, pins: Pins::new(console, Some(map)).held(holders) };
+        let mut pins =
+            For { key: key.to_string(), remembered, pins: Pins::new(console, Some(map)).held(holders) };
         let done = act(token.as_mut(), &mut pins);
         if done.as_ref().is_err_and(|r| r.rule().exit == Exit::Device) {
             // A token that failed is opened anew next time: its session may be half way in an act.

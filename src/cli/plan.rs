@@ -51,7 +51,10 @@ pub fn run(session: &Session, args: &Plan) -> Result<Ended> {
     screen = screen.heading("The change that everyone compares and agrees to").digest("change", digest);
     screen = screen.next(format!("keyrite run {name}    holds it"));
     if let Some(path) = &args.write_answers {
-        screen = screen.next(format!("keyrite run {name} --answers {} --unattended    once it is filled in", path.display()));
+        screen = screen.next(format!(
+            "keyrite run {name} --answers {} --unattended    once it is filled in",
+            path.display()
+        ));
     }
     let json = object([
         ("change", digest.hex().into()),

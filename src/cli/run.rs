@@ -9,14 +9,15 @@ use crate::ceremony::people::Person;
 use crate::ceremony::transcript::EndState;
 use crate::tuf::json::{Json, object};
 use crate::tuf::rule::Result;
-use crate::ui::screen::{Screen, Tone};
 use crate::ui::Console;
+use crate::ui::screen::{Screen, Tone};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Runs the command.
 pub fn run(session: &Session, args: &Run) -> Result<Ended> {
     let mut table = Table::open(session)?;
-    let runbooks = runbook_paths(&args.runbooks)?.iter().map(|p| Table::runbook(p)).collect::<Result<Vec<_>>>()?;
+    let runbooks =
+        runbook_paths(&args.runbooks)?.iter().map(|p| Table::runbook(p)).collect::<Result<Vec<_>>>()?;
     let mut console = session.console(&args.answers)?;
     let report = hold(session, &mut table, runbooks, console.as_mut())?;
     session.report(&report.screen(table.rehearsal()), report.json())?;
@@ -134,20 +135,29 @@ impl Report {
                 .digest("transcript head", head);
         }
         for person in self.people() {
-            screen = screen.next(format!("keyrite export DIR --for {person}    then hand DIR to {person}, who runs: keyrite sign DIR"));
+            screen = screen.next(format!(
+                "keyrite export DIR --for {person}    then hand DIR to {person}, who runs: keyrite sign DIR"
+            ));
         }
         match (&self.waiting, self.uploads.is_empty()) {
-            (Some(_), _) => screen.next("keyrite import DIR    when it comes back, then run the same command again"),
-            (None, false) => self.uploads.iter().fold(screen, |s, u| s.next(format!("hand {u} to the backend; its README.txt has the lines to type"))),
+            (Some(_), _) => {
+                screen.next("keyrite import DIR    when it comes back, then run the same command again")
+            }
+            (None, false) => self.uploads.iter().fold(screen, |s, u| {
+                s.next(format!("hand {u} to the backend; its README.txt has the lines to type"))
+            }),
             (None, true) => screen.next("keyrite status    shows what is due next"),
         }
     }
 
     fn json(&self) -> Json {
-        let texts = |texts: &[String]| Json::from(texts.iter().map(|t| t.as_str().into()).collect::<Vec<Json>>());
-        let waiting = self.waiting.iter().flat_map(|(_, w)| w).map(|w| {
-            object([("holder", w.holder.as_str().into()), ("key", w.key.as_str().into())])
-        });
+        let texts =
+            |texts: &[String]| Json::from(texts.iter().map(|t| t.as_str().into()).collect::<Vec<Json>>());
+        let waiting = self
+            .waiting
+            .iter()
+            .flat_map(|(_, w)| w)
+            .map(|w| object([("holder", w.holder.as_str().into()), ("key", w.key.as_str().into())]));
         object([
             ("done", texts(&self.done)),
             ("already-held", texts(&self.held)),

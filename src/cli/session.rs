@@ -28,6 +28,8 @@ pub enum Ended {
     Done,
     /// 4: signatures are still missing, which was reported.
     Incomplete,
+    /// 1: refused by rules that were reported, each with its place.
+    Refused,
 }
 
 impl Ended {
@@ -36,6 +38,7 @@ impl Ended {
         match self {
             Self::Done => 0,
             Self::Incomplete => 4,
+            Self::Refused => 1,
         }
     }
 }

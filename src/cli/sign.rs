@@ -55,7 +55,8 @@ pub fn run(session: &Session, args: &Sign) -> Result<Ended> {
     for stored in &waiting {
         let contents = table.contents(session)?;
         let Some(begun) = journal.take() else { break };
-        let (end, journal_back) = one(session, &mut table, &contents, stored, console.as_mut(), begun, args.refuse);
+        let (end, journal_back) =
+            one(session, &mut table, &contents, stored, console.as_mut(), begun, args.refuse);
         journal = Some(journal_back);
         match end {
             Ok(lines) => done.extend(lines),
@@ -102,23 +103,18 @@ fn one(
 ) -> (Result<Vec<String>>, super::perform::journal::Journal) {
     let keys = mine(table, stored);
     let prepared = prepare(stored, contents, &keys);
-    let mut room = Room {
-        session,
-        record: &table.record,
-        console,
-        keyring: &mut table.keyring,
-        journal,
-        server: None,
-    };
+    let mut room =
+        Room { session, record: &table.record, console, keyring: &mut table.keyring, journal, server: None };
     let result = prepared.and_then(|steps| {
         if refuse {
             return refusal(&mut room, contents, stored, &keys, &steps);
         }
         let agenda = Agenda { change: &stored.change, digest: stored.digest, steps: &steps };
         match room.perform(contents, &agenda)? {
-            Outcome::Done | Outcome::Waiting(_) => {
-                Ok(keys.iter().map(|key| format!("{key} has signed: {}", stored.change.frame.title)).collect())
-            }
+            Outcome::Done | Outcome::Waiting(_) => Ok(keys
+                .iter()
+                .map(|key| format!("{key} has signed: {}", stored.change.frame.title))
+                .collect()),
         }
     });
     (result, room.journal)

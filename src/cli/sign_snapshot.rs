@@ -43,12 +43,16 @@ pub fn run(session: &Session, _args: &SignSnapshot) -> Result<Ended> {
             let path = table.record.upload_path(&manifest);
             let path = super::session::shown(&path);
             (
-                screen.callout(Tone::Done, format!("both are sealed; {path} is what clients are to be served")),
+                screen
+                    .callout(Tone::Done, format!("both are sealed; {path} is what clients are to be served")),
                 object([("made", true.into()), ("upload", path.as_str().into())]),
             )
         }
     };
-    session.report(&screen.next("copy the upload to where clients fetch from, in the order of its README.txt"), json)?;
+    session.report(
+        &screen.next("copy the upload to where clients fetch from, in the order of its README.txt"),
+        json,
+    )?;
     Ok(Ended::Done)
 }
 
@@ -63,7 +67,11 @@ pub fn make_both(session: &Session, table: &mut Table, console: &mut dyn Console
     let facts = &contents.facts;
     if facts.trust.profile == Profile::Notary {
         let found = "a record of profile notary";
-        return Err(Refusal::new(&rules::PROFILE_ONLINE, found, "profile tuf; the Notary backend makes both by itself"));
+        return Err(Refusal::new(
+            &rules::PROFILE_ONLINE,
+            found,
+            "profile tuf; the Notary backend makes both by itself",
+        ));
     }
     contents.require_anchor()?;
     let now = session.now()?;
@@ -124,7 +132,13 @@ fn seal(
     payload: MetadataPayload,
     online: &BTreeSet<KeyName>,
 ) -> Result<Vec<u8>> {
-    let refuse = |found: String| Refusal::new(&rules::KEY_ONLINE, found, "keys that limits name in [online] and root lists for the role");
+    let refuse = |found: String| {
+        Refusal::new(
+            &rules::KEY_ONLINE,
+            found,
+            "keys that limits name in [online] and root lists for the role",
+        )
+    };
     let role = payload.role().clone();
     let root = facts.root().ok_or_else(|| refuse("no root in the record".to_owned()))?;
     let RoleKeys { keyids, threshold } =

@@ -4,6 +4,7 @@ use super::arguments::Status;
 use super::session::{Ended, Session};
 use super::sign::going_on;
 use super::table::Table;
+use super::verify::is_beside;
 use crate::ceremony::facts::{Facts, Stage};
 use crate::ceremony::standing::{Standing, State};
 use crate::record::{Contents, StoredChange};
@@ -72,12 +73,13 @@ fn screen(contents: &Contents) -> Screen {
         .fact("today", facts.today.to_string())
         .fact("limits in force", format!("{} ({})", facts.limits_number, facts.limits_file));
     if let Some(root) = facts.roots.last() {
-        screen = screen.fact("newest root", format!("{}, payload {}", root.version(), root.payload().digest()));
+        screen =
+            screen.fact("newest root", format!("{}, payload {}", root.version(), root.payload().digest()));
     }
     for refusal in contents.unbound.iter().chain(contents.conflicts.values()) {
         screen = screen.callout(Tone::Refused, refusal.to_string());
     }
-    for (place, refusal) in &contents.findings {
+    for (place, refusal) in contents.findings.iter().filter(|f| !is_beside(f)) {
         screen = screen.callout(Tone::Careful, format!("{place}: {refusal}"));
     }
     let rows = rows(facts);
@@ -88,7 +90,13 @@ fn screen(contents: &Contents) -> Screen {
                 || ("-".to_owned(), "-".to_owned()),
                 |d| (d.version().to_string(), expiry(facts, d)),
             );
-            roles.push([row.role.to_string(), version, expires, row.threshold.to_string(), row.keys.join(", ")]);
+            roles.push([
+                row.role.to_string(),
+                version,
+                expires,
+                row.threshold.to_string(),
+                row.keys.join(", "),
+            ]);
         }
         screen = screen.heading("Roles").table(roles);
     }
@@ -115,7 +123,12 @@ fn keys(screen: Screen, facts: &Facts) -> Screen {
             label if record.serial.is_empty() => format!("{} {}", record.token, visible(label)),
             label => format!("{}, serial {}", visible(label), visible(&record.serial)),
         };
-        rows.push([record.name.to_string(), record.holder.to_string(), record.purpose.name().to_owned(), token]);
+        rows.push([
+            record.name.to_string(),
+            record.holder.to_string(),
+            record.purpose.name().to_owned(),
+            token,
+        ]);
     }
     screen.heading("Keys").table(rows)
 }
@@ -130,7 +143,8 @@ fn open_changes(mut screen: Screen, contents: &Contents) -> Screen {
         screen = screen.fact("state", state(standing)).fact("change", stored.digest.to_string());
         for item in &standing.items {
             for need in &item.needs {
-                screen = screen.fact(item.title.as_str(), format!("{} of {} signatures", need.have, need.need));
+                screen =
+                    screen.fact(item.title.as_str(), format!("{} of {} signatures", need.have, need.need));
             }
         }
         screen = screen.items(standing.missing().iter().map(|asked| {
@@ -164,16 +178,16 @@ fn next(screen: Screen, contents: &Contents) -> Screen {
         let needed = stored.standing.as_ref().map(Standing::needed).unwrap_or_default();
         let mut screen = screen;
         for asked in needed {
-            screen = screen.next(format!("keyrite export DIR --for {}    and have DIR back signed", asked.holder));
+            screen =
+                screen.next(format!("keyrite export DIR --for {}    and have DIR back signed", asked.holder));
         }
         return screen.next(format!("keyrite run RUNBOOK    goes on with \"{title}\""));
     }
     match contents.facts.roots.is_empty() {
         true => screen.next("keyrite run first-day    holds the first day"),
-        false => contents
-            .unpublished_uploads()
-            .into_iter()
-            .fold(screen, |s, upload| s.next(format!("hand {upload} to the backend; its README.txt has the lines to type"))),
+        false => contents.unpublished_uploads().into_iter().fold(screen, |s, upload| {
+            s.next(format!("hand {upload} to the backend; its README.txt has the lines to type"))
+        }),
     }
 }
 
@@ -188,7 +202,10 @@ fn json(contents: &Contents) -> Json {
         object([
             ("role", row.role.as_str().into()),
             ("version", row.document.map_or(Json::Null, |d| number(d.version()))),
-            ("expires", row.document.map_or(Json::Null, |d| d.document().header().expires.to_string().into())),
+            (
+                "expires",
+                row.document.map_or(Json::Null, |d| d.document().header().expires.to_string().into()),
+            ),
             ("threshold", i64::from(row.threshold).into()),
             ("keys", row.keys.iter().map(|k| Json::from(k.as_str())).collect::<Vec<_>>().into()),
         ])
@@ -203,9 +220,18 @@ fn json(contents: &Contents) -> Json {
         ])
     });
     let findings = contents.findings.iter().map(|(place, refusal)| {
-        object([("at", place.as_str().into()), ("rule", refusal.rule().name.into()), ("found", refusal.found().into())])
+        object([
+            ("at", place.as_str().into()),
+            ("rule", refusal.rule().name.into()),
+            ("found", refusal.found().into()),
+        ])
+    });
+    let root = facts.roots.last().map_or(Json::Null, |root| {
+        let version = i64::try_from(root.version()).map_or(Json::Null, Json::Int);
+        object([("version", version), ("payload", root.payload().digest().hex().into())])
     });
     object([
+        ("root", root),
         ("trust", facts.trust.id.to_string().into()),
         ("collection", facts.trust.collection.as_str().into()),
         ("stage", facts.trust.stage.name().into()),

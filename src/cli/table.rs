@@ -10,9 +10,9 @@ use crate::ceremony::change::{Change, Frame, Item};
 use crate::ceremony::facts::{Anchor, Stage};
 use crate::ceremony::people::{Duty, Person};
 use crate::ceremony::runbook::Runbook;
+use crate::ceremony::standing::State;
 use crate::ceremony::transcript::{Begin, CeremonyId, EndState, Outcome, Transcript};
 use crate::ceremony::{Ceremony, kinds, people};
-use crate::ceremony::standing::State;
 use crate::record::{Contents, Record, StoredChange};
 use crate::tuf::digest::Digest;
 use crate::tuf::rule::{Refusal, Result};
@@ -166,9 +166,9 @@ impl Table {
     /// The transcript of a session over these runbooks that was held here and has no end.
     fn unfinished(&self, contents: &Contents, runbooks: &[Digest]) -> Result<Option<Transcript>> {
         for transcript in contents.transcripts.values() {
-            let same = transcript.entries().first().is_some_and(|(entry, _)| {
-                matches!(&entry.outcome, Outcome::Begin(begin) if begin.runbooks == runbooks)
-            });
+            let same = transcript.entries().first().is_some_and(
+                |(entry, _)| matches!(&entry.outcome, Outcome::Begin(begin) if begin.runbooks == runbooks),
+            );
             if same && !transcript.ended() && self.record.held_here(transcript.ceremony())? {
                 return Ok(Some(transcript.clone()));
             }
@@ -181,7 +181,13 @@ impl Table {
     /// # Errors
     ///
     /// `CLOCK`, `RECORD-WRITE`.
-    pub fn end(&self, session: &Session, journal: &mut Journal, state: EndState, needed: Vec<Person>) -> Result<()> {
+    pub fn end(
+        &self,
+        session: &Session,
+        journal: &mut Journal,
+        state: EndState,
+        needed: Vec<Person>,
+    ) -> Result<()> {
         journal.say(&self.record, session, Of::SESSION, Outcome::End { state, waiting: needed })
     }
 
@@ -205,9 +211,8 @@ pub fn finished(stored: &StoredChange, contents: &Contents) -> bool {
 
 /// The change of a runbook that is still open: the last one, if there are several.
 pub fn open_change<'a>(contents: &'a Contents, runbook: &Digest) -> Option<&'a StoredChange> {
-    let going_on = |stored: &&StoredChange| {
-        stored.change.frame.runbook == *runbook && !finished(stored, contents)
-    };
+    let going_on =
+        |stored: &&StoredChange| stored.change.frame.runbook == *runbook && !finished(stored, contents);
     contents.changes.values().filter(going_on).max_by_key(|stored| stored.change.frame.held_at)
 }
 
@@ -223,7 +228,8 @@ pub fn runbook_paths(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
             paths.push(path.clone());
             continue;
         }
-        let missing = |found: String| Refusal::new(&rules::RUNBOOK_MISSING, found, "a folder of runbooks, *.toml");
+        let missing =
+            |found: String| Refusal::new(&rules::RUNBOOK_MISSING, found, "a folder of runbooks, *.toml");
         let entries = std::fs::read_dir(path).map_err(|e| missing(format!("{}: {e}", shown(path))))?;
         let mut found: Vec<_> = entries
             .filter_map(|entry| entry.ok().map(|e| e.path()))
@@ -241,7 +247,9 @@ pub fn runbook_paths(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
 
 /// SHA-256 of the program that runs.
 fn binary() -> Result<Digest> {
-    let unread = |e: std::io::Error| Refusal::new(&rules::FILE_WRITE, format!("the program itself: {e}"), "a program that can be read");
+    let unread = |e: std::io::Error| {
+        Refusal::new(&rules::FILE_WRITE, format!("the program itself: {e}"), "a program that can be read")
+    };
     let path = std::env::current_exe().map_err(unread)?;
     std::fs::read(path).map(|bytes| Digest::of(&bytes)).map_err(unread)
 }

@@ -17,7 +17,8 @@ pub fn run(session: &Session, args: &Verify) -> Result<Ended> {
     let anchor = args.anchor.as_deref().map(read_anchor).transpose()?;
     let contents = table.contents_with(session, anchor)?;
     let problems = problems(&contents);
-    let screen = screen(&contents, &problems);
+    let title = if problems.is_empty() { "Verified" } else { "NOT verified" };
+    let screen = screen(&contents, &problems, title);
     let list = problems.iter().map(|(place, refusal)| {
         object([
             ("at", place.as_str().into()),
@@ -27,7 +28,12 @@ pub fn run(session: &Session, args: &Verify) -> Result<Ended> {
         ])
     });
     let number = |n: usize| i64::try_from(n).map_or(Json::Null, Json::Int);
+    let root = contents.facts.roots.last().map_or(Json::Null, |root| {
+        let version = i64::try_from(root.version()).map_or(Json::Null, Json::Int);
+        object([("version", version), ("payload", root.payload().digest().hex().into())])
+    });
     let json = object([
+        ("root", root),
         ("problems", list.collect::<Vec<_>>().into()),
         ("roots", number(contents.facts.roots.len())),
         ("keys", number(contents.facts.keys.len())),
@@ -36,16 +42,17 @@ pub fn run(session: &Session, args: &Verify) -> Result<Ended> {
         ("documents", number(contents.history.len())),
     ]);
     session.report(&screen, json)?;
-    match problems.into_iter().next() {
-        None => Ok(Ended::Done),
-        Some((place, refusal)) => Err(refusal.at(place)),
-    }
+    Ok(if problems.is_empty() { Ended::Done } else { Ended::Refused })
 }
 
 /// Reads `VERSION:DIGEST`.
 fn read_anchor(text: &str) -> Result<Anchor> {
     let refuse = || {
-        Refusal::new(&rules::ANCHOR_FORM, format!("\"{}\"", visible(text)), "VERSION:DIGEST, as 1: and 64 hexadecimal digits")
+        Refusal::new(
+            &rules::ANCHOR_FORM,
+            format!("\"{}\"", visible(text)),
+            "VERSION:DIGEST, as 1: and 64 hexadecimal digits",
+        )
     };
     let (version, payload) = text.split_once(':').ok_or_else(refuse)?;
     Ok(Anchor { version: version.parse().map_err(|_| refuse())?, payload: payload.parse()? })
@@ -58,8 +65,9 @@ pub fn problems(contents: &Contents) -> Vec<(String, Refusal)> {
         problems.push(("the chain of roots".to_owned(), refusal));
     }
     problems.extend(contents.conflicts.iter().map(|(role, refusal)| (role.to_string(), refusal.clone())));
-    problems.extend(contents.broken.iter().map(|(id, refusal)| (format!("transcripts/{id}"), refusal.clone())));
-    problems.extend(contents.findings.iter().cloned());
+    problems
+        .extend(contents.broken.iter().map(|(id, refusal)| (format!("transcripts/{id}"), refusal.clone())));
+    problems.extend(contents.findings.iter().filter(|finding| !is_beside(finding)).cloned());
     for (digest, stored) in &contents.changes {
         if let Err(refusal) = &stored.standing {
             problems.push((format!("changes/{digest}"), refusal.clone()));
@@ -68,9 +76,14 @@ pub fn problems(contents: &Contents) -> Vec<(String, Refusal)> {
     problems
 }
 
-fn screen(contents: &Contents, problems: &[(String, Refusal)]) -> Screen {
+/// Whether a finding is only a file that is no part of the record: ignored and listed (FORMAT.md).
+pub fn is_beside((_, refusal): &(String, Refusal)) -> bool {
+    refusal.rule() == &crate::record::rules::RECORD_NAME
+}
+
+fn screen(contents: &Contents, problems: &[(String, Refusal)], title: &str) -> Screen {
     let facts = &contents.facts;
-    let mut screen = Screen::new(format!("Verified: {}", visible(&facts.trust.collection)))
+    let mut screen = Screen::new(format!("{title}: {}", visible(&facts.trust.collection)))
         .rehearsal(facts.trust.stage == Stage::Rehearsal)
         .fact("trust", facts.trust.id.to_string())
         .fact("roots in the chain", facts.roots.len().to_string())
@@ -80,8 +93,19 @@ fn screen(contents: &Contents, problems: &[(String, Refusal)]) -> Screen {
         .fact("documents", contents.history.len().to_string());
     for stored in contents.statements.values() {
         if let Some(idle) = &stored.idle {
-            screen = screen.callout(Tone::Note, format!("a {} statement does not act: {idle}", stored.signed.statement().kind()));
+            screen = screen.callout(
+                Tone::Note,
+                format!("a {} statement does not act: {idle}", stored.signed.statement().kind()),
+            );
         }
+    }
+    let beside: Vec<_> =
+        contents.findings.iter().filter(|f| is_beside(f)).map(|(place, _)| place.as_str()).collect();
+    if !beside.is_empty() {
+        screen = screen.callout(
+            Tone::Note,
+            format!("no part of the record, and not looked into: {}", beside.join(", ")),
+        );
     }
     if let Some(root) = facts.roots.last() {
         screen = screen.digest(format!("payload of root {}", root.version()), root.payload().digest());

@@ -14,7 +14,13 @@ use crate::ui::screen::Screen;
 use std::collections::BTreeMap;
 
 impl Room<'_> {
-    pub(super) fn ask(&mut self, agenda: &Agenda<'_>, step: &Step, act: &PersonAct, facts: &Facts) -> Result<()> {
+    pub(super) fn ask(
+        &mut self,
+        agenda: &Agenda<'_>,
+        step: &Step,
+        act: &PersonAct,
+        facts: &Facts,
+    ) -> Result<()> {
         let of = Of { change: Some(agenda.digest), step: Some(step) };
         let outcome = match act {
             PersonAct::Show { title, lines } => {
@@ -34,7 +40,9 @@ impl Room<'_> {
                 let screen = self.screen(agenda, step, facts).digest(what.as_str(), digest);
                 self.read_back(step, screen, &what, digest)?
             }
-            PersonAct::Confirm { change, how } => Outcome::Confirm { how: self.confirm(step, *change, *how)?, change: *change },
+            PersonAct::Confirm { change, how } => {
+                Outcome::Confirm { how: self.confirm(step, *change, *how)?, change: *change }
+            }
             PersonAct::Note { question, private } => return self.note(of, question, *private),
             PersonAct::Witness { key } => return self.witness(of, step, key.as_ref()),
         };

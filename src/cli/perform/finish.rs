@@ -22,7 +22,11 @@ impl Room<'_> {
     pub(super) fn seal(&mut self, agenda: &Agenda<'_>, step: &Step, facts: &Facts) -> Result<()> {
         let contents = self.record.read_all(self.session.now()?, &Inputs::default())?;
         let Some(stored) = contents.changes.get(&agenda.digest) else {
-            return Err(Refusal::new(&super::super::rules::STEP_UNKNOWN, format!("the step {}", step.id), "a change that the record holds"));
+            return Err(Refusal::new(
+                &super::super::rules::STEP_UNKNOWN,
+                format!("the step {}", step.id),
+                "a change that the record holds",
+            ));
         };
         let signatures = |digest| stored.signatures.get(&digest).map(Vec::as_slice).unwrap_or_default();
         let mut documents = BTreeMap::new();
@@ -60,17 +64,19 @@ impl Room<'_> {
                     RoleName::Root => contents.facts.roots.last(),
                     role => contents.facts.documents.get(role),
                 };
-                let sealed = newest.filter(|d| d.payload().digest() == payload.digest()).ok_or_else(|| {
-                    Refusal::new(
-                        &crate::ceremony::rules::BASE_MOVED,
-                        format!("{} {} is not the newest trusted one", payload.role(), payload.version()),
-                        "the documents that this change has just sealed",
-                    )
-                })?;
+                let sealed =
+                    newest.filter(|d| d.payload().digest() == payload.digest()).ok_or_else(|| {
+                        Refusal::new(
+                            &crate::ceremony::rules::BASE_MOVED,
+                            format!("{} {} is not the newest trusted one", payload.role(), payload.version()),
+                            "the documents that this change has just sealed",
+                        )
+                    })?;
                 documents.insert(payload.role().clone(), (sealed.version(), sealed.bytes().to_vec()));
             }
         }
-        let upload = Upload::new(self.record.trust(), Some(agenda.digest), &documents, self.server.as_deref())?;
+        let upload =
+            Upload::new(self.record.trust(), Some(agenda.digest), &documents, self.server.as_deref())?;
         let manifest = self.record.add_upload(&upload)?;
         let of = Of { change: Some(agenda.digest), step: Some(step) };
         self.journal.say(self.record, self.session, of, Outcome::Upload { manifest })
@@ -80,10 +86,15 @@ impl Room<'_> {
 /// The key entries by which a document's signatures get their ids: its own and the old root's for
 /// a root, its delegator's for any other; what this change seals comes before what is trusted.
 fn keys_for(payload: &MetadataPayload, agenda: &Agenda<'_>, facts: &Facts) -> Result<Keys> {
-    let newer: Vec<&MetadataPayload> = agenda.change.items.iter().filter_map(|item| match item {
-        Item::Document { payload, .. } => Some(payload),
-        _ => None,
-    }).collect();
+    let newer: Vec<&MetadataPayload> = agenda
+        .change
+        .items
+        .iter()
+        .filter_map(|item| match item {
+            Item::Document { payload, .. } => Some(payload),
+            _ => None,
+        })
+        .collect();
     let of = |role: &RoleName| {
         newer.iter().find(|p| p.role() == role).map(|p| p.document()).or_else(|| match role {
             RoleName::Root => facts.roots.last().map(|d| d.document()),
@@ -97,9 +108,9 @@ fn keys_for(payload: &MetadataPayload, agenda: &Agenda<'_>, facts: &Facts) -> Re
     }
     if let RoleName::Delegated(_) = payload.role() {
         let above = facts.documents.keys().chain([&RoleName::Targets]);
-        let found = above.filter_map(|role| of(role)?.as_targets()).find(|targets| {
-            targets.delegations.roles.iter().any(|r| r.name == *payload.role())
-        });
+        let found = above
+            .filter_map(|role| of(role)?.as_targets())
+            .find(|targets| targets.delegations.roles.iter().any(|r| r.name == *payload.role()));
         if let Some(delegator) = found {
             return Ok(delegator.delegations.keys.clone());
         }

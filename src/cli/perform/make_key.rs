@@ -28,7 +28,8 @@ impl Room<'_> {
     ) -> Result<()> {
         let of = Of { change: Some(agenda.digest), step: Some(step) };
         let tag = KeyTag { label: new.name.to_string(), id: agenda.change.tag(&new.name), place: None };
-        let token = self.keyring.with_token(&new.name, self.console, &mut |token, _| Ok(token.identity().clone()))?;
+        let token =
+            self.keyring.with_token(&new.name, self.console, &mut |token, _| Ok(token.identity().clone()))?;
         let (generated, adopted) = self.generate(of, new, &tag, &token, adopt)?;
         if !new.spec.fits(&generated.public) {
             return Err(Refusal::new(
@@ -61,8 +62,13 @@ impl Room<'_> {
         adopt: bool,
     ) -> Result<(Generated, bool)> {
         if adopt {
-            self.console.progress(&format!("looking for {} on {}, where a session was cut off", new.name, described(token)).into());
-            let found = self.keyring.with_token(&new.name, self.console, &mut |t, pins| t.adopt(new.spec, tag, pins))?;
+            self.console.progress(
+                &format!("looking for {} on {}, where a session was cut off", new.name, described(token))
+                    .into(),
+            );
+            let found = self
+                .keyring
+                .with_token(&new.name, self.console, &mut |t, pins| t.adopt(new.spec, tag, pins))?;
             if let Some(found) = found {
                 return Ok((found, true));
             }
@@ -72,7 +78,9 @@ impl Room<'_> {
             self.journal.say(self.record, self.session, of, intent)?;
         }
         self.console.progress(&format!("{} makes {} on {}", new.holder, new.name, described(token)).into());
-        let made = self.keyring.with_token(&new.name, self.console, &mut |t, pins| t.generate(new.spec, tag, pins))?;
+        let made = self
+            .keyring
+            .with_token(&new.name, self.console, &mut |t, pins| t.generate(new.spec, tag, pins))?;
         Ok((made, false))
     }
 
@@ -84,11 +92,18 @@ impl Room<'_> {
         new: &NewKey,
         public: &PublicKey,
     ) -> Option<Digest> {
-        let ours = |file: &KeyFile| file.name == new.name && file.change == agenda.digest && file.public == *public;
+        let ours =
+            |file: &KeyFile| file.name == new.name && file.change == agenda.digest && file.public == *public;
         contents.key_files.iter().find(|(_, (file, _))| ours(file)).map(|(digest, _)| *digest)
     }
 
-    fn write_key(&mut self, agenda: &Agenda<'_>, new: &NewKey, token: &TokenIdentity, made: &Generated) -> Result<Digest> {
+    fn write_key(
+        &mut self,
+        agenda: &Agenda<'_>,
+        new: &NewKey,
+        token: &TokenIdentity,
+        made: &Generated,
+    ) -> Result<Digest> {
         let sentence = Sentence::Possession {
             key: made.public.identity(),
             name: new.name.to_string(),
@@ -104,7 +119,8 @@ impl Room<'_> {
             Some(template) => Some(self.certify(new, template, &made.public)?),
             None => None,
         };
-        let proof = self.record.add_statement(&SignedStatement::new(statement, made.public.clone(), &signature)?)?;
+        let proof =
+            self.record.add_statement(&SignedStatement::new(statement, made.public.clone(), &signature)?)?;
         self.record.add_key(&KeyFile {
             trust: agenda.change.trust,
             name: new.name.clone(),
@@ -120,9 +136,15 @@ impl Room<'_> {
         })
     }
 
-    fn certify(&mut self, new: &NewKey, template: &CertificateTemplate, public: &PublicKey) -> Result<String> {
+    fn certify(
+        &mut self,
+        new: &NewKey,
+        template: &CertificateTemplate,
+        public: &PublicKey,
+    ) -> Result<String> {
         let CertificateTemplate { common_name, serial, not_before, not_after } = template;
-        let certificate = CertificatePayload::new(public.clone(), common_name, *serial, *not_before, *not_after)?;
+        let certificate =
+            CertificatePayload::new(public.clone(), common_name, *serial, *not_before, *not_after)?;
         let scheme = Scheme::of(public.algorithm());
         let payload = Payload::Certificate(certificate.clone());
         let signature = self.have_signed(&new.name, public, scheme, &payload)?;
@@ -130,10 +152,20 @@ impl Room<'_> {
     }
 
     /// Takes an enrolled key into the record.
-    pub(super) fn take_key(&mut self, agenda: &Agenda<'_>, step: &Step, item: usize, facts: &Facts) -> Result<()> {
+    pub(super) fn take_key(
+        &mut self,
+        agenda: &Agenda<'_>,
+        step: &Step,
+        item: usize,
+        facts: &Facts,
+    ) -> Result<()> {
         let of = Of { change: Some(agenda.digest), step: Some(step) };
         let Some(Item::EnrolledKey(key)) = agenda.change.items.get(item) else {
-            return Err(Refusal::new(&super::super::rules::STEP_UNKNOWN, format!("the step {}", step.id), "a key that the change lists"));
+            return Err(Refusal::new(
+                &super::super::rules::STEP_UNKNOWN,
+                format!("the step {}", step.id),
+                "a key that the change lists",
+            ));
         };
         if let Some(statement) = self.keyring.enrolment_statement(&key.name) {
             self.record.add_statement(statement)?;

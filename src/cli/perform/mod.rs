@@ -124,13 +124,13 @@ impl Room<'_> {
             Act::Record(RecordAct::TakeKey { item }) => self.take_key(agenda, step, *item, facts),
             Act::Record(RecordAct::Seal) => self.seal(agenda, step, facts),
             Act::Record(RecordAct::Upload) => self.upload(agenda, step),
-            Act::Token(TokenAct::Drain { .. } | TokenAct::Destroy { .. } | TokenAct::Certify(_)) | Act::Medium(_) | Act::Secret(_) => {
-                Err(crate::tuf::rule::Refusal::new(
-                    &super::rules::STEP_UNKNOWN,
-                    format!("the step {}", step.id),
-                    "a step that this keyrite performs",
-                ))
-            }
+            Act::Token(TokenAct::Drain { .. } | TokenAct::Destroy { .. } | TokenAct::Certify(_))
+            | Act::Medium(_)
+            | Act::Secret(_) => Err(crate::tuf::rule::Refusal::new(
+                &super::rules::STEP_UNKNOWN,
+                format!("the step {}", step.id),
+                "a step that this keyrite performs",
+            )),
         }
     }
 

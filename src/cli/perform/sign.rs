@@ -30,7 +30,11 @@ impl Room<'_> {
         let payload = agenda.change.items.get(item).and_then(Item::payload);
         let ask = asked(agenda.change, item).iter().find(|ask| ask.key == *key);
         let (Some(payload), Some(ask)) = (payload, ask) else {
-            return Err(Refusal::new(&super::super::rules::STEP_UNKNOWN, format!("the step {}", step.id), "a payload that the change lists"));
+            return Err(Refusal::new(
+                &super::super::rules::STEP_UNKNOWN,
+                format!("the step {}", step.id),
+                "a payload that the change lists",
+            ));
         };
         contents.require_no_fork(&agenda.digest, ask.public.identity(), &payload.digest())?;
         contents.require_sound(agenda.change)?;
@@ -39,7 +43,12 @@ impl Room<'_> {
         self.console.progress(&format!("{key} of {} signs on {}", ask.holder, described(&token)).into());
         let seen = seen(&token);
         let intent = Intent::Sign { payload: payload.digest() };
-        self.journal.say(self.record, self.session, of, Outcome::Intent { key: key.clone(), what: intent, token: seen.clone() })?;
+        self.journal.say(
+            self.record,
+            self.session,
+            of,
+            Outcome::Intent { key: key.clone(), what: intent, token: seen.clone() },
+        )?;
         let signature = self.have_signed(key, &ask.public, ask.scheme, &payload)?;
         let file = self.record.add_signature(agenda.change, &signature)?;
         let outcome = Outcome::Sign { key: key.clone(), payload: payload.digest(), file, token: seen };
@@ -67,20 +76,32 @@ impl Room<'_> {
     ///
     /// `TOKEN-OTHER` if the device map leads to another.
     fn token_of(&mut self, key: &KeyName, facts: &crate::ceremony::facts::Facts) -> Result<TokenIdentity> {
-        let found = self.keyring.with_token(key, self.console, &mut |token, _| Ok(token.identity().clone()))?;
+        let found =
+            self.keyring.with_token(key, self.console, &mut |token, _| Ok(token.identity().clone()))?;
         if let Some(record) = facts.keys.get(key).filter(|r| r.token == "pkcs11") {
             if record.serial != found.serial || record.label != found.label {
                 return Err(Refusal::new(
                     &super::super::rules::TOKEN_OTHER,
                     described(&found),
-                    format!("{}'s token {}, serial {}", record.holder, visible(&record.label), visible(&record.serial)),
+                    format!(
+                        "{}'s token {}, serial {}",
+                        record.holder,
+                        visible(&record.label),
+                        visible(&record.serial)
+                    ),
                 ));
             }
         }
         Ok(found)
     }
 
-    pub(super) fn witness_statement(&mut self, key: &KeyName, witness: &Person, number: u64, head: Digest) -> Result<Digest> {
+    pub(super) fn witness_statement(
+        &mut self,
+        key: &KeyName,
+        witness: &Person,
+        number: u64,
+        head: Digest,
+    ) -> Result<Digest> {
         let sentence = Sentence::TranscriptHead {
             ceremony: self.journal.ceremony().to_string(),
             sequence: number,

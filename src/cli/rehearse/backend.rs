@@ -2,6 +2,7 @@
 //! profile `tuf` by a folder of files; and a fresh client that fetches from it.
 
 use crate::ceremony::facts::Trust;
+use crate::cli::rules;
 use crate::cli::session::Session;
 use crate::cli::sign_snapshot;
 use crate::cli::table::Table;
@@ -12,7 +13,6 @@ use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::time::Time;
 use crate::ui::rehearser::Rehearser;
-use crate::cli::rules;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A played backend.
@@ -36,13 +36,20 @@ impl Backend {
     /// The file by which a backend's own key is enrolled: what its `snapshot.key` answers.
     pub fn public_key_file(&self, purpose: &str) -> Option<Vec<u8>> {
         match (self, purpose) {
-            (Self::Notary(model), "snapshot" | "timestamp") => Some(model.key_file(&RoleName::from_name(purpose))),
+            (Self::Notary(model), "snapshot" | "timestamp") => {
+                Some(model.key_file(&RoleName::from_name(purpose)))
+            }
             _ => None,
         }
     }
 
     /// Hands over whatever is sealed and not there yet.
-    pub fn take<W: std::io::Write>(&mut self, session: &Session, table: &mut Table, console: &mut Rehearser<W>) -> Result<()> {
+    pub fn take<W: std::io::Write>(
+        &mut self,
+        session: &Session,
+        table: &mut Table,
+        console: &mut Rehearser<W>,
+    ) -> Result<()> {
         let contents = table.contents(session)?;
         if contents.facts.roots.is_empty() {
             return Ok(());
@@ -61,7 +68,9 @@ impl Backend {
             Self::Notary(model) => {
                 let newest = contents.facts.roots.last().into_iter().chain(contents.facts.documents.values());
                 let parts: Vec<(String, Vec<u8>)> = newest
-                    .filter(|d| !d.role().is_online() && model.current(d.role()).map(Vec::as_slice) != Some(d.bytes()))
+                    .filter(|d| {
+                        !d.role().is_online() && model.current(d.role()).map(Vec::as_slice) != Some(d.bytes())
+                    })
                     .map(|d| (d.role().as_str().to_owned(), d.bytes().to_vec()))
                     .collect();
                 if parts.is_empty() {
@@ -69,9 +78,16 @@ impl Backend {
                 }
                 let names: Vec<_> = parts.iter().map(|(name, _)| name.clone()).collect();
                 model.upload(&parts, session.now()?).map_err(|refused| {
-                    Refusal::new(&rules::BACKEND_REFUSES, refused.to_string(), "an upload that the backend takes")
+                    Refusal::new(
+                        &rules::BACKEND_REFUSES,
+                        refused.to_string(),
+                        "an upload that the backend takes",
+                    )
                 })?;
-                console.say(&format!("    the backend takes {} and makes snapshot and timestamp", names.join(" and ")));
+                console.say(&format!(
+                    "    the backend takes {} and makes snapshot and timestamp",
+                    names.join(" and ")
+                ));
             }
         }
         Ok(())
@@ -88,8 +104,11 @@ impl Backend {
     pub fn client(&mut self, session: &Session, table: &mut Table) -> Result<Vec<String>> {
         let contents = table.contents(session)?;
         let facts = &contents.facts;
-        let Some(first) = facts.roots.first() else { return Ok(vec!["nothing: there is no root yet".to_owned()]) };
-        let mut client = client(facts.trust.profile, session.now()?, &facts.trust.collection, first.bytes().to_vec())?;
+        let Some(first) = facts.roots.first() else {
+            return Ok(vec!["nothing: there is no root yet".to_owned()]);
+        };
+        let mut client =
+            client(facts.trust.profile, session.now()?, &facts.trust.collection, first.bytes().to_vec())?;
         self.drive(&mut client, session.now()?)?;
         let mut lines = Vec::new();
         for (role, version) in &client.outcome().versions {
@@ -121,6 +140,7 @@ impl Backend {
 }
 
 fn client(profile: Profile, now: Time, collection: &str, root: Vec<u8>) -> Result<Client<Signatures>> {
-    let settings = Settings { now, caps: Caps::of(profile), collection: collection.to_owned(), pins: BTreeSet::new() };
+    let settings =
+        Settings { now, caps: Caps::of(profile), collection: collection.to_owned(), pins: BTreeSet::new() };
     Client::new(profile, settings, State::first(root), Signatures)
 }

@@ -58,14 +58,17 @@ impl<'a> Cast<'a> {
         let table: toml::Table = toml::from_str(runbook.text()).map_err(|e| {
             Refusal::new(&crate::ceremony::rules::RUNBOOK, e.message().to_owned(), "TOML 1.0")
         })?;
-        let text = |t: &toml::Value, name: &str| t.get(name).and_then(toml::Value::as_str).unwrap_or_default().to_owned();
+        let text = |t: &toml::Value, name: &str| {
+            t.get(name).and_then(toml::Value::as_str).unwrap_or_default().to_owned()
+        };
         let keys = table.get("key").and_then(toml::Value::as_array).cloned().unwrap_or_default();
         let targets = table.get("targets-key").cloned();
         match runbook.kind.as_str() {
             "generate-key" => self.made.extend(keys.iter().map(|k| text(k, "name"))),
             "issue-targets-key" => self.made.extend(targets.iter().map(|k| text(k, "name"))),
             "enroll-key" => {
-                self.enrolled.extend(keys.iter().map(|k| (text(k, "name"), text(k, "holder"), text(k, "purpose"))));
+                self.enrolled
+                    .extend(keys.iter().map(|k| (text(k, "name"), text(k, "holder"), text(k, "purpose"))));
             }
             _ => {}
         }
@@ -95,7 +98,9 @@ impl<'a> Cast<'a> {
                         map.modules.insert("softhsm".to_owned(), module.clone());
                     }
                     let token = initialise(keyring.modules(), &module, name, &pin)?;
-                    console.progress(&format!("a SoftHSM token is prepared: {name}, serial {}", token.serial).into());
+                    console.progress(
+                        &format!("a SoftHSM token is prepared: {name}, serial {}", token.serial).into(),
+                    );
                     softhsm_place(name, &token)
                 }
             };
@@ -150,11 +155,17 @@ impl<'a> Cast<'a> {
         SignedStatement::new(statement, public, &signature)?.to_json()
     }
 
-    fn make(&self, console: &mut dyn Console, keyring: &mut Keyring, name: &str) -> Result<crate::tuf::key::PublicKey> {
+    fn make(
+        &self,
+        console: &mut dyn Console,
+        keyring: &mut Keyring,
+        name: &str,
+    ) -> Result<crate::tuf::key::PublicKey> {
         let key: KeyName = name.parse()?;
         keyring.put(key.clone(), self.file_place(name), self.pin()?);
         let tag = KeyTag { label: name.to_owned(), id: self.session.random::<16>()?, place: None };
-        let made = keyring.with_token(&key, console, &mut |token, pins| token.generate(KeySpec::EcdsaP256, &tag, pins))?;
+        let made = keyring
+            .with_token(&key, console, &mut |token, pins| token.generate(KeySpec::EcdsaP256, &tag, pins))?;
         Ok(made.public)
     }
 
@@ -211,9 +222,18 @@ impl PinSource for Both<'_> {
     fn touch(&mut self, _token: &TokenIdentity) {}
 }
 
-fn initialise(modules: &Modules, module: &ModulePin, label: &str, pin: &Zeroizing<String>) -> Result<TokenIdentity> {
+fn initialise(
+    modules: &Modules,
+    module: &ModulePin,
+    label: &str,
+    pin: &Zeroizing<String>,
+) -> Result<TokenIdentity> {
     let missing = || {
-        Refusal::new(&rules::REHEARSAL_STUCK, "no blank SoftHSM token", "Debian's package softhsm2, and room for its tokens")
+        Refusal::new(
+            &rules::REHEARSAL_STUCK,
+            "no blank SoftHSM token",
+            "Debian's package softhsm2, and room for its tokens",
+        )
     };
     let mut listing = modules.list(std::slice::from_ref(module));
     if let Some(problem) = listing.problems.pop() {
@@ -240,15 +260,24 @@ pub fn is_softhsm(name: &OsStr) -> bool {
 /// Runs this very command once more, with SoftHSM told to keep its tokens inside the rehearsal's
 /// folder: it reads where from its environment, once, before the module is loaded.
 pub fn again_with_softhsm(into: &Path) -> Result<Ended> {
-    let failed = |e: std::io::Error| Refusal::new(&rules::FILE_WRITE, format!("{}: {e}", shown(into)), "a folder that can be made");
+    let failed = |e: std::io::Error| {
+        Refusal::new(&rules::FILE_WRITE, format!("{}: {e}", shown(into)), "a folder that can be made")
+    };
     let into = std::path::absolute(into).map_err(failed)?;
     let tokens = into.join(SOFTHSM_TOKENS);
     if std::fs::read_dir(&into).is_ok_and(|mut entries| entries.next().is_some()) {
-        return Err(Refusal::new(&rules::FILE_EXISTS, format!("{}, which is not empty", shown(&into)), "a folder that is new or empty"));
+        return Err(Refusal::new(
+            &rules::FILE_EXISTS,
+            format!("{}, which is not empty", shown(&into)),
+            "a folder that is new or empty",
+        ));
     }
     std::fs::create_dir_all(&tokens).map_err(failed)?;
     let conf = into.join(SOFTHSM_CONF);
-    let text = format!("directories.tokendir = {}\nobjectstore.backend = file\nobjectstore.umask = 0077\nlog.level = ERROR\n", tokens.display());
+    let text = format!(
+        "directories.tokendir = {}\nobjectstore.backend = file\nobjectstore.umask = 0077\nlog.level = ERROR\n",
+        tokens.display()
+    );
     files::create(&conf, text.as_bytes())?;
     let status = std::process::Command::new(std::env::current_exe().map_err(failed)?)
         .args(std::env::args_os().skip(1))
@@ -257,6 +286,10 @@ pub fn again_with_softhsm(into: &Path) -> Result<Ended> {
         .map_err(failed)?;
     match status.code() {
         Some(0) => Ok(Ended::Done),
-        code => Err(Refusal::new(&rules::REHEARSAL_STUCK, format!("exit code {code:?}"), "a rehearsal that ends well; what went wrong stands above")),
+        code => Err(Refusal::new(
+            &rules::REHEARSAL_STUCK,
+            format!("exit code {code:?}"),
+            "a rehearsal that ends well; what went wrong stands above",
+        )),
     }
 }

@@ -73,7 +73,12 @@ fn original(session: &Session, args: &Rehearse) -> Result<Original> {
     let Some(from) = &args.from else {
         let profile = args.profile.map_or(Profile::Notary, super::arguments::ProfileName::profile);
         let limits = Limits::default_for(profile);
-        return Ok(Original { profile, collection: "updates.example.com/apps".to_owned(), limits, shadows: None });
+        return Ok(Original {
+            profile,
+            collection: "updates.example.com/apps".to_owned(),
+            limits,
+            shadows: None,
+        });
     };
     let record = Record::open(from)?;
     let contents = record.read_all(session.now()?, &Inputs::default())?;
@@ -116,8 +121,11 @@ fn perform<W: std::io::Write>(
         cast.learn(runbook)?;
     }
     let (map, mut backend) = cast.map()?;
-    let mut table =
-        Table { record: Record::open(&folder.join("record"))?, keyring: Keyring::new(Some(map)), server: None };
+    let mut table = Table {
+        record: Record::open(&folder.join("record"))?,
+        keyring: Keyring::new(Some(map)),
+        server: None,
+    };
     cast.tokens(console, &mut table.keyring)?;
     cast.enrolments(console, &mut table.keyring, &trust, &backend)?;
     let held = runbooks.len();
@@ -143,7 +151,8 @@ fn perform<W: std::io::Write>(
 /// Each step of a rehearsal knows the root that the step before made, as people do from paper.
 fn anchor(session: &Session, table: &mut Table) -> Result<()> {
     let contents = table.contents(session)?;
-    let newest = contents.facts.roots.last().map(|r| Anchor { version: r.version(), payload: r.payload().digest() });
+    let newest =
+        contents.facts.roots.last().map(|r| Anchor { version: r.version(), payload: r.payload().digest() });
     if let Some(map) = table.keyring.map_mut() {
         map.anchor = newest;
     }
@@ -170,14 +179,18 @@ fn hold_quietly<W: std::io::Write>(
 }
 
 fn fresh(into: &Path) -> Result<PathBuf> {
-    let used = std::fs::read_dir(into).is_ok_and(|entries| {
-        entries.flatten().any(|e| !cast::is_softhsm(&e.file_name()))
-    });
+    let used = std::fs::read_dir(into)
+        .is_ok_and(|entries| entries.flatten().any(|e| !cast::is_softhsm(&e.file_name())));
     if used {
-        return Err(Refusal::new(&rules::FILE_EXISTS, format!("{}, which is not empty", shown(into)), "a folder that is new or empty"));
+        return Err(Refusal::new(
+            &rules::FILE_EXISTS,
+            format!("{}, which is not empty", shown(into)),
+            "a folder that is new or empty",
+        ));
     }
-    std::fs::create_dir_all(into)
-        .map_err(|e| Refusal::new(&rules::FILE_WRITE, format!("{}: {e}", shown(into)), "a folder that can be made"))?;
+    std::fs::create_dir_all(into).map_err(|e| {
+        Refusal::new(&rules::FILE_WRITE, format!("{}: {e}", shown(into)), "a folder that can be made")
+    })?;
     Ok(into.to_owned())
 }
 
@@ -185,7 +198,10 @@ fn create(session: &Session, original: &Original, limits: &Limits, folder: &Path
     let toml = limits.to_toml();
     let file = TrustFile::new(&TrustSpec {
         profile: original.profile,
-        collection: format!("rehearsal.invalid/{}", original.collection.trim_start_matches("rehearsal.invalid/")),
+        collection: format!(
+            "rehearsal.invalid/{}",
+            original.collection.trim_start_matches("rehearsal.invalid/")
+        ),
         stage: Stage::Rehearsal,
         limits: Digest::of(toml.as_bytes()),
         shadows: original.shadows,
@@ -206,12 +222,15 @@ struct Told {
 impl Told {
     fn screen(&self) -> Screen {
         let record = shown(&self.folder.join("record"));
-        let mut screen = Screen::new("The rehearsal is over")
-            .rehearsal(true)
-            .callout(Tone::Done, format!("{} runbooks were held; a client accepted what they made", self.held));
+        let mut screen = Screen::new("The rehearsal is over").rehearsal(true).callout(
+            Tone::Done,
+            format!("{} runbooks were held; a client accepted what they made", self.held),
+        );
         if let Some((version, payload)) = self.root {
             screen = screen.digest(format!("payload of root {version}"), payload);
-            screen = screen.next(format!("keyrite -C {record} verify --anchor {version}:{payload}    checks it all again"));
+            screen = screen.next(format!(
+                "keyrite -C {record} verify --anchor {version}:{payload}    checks it all again"
+            ));
         }
         screen
             .next(format!("keyrite -C {record} status    shows roles, keys and what is due"))
@@ -223,7 +242,10 @@ impl Told {
         object([
             ("record", shown(&self.folder.join("record")).into()),
             ("held", i64::try_from(self.held).unwrap_or(i64::MAX).into()),
-            ("root", version.and_then(|v| i64::try_from(v).ok()).map_or(crate::tuf::json::Json::Null, Into::into)),
+            (
+                "root",
+                version.and_then(|v| i64::try_from(v).ok()).map_or(crate::tuf::json::Json::Null, Into::into),
+            ),
             ("payload", payload.map_or(crate::tuf::json::Json::Null, |p| p.hex().into())),
         ])
     }

@@ -1,0 +1,388 @@
+//! Bad input, each with its rule and exit code, and nothing written: through the real binary, on
+//! copies of a rehearsed day.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test fails by panicking"
+)]
+
+mod day;
+
+use day::{Upto, day, told};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn refused(output: &Output, rule: &str, exit: i32, case: &str) {
+    let text = told(output);
+    assert!(text.contains(rule), "{case}: no {rule} in\n{text}");
+    assert_eq!(output.status.code(), Some(exit), "{case}:\n{text}");
+}
+
+const ROOT: &str = include_str!("../ceremonies/first-day/04-root.toml");
+const GRANT: &str = include_str!("../ceremonies/first-day/05-camera-station.toml");
+const KEYS: &str = include_str!("../ceremonies/first-day/01-root-keys.toml");
+const ENROLL: &str = include_str!("../ceremonies/first-day/03-enroll.toml");
+
+/// One word of a runbook replaced by another.
+type Swap = (&'static str, &'static str);
+
+#[test]
+fn runbooks_are_refused_before_anything_is_written() {
+    // Runbook, what is replaced in it, rule, exit code.
+    let cases: &[(&str, Upto, &str, &[Swap], &str, i32)] = &[
+        ("one key twice", Upto::Keys, ROOT, &[("\"root-c\"]", "\"root-a\"]")], "KEY-DUPLICATE", 1),
+        ("threshold 0", Upto::Keys, ROOT, &[("threshold = 2", "threshold = 0")], "THRESHOLD", 1),
+        ("threshold over the keys", Upto::Keys, ROOT, &[("threshold = 2", "threshold = 4")], "SPARE-KEYS", 1),
+        (
+            "threshold under the floor",
+            Upto::Keys,
+            ROOT,
+            &[("threshold = 2", "threshold = 1")],
+            "THRESHOLD-FLOOR",
+            1,
+        ),
+        (
+            "targets threshold over the keys",
+            Upto::Keys,
+            ROOT,
+            &[("[\"targets-1\"]\nthreshold = 1", "[\"targets-1\"]\nthreshold = 2")],
+            "THRESHOLD-RANGE",
+            1,
+        ),
+        ("no spare key", Upto::Keys, ROOT, &[(", \"root-c\"]", "]")], "SPARE-KEYS", 1),
+        ("too long a life", Upto::Keys, ROOT, &[("\"2 years\"", "\"20 years\"")], "EXPIRY-LIMIT", 1),
+        ("a key that nobody made", Upto::Keys, ROOT, &[("\"root-c\"", "\"root-d\"")], "KEY-UNKNOWN", 1),
+        (
+            "a key of another purpose",
+            Upto::Keys,
+            ROOT,
+            &[("\"targets-1\"", "\"dev-dana\"")],
+            "KEY-PURPOSE",
+            1,
+        ),
+        (
+            "an unknown member",
+            Upto::Keys,
+            ROOT,
+            &[("threshold = 2", "threshold = 2\nforce = true")],
+            "RUNBOOK",
+            2,
+        ),
+        ("an unknown ceremony", Upto::Keys, ROOT, &[("create-root", "create-roots")], "CEREMONY-UNKNOWN", 2),
+        (
+            "no administrator",
+            Upto::Keys,
+            ROOT,
+            &[("ada = \"administrator\"", "ada = \"custodian\"")],
+            "PEOPLE",
+            2,
+        ),
+        ("no witness", Upto::Keys, ROOT, &[("wim = \"witness\"\n", "")], "WITNESSES", 1),
+        (
+            "a witness who signs",
+            Upto::Keys,
+            ROOT,
+            &[("wim = ", "will = "), ("bruno = \"custodian\"", "bruno = \"witness\"")],
+            "WITNESS-SIGNS",
+            1,
+        ),
+        ("a date", Upto::Keys, ROOT, &[("\"2 years\"", "\"2028-01-01T00:00:00Z\"")], "RUNBOOK-DATE", 2),
+        ("a term that is none", Upto::Keys, ROOT, &[("\"2 years\"", "\"two years\"")], "TERM", 2),
+        (
+            "a name that is taken",
+            Upto::Keys,
+            KEYS,
+            &[("\"root-b\"", "\"targets-1\""), ("\"root-a\"", "\"root-x\""), ("\"root-c\"", "\"root-y\"")],
+            "KEY-NAME-TAKEN",
+            1,
+        ),
+        (
+            "an Ed25519 root key for Notary",
+            Upto::Keys,
+            KEYS,
+            &[("root-a", "r1"), ("root-b", "r2"), ("root-c", "r3"), ("p256", "ed25519")],
+            "KEY-NOTARY-ROOT",
+            1,
+        ),
+        (
+            "a name with a path in it",
+            Upto::Keys,
+            KEYS,
+            &[("\"root-a\"", "\"../root-a\"")],
+            "RUNBOOK-PLACE",
+            2,
+        ),
+        (
+            "a name that turns the text around",
+            Upto::Keys,
+            KEYS,
+            &[("\"root-a\"", "\"root-\\u202Ea\"")],
+            "NAME",
+            2,
+        ),
+        (
+            "no file for a key to enroll",
+            Upto::Keys,
+            ENROLL,
+            &[("dev-dana", "dev-dan"), ("backend-snapshot", "backend-s"), ("backend-timestamp", "backend-t")],
+            "ENROLMENT-MISSING",
+            2,
+        ),
+        (
+            "a second first root",
+            Upto::End,
+            ROOT,
+            &[("Root of trust", "Another root"), ("\"root-c\"", "\"root-c2\"")],
+            "ROOT-EXISTS",
+            1,
+        ),
+        (
+            "an application granted twice",
+            Upto::End,
+            GRANT,
+            &[("\"camera-station/\"", "\"camera/\""), ("[\"dev-dana\"]", "[\"dev-dana\", \"dev-dana\"]")],
+            "DELEGATION-EXISTS",
+            1,
+        ),
+        (
+            "a delegation of everything",
+            Upto::End,
+            GRANT,
+            &[("\"camera-station\"", "\"all\""), ("\"camera-station/\"", "\"\"")],
+            "DELEGATION-PATHS",
+            1,
+        ),
+        (
+            "an application that climbs out",
+            Upto::End,
+            GRANT,
+            &[("\"camera-station\"", "\"Root\"")],
+            "ROLE-NAME",
+            1,
+        ),
+        (
+            "a track of nothing",
+            Upto::End,
+            GRANT,
+            &[("application = \"camera-station\"", "application = \"door\"\ntrack = \"beta\"")],
+            "DELEGATOR-MISSING",
+            1,
+        ),
+    ];
+    for (case, upto, runbook, swaps, rule, exit) in cases {
+        let day = day(*upto);
+        let mut text = (*runbook).to_owned();
+        for (from, to) in *swaps {
+            assert!(text.contains(from), "{case}: no {from:?} in the runbook");
+            text = text.replace(from, to);
+        }
+        let path = day.dir.join("runbook.toml");
+        fs::write(&path, text).unwrap();
+        let anchored = anchored(&day, *upto);
+        let before = day.files();
+        let mut args = vec!["plan", path.to_str().unwrap()];
+        if let Some(devices) = &anchored {
+            args.extend(["--devices", devices.to_str().unwrap()]);
+        }
+        refused(&day.keyrite(&args), rule, *exit, case);
+        assert_eq!(day.files(), before, "{case}: something was written");
+    }
+}
+
+/// A device map that knows the newest root, as people do.
+fn anchored(day: &day::Day, upto: Upto) -> Option<std::path::PathBuf> {
+    if upto == Upto::Keys {
+        return None;
+    }
+    let trust: serde_json::Value =
+        serde_json::from_slice(&fs::read(day.record.join("trust.json")).unwrap()).unwrap();
+    let anchor = day.anchor();
+    let (version, payload) = anchor.split_once(':').unwrap();
+    let map =
+        format!("[trust]\nid = {}\nroot = {{ version = {version}, payload = \"{payload}\" }}\n", trust["id"]);
+    let path = day.dir.join("devices.toml");
+    fs::write(&path, map).unwrap();
+    Some(path)
+}
+
+#[test]
+fn without_an_anchor_nothing_is_planned_and_nothing_verifies() {
+    let day = day(Upto::End);
+    refused(&day.keyrite(&["verify"]), "ANCHOR", 1, "verify");
+    let path = day.dir.join("door.toml");
+    fs::write(&path, GRANT.replace("camera-station", "door")).unwrap();
+    refused(&day.keyrite(&["plan", path.to_str().unwrap()]), "ANCHOR", 1, "plan");
+    let wrong = format!("1:{}", "ab".repeat(32));
+    refused(&day.keyrite(&["verify", "--anchor", &wrong]), "ANCHOR", 1, "another root on paper");
+    refused(&day.keyrite(&["verify", "--anchor", "one"]), "ANCHOR-FORM", 2, "no anchor at all");
+    let right = day.keyrite(&["verify", "--anchor", &day.anchor()]);
+    assert!(right.status.success(), "{}", told(&right));
+}
+
+/// Breaks one file of a record by hand, then has it verified.
+#[test]
+fn a_record_that_someone_changed_does_not_verify() {
+    type Break = fn(&day::Day);
+    let cases: &[(&str, Break, &str)] = &[
+        ("a byte of a transcript", |d| edit(&confirmation(d), "confirm", "confirn"), "RECORD-TORN"),
+        (
+            "an outcome left out",
+            |d| fs::remove_file(&d.all(&transcript(d), ".json")[3]).unwrap(),
+            "TRANSCRIPT-BROKEN",
+        ),
+        ("a payload", |d| edit(&first(d, "changes", "0.payload.json"), "2028", "2038"), "CHANGE-PAYLOAD"),
+        ("a signature taken out of root", |d| strip(d), "ROOT-THRESHOLD-NEW"),
+        ("a second file for one key", second_key, "KEY"),
+        ("looser limits", looser_limits, "LIMITS"),
+        ("another trust's name", |d| edit(&d.record.join("trust.json"), "apps", "evil"), "RECORD-OTHER"),
+        ("an equal member twice", |d| edit(&d.record.join("trust.json"), "{", "{\"format\":1,"), "JSON"),
+        (
+            "an unknown member",
+            |d| edit(&d.record.join("trust.json"), "{", "{\"force\":true,"),
+            "RECORD-MEMBER",
+        ),
+    ];
+    for (case, break_it, rule) in cases {
+        let day = day(Upto::End);
+        let anchor = day.anchor();
+        break_it(&day);
+        refused(&day.keyrite(&["verify", "--anchor", &anchor]), rule, 1, case);
+    }
+}
+
+fn edit(path: &Path, from: &str, to: &str) {
+    let text = fs::read_to_string(path).unwrap();
+    assert!(text.contains(from), "no {from:?} in {}", path.display());
+    fs::write(path, text.replacen(from, to, 1)).unwrap();
+}
+
+fn transcript(day: &day::Day) -> String {
+    // The longest one: the root's.
+    let mut folders: Vec<_> =
+        fs::read_dir(day.record.join("transcripts")).unwrap().map(|e| e.unwrap().path()).collect();
+    folders.sort_by_key(|f| fs::read_dir(f).unwrap().count());
+    folders.pop().unwrap().strip_prefix(&day.record).unwrap().to_str().unwrap().to_owned()
+}
+
+fn confirmation(day: &day::Day) -> std::path::PathBuf {
+    let files = day.all(&transcript(day), ".json");
+    files.into_iter().find(|f| fs::read_to_string(f).unwrap().contains("\"act\":\"confirm\"")).unwrap()
+}
+
+fn first(day: &day::Day, folder: &str, end: &str) -> std::path::PathBuf {
+    let mut all: Vec<_> = fs::read_dir(day.record.join(folder)).unwrap().map(|e| e.unwrap().path()).collect();
+    all.sort();
+    all.into_iter()
+        .map(|c| c.join(end))
+        .find(|p| p.exists() && fs::read_to_string(p).unwrap().contains("2028"))
+        .unwrap()
+}
+
+/// Leaves one of three signatures in root, under the name that the new bytes demand.
+fn strip(day: &day::Day) {
+    let path = day.one("metadata/root", ".json");
+    let mut json: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    json["signatures"].as_array_mut().unwrap().truncate(1);
+    let signed = fs::read_to_string(&path).unwrap();
+    let (head, _) = signed.split_once(",\"signatures\":").unwrap();
+    let text = format!("{head},\"signatures\":{}}}", json["signatures"]);
+    fs::remove_file(path).unwrap();
+    day.plant("metadata/root", "1.", ".json", text.as_bytes());
+}
+
+fn second_key(day: &day::Day) {
+    let text = fs::read_to_string(day.one("keys/root-a", ".json")).unwrap();
+    day.plant(
+        "keys/root-a",
+        "",
+        ".json",
+        text.replace("\"holder\":\"ada\"", "\"holder\":\"eve\"").as_bytes(),
+    );
+}
+
+fn looser_limits(day: &day::Day) {
+    let text = fs::read_to_string(day.one("limits", ".toml")).unwrap();
+    day.plant("limits", "2.", ".toml", text.replace("witnesses", "# witnesses").as_bytes());
+}
+
+#[test]
+fn a_hostile_medium_is_left_alone() {
+    let day = day(Upto::End);
+    let medium = day.dir.join("medium");
+    for folder in ["keys/root-a", "statements", "metadata/root", "changes"] {
+        fs::create_dir_all(medium.join(folder)).unwrap();
+    }
+    fs::copy(day.record.join("trust.json"), medium.join("trust.json")).unwrap();
+    let sha = "ab".repeat(32);
+    symlink("/etc/passwd", medium.join(format!("statements/{sha}.json"))).unwrap();
+    symlink("/dev/zero", medium.join(format!("keys/root-a/{sha}.json"))).unwrap();
+    let fifo = medium.join(format!("metadata/root/2.{sha}.json"));
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    fs::write(medium.join("keys/root-a/evil\u{1b}[31m\u{202e}.json"), "{}").unwrap();
+    let endless = fs::File::create(medium.join(format!("statements/{}.json", "cd".repeat(32)))).unwrap();
+    endless.set_len(1 << 40).unwrap();
+    let before = day.files();
+    let out = day.keyrite(&["import", medium.to_str().unwrap()]);
+    let text = told(&out);
+    for rule in ["MEDIA-KIND", "MEDIA-SIZE", "RECORD-NAME"] {
+        assert!(text.contains(rule), "no {rule} in\n{text}");
+    }
+    assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "an escape reached the screen:\n{text}");
+    assert_eq!(day.files(), before, "something was taken from a hostile medium");
+}
+
+#[test]
+fn statements_and_keys_that_someone_planted_are_not_taken() {
+    let day = day(Upto::End);
+    let anchor = day.anchor();
+    let medium = day.dir.join("medium");
+    day::copy(&day.record, &medium);
+    // A copy whose key file names another holder, and one whose limits are looser.
+    let key = fs::read_dir(medium.join("keys/root-b")).unwrap().next().unwrap().unwrap().path();
+    let text = fs::read_to_string(&key).unwrap().replace("\"holder\":\"bruno\"", "\"holder\":\"mallory\"");
+    let sha = keyrite::tuf::digest::Digest::of(text.as_bytes()).hex();
+    fs::write(key.with_file_name(format!("{sha}.json")), &text).unwrap();
+    let limits = "format = 1\n[root]\nspare-keys = 0\n";
+    let sha = keyrite::tuf::digest::Digest::of(limits.as_bytes()).hex();
+    fs::write(medium.join(format!("limits/2.{sha}.toml")), limits).unwrap();
+    let before = day.files();
+    let out = day.keyrite(&["import", medium.to_str().unwrap()]);
+    let text = told(&out);
+    assert!(text.contains("KEY-UNWITNESSED") && text.contains("LIMITS-UNSIGNED"), "{text}");
+    assert_eq!(day.files(), before, "{text}");
+    let out = day.keyrite(&["verify", "--anchor", &anchor]);
+    assert!(out.status.success(), "{}", told(&out));
+}
+
+#[test]
+fn one_writer_at_a_time() {
+    let day = day(Upto::Keys);
+    fs::create_dir_all(day.record.join("private")).unwrap();
+    let lock = fs::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(day.record.join("private/lock"))
+        .unwrap();
+    lock.lock().unwrap();
+    let path = day.dir.join("root.toml");
+    fs::write(&path, ROOT).unwrap();
+    refused(&day.keyrite(&["plan", path.to_str().unwrap()]), "RECORD-BUSY", 1, "a second writer");
+}
+
+#[test]
+fn other_directories_and_files_are_not_records() {
+    let day = day(Upto::Keys);
+    let elsewhere = day.dir.join("elsewhere");
+    fs::create_dir_all(&elsewhere).unwrap();
+    let out = day::keyrite(&elsewhere, &["status"]);
+    refused(&out, "RECORD-MISSING", 2, "an empty directory");
+    let out = day.keyrite(&["plan", "no-such-file.toml"]);
+    assert_ne!(out.status.code(), Some(0), "{}", told(&out));
+    let out = day.keyrite(&["run", elsewhere.to_str().unwrap()]);
+    refused(&out, "RUNBOOK-MISSING", 2, "a folder without runbooks");
+}
