@@ -179,9 +179,101 @@ fn a_copy_is_handed_out_and_taken_in_again() {
     let output = keyrite(&["--json", "-C", &at(&medium), "import", &at(&here)]);
     assert!(output.status.success());
     assert!(!output.stdout.contains(&0x1b));
+    // Where nothing is good the exit code says so, and the report is not lost.
+    let bad = folder("bad");
+    fs::write(bad.join("stranger.txt"), "x").unwrap();
+    let output = keyrite(&["-C", &at(&medium), "import", &at(&bad)]);
+    assert_eq!(output.status.code(), Some(1), "{}", words(&output));
+    assert!(words(&output).contains("stranger.txt"), "{}", words(&output));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("nothing was taken"), "{output:?}");
     // An empty folder is no medium.
     let empty = folder("empty");
     let output = keyrite(&["-C", &at(&medium), "import", &at(&empty)]);
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("IMPORT-EMPTY"));
+}
+
+#[test]
+fn every_kind_of_file_of_a_rehearsal_is_explained() {
+    let folder = folder("rehearsal");
+    let at = |path: &str| folder.join(path).to_string_lossy().into_owned();
+    let output = keyrite(&["rehearse", "--into", &at("r")]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // folder, start of the file's name, what must be said; the first such file.
+    let table: &[(&str, &str, &[&str])] = &[
+        ("keys/root-a", "", &["The key root-a of ada", "possession proved", "The record uses it"]),
+        ("statements", "", &["statement", "signature verifies", "It acts in the record"]),
+        (
+            "metadata/root",
+            "1.",
+            &["by its own keys: 2 must sign, 3 have: enough", "root-b of bruno has signed"],
+        ),
+        ("metadata/targets", "2.", &["camera-station", "dev-dana of dana", "lists: 1 must sign, 1 have"]),
+        ("transcripts", "000000", &["Entry 0 of a transcript: begin", "proves nothing alone"]),
+        ("uploads", "MANIFEST", &["REHEARSAL", "targets.json, targets", "README.txt"]),
+        ("changes", "change.json", &["REHEARSAL", "state sealed", "In the proposer's words"]),
+        ("changes", "runbook.toml", &["Runbook:"]),
+        ("changes", "0.payload.json", &["not signed yet"]),
+    ];
+    for (place, start, said) in table {
+        let file = first(&folder.join("r/record").join(place), start);
+        let output = keyrite(&["show", file.to_str().unwrap()]);
+        assert!(output.status.success(), "{place}: {}", String::from_utf8_lossy(&output.stderr));
+        let text = words(&output);
+        for part in *said {
+            assert!(text.contains(part), "{}: {part}\n{text}", file.display());
+        }
+    }
+    // What a change that is sealed by now changed then.
+    let granted = changes(&folder.join("r/record"), "grant-delegation");
+    let text = words(&keyrite(&["show", granted.to_str().unwrap()]));
+    for part in [
+        "targets: version 1 becomes 2",
+        "delegation targets/camera-station: granted",
+        "asks targets-1 of uma",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    assert!(!text.contains("keyrite sign"), "{text}");
+    let files = fs::read_dir(folder.join("r/incoming")).unwrap().map(|e| e.unwrap().path());
+    for file in files {
+        let output = keyrite(&["-C", &at("r/record"), "show", file.to_str().unwrap()]);
+        assert!(output.status.success(), "{}: {}", file.display(), String::from_utf8_lossy(&output.stderr));
+    }
+    let key = first(&folder.join("r/tokens"), "root-a");
+    let text = words(&keyrite(&["-C", &at("r/record"), "show", key.to_str().unwrap()]));
+    assert!(text.contains("A private key, encrypted") && text.contains("root-a of ada"), "{text}");
+    // Altered by one digit, the change's payload is no longer its own.
+    let payload = first(&folder.join("r/record/changes"), "0.payload.json");
+    let altered = fs::read_to_string(&payload).unwrap().replacen("\"version\":", "\"version\":1", 1);
+    fs::write(&payload, altered).unwrap();
+    let output = keyrite(&["show", payload.with_file_name("change.json").to_str().unwrap()]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("CHANGE-PAYLOAD"), "{output:?}");
+}
+
+fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { walk(&path, found) } else { found.push(path) }
+    }
+}
+
+/// The first file beneath a folder whose name starts so.
+fn first(folder: &Path, start: &str) -> PathBuf {
+    let mut all = Vec::new();
+    walk(folder, &mut all);
+    all.sort();
+    let named = |path: &&PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with(start);
+    all.iter().find(named).unwrap_or_else(|| panic!("no {start} in {}", folder.display())).clone()
+}
+
+/// The `change.json` of that kind.
+fn changes(record: &Path, kind: &str) -> PathBuf {
+    let mut all = Vec::new();
+    walk(&record.join("changes"), &mut all);
+    let is = |path: &&PathBuf| {
+        path.ends_with("change.json")
+            && fs::read_to_string(path).unwrap().contains(&format!("\"kind\":\"{kind}\""))
+    };
+    all.iter().find(is).unwrap().clone()
 }

@@ -2,13 +2,12 @@
 
 use super::Beside;
 use super::page::Page;
-use crate::ceremony::change::{Ask, Change, Counts, Item};
+use crate::ceremony::change::{Ask, Base, Change, Counts, Item};
 use crate::ceremony::facts::Stage;
 use crate::ceremony::runbook::Runbook;
 use crate::ceremony::standing::State;
 use crate::record::{Media, StoredChange, TrustFile};
 use crate::tuf::diff;
-use crate::tuf::evidence::Trusted;
 use crate::tuf::json::Json;
 use crate::tuf::profile::Profile;
 use crate::tuf::rule::Result;
@@ -70,24 +69,32 @@ fn about(beside: &Beside, change: &Change, runbook: &[u8]) -> Page {
         .list("In the proposer's words", change.summary.iter().map(|l| visible(l)).collect())
         .list("It starts from", base);
     for item in &change.items {
-        page = about_item(beside, page, item, stored);
+        page = about_item(beside, page, &change.base, item, stored);
     }
     match std::str::from_utf8(runbook).ok().and_then(|text| Runbook::parse(text).ok()) {
         Some(read) if read.digest() == frame.runbook => page = page.fact("runbook", visible(&read.title)),
         _ => page = page.careful("Its runbook can't be read."),
     }
+    if stored.is_some_and(StoredChange::closed) {
+        return page;
+    }
     page.next("Whoever is asked signs or refuses:  keyrite sign")
         .next("keyrite sign computes the change again from the runbook, which this page does not.")
 }
 
-fn about_item(beside: &Beside, page: Page, item: &Item, stored: Option<&StoredChange>) -> Page {
+fn about_item(beside: &Beside, page: Page, base: &Base, item: &Item, stored: Option<&StoredChange>) -> Page {
     let mut lines = match item {
         Item::Document { payload, .. } => {
-            let facts = beside.contents.as_ref().map(|c| &c.facts);
-            let old = facts.and_then(|f| f.newest(payload.role())).map(Trusted::payload);
-            let old = old.filter(|old| old.version() < payload.version());
-            let mut lines = diff::words(old, payload, &|key| beside.in_words(key));
+            let base = base.documents.get(payload.role());
+            let old = base.and_then(|(_, digest)| beside.document(payload.role(), digest));
+            let mut lines = diff::words(old.as_ref(), payload, &|key| beside.in_words(key));
             lines.insert(0, format!("payload {}", payload.digest()));
+            if let (None, Some((version, _))) = (&old, base) {
+                lines.insert(
+                    1,
+                    format!("version {version} is not here to compare with: this is all that it says"),
+                );
+            }
             lines
         }
         Item::Statement { payload, .. } => super::record_file::sentence(beside, payload.sentence()),

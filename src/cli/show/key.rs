@@ -2,6 +2,7 @@
 
 use super::page::Page;
 use super::{Beside, unknown};
+use crate::record::enrolment;
 use crate::signer::keyfile::KeyFile;
 use crate::tuf::certificate;
 use crate::tuf::key::PublicKey;
@@ -21,6 +22,17 @@ pub fn pem(beside: &Beside, text: &str) -> Result<Page> {
         return Ok(public(beside, Page::new("public-key", "A public key"), &key));
     }
     Err(unknown("PEM that is no key and no certificate"))
+}
+
+/// A key as a Notary backend hands it out.
+pub fn backend(beside: &Beside, bytes: &[u8]) -> Result<Page> {
+    // The trust matters for proofs of possession alone, and this is none.
+    let trust = beside.contents.as_ref().map(|c| &c.facts.trust);
+    let trust =
+        trust.ok_or_else(|| unknown("a backend's key, without a record that it could be enrolled in"))?;
+    let (enrolment, _) = enrolment::read(trust, bytes)?;
+    Ok(public(beside, Page::new("backend-key", "A key that a backend handed out"), &enrolment.public)
+        .next("Compare its words with the backend's operator, then take it in with an enroll-key runbook."))
 }
 
 fn private(beside: &Beside, text: &str) -> Result<Page> {

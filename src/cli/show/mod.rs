@@ -16,13 +16,17 @@ use super::arguments::Show;
 use super::rules;
 use super::session::{Ended, Session, shown};
 use crate::ceremony::limits::{Direction, Limits, differences};
+use crate::record::names::Place;
 use crate::record::{Contents, Inputs, Record, media};
+use crate::tuf::digest::Digest;
 use crate::tuf::json::Json;
 use crate::tuf::key::KeyIdentity;
 use crate::tuf::payload::MetadataPayload;
 use crate::tuf::profile::Profile;
+use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::time::Time;
+use crate::tuf::wire;
 use page::Page;
 use std::path::{Path, PathBuf};
 
@@ -31,6 +35,8 @@ const CAP: u64 = 64 * 1024 * 1024;
 
 /// What is known beside the file.
 struct Beside {
+    /// The record's directory.
+    directory: PathBuf,
     contents: Option<Contents>,
     today: Time,
 }
@@ -62,6 +68,16 @@ impl Beside {
         }
     }
 
+    /// A document of the record by its payload, trusted or not.
+    fn document(&self, role: &RoleName, payload: &Digest) -> Option<MetadataPayload> {
+        let contents = self.contents.as_ref()?;
+        let found = contents.history.iter().find(|d| d.role == *role && d.payload == *payload)?;
+        let place = Place::Metadata(role.clone(), found.version, found.file);
+        let bytes = media::read_file(&self.directory.join(place.to_string()), CAP).ok()?;
+        let envelope = wire::parse(contents.facts.trust.profile, role, &bytes).ok()?;
+        (envelope.payload().digest() == *payload).then(|| envelope.payload().clone())
+    }
+
     fn profile(&self) -> Option<Profile> {
         self.contents.as_ref().map(|c| c.facts.trust.profile)
     }
@@ -84,7 +100,9 @@ enum Known {
 /// `SHOW-UNKNOWN` for a file of no kind that keyrite knows, `SHOW-AGAINST` for two that can't be
 /// compared; what reading the file refuses, by its own rules.
 pub fn run(session: &Session, args: &Show) -> Result<Ended> {
-    let beside = Beside { contents: contents(session, &args.file), today: session.now()? };
+    let today = session.now()?;
+    let (directory, contents) = record(session, &args.file, today).unzip();
+    let beside = Beside { directory: directory.unwrap_or_default(), contents, today };
     let new = know(&beside, &args.file)?;
     let page = match &args.against {
         None => match new {
@@ -102,14 +120,14 @@ pub fn run(session: &Session, args: &Show) -> Result<Ended> {
     Ok(Ended::Done)
 }
 
-/// What the record says: one's own, else the one that the file lies in.
-fn contents(session: &Session, file: &Path) -> Option<Contents> {
-    let today = session.now().ok()?;
+/// The record and what it says: one's own, else the one that the file lies in.
+fn record(session: &Session, file: &Path, today: Time) -> Option<(PathBuf, Contents)> {
     let around = std::fs::canonicalize(file).unwrap_or_default();
     let mut folders: Vec<PathBuf> = vec![session.directory.clone()];
     folders.extend(around.ancestors().skip(1).take(4).map(Path::to_owned));
-    let record = folders.iter().find_map(|folder| Record::open(folder).ok())?;
-    record.read_all(today, &Inputs::default()).ok()
+    let (folder, record) = folders.into_iter().find_map(|f| Record::open(&f).ok().map(|r| (f, r)))?;
+    let contents = record.read_all(today, &Inputs::default()).ok()?;
+    Some((folder, contents))
 }
 
 /// Reads a file and finds out what it is.
@@ -161,6 +179,8 @@ fn by_members(beside: &Beside, file: &Path, bytes: &[u8], json: &Json) -> Result
         record_file::signature(beside, json)
     } else if has(&["manifest", "result", "served"]) {
         record_file::receipt(bytes)
+    } else if has(&["keytype", "keyval"]) {
+        key::backend(beside, bytes)
     } else {
         Err(unknown("JSON with the members of nothing that keyrite knows"))
     };
