@@ -121,6 +121,19 @@ enum Status {
     Later,
 }
 
+/// How far a change has come; each of these implies the ones before.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Reached {
+    /// Signatures are gathered.
+    Gathering,
+    /// The administrator has ended the gathering, with every threshold met.
+    Closed,
+    /// Its documents are in the record.
+    Sealed,
+    /// The upload is written, or the backend has the documents already.
+    Uploaded,
+}
+
 /// What has happened, looked up by what it happened to: a change can have thousands of steps.
 struct View<'a> {
     change: &'a Change,
@@ -131,10 +144,7 @@ struct View<'a> {
     intended: BTreeSet<&'a KeyName>,
     written: BTreeSet<&'a KeyName>,
     enrolled: BTreeSet<&'a KeyName>,
-    /// Whether the gathering of signatures was closed by hand.
-    closed: bool,
-    sealed: bool,
-    uploaded: bool,
+    reached: Reached,
     items: BTreeMap<usize, &'a ItemStanding>,
 }
 
@@ -149,9 +159,11 @@ impl<'a> View<'a> {
             intended: BTreeSet::new(),
             written: BTreeSet::new(),
             enrolled: BTreeSet::new(),
-            closed: false,
-            sealed: matches!(standing.state, State::Sealed | State::Published),
-            uploaded: standing.state == State::Published,
+            reached: match standing.state {
+                State::Published => Reached::Uploaded,
+                State::Sealed => Reached::Sealed,
+                _ => Reached::Gathering,
+            },
             items: standing.items.iter().map(|item| (item.item, item)).collect(),
         };
         for entry in progress.entries.iter().filter(|entry| entry.change == Some(progress.change)) {
@@ -163,9 +175,9 @@ impl<'a> View<'a> {
                 Outcome::Intent { key, what: Intent::Generate { .. }, .. } => drop(view.intended.insert(key)),
                 Outcome::Key { name, .. } => drop(view.written.insert(name)),
                 Outcome::Enrol { name, .. } => drop(view.enrolled.insert(name)),
-                Outcome::Close { .. } => view.closed = true,
-                Outcome::Seal { .. } => view.sealed = true,
-                Outcome::Upload { .. } => view.uploaded = true,
+                Outcome::Close { .. } => view.reached = view.reached.max(Reached::Closed),
+                Outcome::Seal { .. } => view.reached = view.reached.max(Reached::Sealed),
+                Outcome::Upload { .. } => view.reached = Reached::Uploaded,
                 _ => {}
             }
         }
@@ -195,10 +207,10 @@ impl<'a> View<'a> {
                 _ => Status::Done,
             },
             Act::Record(RecordAct::Seal) => self.seal(),
-            Act::Record(RecordAct::Upload) => match (self.uploaded, self.sealed) {
-                (true, _) => Status::Done,
-                (false, true) => Status::Ready,
-                (false, false) => Status::Later,
+            Act::Record(RecordAct::Upload) => match self.reached {
+                Reached::Gathering | Reached::Closed => Status::Later,
+                Reached::Sealed => Status::Ready,
+                Reached::Uploaded => Status::Done,
             },
             Act::Medium(_) | Act::Secret(_) => ready_unless(self.in_session(step).next().is_some()),
         }
@@ -255,7 +267,7 @@ impl<'a> View<'a> {
     fn sign(&self, item: usize, key: &KeyName) -> Status {
         let missing = self.items.get(&item).map(|item| item.missing.as_slice()).unwrap_or_default();
         // The gathering is over: by hand, by the day, or because it is sealed.
-        let over = self.closed || self.progress.standing.past_sign_by || self.sealed;
+        let over = self.reached > Reached::Gathering || self.progress.standing.past_sign_by;
         match missing.iter().find(|asked| asked.key == *key) {
             Some(asked) if !over => self.if_here(Some(&asked.holder), key, Status::Ready),
             _ => Status::Done,
@@ -268,11 +280,10 @@ impl<'a> View<'a> {
             let wait = |a: &Asked| Waiting { holder: a.holder.clone(), key: a.key.clone() };
             asked.into_iter().map(wait).collect::<Vec<_>>()
         };
+        let over = self.reached == Reached::Closed || standing.past_sign_by;
         match &standing.state {
-            _ if self.sealed => Status::Done,
-            State::Complete { everyone } if *everyone || self.closed || standing.past_sign_by => {
-                Status::Ready
-            }
+            _ if self.reached >= Reached::Sealed => Status::Done,
+            State::Complete { everyone } if *everyone || over => Status::Ready,
             State::Complete { .. } if self.progress.wait => Status::Blocked(waiting(standing.missing())),
             State::Complete { .. } => Status::MaySeal(waiting(standing.missing())),
             _ => Status::Blocked(waiting(standing.needed())),
