@@ -15,6 +15,7 @@ mod keys;
 use collection::{Maker, Root, days, file, key, server_key, signed_json, with};
 use keyrite::tuf::backend_model::{BackendModel, ServerKey};
 use keyrite::tuf::client::{Answer, Caps, Client, Judge, Planned, Settings, Signatures, State};
+use keyrite::tuf::json::Json;
 use keyrite::tuf::key::KeyId;
 use keyrite::tuf::payload::MetadataPayload;
 use keyrite::tuf::profile::Profile;
@@ -284,6 +285,19 @@ const ATTACKS: &[Attack] = &[
         "META-MISMATCH",
     ),
     (
+        "stolen server keys: targets without a digest",
+        |l| {
+            let (root, targets) = (l.current("root.json"), l.current("targets.json"));
+            let honest = maker().snapshot_by(50, 9, &[("root", &root), ("targets", &targets)]);
+            let signed = Json::parse(&honest).unwrap().get("signed").unwrap().clone();
+            let bare = with(&signed, &["meta", "targets", "hashes"], Some(Json::Object(BTreeMap::new())));
+            let snapshot = file(&bare, &maker().signers(&[50]));
+            l.serve("timestamp.json", &maker().timestamp_by(51, 9, days(now(), 9), &snapshot));
+            l.serve(&consistent("snapshot", &snapshot), &snapshot);
+        },
+        "SNAPSHOT-HASH",
+    ),
+    (
         "stolen server keys: a root by strangers",
         |l| {
             let (bad, targets) = (root(3, &[4, 5, 6], &[4, 5]), l.current("targets.json"));
@@ -440,26 +454,31 @@ fn targets_are_searched_as_the_stock_client_does() {
     let mut line = Line::new();
     let m = maker();
     let grants = [
-        m.grant("targets/a", &[30], 1, &["x/"]),
+        m.grant("targets/a", &[30], 1, &["x/", "w/"]),
         m.grant("targets/b", &[31], 1, &[""]),
         m.grant("targets/none", &[33], 1, &[]),
     ];
-    let track = [m.grant("targets/a/deep", &[32], 1, &["x/1", "y/"])];
+    let track = [m.grant("targets/a/deep", &[32], 1, &["x/1", "y/", "w"])];
     line.upload(&[
         ("targets", m.targets("targets", 2, &[10], &grants)),
         ("targets/a", m.targets("targets/a", 1, &[30], &track)),
         (
             "targets/a/deep",
-            m.targets("targets/a/deep", 1, &[32], &[Maker::put("x/1"), Maker::put("x/2"), Maker::put("y/1")]),
+            m.targets("targets/a/deep", 1, &[32], &["x/1", "x/2", "y/1", "w/1"].map(Maker::put)),
         ),
         ("targets/b", m.targets("targets/b", 1, &[31], &[Maker::put("x/1"), Maker::put("z")])),
         ("targets/none", m.targets("targets/none", 1, &[33], &[Maker::put("free")])),
     ]);
     let mut client = line.client(State::default());
     line.run(&mut client).1.unwrap();
-    for (path, role) in
-        [("x/1", Some("targets/b")), ("x/2", None), ("y/1", None), ("z", Some("targets/b")), ("free", None)]
-    {
+    for (path, role) in [
+        ("x/1", Some("targets/b")),
+        ("x/2", None),
+        ("y/1", None),
+        ("w/1", None),
+        ("z", Some("targets/b")),
+        ("free", None),
+    ] {
         assert_eq!(found(&mut client, path).as_deref(), role, "{path}");
     }
     line.upload(&[("targets/b", m.targets("targets/b", 2, &[31], &[]))]);

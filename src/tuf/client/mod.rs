@@ -329,6 +329,15 @@ fn as_listed(role: &RoleName, meta: &MetaFile, bytes: &[u8]) -> Result<()> {
     ))
 }
 
+/// The same where a digest is always there (`tuf/data` of Notary: `CheckHashes`).
+fn as_listed_by_digest(role: &RoleName, meta: &MetaFile, bytes: &[u8]) -> Result<()> {
+    if meta.hashes.is_empty() {
+        let found = format!("{role} without a digest");
+        return Err(Refusal::new(&rules::SNAPSHOT_HASH, found, "a digest by sha256 or sha512"));
+    }
+    as_listed(role, meta, bytes)
+}
+
 fn rollback(role: &RoleName, found: u64, trusted: u64) -> Refusal {
     Refusal::new(
         &rules::ROLLBACK,

@@ -12,7 +12,7 @@
 use super::roots::{self, Rotation};
 use super::tree::Delegation;
 use super::{Answer, Change, Judge, Outcome, Settings, State, Want};
-use super::{as_listed, file_missing, fresh, out_of_turn, read, rollback};
+use super::{as_listed_by_digest, file_missing, fresh, out_of_turn, read, rollback};
 use crate::tuf::chain::{self, check_role};
 use crate::tuf::document::{Document, MetaFile, Snapshot};
 use crate::tuf::profile::Profile;
@@ -259,7 +259,9 @@ impl<J: Judge> Update<J> {
         let cap = self.settings.caps.root;
         match self.listed_root.clone() {
             None => self.ask(Step::Newest, &RoleName::Root, "root.json".to_owned(), cap),
-            Some(meta) if as_listed(&RoleName::Root, &meta, root.bytes()).is_ok() => self.timestamp_step(),
+            Some(meta) if as_listed_by_digest(&RoleName::Root, &meta, root.bytes()).is_ok() => {
+                self.timestamp_step()
+            }
             Some(meta) => {
                 let name = listed_name(&RoleName::Root, &meta)?;
                 self.ask(Step::Newest, &RoleName::Root, name, meta.length.unwrap_or(cap).min(cap));
@@ -280,7 +282,9 @@ impl<J: Judge> Update<J> {
     }
 
     fn is_listed(&self, root: &Envelope) -> Result<()> {
-        self.listed_root.as_ref().map_or(Ok(()), |meta| as_listed(&RoleName::Root, meta, root.bytes()))
+        self.listed_root
+            .as_ref()
+            .map_or(Ok(()), |meta| as_listed_by_digest(&RoleName::Root, meta, root.bytes()))
     }
 
     /// Begins to walk from the stored root to the newest, which it did not sign.
@@ -372,7 +376,7 @@ impl<J: Judge> Update<J> {
     /// The stored file of a role below root that would be accepted if it were fetched now.
     fn stored_file(&self, role: &RoleName, meta: Option<&MetaFile>) -> Option<Arc<Envelope>> {
         let bytes = self.file(role)?;
-        meta.map_or(Ok(()), |meta| as_listed(role, meta, bytes)).ok()?;
+        meta.map_or(Ok(()), |meta| as_listed_by_digest(role, meta, bytes)).ok()?;
         let held = read(Profile::Notary, role, bytes, u64::MAX).ok()?;
         self.vouched(&*self.root().ok()?, &held).ok()?;
         fresh(&held, self.settings.now).ok()?;
@@ -421,7 +425,7 @@ impl<J: Judge> Update<J> {
 
     fn take_snapshot(&mut self, want: &Want, bytes: &[u8]) -> Result<()> {
         super::within(&want.role, bytes, want.limit)?;
-        as_listed(&want.role, &self.listed_snapshot()?, bytes)?;
+        as_listed_by_digest(&want.role, &self.listed_snapshot()?, bytes)?;
         let held = read(Profile::Notary, &RoleName::Snapshot, bytes, want.limit)?;
         self.vouched(&*self.root()?, &held)?;
         self.not_older(&held)?;
@@ -433,7 +437,7 @@ impl<J: Judge> Update<J> {
         let listed = snapshot_of(&held)?.meta.get(&RoleName::Root).cloned();
         let listed = listed.ok_or_else(|| unlisted(&held, &RoleName::Root))?;
         self.listed_root = Some(listed.clone());
-        as_listed(&RoleName::Root, &listed, self.root()?.bytes())?;
+        as_listed_by_digest(&RoleName::Root, &listed, self.root()?.bytes())?;
         self.put(&held);
         self.snapshot = Some(held);
         self.targets_step(VecDeque::from([Delegation::top()]))

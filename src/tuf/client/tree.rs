@@ -4,7 +4,7 @@
 //! (notary-v1 3.3). One that has expired or lacks signatures is left out, with all below it.
 
 use super::notary::{Step, Update, listed_name, snapshot_of, unlisted};
-use super::{Answer, Judge, Want, as_listed, fresh, out_of_turn, read};
+use super::{Answer, Judge, Want, as_listed_by_digest, fresh, out_of_turn, read};
 use crate::tuf::document::{MetaFile, PathRule, Targets};
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
@@ -72,7 +72,7 @@ impl<J: Judge> Update<J> {
                 queue.pop_front();
                 continue;
             };
-            let stored = self.file(&role).filter(|bytes| as_listed(&role, &meta, bytes).is_ok());
+            let stored = self.file(&role).filter(|bytes| as_listed_by_digest(&role, &meta, bytes).is_ok());
             if let Some(bytes) = stored.cloned() {
                 self.enter(&bytes, &mut queue)?;
                 continue;
@@ -94,7 +94,7 @@ impl<J: Judge> Update<J> {
     ) -> Result<()> {
         super::within(&want.role, bytes, want.limit)?;
         if let Some(meta) = self.meta(&want.role)? {
-            as_listed(&want.role, &meta, bytes)?;
+            as_listed_by_digest(&want.role, &meta, bytes)?;
         }
         self.enter(bytes, &mut queue)?;
         self.targets_step(queue)
