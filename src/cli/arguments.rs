@@ -20,19 +20,19 @@ use std::path::PathBuf;
 )]
 pub struct Arguments {
     /// The record's directory
-    #[arg(short = 'C', value_name = "DIR", default_value = ".", global = true)]
+    #[arg(short = 'C', value_name = "DIR", default_value = ".", global = true, help_heading = "Everywhere")]
     pub directory: PathBuf,
 
     /// The device map: where your own keys are [default: devices.toml in the record's directory]
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE", global = true, help_heading = "Everywhere")]
     pub devices: Option<PathBuf>,
 
     /// Report in JSON on stdout
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Everywhere")]
     pub json: bool,
 
     /// Show more of what is done
-    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = "Everywhere")]
     pub verbose: u8,
 
     /// What to do

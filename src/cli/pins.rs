@@ -54,17 +54,20 @@ impl<'a> Pins<'a> {
     fn prompt(&self, ask: &PinAsk) -> Prompt {
         let what = match (ask.secret, ask.token.kind) {
             (PinKind::User, TokenKind::File) => "Pass-phrase",
-            (PinKind::NewUser, TokenKind::File) => "New pass-phrase, typed twice,",
+            (PinKind::NewUser, TokenKind::File) => "New pass-phrase",
             (PinKind::User, _) => "PIN",
-            (PinKind::NewUser, _) => "New PIN, typed twice,",
+            (PinKind::NewUser, _) => "New PIN",
             (PinKind::SecurityOfficer, _) => "Security officer's PIN",
-            (PinKind::NewSecurityOfficer, _) => "New security officer's PIN, typed twice,",
+            (PinKind::NewSecurityOfficer, _) => "New security officer's PIN",
         };
         let token = tokens::named(&ask.token, self.holder(ask));
         let key = ask.key.as_deref().unwrap_or("token");
         let mut prompt = Prompt::new(format!("pin.{key}"), format!("{what} of {token}"));
         if let Some(key) = &ask.key {
             prompt = prompt.help(format!("It opens the key \"{}\".", Safe::untrusted(key)));
+        }
+        if matches!(ask.secret, PinKind::NewUser | PinKind::NewSecurityOfficer) {
+            prompt = prompt.help("You will type it twice.");
         }
         if matches!(ask.secret, PinKind::User | PinKind::SecurityOfficer)
             && ask.token.kind != TokenKind::File

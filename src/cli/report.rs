@@ -8,7 +8,7 @@ use crate::ui;
 use crate::ui::layout::{lay_out, wrapped};
 use crate::ui::look::Look;
 use crate::ui::screen::{Safe, Screen};
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 /// The number that every JSON report starts with; another one means other members.
@@ -20,8 +20,10 @@ const SCHEMA: i64 = 1;
 ///
 /// `TERMINAL` if stdout is gone.
 pub fn screen(screen: &Screen) -> Result<()> {
-    let mut text = lay_out(screen, &Look::of(std::io::stdout())).join("\n");
-    text.push('\n');
+    let stdout = std::io::stdout();
+    // Apart from what was asked and answered above, on a terminal.
+    let gap = if stdout.is_terminal() { "\n" } else { "" };
+    let text = format!("{gap}{}\n", lay_out(screen, &Look::of(&stdout)).join("\n"));
     out(text.as_bytes())
 }
 

@@ -27,9 +27,17 @@ crate::rules! {
     PIN_FILE: "PIN-FILE", Device, "a PIN's file is its owner's alone", "threats T19",
         "chmod 600 the file, or let a person type the PIN: pin = \"tty\"";
 
+    // --- init
+    INIT: "INIT", Usage, "answers make a trust that can be used", "design",
+        "answer the question again";
+
     // --- tokens
+    TOKEN_NONE: "TOKEN-NONE", Device, "a token is plugged in and has its label and PIN", "PKCS#11 2.40 2.1",
+        "plug the token in, or prepare it with keyrite tokens prepare";
     MODULE_NONE: "MODULE-NONE", Usage, "tokens are looked for behind a PKCS#11 module", "PKCS#11 2.40 2.1",
         "name the module with --module, or write a device map";
+    LABEL_LONG: "LABEL-LONG", Usage, "a token's label fits its place", "PKCS#11 2.40 4.3",
+        "choose a shorter label";
     TOKEN_BLANK_NONE: "TOKEN-BLANK-NONE", Refused, "only a blank token is prepared; one in use is never wiped", "threats T4",
         "plug in a blank token, or reset one with its maker's own tool";
     // --- holding ceremonies

@@ -191,8 +191,9 @@ pub(super) fn choose(
     for token in found {
         let label =
             if token.label.is_empty() { "(no label)".to_owned() } else { text::visible(&token.label) };
-        let shown =
-            format!("{label}   serial {}   {}", text::visible(&token.serial), text::visible(&token.model));
+        let serial = text::visible(&token.serial);
+        let serial = if serial.is_empty() { "no serial yet".to_owned() } else { format!("serial {serial}") };
+        let shown = format!("{label}   {}, {serial}", text::visible(&token.model));
         prompt = prompt.offer(Safe::untrusted(&token.serial), shown);
     }
     let place = console.ask_choice(&prompt)?;

@@ -3,7 +3,7 @@
 use super::screen::Safe;
 use crate::signer::{TokenIdentity, TokenKind, Tries};
 
-/// `alice's token "root-a" (SoftHSM v2, serial 3d4f0a9b)`.
+/// `alice's token "root-a" (SoftHSM v2, serial 3d4f0a9b)`, or `the token …` of nobody known.
 pub fn named(token: &TokenIdentity, holder: Option<&str>) -> Safe {
     let label = Safe::untrusted(&token.label);
     let what = match token.kind {
@@ -15,12 +15,17 @@ pub fn named(token: &TokenIdentity, holder: Option<&str>) -> Safe {
     };
     let model = Safe::untrusted(&token.model);
     let serial = Safe::untrusted(&token.serial);
-    let model = if model.is_empty() { String::new() } else { format!("{model}, ") };
-    owned(holder, &format!("{what} \"{label}\" ({model}serial {serial})"))
+    let serial = if serial.is_empty() { String::new() } else { format!("serial {serial}") };
+    let rest: Vec<&str> = [model.as_str(), &serial].into_iter().filter(|part| !part.is_empty()).collect();
+    let rest = if rest.is_empty() { String::new() } else { format!(" ({})", rest.join(", ")) };
+    if label.is_empty() {
+        return owned(holder, &format!("{what} without a label{rest}"));
+    }
+    owned(holder, &format!("{what} \"{label}\"{rest}"))
 }
 
 fn owned(holder: Option<&str>, text: &str) -> Safe {
-    Safe::from(holder.map_or_else(|| text.to_owned(), |who| format!("{who}'s {text}")))
+    Safe::from(holder.map_or_else(|| format!("the {text}"), |who| format!("{who}'s {text}")))
 }
 
 /// What a token tells of PIN tries left, if that is worth saying.
@@ -35,4 +40,46 @@ pub fn tries(tries: Tries) -> Option<Safe> {
         Tries::Count(left) => format!("{left} tries left."),
     };
     Some(Safe::from(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_named_by_holder_label_and_serial() {
+        let token = |kind, label: &str, serial: &str, model: &str| TokenIdentity {
+            kind,
+            label: label.to_owned(),
+            serial: serial.to_owned(),
+            manufacturer: String::new(),
+            model: model.to_owned(),
+            firmware: String::new(),
+        };
+        for (kind, label, serial, model, holder, expected) in [
+            (
+                TokenKind::Pkcs11,
+                "root-a",
+                "3d4f",
+                "SoftHSM v2",
+                Some("ada"),
+                "ada's token \"root-a\" (SoftHSM v2, serial 3d4f)",
+            ),
+            (TokenKind::Pkcs11, "root-a", "3d4f", "", None, "the token \"root-a\" (serial 3d4f)"),
+            (TokenKind::Pkcs11, "", "", "SoftHSM v2", None, "the token without a label (SoftHSM v2)"),
+            (TokenKind::Piv, "a", "12", "", Some("bo"), "bo's YubiKey \"a\" (serial 12)"),
+            (TokenKind::File, "dana.key", "", "encrypted file", Some("dana"), "dana's key file dana.key"),
+            (TokenKind::External, "root-b", "", "", None, "the external key \"root-b\""),
+            (
+                TokenKind::Pkcs11,
+                "a\u{1b}[2J",
+                "\u{202e}1",
+                "",
+                None,
+                "the token \"a\\u{1b}[2J\" (serial \\u{202e}1)",
+            ),
+        ] {
+            assert_eq!(named(&token(kind, label, serial, model), holder).as_str(), expected);
+        }
+    }
 }
