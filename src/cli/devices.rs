@@ -346,3 +346,138 @@ fn bare(name: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
     if !name.is_empty() && name.bytes().all(plain) { name.to_owned() } else { quoted(name) }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    const HEX: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+    fn whole() -> String {
+        format!(
+            r#"
+[trust]
+id = "00112233445566778899aabbccddeeff"
+root = {{ version = 4, payload = "{HEX}" }}
+
+[head]
+newest = "{HEX}"
+
+[backend]
+url = "https://notary.example.com/"
+
+[module.softhsm2]
+path = "/usr/lib/softhsm/libsofthsm2.so"
+sha256 = "{HEX}"
+
+[key.root-a]
+uri = "pkcs11:token=root-a;serial=12;object=root-a"
+module = "softhsm2"
+pin = "tty"
+
+[key.targets-1]
+uri = "file:keys/targets-1.pem"
+pin = "pins/targets-1"
+
+[key.root-b]
+uri = "external:root-b"
+pin = "tty"
+
+[enrol.dev-dana]
+file = "dana.enrol.json"
+"#
+        )
+    }
+
+    fn parse(text: &str) -> Result<DeviceMap> {
+        DeviceMap::parse(text, Path::new("/home/ada"))
+    }
+
+    fn key(map: &DeviceMap, name: &str) -> DeviceKey {
+        map.keys[&name.parse::<KeyName>().unwrap()].clone()
+    }
+
+    #[test]
+    fn every_part_is_read_and_paths_are_the_maps_own() {
+        let map = parse(&whole()).unwrap();
+        assert_eq!(map.anchor.unwrap().version, 4);
+        assert_eq!(map.head.unwrap().hex(), HEX);
+        assert_eq!(map.backend.as_deref(), Some("https://notary.example.com"));
+        let targets = key(&map, "targets-1");
+        assert_eq!(targets.uri, KeyUri::File("/home/ada/keys/targets-1.pem".into()));
+        assert_eq!(targets.pin, PinFrom::File("/home/ada/pins/targets-1".into()));
+        let root = key(&map, "root-a");
+        assert_eq!(root.pin, PinFrom::Terminal);
+        assert_eq!(map.module_of(&root).unwrap().path, Path::new("/usr/lib/softhsm/libsofthsm2.so"));
+        assert_eq!(map.module_of(&targets), None);
+        let dana = "dev-dana".parse::<KeyName>().unwrap();
+        assert_eq!(map.enrolments[&dana], Path::new("/home/ada/dana.enrol.json"));
+        assert!(map.devices()[&"targets-1".parse::<KeyName>().unwrap()].software);
+        assert!(!map.devices()[&"root-a".parse::<KeyName>().unwrap()].software);
+    }
+
+    #[test]
+    fn what_is_written_reads_back_the_same() {
+        let map = parse(&whole()).unwrap();
+        assert_eq!(parse(&map.to_toml()).unwrap(), map);
+        let odd = "un\"usual\\ pa\u{e4}th";
+        let mut map = DeviceMap::new(map.trust);
+        map.enrolments.insert("dev-dana".parse().unwrap(), Path::new("/").join(odd));
+        map.add_module(ModulePin { path: Path::new("/").join(odd), sha256: Some(HEX.parse().unwrap()) });
+        assert_eq!(parse(&map.to_toml()).unwrap(), map);
+    }
+
+    #[test]
+    fn what_is_no_device_map_is_refused_where_it_stands() {
+        let one = |from: &str, to: &str| whole().replace(from, to);
+        for (text, found) in [
+            (String::new(), "trust"),
+            (one("id = ", "ident = "), "line 3"),
+            (one("newest", "oldest"), "oldest"),
+            (one("version = 4", "version = \"4\""), "line 4"),
+            (one(HEX, "00"), "hexadecimal"),
+            (one("[enrol.dev-dana]", "[enroll.dev-dana]"), "enroll"),
+            (one("pin = \"tty\"", "pin-value = \"1234\""), "pin-value"),
+            (one("object=root-a", "object=root-a?pin-value=1234"), "pin-value"),
+            (one("module = \"softhsm2\"", "module = \"softhsm\""), "the module \"softhsm\""),
+            (one("module = \"softhsm2\"\n", ""), "without a module"),
+            (
+                one("uri = \"external:root-b\"", "uri = \"external:root-b\"\nmodule = \"softhsm2\""),
+                "with a module",
+            ),
+            (one("pin = \"pins/targets-1\"", "pin = \"\""), "an empty pin"),
+            (one("https://notary.example.com/", "https://a b"), "the backend"),
+            (one("https://notary.example.com/", "ftp://notary"), "the backend"),
+            (one("https://notary.example.com/", "https://x;rm"), "the backend"),
+        ] {
+            let refusal = parse(&text).unwrap_err();
+            assert_eq!(refusal.rule().name, "DEVICES", "{refusal}");
+            assert!(
+                refusal.found().contains(found) || refusal.expected().contains(found),
+                "{found}: {refusal}"
+            );
+        }
+        assert_eq!(parse(&one("key.root-a", "key.\"../a\"")).unwrap_err().rule().name, "NAME");
+    }
+
+    #[test]
+    fn modules_get_a_name_of_their_own() {
+        let mut map = DeviceMap::new(TrustId::from_bytes([0; 16]));
+        let pin = |path: &str| ModulePin { path: path.into(), sha256: Some(HEX.parse().unwrap()) };
+        assert_eq!(map.add_module(pin("/usr/lib/softhsm/libsofthsm2.so")), "softhsm2");
+        assert_eq!(map.add_module(pin("/opt/libsofthsm2.so")), "softhsm2-2");
+        assert_eq!(map.add_module(pin("/usr/lib/softhsm/libsofthsm2.so")), "softhsm2");
+        assert_eq!(map.add_module(pin("/opt/.so")), "so");
+        assert_eq!(map.add_module(pin("/opt/lib\u{202e}.so")), "module");
+    }
+
+    #[test]
+    fn a_map_serves_one_trust() {
+        let map = parse(&whole()).unwrap();
+        assert!(map.serves(map.trust).is_ok());
+        let other = map.serves(TrustId::from_bytes([7; 16])).unwrap_err();
+        assert_eq!(other.rule().name, "TRUST-OTHER");
+    }
+}

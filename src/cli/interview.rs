@@ -401,7 +401,11 @@ fn tokens_behind(session: &Session, path: &Path) -> Result<(ModulePin, Vec<Token
             Some(problem) => problem.to_string(),
             None => format!("no prepared token behind {}", shown(path)),
         };
-        return Err(Refusal::new(&rules::TOKEN_NONE, found, "a token with a label and a PIN"));
+        return Err(Refusal::new(
+            &crate::signer::rules::TOKEN_MISSING,
+            found,
+            "a token with a label and a PIN",
+        ));
     }
     let mut ready: Vec<TokenIdentity> = listing.tokens.iter().map(|t| t.identity().clone()).collect();
     ready.sort();

@@ -144,7 +144,7 @@ pub fn read_pin(path: &Path) -> Result<Pin> {
     if !file.metadata().is_ok_and(|m| m.is_file()) {
         return Err(refuse("no regular file".to_owned()));
     }
-    if mode & 0o177 != 0 {
+    if mode & 0o7177 != 0 {
         return Err(refuse(format!("mode {mode:04o}")));
     }
     if stat.st_uid != rustix::process::geteuid().as_raw() {
@@ -163,4 +163,141 @@ pub fn read_pin(path: &Path) -> Result<Pin> {
     let mut owned = String::with_capacity(line.len());
     owned.push_str(line);
     Ok(Pin::new(owned))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+    use super::*;
+    use crate::ceremony::answers::Answers;
+    use crate::tuf::statement::TrustId;
+    use crate::ui::interrupt::Interrupt;
+    use crate::ui::look::Look;
+    use crate::ui::scripted::Scripted;
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::path::PathBuf;
+
+    fn folder(test: &str) -> PathBuf {
+        let dir = std::env::temp_dir().join(format!("keyrite-pins-{}-{test}", std::process::id()));
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir).unwrap();
+        dir
+    }
+
+    fn file(dir: &Path, content: &[u8], mode: u32) -> PathBuf {
+        let path = dir.join("pin");
+        let _ = fs::remove_file(&path);
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        path
+    }
+
+    fn refused(result: Result<Pin>) -> Refusal {
+        match result {
+            Ok(_) => panic!("a PIN was read"),
+            Err(refusal) => refusal,
+        }
+    }
+
+    #[test]
+    fn a_pin_is_one_line_of_a_file_of_its_owners_alone() {
+        let dir = folder("line");
+        for (content, expected) in
+            [("1234", "1234"), ("1234\n", "1234"), ("1234\r\n", "1234"), (" a phrase ", " a phrase ")]
+        {
+            for mode in [0o600, 0o400] {
+                let pin = read_pin(&file(&dir, content.as_bytes(), mode)).unwrap();
+                assert_eq!(pin.expose(), expected);
+            }
+        }
+        for (content, mode, found) in [
+            (&b"1234"[..], 0o640, "mode 0640"),
+            (b"1234", 0o604, "mode 0604"),
+            (b"1234", 0o700, "mode 0700"),
+            (b"1234", 0o4600, "mode 4600"),
+            (b"", 0o600, "not one line"),
+            (b"\n", 0o600, "not one line"),
+            (b"12\n34\n", 0o600, "not one line"),
+            (b"12\0", 0o600, "not one line"),
+            (&[b'1'; 513], 0o600, "not one line"),
+            (&[b'1'; 5000], 0o600, "not one line"),
+            (b"\xff", 0o600, "no UTF-8"),
+        ] {
+            let refusal = refused(read_pin(&file(&dir, content, mode)));
+            assert_eq!(refusal.rule().name, "PIN-FILE");
+            assert!(refusal.found().contains(found), "{refusal}");
+        }
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn a_link_a_pipe_or_a_folder_is_no_pin_file() {
+        let dir = folder("kinds");
+        let real = file(&dir, b"1234", 0o600);
+        symlink(&real, dir.join("link")).unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            dir.join("pipe"),
+            rustix::fs::FileType::Fifo,
+            Mode::from(0o600),
+            0,
+        )
+        .unwrap();
+        for name in ["link", "pipe", ".", "missing"] {
+            assert_eq!(refused(read_pin(&dir.join(name))).rule().name, "PIN-FILE", "{name}");
+        }
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    fn ask(secret: PinKind, tries: Tries) -> PinAsk {
+        let token = TokenIdentity {
+            kind: TokenKind::Pkcs11,
+            label: "root-a".to_owned(),
+            serial: "12".to_owned(),
+            manufacturer: String::new(),
+            model: String::new(),
+            firmware: String::new(),
+        };
+        PinAsk { token, key: Some("root-a".to_owned()), secret, tries }
+    }
+
+    /// What a script is given, by what the device map says and the token tells.
+    #[test]
+    fn a_script_never_uses_the_last_try() {
+        let dir = folder("last");
+        let path = file(&dir, b"1234\n", 0o600);
+        let map = |pin: &str| {
+            let trust = TrustId::from_bytes([0; 16]);
+            let text =
+                format!("[trust]\nid = \"{trust}\"\n[key.root-a]\nuri = \"external:a\"\npin = \"{pin}\"\n");
+            DeviceMap::parse(&text, &dir).unwrap()
+        };
+        for (pin, secret, tries, expected) in [
+            ("pin", PinKind::User, Tries::Full, "1234"),
+            ("pin", PinKind::User, Tries::Low, "1234"),
+            ("pin", PinKind::User, Tries::Count(2), "1234"),
+            ("pin", PinKind::NewUser, Tries::Unknown, "1234"),
+            ("pin", PinKind::User, Tries::Last, "PIN-LAST-TRY"),
+            ("pin", PinKind::User, Tries::Count(1), "PIN-LAST-TRY"),
+            ("tty", PinKind::User, Tries::Last, "PIN-LAST-TRY"),
+            ("tty", PinKind::User, Tries::Full, "ANSWER-MISSING"),
+            ("pin", PinKind::SecurityOfficer, Tries::Full, "ANSWER-MISSING"),
+            ("pin", PinKind::NewSecurityOfficer, Tries::Full, "ANSWER-MISSING"),
+            ("missing", PinKind::User, Tries::Full, "PIN-FILE"),
+        ] {
+            let answers = Answers::parse("[answers]\n").unwrap();
+            let mut console =
+                Scripted::new(answers, Box::new(std::io::sink()), Look::PLAIN, Interrupt::default());
+            let got = Pins::new(&mut console, Some(&map(pin))).pin(&ask(secret, tries));
+            let got = match &got {
+                Ok(pin) => pin.expose(),
+                Err(refusal) => refusal.rule().name,
+            };
+            assert_eq!(got, expected, "{pin} {secret:?} {tries:?}");
+        }
+        drop(path);
+        fs::remove_dir_all(dir).unwrap();
+    }
 }

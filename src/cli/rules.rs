@@ -32,14 +32,9 @@ crate::rules! {
         "answer the question again";
 
     // --- tokens
-    TOKEN_NONE: "TOKEN-NONE", Device, "a token is plugged in and has its label and PIN", "PKCS#11 2.40 2.1",
-        "plug the token in, or prepare it with keyrite tokens prepare";
     MODULE_NONE: "MODULE-NONE", Usage, "tokens are looked for behind a PKCS#11 module", "PKCS#11 2.40 2.1",
         "name the module with --module, or write a device map";
-    LABEL_LONG: "LABEL-LONG", Usage, "a token's label fits its place", "PKCS#11 2.40 4.3",
-        "choose a shorter label";
-    TOKEN_BLANK_NONE: "TOKEN-BLANK-NONE", Refused, "only a blank token is prepared; one in use is never wiped", "threats T4",
-        "plug in a blank token, or reset one with its maker's own tool";
+
     // --- holding ceremonies
     KEY_ELSEWHERE: "KEY-ELSEWHERE", Refused, "a key is used where its token is", "design",
         "hand what waits to the key's holder: keyrite export DIR --for NAME";

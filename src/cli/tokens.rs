@@ -12,6 +12,7 @@ use super::session::{Ended, Session, shown};
 use crate::ceremony::people::KeyName;
 use crate::record::Record;
 use crate::signer::backends::{Listing, ModulePin};
+use crate::signer::rules as signer;
 use crate::signer::uri::{KeyUri, Pkcs11Uri};
 use crate::signer::{PinAsk, PinSource, Token, TokenIdentity, TokenKey};
 use crate::tuf::json::{Json, object};
@@ -61,7 +62,7 @@ struct NoPins;
 
 impl PinSource for NoPins {
     fn pin(&mut self, _ask: &PinAsk) -> Result<crate::signer::secret::Pin> {
-        Err(Refusal::new(&rules::MODULE_NONE, "a token that asks for its PIN", "a list without PINs"))
+        Err(Refusal::new(&signer::TOKEN_CANNOT, "a token that asks for its PIN", "a list without PINs"))
     }
 
     fn pin_pad(&mut self, ask: &PinAsk) -> Result<()> {
@@ -198,7 +199,7 @@ pub(super) fn choose(
     }
     let place = console.ask_choice(&prompt)?;
     found.get(place).cloned().ok_or_else(|| {
-        Refusal::new(&rules::MODULE_NONE, "a choice beyond the list", "one of the tokens that answer")
+        Refusal::new(&signer::TOKEN_MISSING, "a choice beyond the list", "one of the tokens that answer")
     })
 }
 
@@ -212,7 +213,7 @@ fn prepare(session: &Session, args: &Tokens) -> Result<Ended> {
             count => format!("{count} tokens, all in use"),
         };
         return Err(Refusal::new(
-            &rules::TOKEN_BLANK_NONE,
+            &signer::TOKEN_NOT_BLANK,
             found,
             "a blank token; one in use is never wiped",
         ));
@@ -231,11 +232,17 @@ fn prepare(session: &Session, args: &Tokens) -> Result<Ended> {
     let prompt = Prompt::new("label", "Its label?")
         .help("What people will call it: the name of the key that it will hold, like root-a.")
         .help("At most 32 letters and digits; it can't be changed later.");
-    let label =
-        ask_until(console.as_mut(), &prompt, |typed| typed.parse::<KeyName>().map(|name| name.to_string()))?;
+    let label = ask_until(console.as_mut(), &prompt, |typed| {
+        let name = typed.parse::<KeyName>()?;
+        if name.as_str().len() > 32 {
+            let found = format!("\"{name}\", {} bytes", name.as_str().len());
+            return Err(Refusal::new(&signer::TOKEN_LABEL, found, "at most 32 letters"));
+        }
+        Ok(name.to_string())
+    })?;
     let token = listing.tokens.iter_mut().find(|t| *t.identity() == chosen);
     let token = token.ok_or_else(|| {
-        Refusal::new(&rules::TOKEN_BLANK_NONE, "the token is gone", "the token that was chosen")
+        Refusal::new(&signer::TOKEN_NOT_BLANK, "the token is gone", "the token that was chosen")
     })?;
     token.initialise(&label, &mut Pins::new(console.as_mut(), None))?;
     let now = token.identity().clone();
