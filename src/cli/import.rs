@@ -4,12 +4,17 @@
 //! because one damaged file must not hold up a ceremony.
 
 use super::arguments::Import;
+use super::devices::DeviceMap;
 use super::rules;
 use super::session::{Ended, Session, shown};
 use crate::ceremony::facts::Stage;
+use crate::record::manifest::Manifest;
+use crate::record::receipt::{Answer, Receipt};
 use crate::record::take_in::ImportReport;
-use crate::record::{Media, Record};
+use crate::record::{Inputs, Media, Record};
+use crate::tuf::digest::Digest;
 use crate::tuf::json::{Json, object};
+use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
 use crate::ui::screen::{Screen, Tone};
@@ -26,6 +31,7 @@ pub fn run(session: &Session, args: &Import) -> Result<Ended> {
     record.lock()?;
     let media = Media::open(&args.from)?;
     let report = record.import(&media, session.now()?)?;
+    observe(session, &record, &report)?;
     let from = shown(&args.from);
     let nothing = report.taken.is_empty() && report.known == 0;
     let refusal = match report.left.first() {
@@ -51,6 +57,36 @@ pub fn run(session: &Session, args: &Import) -> Result<Ended> {
             Ok(Ended::Done)
         }
     }
+}
+
+/// Notes that the backend was asked today, if what came in is what clients get now: the newest
+/// trusted timestamp, still valid, and the documents of an upload of ours. Later ceremonies ask for
+/// a record that is recent enough.
+fn observe(session: &Session, record: &Record, report: &ImportReport) -> Result<()> {
+    let at = session.now()?;
+    let contents = record.read_all(at, &Inputs::default())?;
+    let Some(timestamp) = contents.facts.documents.get(&RoleName::Timestamp) else { return Ok(()) };
+    let served = report.served.get(&RoleName::Timestamp).map(|(_, file)| *file);
+    if served != Some(Digest::of(timestamp.bytes())) || timestamp.document().header().expires <= at {
+        return Ok(());
+    }
+    let of_upload = |manifest: &Manifest| {
+        let mut lines = manifest.files.values().filter_map(|line| Some((line.role.as_ref()?, line.sha)));
+        lines.all(|(role, sha)| report.served.get(role).is_some_and(|(_, file)| *file == sha))
+    };
+    let Some((manifest, _)) = contents.uploads.iter().find(|(_, manifest)| of_upload(manifest)) else {
+        return Ok(());
+    };
+    let map = DeviceMap::read(&session.devices)?;
+    record.add_receipt(&Receipt {
+        trust: record.trust().id,
+        at,
+        manifest: *manifest,
+        result: Answer::Observed,
+        served: report.served.clone(),
+        server: map.and_then(|map| map.backend).unwrap_or_else(|| "unknown".to_owned()),
+    })?;
+    Ok(())
 }
 
 fn screen(report: &ImportReport, from: &str, rehearsal: bool) -> Screen {

@@ -30,6 +30,9 @@ pub struct ImportReport {
     pub taken: Vec<Place>,
     /// How many files were already here.
     pub known: usize,
+    /// What the medium had as a backend publishes it and is in the record now, by role: version
+    /// and digest. Files of another copy of the record are not among them.
+    pub served: BTreeMap<RoleName, (u64, Digest)>,
     /// What stays on the medium: the name as it may be shown, and why.
     pub left: Vec<(String, Refusal)>,
 }
@@ -59,6 +62,8 @@ struct Load<'a> {
     report: ImportReport,
     /// By place, the name on the medium.
     names: BTreeMap<Place, String>,
+    /// Documents that lie there as a backend publishes them.
+    loose: Vec<Place>,
     left: u64,
     profile: Profile,
 }
@@ -77,6 +82,7 @@ impl Record {
             files: self.files()?,
             report: ImportReport::default(),
             names: BTreeMap::new(),
+            loose: Vec::new(),
             left: MOST,
             profile,
         };
@@ -93,6 +99,12 @@ impl Record {
             } else {
                 let refusal = verdicts.refused.get(place).cloned();
                 report.left.push((name, refusal.unwrap_or_else(unfit)));
+            }
+        }
+        for place in &load.loose {
+            let here = verdicts.accepted.contains(place) || !load.files.proposed().contains_key(place);
+            if let (true, Place::Metadata(role, version, file)) = (here, place) {
+                report.served.insert(role.clone(), (*version, *file));
             }
         }
         for place in last_things_last(report.taken.clone()) {
@@ -161,7 +173,10 @@ impl Load<'_> {
             Ok((place, bytes))
         });
         match read {
-            Ok((place, bytes)) => self.take(&place, shown, Ok(bytes)),
+            Ok((place, bytes)) => {
+                self.loose.push(place.clone());
+                self.take(&place, shown, Ok(bytes));
+            }
             Err(refusal) => self.report.left.push((shown, refusal)),
         }
     }
