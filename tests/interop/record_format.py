@@ -124,8 +124,11 @@ def canonical(value: object) -> bytes:
     return write(value).encode()
 
 
-def strict(data: bytes) -> object:
-    """Strict JSON: no equal members, floats, trailing bytes or byte order mark, 32 levels at most."""
+def strict(data: bytes, line_ends: bool = False) -> object:
+    """Strict JSON: no equal members, floats, trailing bytes or byte order mark, 32 levels at most.
+
+    With `line_ends` the payload of a document, where the line ends of PEM texts stand as they are.
+    """
 
     def members(pairs: list) -> dict:
         need(len({name for name, _ in pairs}) == len(pairs), "equal members")
@@ -141,7 +144,11 @@ def strict(data: bytes) -> object:
 
     try:
         value = json.loads(
-            data.decode("utf-8"), object_pairs_hook=members, parse_float=refuse, parse_constant=refuse
+            data.decode("utf-8"),
+            object_pairs_hook=members,
+            parse_float=refuse,
+            parse_constant=refuse,
+            strict=not line_ends,
         )
     except (ValueError, RecursionError) as error:
         raise Wrong(f"no strict JSON: {error}") from error

@@ -361,7 +361,7 @@ class Verifier:
             if item["item"] in ("document", "statement"):
                 payload = self.record.files["payload"].get(f"{folder}/{number}.payload.json", (None, b""))[1]
                 need(sha256(payload) == item["payload"], f"CHANGE-PAYLOAD: not the payload of item {number}")
-                value = strict(payload)
+                value = strict(payload, line_ends=item["item"] == "document")
                 need(canonical(value) == payload, f"payload {number} is not canonical JSON")
                 for ask in item["asked"]:
                     members(ask, "ask")

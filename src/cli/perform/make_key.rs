@@ -4,7 +4,6 @@ use super::journal::Of;
 use super::sign::{described, seen};
 use super::{Agenda, Room};
 use crate::ceremony::change::{CertificateTemplate, EnrolledKey, Item, NewKey, Possession};
-use crate::ceremony::facts::Facts;
 use crate::ceremony::step::Step;
 use crate::ceremony::transcript::{Intent, Outcome};
 use crate::record::key_file::{EvidenceNote, TokenNote};
@@ -152,13 +151,7 @@ impl Room<'_> {
     }
 
     /// Takes an enrolled key into the record.
-    pub(super) fn take_key(
-        &mut self,
-        agenda: &Agenda<'_>,
-        step: &Step,
-        item: usize,
-        facts: &Facts,
-    ) -> Result<()> {
+    pub(super) fn take_key(&mut self, agenda: &Agenda<'_>, step: &Step, item: usize) -> Result<()> {
         let of = Of { change: Some(agenda.digest), step: Some(step) };
         let Some(Item::EnrolledKey(key)) = agenda.change.items.get(item) else {
             return Err(Refusal::new(
@@ -170,16 +163,14 @@ impl Room<'_> {
         if let Some(statement) = self.keyring.enrolment_statement(&key.name) {
             self.record.add_statement(statement)?;
         }
-        let file = self.record.add_key(&enrolled_file(agenda, key, facts))?;
+        let file = self.record.add_key(&enrolled_file(agenda, key))?;
         let outcome = Outcome::Enrol { name: key.name.clone(), file, identity: key.public.identity() };
         self.journal.say(self.record, self.session, of, outcome)
     }
 }
 
-fn enrolled_file(agenda: &Agenda<'_>, key: &EnrolledKey, facts: &Facts) -> KeyFile {
-    let backend = facts.trust.profile == crate::tuf::profile::Profile::Notary
-        && key.possession == Possession::BackendReadBack;
-    let kind = if backend { "backend" } else { "elsewhere" };
+fn enrolled_file(agenda: &Agenda<'_>, key: &EnrolledKey) -> KeyFile {
+    let kind = if key.possession == Possession::BackendReadBack { "backend" } else { "elsewhere" };
     KeyFile {
         trust: agenda.change.trust,
         name: key.name.clone(),

@@ -121,7 +121,7 @@ impl Room<'_> {
                 gathered.signatures.push((signed.key(), signed.payload()));
                 Ok(())
             }
-            Act::Record(RecordAct::TakeKey { item }) => self.take_key(agenda, step, *item, facts),
+            Act::Record(RecordAct::TakeKey { item }) => self.take_key(agenda, step, *item),
             Act::Record(RecordAct::Seal) => self.seal(agenda, step, facts),
             Act::Record(RecordAct::Upload) => self.upload(agenda, step),
             Act::Token(TokenAct::Drain { .. } | TokenAct::Destroy { .. } | TokenAct::Certify(_))
