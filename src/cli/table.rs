@@ -60,9 +60,11 @@ impl Table {
     /// As [`Self::open`], for a record elsewhere: a medium that was received.
     pub fn open_at(session: &Session, directory: &Path) -> Result<Self> {
         let record = Record::open(directory)?;
-        let keyring = Keyring::new(DeviceMap::read(&session.devices)?);
+        let map = DeviceMap::read(&session.devices)?;
+        let server = map.as_ref().and_then(|map| map.backend.clone());
+        let keyring = Keyring::new(map);
         keyring.require_trust(record.trust().id)?;
-        Ok(Self { record, keyring, server: None })
+        Ok(Self { record, keyring, server })
     }
 
     /// Reads the whole record as it is now.
