@@ -5,6 +5,7 @@ use super::perform::{Agenda, Outcome, Room};
 use super::session::{Ended, Session};
 use super::table::{Due, Frozen, Table, runbook_paths};
 use crate::ceremony::engine::{self, Waiting};
+use crate::ceremony::facts::Anchor;
 use crate::ceremony::people::Person;
 use crate::ceremony::transcript::EndState;
 use crate::tuf::json::{Json, object};
@@ -77,7 +78,10 @@ pub fn hold(
         let outcome = room.perform(&contents, &agenda)?;
         journal = Some(room.journal);
         match outcome {
-            Outcome::Done => report.done.push(change.frame.title.clone()),
+            Outcome::Done => {
+                report.done.push(change.frame.title.clone());
+                report.root = table.know_root(&change).or(report.root);
+            }
             Outcome::Waiting(waiting) => {
                 report.waiting = Some((change.frame.title.clone(), waiting));
                 break;
@@ -103,6 +107,8 @@ pub struct Report {
     waiting: Option<(String, Vec<Waiting>)>,
     head: Option<crate::tuf::digest::Digest>,
     uploads: Vec<String>,
+    /// The root that this session has sealed.
+    root: Option<Anchor>,
 }
 
 impl Report {
@@ -134,6 +140,13 @@ impl Report {
                 .text("Everyone writes these words on their paper: they are the end of this session's transcript.")
                 .digest("transcript head", head);
         }
+        if let Some(root) = self.root {
+            screen = screen
+                .text("This too, by which everyone will know the root again:")
+                .digest(format!("payload of root {}", root.version), root.payload)
+                .text("In each device map it belongs below [trust], as this line:")
+                .exact([format!("root = {{ version = {}, payload = \"{}\" }}", root.version, root.payload)]);
+        }
         for person in self.people() {
             screen = screen.next(format!(
                 "keyrite export DIR --for {person}    then hand DIR to {person}, who runs: keyrite sign DIR"
@@ -163,6 +176,13 @@ impl Report {
             ("already-held", texts(&self.held)),
             ("waiting", waiting.collect::<Vec<_>>().into()),
             ("head", self.head.map_or(Json::Null, |h| h.hex().into())),
+            (
+                "root",
+                self.root.map_or(Json::Null, |root| {
+                    let version = i64::try_from(root.version).map_or(Json::Null, Json::Int);
+                    object([("version", version), ("payload", root.payload.hex().into())])
+                }),
+            ),
             ("uploads", texts(&self.uploads)),
         ])
     }

@@ -15,6 +15,7 @@ use crate::ceremony::transcript::{Begin, CeremonyId, EndState, Outcome, Transcri
 use crate::ceremony::{Ceremony, kinds, people};
 use crate::record::{Contents, Record, StoredChange};
 use crate::tuf::digest::Digest;
+use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -191,6 +192,17 @@ impl Table {
         needed: Vec<Person>,
     ) -> Result<()> {
         journal.say(&self.record, session, Of::SESSION, Outcome::End { state, waiting: needed })
+    }
+
+    /// Knows the root that a change has just sealed here: everyone in the room has read it back and
+    /// agreed to it, so what this session does next rests on it.
+    pub fn know_root(&mut self, change: &Change) -> Option<Anchor> {
+        let root = change.documents().find(|d| *d.role() == RoleName::Root)?;
+        let anchor = Anchor { version: root.version(), payload: root.digest() };
+        if let Some(map) = self.keyring.map_mut() {
+            map.anchor = Some(anchor);
+        }
+        Some(anchor)
     }
 
     /// Whether this is practice.
