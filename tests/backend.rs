@@ -1,0 +1,270 @@
+//! A whole first day in profile `notary`, by the program as people type it, against Debian's
+//! notary-server, notary-signer and the stock client.
+//!
+//! Three root keys on three SoftHSM tokens; the laptop freezes the change, three custodians sign
+//! on three copies of the record in processes of their own, and the copies come back in any order.
+//! What goes up goes up by the very lines that the upload's README prints.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test fails by panicking"
+)]
+
+mod stage;
+
+use base64ct::{Base64, Encoding as _};
+use keyrite::ceremony::facts::Stage as Kind;
+use keyrite::ceremony::limits::Limits;
+use keyrite::record::upload::fetch_keys;
+use keyrite::tuf::digest::Digest;
+use keyrite::tuf::profile::Profile;
+use serde_json::Value;
+use stage::{Done, PHRASE, Stage, block, blocks, brought, shell, shipped, utf8};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const CUSTODIANS: [(&str, &str); 3] = [("ada", "root-a"), ("bruno", "root-b"), ("carla", "root-c")];
+
+/// A real backend on loopback, and the stock client.
+struct Backend {
+    dir: PathBuf,
+    url: String,
+    tls: bool,
+}
+
+impl Backend {
+    fn up(stage: &Stage, mode: &str) -> Self {
+        let dir = stage.path("backend");
+        let mut command = Command::new(Self::script());
+        let url = Done::of(command.arg("up").arg(&dir).arg(mode)).ended(0).text().trim().to_owned();
+        Self { tls: url.starts_with("https"), dir, url }
+    }
+
+    fn script() -> &'static str {
+        concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/notary")
+    }
+
+    /// Types lines as a person of the backend's operations would: they trust its certificate.
+    fn types(&self, folder: &Path, lines: &str) -> Done {
+        let authority = self.dir.join("ca.crt");
+        let environment = [("CURL_CA_BUNDLE", utf8(&authority))];
+        shell(folder, lines, if self.tls { &environment } else { &[] }).ended(0)
+    }
+
+    fn get(&self, collection: &str, name: &str) -> Vec<u8> {
+        let line = format!("curl -sS --fail '{}/v2/{collection}/_trust/tuf/{name}'", self.url);
+        self.types(&self.dir, &line).bytes()
+    }
+
+    /// The stock client with a trust folder of its own.
+    fn client(&self, folder: &Path, arguments: &[&str]) -> Done {
+        let mut command = Command::new("notary");
+        command.args(["-s", &self.url, "-d", utf8(folder)]);
+        if self.tls {
+            command.arg("--tlscacert").arg(self.dir.join("ca.crt"));
+        }
+        command.args(arguments).env("NOTARY_DELEGATION_PASSPHRASE", PHRASE);
+        Done::of(&mut command)
+    }
+}
+
+impl Drop for Backend {
+    fn drop(&mut self) {
+        let _ = Command::new(Self::script()).arg("down").arg(&self.dir).status();
+    }
+}
+
+/// What a person does with an upload: carries it to another machine, checks it, types its lines.
+fn upload(stage: &Stage, backend: &Backend, folder: &str) -> PathBuf {
+    let carried = stage.path(&folder.replace('/', "-"));
+    Done::of(Command::new("cp").arg("-r").arg(stage.record.join(folder)).arg(&carried)).ended(0);
+    let readme = fs::read_to_string(carried.join("README.txt")).unwrap();
+    let lines = blocks(&readme);
+    assert!(block(&lines, "URL=").contains(&backend.url), "the device map's backend is not in {readme}");
+    backend.types(&carried, block(&lines, "sha256sum -c"));
+    // The backend answers 200 to the ping, so it asks for no token: the README says what to type.
+    let ping = block(&lines, "-D -").lines().next().unwrap();
+    let answer = backend.types(&carried, &format!("{}{ping}", block(&lines, "URL="))).text();
+    assert!(answer.contains(" 200 "), "{answer}");
+    let lines = format!("{}TOKEN=\n{}", block(&lines, "URL="), block(&lines, "-F 'files="));
+    assert_eq!(backend.types(&carried, &lines).text(), "");
+    carried
+}
+
+/// Fetches what the backend serves, by the README's lines, and takes it in.
+fn take_published(stage: &Stage, backend: &Backend, carried: &Path, delegation: Option<&str>) -> Value {
+    let readme = fs::read_to_string(carried.join("README.txt")).unwrap();
+    let lines = blocks(&readme);
+    let fetch = block(&lines, "mkdir -p published");
+    let (fetch, import) = fetch.split_at(fetch.find("keyrite import").unwrap());
+    let fetch = match delegation {
+        Some(role) => fetch.replace("timestamp;", &format!("timestamp {role};")),
+        None => fetch.to_owned(),
+    };
+    backend.types(carried, &format!("{}TOKEN=\n{fetch}", block(&lines, "URL=")));
+    assert_eq!(import.trim(), "keyrite import published");
+    let published = carried.join("published");
+    stage.keyrite(["-C", utf8(&stage.record), "--json", "import", utf8(&published)]).ended(0).json()
+}
+
+/// That the server's snapshot lists the very bytes that went up.
+fn same_bytes(backend: &Backend, collection: &str, carried: &Path, roles: &[&str]) {
+    let snapshot: Value = serde_json::from_slice(&backend.get(collection, "snapshot.json")).unwrap();
+    for role in roles {
+        let ours = Digest::of(&fs::read(carried.join(format!("{role}.json"))).unwrap());
+        let listed = snapshot["signed"]["meta"][role]["hashes"]["sha256"].as_str().unwrap();
+        assert_eq!(Base64::decode_vec(listed).unwrap(), ours.as_bytes(), "{role}");
+        // A poisoned document is served all the same; only its digest tells.
+        assert_eq!(Digest::of(&backend.get(collection, &format!("{role}.json"))), ours, "{role}");
+    }
+}
+
+fn uploads(done: &Value) -> Vec<String> {
+    done["uploads"].as_array().unwrap().iter().map(|u| u.as_str().unwrap().to_owned()).collect()
+}
+
+/// The three custodians, each on a copy of their own with nothing but their own token, and the
+/// copies taken back in the given order.
+fn custodians_sign(stage: &Stage, change: &str, serials: &[String], order: [usize; 3]) {
+    let copies: Vec<PathBuf> = CUSTODIANS
+        .iter()
+        .zip(serials)
+        .map(|((person, key), serial)| {
+            let copy = stage.path(&format!("stick-of-{person}"));
+            let devices = stage.devices().on_token(key, serial).write(&format!("{person}.toml"));
+            let export = ["-C", utf8(&stage.record), "--json", "export", utf8(&copy), "--for", person];
+            let handed = stage.keyrite(export).ended(0).json();
+            assert_eq!(handed["changes"], serde_json::json!([change]), "{person}");
+            let signed = stage.sign(&copy, &devices, change).ended(0).json();
+            assert_eq!(signed["signed"].as_array().unwrap().len(), 1, "{signed}");
+            copy
+        })
+        .collect();
+    for place in order {
+        let import = ["-C", utf8(&stage.record), "--json", "import", utf8(&copies[place])];
+        let report = stage.keyrite(import).ended(0).json();
+        assert_eq!(report["left"], serde_json::json!([]), "{report}");
+    }
+}
+
+/// The developer publishes with the stock client alone, and another stock client finds it.
+fn developer_publishes(stage: &Stage, backend: &Backend, key: &Path) {
+    let collection = stage.trust.collection.as_str();
+    let role = "targets/camera-station";
+    let dana = stage.path("dana-trust");
+    let firmware = stage.write("firmware.bin", "firmware of the camera station, first release");
+    backend.client(&dana, &["key", "import", utf8(key)]).ended(0);
+    let target = "camera-station/firmware-1.bin";
+    let add = ["add", collection, target, utf8(&firmware), "-r", role, "--publish"];
+    backend.client(&dana, &add).ended(0);
+
+    let fresh = stage.path("second-client");
+    let listed = backend.client(&fresh, &["list", collection]).ended(0).text();
+    assert!(listed.contains(target) && listed.contains(role), "{listed}");
+    let found = backend.client(&fresh, &["lookup", collection, target]).ended(0).text();
+    let sha256 = Digest::of(&fs::read(&firmware).unwrap());
+    assert!(found.contains(&sha256.hex()), "{found}");
+    let verify = ["verify", collection, target, "-i", utf8(&firmware)];
+    backend.client(&fresh, &verify).ended(0);
+    let other = stage.write("other.bin", "not what dana released");
+    backend.client(&fresh, &["verify", collection, target, "-i", utf8(&other)]).ended(1);
+}
+
+fn first_day(mode: &str, order: [usize; 3]) {
+    let limits = Limits::default_for(Profile::Notary);
+    let stage = Stage::new(&format!("backend-{mode}"), Profile::Notary, Kind::Production, &limits);
+    let backend = Backend::up(&stage, mode);
+    let collection = stage.trust.collection.clone();
+
+    // Tokens, the backend's keys by the lines that people type, and the developer's.
+    let serials: Vec<String> = CUSTODIANS.iter().map(|(_, key)| stage.token(key)).collect();
+    let targets = stage.token("targets-1");
+    let incoming = stage.path("incoming");
+    fs::create_dir_all(&incoming).unwrap();
+    let text = fetch_keys(&stage.trust, Some(&backend.url));
+    let lines = blocks(&text);
+    backend
+        .types(&incoming, &format!("{}TOKEN=\n{}", block(&lines, "URL="), block(&lines, "-o snapshot.key")));
+    let (key, enrolment) = stage.developer("dana");
+
+    // The keys are made in one room, where every token is; root is signed elsewhere.
+    let mut room = stage.devices().on_token("targets-1", &targets);
+    for ((_, key), serial) in CUSTODIANS.iter().zip(&serials) {
+        room = room.on_token(key, serial);
+    }
+    let room = room.write("room.toml");
+    let laptop = stage
+        .devices()
+        .on_token("targets-1", &targets)
+        .backend(&backend.url)
+        .enrol("backend-snapshot", &incoming.join("snapshot.key"))
+        .enrol("backend-timestamp", &incoming.join("timestamp.key"))
+        .enrol("dev-dana", &enrolment);
+    let devices = laptop.write("laptop.toml");
+    stage.hold(&room, &shipped("first-day/01-root-keys.toml")).1.ended(0);
+    stage.hold(&room, &shipped("first-day/02-targets-key.toml")).1.ended(0);
+    stage.hold(&devices, &shipped("first-day/03-enroll.toml")).1.ended(0);
+
+    // Root: the laptop signs targets and waits; the custodians sign; the laptop seals.
+    let root = shipped("first-day/04-root.toml");
+    let (change, waits) = stage.hold(&devices, &root);
+    let waits = waits.ended(4).json();
+    assert_eq!(waits["waiting"].as_array().unwrap().len(), 3, "{waits}");
+    assert_eq!(uploads(&waits), Vec::<String>::new());
+    custodians_sign(&stage, &change, &serials, order);
+    let (again, sealed) = stage.hold(&devices, &root);
+    assert_eq!(again, change);
+    let sealed = uploads(&sealed.ended(0).json());
+    let carried = upload(&stage, &backend, &sealed[0]);
+    same_bytes(&backend, &collection, &carried, &["root", "targets"]);
+    let document: Value = serde_json::from_slice(&fs::read(carried.join("root.json")).unwrap()).unwrap();
+    assert_eq!(document["signed"]["roles"]["root"]["threshold"], 2);
+    assert_eq!(document["signatures"].as_array().unwrap().len(), 3);
+    let listed = backend.client(&stage.path("first-client"), &["list", &collection]).ended(0).text();
+    assert!(listed.contains("No targets present"), "{listed}");
+    take_published(&stage, &backend, &carried, None);
+
+    // The first application's grant.
+    let paper = stage.root();
+    let devices = laptop.knowing(&paper).write("laptop-2.toml");
+    let granted = stage.hold(&devices, &shipped("first-day/05-camera-station.toml")).1.ended(0).json();
+    let granted = uploads(&granted);
+    assert_eq!(granted.len(), 1, "{granted:?}");
+    let carried = upload(&stage, &backend, &granted[0]);
+    same_bytes(&backend, &collection, &carried, &["targets"]);
+
+    developer_publishes(&stage, &backend, &key);
+
+    // What dana published comes into the record as observed, and everything verifies.
+    stage.verify().ended(0);
+    let taken = take_published(&stage, &backend, &carried, Some("targets/camera-station"));
+    let taken: Vec<&str> = taken["taken"].as_array().unwrap().iter().map(|t| t.as_str().unwrap()).collect();
+    for role in ["metadata/targets%2Fcamera-station/1.", "metadata/snapshot/", "metadata/timestamp/"] {
+        assert!(taken.iter().any(|place| place.starts_with(role)), "{role} in {taken:?}");
+    }
+    let verified = stage.verify().ended(0).json();
+    assert_eq!(verified["problems"], serde_json::json!([]));
+    assert_eq!(verified["roots"], 1);
+    let (version, payload) = stage.root();
+    assert_eq!((version, payload.as_str()), (paper.0, paper.1.as_str()));
+
+    // The same from FORMAT.md alone, without keyrite.
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/verify_record.py");
+    let mut python = Command::new(brought("test-venv").join("bin/python"));
+    python.arg(script).arg(&stage.record).args(["--anchor", &format!("{version}:{payload}")]);
+    Done::of(&mut python).ended(0);
+}
+
+#[test]
+fn the_server_alone_takes_a_first_day() {
+    first_day("local", [2, 0, 1]);
+}
+
+#[test]
+fn server_and_signer_take_a_first_day() {
+    first_day("signer", [1, 2, 0]);
+}
