@@ -12,6 +12,7 @@
 
 pub mod notary;
 pub(in crate::tuf) mod roots;
+mod rotate;
 mod search;
 mod state;
 mod tree;
