@@ -16,6 +16,7 @@ use crate::ceremony::{Ceremony, kinds, people};
 use crate::record::{Contents, Record, StoredChange};
 use crate::tuf::digest::Digest;
 use crate::tuf::role::RoleName;
+use crate::tuf::profile::Profile;
 use crate::tuf::rule::{Refusal, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -219,8 +220,19 @@ pub fn finished(stored: &StoredChange, contents: &Contents) -> bool {
         Item::EnrolledKey(key) => contents.facts.keys.contains_key(&key.name),
         _ => false,
     });
-    let moved = stored.standing.as_ref().is_ok_and(|s| matches!(s.state, State::BaseMoved { .. }));
-    keys || moved || stored.closed()
+    let Ok(standing) = &stored.standing else { return keys };
+    keys || match standing.state {
+        State::BaseMoved { .. } => true,
+        // Sealed, and cut off before the upload was written: that is still to do.
+        State::Sealed => contents.facts.trust.profile == Profile::Tuf || uploaded(stored, contents),
+        _ => stored.closed(),
+    }
+}
+
+fn uploaded(stored: &StoredChange, contents: &Contents) -> bool {
+    contents.transcripts.values().flat_map(|t| t.entries()).any(|(entry, _)| {
+        entry.change == Some(stored.digest) && matches!(entry.outcome, Outcome::Upload { .. })
+    })
 }
 
 /// The change of a runbook that is still open: the last one, if there are several.

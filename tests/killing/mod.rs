@@ -1,0 +1,81 @@
+//! Runs a program and has it killed at its n-th call that changes files beneath a directory.
+
+#![allow(dead_code, reason = "each test binary uses some of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test fails by panicking"
+)]
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// When to kill.
+#[derive(Debug, Clone, Copy)]
+pub enum Mode {
+    /// Never; the calls are counted.
+    Count,
+    /// Before the n-th call.
+    Before(u64),
+    /// In the middle of the n-th call, if it is a write; else before it.
+    Torn(u64),
+}
+
+/// What came of one run.
+pub struct Run {
+    /// How many calls were seen.
+    pub calls: u64,
+    /// The last of them, for messages.
+    pub last: String,
+    /// Whether it was killed.
+    pub killed: bool,
+    /// Whether it ended well.
+    pub success: bool,
+    /// What it printed.
+    pub output: String,
+}
+
+/// The compiled `killat`.
+pub struct Killer {
+    program: PathBuf,
+}
+
+impl Killer {
+    /// Compiles it for the test of this name, with the C compiler that the package needs anyway.
+    pub fn new(test: &str) -> Self {
+        let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("killat-{test}"));
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/standins/killat.c");
+        let compiled = Command::new("cc").args(["-O1", "-Wall", "-o"]).arg(&program).arg(source).status();
+        assert!(compiled.expect("a C compiler called cc").success());
+        Self { program }
+    }
+
+    /// Runs `program` over `dir`; `with` adds arguments and environment.
+    pub fn run(&self, dir: &Path, mode: Mode, program: &OsStr, with: impl FnOnce(&mut Command)) -> Run {
+        let report = self.program.with_extension("report");
+        let (word, n) = match mode {
+            Mode::Count => ("before", 0),
+            Mode::Before(n) => ("before", n),
+            Mode::Torn(n) => ("torn", n),
+        };
+        let mut command = Command::new(&self.program);
+        command.arg(dir).arg(word).arg(n.to_string()).arg(&report).arg(program);
+        with(&mut command);
+        let output = command.output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let calls = fs::read_to_string(&report).unwrap();
+        let code = output.status.code();
+        assert_ne!(code, Some(125), "killat failed: {}", text(&output.stderr));
+        Run {
+            calls: calls.lines().count() as u64,
+            last: calls.lines().last().unwrap_or_default().to_owned(),
+            killed: code == Some(137),
+            success: output.status.success(),
+            output: text(&output.stdout) + &text(&output.stderr),
+        }
+    }
+}
