@@ -15,8 +15,8 @@ use crate::ceremony::transcript::{Begin, CeremonyId, EndState, Outcome, Transcri
 use crate::ceremony::{Ceremony, kinds, people};
 use crate::record::{Contents, Record, StoredChange};
 use crate::tuf::digest::Digest;
-use crate::tuf::role::RoleName;
 use crate::tuf::profile::Profile;
+use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
