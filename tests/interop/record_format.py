@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 SHA = r"[0-9a-f]{64}"
 NUMBER = r"(?:0|[1-9][0-9]*)"
-NAME = r"[a-z0-9_][a-z0-9_-]{0,63}"
+# Not the names that Windows keeps for devices.
+NAME = r"(?!(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?![a-z0-9_-]))[a-z0-9_][a-z0-9_-]{0,63}"
 ROLE = r"(?:[a-z0-9_-]|%[0-9A-F]{2})+"
 KIB, MIB = 1024, 1024 * 1024
 ROOT_ROLES = ("root", "targets", "snapshot", "timestamp")
@@ -51,6 +52,7 @@ MEMBERS = {
     "change": "base format held-at items keys kind limits nonce people rehearsal runbook sign-by summary title trust",
     "sig": "change format identity payload sig",
     "transcript": "act at by ceremony change format outcome previous private seq step",
+    "sidecar": "format private",
     "receipt": "at format manifest reason result served server trust",
     "ask": "counts holder key scheme spki",
     "document": "asked expires item payload role version",
@@ -69,6 +71,13 @@ BODIES = {
     "roll-call": "key nonce",
     "transcript-head": "ceremony sequence head witness",
     "decision": "what keep over",
+}
+# What no limits may be looser than.
+FLOOR = {
+    "root": {"max-valid-for": "10 years"},
+    "targets": {"max-valid-for": "3 years"},
+    "delegations": {"max-valid-for": "3 years"},
+    "ceremony": {"sign-within": "1 year", "record-no-older": "90 days"},
 }
 # A missing member has the built-in value, which is the one in the page's example.
 LIMITS = {
@@ -124,7 +133,7 @@ def canonical(value: object) -> bytes:
     return write(value).encode()
 
 
-def strict(data: bytes, line_ends: bool = False) -> object:
+def strict(data: bytes, *, line_ends: bool = False) -> object:
     """Strict JSON: no equal members, floats, trailing bytes or byte order mark, 32 levels at most.
 
     With `line_ends` the payload of a document, where the line ends of PEM texts stand as they are.

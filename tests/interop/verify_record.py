@@ -19,10 +19,12 @@ import base64
 import re
 import sys
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 
 from record_format import (
     BODIES,
+    FLOOR,
     FORMS,
     LIMITS,
     NUMBER,
@@ -93,6 +95,7 @@ class Verifier:
         ):
             self.record.each(form, act)
         self.check_acts()
+        self.check_finished()
 
     def check_names(self) -> None:
         """A name that holds a sha is checked against the content; what differs is torn."""
@@ -131,6 +134,12 @@ class Verifier:
                 need(name in LIMITS[part], f"RECORD-MEMBER: {part}.{name}")
                 need(type(value) is type(LIMITS[part][name]), f"LIMITS-FORM: {part}.{name}")
             values[part].update(given)
+        for part, most in FLOOR.items():
+            least = 2 if part == "root" else 1
+            need(values[part].get("threshold-floor", least) >= least, f"LIMITS-FLOOR: {part}.threshold-floor")
+            for name, term in most.items():
+                start = datetime(2000, 1, 1, tzinfo=UTC)
+                need(after(start, values[part][name]) <= after(start, term), f"LIMITS-FLOOR: {part}.{name}")
         if number == 1:
             need(sha == self.trust["limits"], "trust.json names other limits 1")
         self.limits[number, sha] = values
@@ -155,7 +164,22 @@ class Verifier:
         date(entry["at"])
         for name, commitment in entry["private"].items():
             need(re.fullmatch(SHA, commitment), f"the private field {name} is no commitment")
+            need(name not in entry["outcome"], f"the private field {name} is in the outcome too")
+        self.check_sidecar(entry)
         self.outcomes.append((place, entry))
+
+    def check_sidecar(self, entry: dict) -> None:
+        """Private values, in the copy where the ceremony was held, are those that were committed to."""
+        path = self.record.root / "private" / entry["ceremony"] / f"{entry['seq']:06}.json"
+        if not entry["private"] or not path.is_file():
+            return
+        sidecar = ours(path.read_bytes(), "sidecar")["private"]
+        need(set(sidecar) == set(entry["private"]), "SIDECAR: other fields than committed to")
+        for name, field in sidecar.items():
+            members(field, "private field", "salt value")
+            salt = bytes.fromhex(field["salt"])
+            committed = sha256(salt + field["value"].encode()) == entry["private"][name]
+            need(len(salt) == 32 and committed, f"SIDECAR: {name} is not the value that was committed to")
 
     def check_transcripts(self) -> None:
         """Every entry names the one before, from `begin` on, and time does not run backwards."""
@@ -169,8 +193,9 @@ class Verifier:
                 if entry["seq"] != number or entry["previous"] != before:
                     self.record.refused(place, "TRANSCRIPT-BROKEN: it does not follow on the entry before")
                     break
-                if (number == 0) != (entry["act"] == "begin"):
-                    self.record.refused(place, "TRANSCRIPT-BROKEN: a transcript starts with its one `begin`")
+                begins = number == 0 or entries[number - 1][1]["act"] == "end"
+                if begins != (entry["act"] == "begin"):
+                    self.record.refused(place, "TRANSCRIPT-BROKEN: a session goes from `begin` to `end`")
                 if number and date(entry["at"]) < date(entries[number - 1][1]["at"]):
                     self.record.refused(place, "CLOCK: earlier than the entry before")
                 for head in entry["outcome"].get("heads", []) if entry["act"] == "begin" else []:
@@ -212,7 +237,9 @@ class Verifier:
         possession = file["possession"]
         if possession["by"] != "statement":
             need(possession["by"] in ("first-publication", "backend-read-back", "trusted-document"), "possession")
-            need((possession["by"] == "backend-read-back") == (file["token"]["kind"] == "backend"), "KEY-POSSESSION")
+            by_backend = possession["by"] == "backend-read-back"
+            need(by_backend == (file["token"]["kind"] == "backend"), "KEY-POSSESSION: of no backend's key")
+            need(not by_backend or file["purpose"] in ("snapshot", "timestamp"), "KEY-POSSESSION: of no online key")
             return
         need(possession["statement"] in self.statements, "KEY-POSSESSION: its statement is missing")
         sentence, signer = self.statements[possession["statement"]]
@@ -470,6 +497,14 @@ class Verifier:
         need("README.txt" in listed, "MANIFEST-FORM: no README.txt")
         there = {p.removeprefix(f"{folder}/") for p in self.record.files["upload"] if p.startswith(f"{folder}/")}
         need(there == listed, f"MANIFEST-MISMATCH: {sorted(there - listed)} are not listed")
+
+    def check_finished(self) -> None:
+        """What was cut off before its last file is no part of the record, and is shown."""
+        for form, last in (("payload", "change.json"), ("upload", "MANIFEST")):
+            folders = {place.rsplit("/", 1)[0] for place in self.record.files[form]}
+            whole = {place.rsplit("/", 1)[0] for place in self.record.files["change"] | self.record.files["manifest"]}
+            for folder in sorted(folders - whole):
+                self.record.note(folder, f"has no {last} yet")
 
     def check_receipt(self, place: str, _captures: tuple, data: bytes) -> None:
         receipt = ours(data, "receipt")
