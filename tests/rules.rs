@@ -24,6 +24,7 @@ const PARTS: &[(&str, &str, &[&Rule])] = &[
     ("src/tuf/rules.rs", "Documents, keys and signatures", keyrite::tuf::rules::ALL),
     ("src/signer/rules.rs", "Tokens, key files and external keys", keyrite::signer::rules::ALL),
     ("src/ceremony/rules.rs", "Runbooks, limits, changes and transcripts", keyrite::ceremony::rules::ALL),
+    ("src/ceremony/kinds/rules.rs", "What ceremonies ask for", keyrite::ceremony::kinds::rules::ALL),
     ("src/record/rules.rs", "The record, media and uploads", keyrite::record::rules::ALL),
     ("src/ui/rules.rs", "Screens, answers and prompts", keyrite::ui::rules::ALL),
     ("src/cli/rules.rs", "Commands and the device map", keyrite::cli::rules::ALL),
