@@ -317,3 +317,75 @@ impl SuccinctRoles {
         usize::try_from(self.bit_length.div_ceil(4)).unwrap_or(8)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        reason = "a test fails by panicking"
+    )]
+
+    use super::*;
+
+    #[test]
+    fn wildcards_stay_within_a_part_of_the_path() {
+        // Pattern, paths that it covers, paths that it doesn't.
+        let table: &[(&str, &[&str], &[&str])] = &[
+            ("*", &["a", "", "a.b"], &["a/b", "/"]),
+            ("a/*", &["a/b", "a/"], &["a", "a/b/c", "b/a"]),
+            ("*/b", &["a/b", "/b"], &["b", "a/a/b"]),
+            ("a?c", &["abc", "aéc"], &["ac", "abbc", "a/c"]),
+            ("a*b*c", &["abc", "aXbYc", "abbcbc"], &["ab", "aXc", "abcd"]),
+            ("*.tgz", &["a.tgz", ".tgz"], &["a.tgz.sig", "d/a.tgz"]),
+            ("targets/*.tgz", &["targets/a.tgz"], &["targets/a/b.tgz", "targets/a.txt"]),
+            ("[ab]", &["[ab]"], &["a", "b"]),
+            ("", &[""], &["a"]),
+            ("**", &["a", ""], &["a/b"]),
+        ];
+        for (pattern, covered, others) in table {
+            let rule = PathRule::Patterns(vec![(*pattern).to_owned()]);
+            for path in *covered {
+                assert!(rule.matches(path), "{pattern} {path}");
+            }
+            for path in *others {
+                assert!(!rule.matches(path), "{pattern} {path}");
+            }
+        }
+        // A pattern that makes careless matchers take minutes.
+        let stars = PathRule::Patterns(vec![format!("{}b", "*a".repeat(200))]);
+        assert!(!stars.matches(&"a".repeat(2000)));
+    }
+
+    #[test]
+    fn prefixes_are_plain_and_none_is_nothing() {
+        let rule = |prefixes: &[&str]| PathRule::Prefixes(prefixes.iter().map(|p| (*p).to_owned()).collect());
+        assert!(rule(&["app1/", "common/"]).matches("common/a/b"));
+        assert!(!rule(&["app1/"]).matches("app10/a"));
+        assert!(rule(&[""]).matches("anything"));
+        assert!(!rule(&[]).matches("anything"));
+        assert!(!rule(&["a*"]).matches("ab"));
+    }
+
+    /// Bins as python-tuf 7.0.1 names them.
+    #[test]
+    fn every_path_has_one_bin() {
+        let keys = RoleKeys { keyids: Vec::new(), threshold: NonZeroU32::MIN };
+        for (bit_length, path, bin) in [
+            (1, "path-14", "bin-0"),
+            (1, "path-0", "bin-1"),
+            (4, "path-14", "bin-0"),
+            (5, "path-14", "bin-01"),
+            (8, "path-14", "bin-0f"),
+            (9, "path-14", "bin-01f"),
+            (32, "path-14", "bin-0fab4376"),
+        ] {
+            let bins = SuccinctRoles { keys: keys.clone(), bit_length, name_prefix: "bin".to_owned() };
+            let role = bins.role_for(path);
+            assert_eq!(role.as_str(), bin, "{bit_length} bits");
+            assert!(bins.is_bin(&role));
+        }
+    }
+}
