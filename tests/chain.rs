@@ -11,15 +11,16 @@
 mod made;
 
 use keyrite::tuf::chain::{RootChain, accept, check_root, not_expired};
-use keyrite::tuf::document::PathRule;
+use keyrite::tuf::document::{DocumentKey, Keys, PathRule, RoleKeys};
 use keyrite::tuf::evidence::{Assumed, Evidence, Verified};
 use keyrite::tuf::json::{Json, object};
 use keyrite::tuf::key::{KeyId, KeyIdentity};
 use keyrite::tuf::make::{self, Grant, TargetsEdit};
+use keyrite::tuf::payload::MetadataPayload;
 use keyrite::tuf::profile::Profile;
 use keyrite::tuf::role::RoleName;
 use keyrite::tuf::rule::Result;
-use keyrite::tuf::threshold::tally;
+use keyrite::tuf::threshold::{tally, tally_if};
 use keyrite::tuf::wire::{Envelope, Quirk, parse};
 use made::{at, entry, file, json, letter, root, signed, signed_as, signed_by};
 use proptest::prelude::*;
@@ -259,6 +260,26 @@ fn evidence_is_for_its_own_payload_alone() {
 }
 
 #[test]
+fn whoever_vouches_only_listed_keys_count() {
+    struct Everybody;
+    impl Evidence for Everybody {
+        fn signers(&self, _: &Keys, _: &RoleKeys, _: &MetadataPayload) -> BTreeSet<KeyIdentity> {
+            identities("abcdefgh")
+        }
+    }
+    let payload = root(1, 2, "ab");
+    let view = payload.document().as_root().unwrap();
+    let role = &view.roles[&RoleName::Root];
+    assert_eq!(tally(&view.keys, role, &payload, &Everybody).signed, identities("ab"));
+    let pinned = |key: &DocumentKey| key.public == Some(letter('b').public());
+    let tally = tally_if(&view.keys, role, &payload, &Everybody, pinned);
+    assert_eq!(
+        (tally.signed.clone(), tally.listed.clone(), tally.met()),
+        (identities("b"), identities("b"), false)
+    );
+}
+
+#[test]
 fn documents_are_accepted_by_their_delegators_threshold() {
     let chain = RootChain::start(signed(&root(1, 1, "a"), "a")).unwrap();
     let root = chain.latest();
@@ -339,7 +360,7 @@ fn a_notary_delegation_is_directly_below_its_delegator() {
     }
 }
 
-fn five() -> (keyrite::tuf::payload::MetadataPayload, Vec<Json>) {
+fn five() -> (MetadataPayload, Vec<Json>) {
     let payload = root(1, 3, "abcde");
     let signatures = "abcde".chars().map(|c| signed_by(&payload, c)).collect();
     (payload, signatures)

@@ -423,6 +423,19 @@ fn what_a_document_does_not_change_it_keeps() {
     assert_eq!(verdict(&targets(Profile::Tuf, Some(&other), &[])), "DOCUMENT-TYPE");
 }
 
+/// Go leaves an empty list out (notary-v1 3.3).
+#[test]
+fn a_notary_delegation_for_no_paths_has_no_list_of_them() {
+    let mut grant = grant(Profile::Notary, "targets/camera", 1, "d", "");
+    for (paths, written) in [(vec![], false), (vec![String::new()], true)] {
+        grant.paths = PathRule::Prefixes(paths);
+        let payload = targets(Profile::Notary, None, &[TargetsEdit::Grant(grant.clone())]).unwrap();
+        assert_eq!(String::from_utf8_lossy(payload.bytes()).contains("\"paths\""), written);
+        let view = payload.document().as_targets().unwrap();
+        assert_eq!(view.delegations.roles[0].paths, grant.paths);
+    }
+}
+
 /// A member that the server would drop makes the collection unreadable, so it isn't kept.
 #[test]
 fn a_notary_document_keeps_nothing_that_the_server_would_drop() {
