@@ -198,7 +198,11 @@ impl Contents {
     ///
     /// `RECORD-CONFLICT`.
     pub fn require_sound(&self, change: &Change) -> Result<()> {
-        let roles = change.base.documents.keys().chain(change.documents().map(|d| d.role()));
+        let roles = change
+            .base
+            .documents
+            .keys()
+            .chain(change.documents().map(super::super::tuf::payload::MetadataPayload::role));
         for role in roles {
             if let Some(refusal) = self.conflicts.get(role) {
                 return Err(refusal.clone());

@@ -130,11 +130,11 @@ impl<'a> Files<'a> {
         Self { dir, own, new: BTreeMap::new(), last: RefCell::new(None) }
     }
 
-    /// Adds a file that wants to come in. False if the record has one of that name that is whole:
-    /// a torn one is replaced.
+    /// Adds a file that wants to come in. False if the record has it already. Where the record has
+    /// another one there, that one is meant to give way: a torn one.
     pub fn propose(&mut self, place: Place, bytes: Vec<u8>) -> bool {
         if self.own.contains(&place) {
-            if self.bytes(&place).is_ok() {
+            if self.bytes(&place).is_ok_and(|own| *own == bytes) {
                 return false;
             }
             self.own.remove(&place);

@@ -2,7 +2,8 @@
 
 use super::Record;
 use super::contents::Inputs;
-use super::dir::{Access, Dir, Existing};
+use super::create::{Access, Existing};
+use super::dir::Dir;
 use super::names::Place;
 use super::store::put_beneath;
 use crate::ceremony::people::Person;
@@ -45,7 +46,10 @@ impl Record {
     fn asked(&self, person: &Person, today: Time) -> Result<BTreeSet<Digest>> {
         let contents = self.read_all(today, &Inputs::default())?;
         let asks = |items: &[crate::ceremony::change::Item]| {
-            items.iter().flat_map(|item| item.asked()).any(|ask| ask.holder == *person)
+            items
+                .iter()
+                .flat_map(super::super::ceremony::change::Item::asked)
+                .any(|ask| ask.holder == *person)
         };
         Ok(contents.changes.into_values().filter(|c| asks(&c.change.items)).map(|c| c.digest).collect())
     }

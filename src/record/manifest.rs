@@ -4,7 +4,6 @@
 //! role. Names are plain ([`FileName`]), lines sorted, and the folder holds these files and no
 //! other (threats T17, T18).
 
-use super::names::FileName;
 use super::rules;
 use crate::ceremony::facts::Stage;
 use crate::tuf::digest::Digest;
@@ -31,6 +30,39 @@ pub struct Manifest {
     pub change: Option<Digest>,
     /// Its files, by name.
     pub files: BTreeMap<FileName, Line>,
+}
+
+/// The plain name of an upload's file, such as a backend or client asks for: `2.root.json`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FileName(String);
+
+impl FileName {
+    /// Reads a name.
+    ///
+    /// # Errors
+    ///
+    /// `MANIFEST-PATH` for anything but 1 to 255 of `a-z A-Z 0-9 . _ % ~ -`, not starting with `.`,
+    /// `-` or `~`, and of no device.
+    pub fn parse(text: &str) -> Result<Self> {
+        let letters = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._%~-".contains(&b));
+        let stem = text.split('.').next().unwrap_or_default().to_ascii_lowercase();
+        let numbered = |name: &str| stem.len() == 4 && stem.starts_with(name);
+        let device = matches!(&*stem, "con" | "prn" | "aux" | "nul") || numbered("com") || numbered("lpt");
+        let hidden = text.starts_with(['.', '-', '~']) || text.ends_with('.');
+        if text.is_empty() || text.len() > 255 || !letters || hidden || device {
+            return Err(Refusal::new(
+                &rules::MANIFEST_PATH,
+                format!("the file name \"{}\"", visible(text)),
+                "the plain name of a file in the same folder",
+            ));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The text, which is always safe to show.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// What a line says of a file.

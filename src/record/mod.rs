@@ -8,7 +8,9 @@
 //! handle, regular files only, capped in size before they are read; a name is parsed as one of the
 //! layout's forms before it is used. Nothing here changes or deletes a file of the record.
 
+mod add;
 pub mod contents;
+pub mod create;
 pub mod dir;
 pub mod enrolment;
 pub mod files;

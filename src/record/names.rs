@@ -4,6 +4,7 @@
 //! A name from a medium is read as a place or not at all, and a name that says what the content
 //! is (a digest) is compared with the content.
 
+use super::manifest::{self, FileName};
 use super::rules;
 use crate::ceremony::people::KeyName;
 use crate::ceremony::transcript::CeremonyId;
@@ -48,39 +49,6 @@ pub enum Place {
     Rehearsal(TrustId, Box<Place>),
     /// `backups/<sha>.wrap`
     Backup(Digest),
-}
-
-/// The plain name of an upload's file, such as a backend or client asks for: `2.root.json`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct FileName(String);
-
-impl FileName {
-    /// Reads a name.
-    ///
-    /// # Errors
-    ///
-    /// `MANIFEST-PATH` for anything but 1 to 255 of `a-z A-Z 0-9 . _ % ~ -`, not starting with `.`
-    /// or `-`, and of no device.
-    pub fn parse(text: &str) -> Result<Self> {
-        let letters = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._%~-".contains(&b));
-        let stem = text.split('.').next().unwrap_or_default().to_ascii_lowercase();
-        let numbered = |name: &str| stem.len() == 4 && stem.starts_with(name);
-        let device = matches!(&*stem, "con" | "prn" | "aux" | "nul") || numbered("com") || numbered("lpt");
-        let hidden = text.starts_with(['.', '-']) || text.ends_with('.');
-        if text.is_empty() || text.len() > 255 || !letters || hidden || device {
-            return Err(Refusal::new(
-                &rules::MANIFEST_PATH,
-                format!("the file name \"{}\"", visible(text)),
-                "the plain name of a file in the same folder",
-            ));
-        }
-        Ok(Self(text.to_owned()))
-    }
-
-    /// The text, which is always safe to show.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
 impl Place {
@@ -202,10 +170,9 @@ impl Place {
             }
             Self::Limits(..) | Self::Runbook(_) => 256 * KIB,
             Self::Change(_) => 4 * MIB,
-            Self::Payload(..) | Self::Metadata(..) => 64 * MIB,
             Self::Outcome(..) => MIB,
-            Self::Upload(_, file) if file.as_str() == super::manifest::NAME => 4 * MIB,
-            Self::Upload(..) | Self::Backup(_) => 64 * MIB,
+            Self::Upload(_, file) if file.as_str() == manifest::NAME => 4 * MIB,
+            Self::Payload(..) | Self::Metadata(..) | Self::Upload(..) | Self::Backup(_) => 64 * MIB,
             Self::Rehearsal(_, inner) => inner.cap(),
         }
     }
@@ -223,7 +190,7 @@ impl Place {
             | Self::Receipt(sha)
             | Self::Backup(sha) => Some(*sha),
             Self::Rehearsal(_, inner) => inner.digest(),
-            Self::Upload(sha, file) if file.as_str() == super::manifest::NAME => Some(*sha),
+            Self::Upload(sha, file) if file.as_str() == manifest::NAME => Some(*sha),
             Self::Trust | Self::Runbook(_) | Self::Payload(..) | Self::Upload(..) => None,
         }
     }

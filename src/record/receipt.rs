@@ -116,3 +116,43 @@ impl Receipt {
         Ok(receipt)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    fn receipt(result: Answer) -> Receipt {
+        Receipt {
+            trust: TrustId::from_bytes([1; 16]),
+            at: "2026-11-22T15:00:00Z".parse().unwrap(),
+            manifest: Digest::of(b"manifest"),
+            result,
+            served: [(RoleName::Targets, (2, Digest::of(b"targets")))].into(),
+            server: "https://notary.example.com".to_owned(),
+        }
+    }
+
+    #[test]
+    fn receipts_read_back_and_others_do_not() {
+        for result in [Answer::Accepted, Answer::Rejected("no".to_owned()), Answer::Observed] {
+            let receipt = receipt(result);
+            assert_eq!(Receipt::from_json(&receipt.to_json().unwrap()).unwrap(), receipt);
+        }
+        let text = String::from_utf8(receipt(Answer::Accepted).to_json().unwrap()).unwrap();
+        for (from, to, rule) in [
+            ("\"accepted\"", "\"taken\"", "RECEIPT"),
+            ("\"accepted\"", "\"rejected\"", "RECEIPT"),
+            ("\"reason\":null", "\"reason\":\"why\"", "RECEIPT"),
+            ("\"version\":2", "\"version\":-2", "RECORD-MEMBER"),
+            ("\"format\":1", "\"format\":3", "RECORD-FORMAT"),
+        ] {
+            let changed = text.replacen(from, to, 1);
+            assert_ne!(changed, text, "{from}");
+            assert_eq!(Receipt::from_json(changed.as_bytes()).unwrap_err().rule().name, rule, "{to}");
+        }
+        let mut far = receipt(Answer::Accepted);
+        far.served.insert(RoleName::Root, (u64::MAX, Digest::of(b"")));
+        assert_eq!(far.to_json().unwrap_err().rule(), &rules::RECEIPT);
+    }
+}

@@ -113,12 +113,11 @@ fn public(spki: &str) -> Result<PublicKey> {
 /// `RECORD-REST` if the change has no such payload, or doesn't ask this key; `SIGNATURE-FORM`.
 pub fn signature_file(change: &Change, profile: Profile, signature: &Signature) -> Result<Vec<u8>> {
     let (item, _) = asked(change, &signature.payload(), &signature.key())?;
-    let sig = match item {
-        Item::Statement { .. } => sign_form(signature.scheme(), signature.raw())?,
-        _ => {
-            let wire = wire::signature_to_wire(profile, signature.scheme(), signature.raw())?;
-            base16ct::lower::encode_string(&wire)
-        }
+    let sig = if let Item::Statement { .. } = item {
+        sign_form(signature.scheme(), signature.raw())?
+    } else {
+        let wire = wire::signature_to_wire(profile, signature.scheme(), signature.raw())?;
+        base16ct::lower::encode_string(&wire)
     };
     Ok(object([
         ("change", change.digest().hex().into()),
@@ -153,14 +152,13 @@ pub fn read_signature(change: &Change, profile: Profile, bytes: &[u8]) -> Result
         ));
     }
     let (item, ask) = asked(change, &payload, &identity)?;
-    let raw = match item {
-        Item::Statement { .. } => from_sign_form(ask.scheme, sig)?,
-        _ => {
-            let wire = base16ct::lower::decode_vec(sig).map_err(|_| {
-                Refusal::new(&RECORD_MEMBER, "a sig that is no lower-case hexadecimal", "hexadecimal")
-            })?;
-            wire::signature_from_wire(profile, ask.scheme, &wire)?
-        }
+    let raw = if let Item::Statement { .. } = item {
+        from_sign_form(ask.scheme, sig)?
+    } else {
+        let wire = base16ct::lower::decode_vec(sig).map_err(|_| {
+            Refusal::new(&RECORD_MEMBER, "a sig that is no lower-case hexadecimal", "hexadecimal")
+        })?;
+        wire::signature_from_wire(profile, ask.scheme, &wire)?
     };
     let Some(payload) = item.payload() else { return Err(unasked(&payload, &identity)) };
     let signature = Signature::check(&ask.public, ask.scheme, &payload, &raw)?;

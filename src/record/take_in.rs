@@ -18,7 +18,7 @@ use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
 use crate::tuf::time::Time;
 use crate::tuf::wire;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The most bytes that one import takes.
 const MOST: u64 = 1024 * 1024 * 1024;
@@ -64,6 +64,9 @@ struct Load<'a> {
     names: BTreeMap<Place, String>,
     /// Documents that lie there as a backend publishes them.
     loose: Vec<Place>,
+    /// Files of the record that it doesn't use itself, torn ones among them: the right ones may
+    /// take their place.
+    unused: BTreeSet<Place>,
     left: u64,
     profile: Profile,
 }
@@ -78,8 +81,11 @@ impl Record {
     pub fn import(&self, media: &Media, today: Time) -> Result<ImportReport> {
         self.lock()?;
         let profile = self.trust().profile;
+        let own = read::contents(&self.files()?, self.trust_file(), today, &Inputs::default());
+        let unused = own.map(|(_, verdicts)| verdicts.refused.into_keys().collect()).unwrap_or_default();
         let mut load = Load {
             files: self.files()?,
+            unused,
             report: ImportReport::default(),
             names: BTreeMap::new(),
             loose: Vec::new(),
@@ -87,12 +93,12 @@ impl Record {
             profile,
         };
         load.fill(&media.dir)?;
-        let (_, verdicts) = read::contents(&load.files, self.trust_file(), today, &Inputs::default())?;
-        if let Some(refusal) = verdicts.refused.get(&Place::Trust) {
+        if let Some((_, refusal)) = load.report.left.iter().find(|(_, r)| r.rule() == &rules::RECORD_OTHER) {
             return Err(refusal.clone());
         }
+        let (_, verdicts) = read::contents(&load.files, self.trust_file(), today, &Inputs::default())?;
         let mut report = load.report;
-        for (place, _) in load.files.proposed() {
+        for place in load.files.proposed().keys() {
             let name = load.names.get(place).cloned().unwrap_or_else(|| place.to_string());
             if verdicts.accepted.contains(place) {
                 report.taken.push(place.clone());
@@ -130,11 +136,11 @@ impl Load<'_> {
         }
         let mut strays = found.strays;
         // A stock Notary client and our own README keep delegations in this folder.
-        if self.profile == Profile::Notary {
-            if let Ok(Some(folder)) = dir.folder("targets") {
-                strays.retain(|(name, _)| name != "targets");
-                self.delegations(&folder, "targets", 2);
-            }
+        if self.profile == Profile::Notary
+            && let Ok(Some(folder)) = dir.folder("targets")
+        {
+            strays.retain(|(name, _)| name != "targets");
+            self.delegations(&folder, "targets", 2);
         }
         self.report.left.extend(strays);
         Ok(())
@@ -152,6 +158,16 @@ impl Load<'_> {
             return self.report.left.push((name, refusal));
         };
         self.left = left;
+        // Two whole files in one place: the record's own stands.
+        if self.files.has(place) && !self.unused.contains(place) {
+            match self.files.bytes(place) {
+                Ok(own) if *own == bytes => {}
+                Ok(_) => return self.report.left.push((name, elsewhere(place))),
+                Err(_) => {
+                    self.unused.insert(place.clone());
+                }
+            }
+        }
         if self.files.propose(place.clone(), bytes) {
             self.names.insert(place.clone(), name);
         } else {
@@ -247,6 +263,12 @@ fn read_place(dir: &Dir, place: &Place) -> Result<Vec<u8>> {
         folder = Some(folder.as_ref().unwrap_or(dir).folder(part)?.ok_or_else(gone)?);
     }
     folder.as_ref().unwrap_or(dir).read(name, place.cap())?.ok_or_else(gone)
+}
+
+/// The refusal of a file where the record has another one.
+fn elsewhere(place: &Place) -> Refusal {
+    let rule = if *place == Place::Trust { &rules::RECORD_OTHER } else { &rules::RECORD_CONFLICT };
+    Refusal::new(rule, format!("another \"{place}\""), "this record's own")
 }
 
 fn unfit() -> Refusal {

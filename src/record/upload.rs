@@ -5,8 +5,7 @@
 //! clients consistent. The lines are for a POSIX shell and curl on an ordinary machine; nothing
 //! here reaches a network.
 
-use super::manifest::{Line, Manifest};
-use super::names::FileName;
+use super::manifest::{FileName, Line, Manifest};
 use super::rules;
 use crate::ceremony::facts::{Stage, Trust};
 use crate::tuf::digest::Digest;
@@ -214,7 +213,7 @@ fn notary(text: &mut String, trust: &Trust, parts: &[Part<'_>], server: Option<&
     for part in parts {
         let _ = writeln!(text, "      -F 'files=@{};filename={}' \\", part.name.as_str(), part.role.as_str());
     }
-    let _ = write!(text, "      \"$URL/v2/{collection}/_trust/tuf/\"\n");
+    let _ = writeln!(text, "      \"$URL/v2/{collection}/_trust/tuf/\"");
     let mut roles = vec!["root", "targets", "snapshot", "timestamp"];
     roles.extend(parts.iter().map(|p| p.role.as_str()).filter(|name| name.starts_with("targets/")));
     let _ = write!(

@@ -31,12 +31,34 @@ pub struct Run {
     pub calls: u64,
     /// The last of them, for messages.
     pub last: String,
+    /// All of them: number, name, path.
+    pub log: Vec<String>,
     /// Whether it was killed.
     pub killed: bool,
     /// Whether it ended well.
     pub success: bool,
     /// What it printed.
     pub output: String,
+}
+
+impl Run {
+    /// Every way to kill a run like this one: before each call, and in the middle of each write.
+    pub fn kills(&self) -> Vec<Mode> {
+        let torn = |(n, call): (u64, &String)| call.contains(" write ").then_some(Mode::Torn(n));
+        let before = (1..).zip(&self.log).map(|(n, _)| Mode::Before(n));
+        before.chain((1..).zip(&self.log).filter_map(torn)).collect()
+    }
+}
+
+/// A new, empty directory where syncing costs nothing, since it is memory: nothing here tests the
+/// disk itself.
+pub fn folder(test: &str) -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    let base = if memory.is_dir() { memory } else { Path::new(env!("CARGO_TARGET_TMPDIR")) };
+    let dir = base.join(format!("keyrite-{}-{test}", std::process::id()));
+    let _ = fs::remove_dir_all(&dir);
+    fs::create_dir_all(&dir).unwrap();
+    dir
 }
 
 /// The compiled `killat`.
@@ -73,6 +95,7 @@ impl Killer {
         Run {
             calls: calls.lines().count() as u64,
             last: calls.lines().last().unwrap_or_default().to_owned(),
+            log: calls.lines().map(str::to_owned).collect(),
             killed: code == Some(137),
             success: output.status.success(),
             output: text(&output.stdout) + &text(&output.stderr),

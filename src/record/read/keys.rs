@@ -50,7 +50,7 @@ pub(super) fn read(
         let Place::Key(name, sha) = &place else { continue };
         let Some(file) = desk.read(&place, KeyFile::from_json) else { continue };
         let checked = check(desk, &file, name, *sha, &witnessed, said, documents)
-            .and_then(|()| once(&file, *sha, said, &mut proofs));
+            .and_then(|()| once(&file, *sha, &mut proofs));
         match checked {
             Ok(()) => names.entry(name.clone()).or_default().push((place.clone(), file.clone())),
             Err(refusal) => desk.refuse(&place, refusal),
@@ -122,10 +122,10 @@ fn check(
             format!("that of \"{name}\", as its folder says"),
         ));
     }
-    if let Some(pem) = &file.certificate {
-        if leaf(pem)?.public != file.public {
-            return Err(unproved("a certificate of another key"));
-        }
+    if let Some(pem) = &file.certificate
+        && leaf(pem)?.public != file.public
+    {
+        return Err(unproved("a certificate of another key"));
     }
     let identity = file.public.identity();
     let origin = witnessed.get(&(name.clone(), sha)).filter(|(named, _)| *named == identity);
@@ -174,16 +174,13 @@ fn possession(file: &KeyFile, origin: Origin, said: &Said, documents: &Documents
 }
 
 /// One statement proves one key file.
-fn once(file: &KeyFile, sha: Digest, said: &Said, proofs: &mut BTreeSet<(Digest, Digest)>) -> Result<()> {
+fn once(file: &KeyFile, sha: Digest, proofs: &mut BTreeSet<(Digest, Digest)>) -> Result<()> {
     let Possession::Proved(statement) = &file.possession else { return Ok(()) };
     let used = proofs.iter().any(|(proof, by)| proof == statement && *by != sha);
     if used {
         return Err(unproved("a possession statement that another key file uses"));
     }
     proofs.insert((*statement, sha));
-    if let Some(signed) = said.file(statement) {
-        said.acts(signed.statement());
-    }
     Ok(())
 }
 

@@ -76,13 +76,12 @@ pub(super) fn read(
     };
     let lost = signed.iter().max().filter(|newest| highest.is_none_or(|h| h < **newest));
     let unbound = match (roots.last(), highest, lost) {
-        (None, ..) => None,
+        (None, _, None) | (_, Some(_), None) => None,
         (_, _, Some((number, sha))) => Some(Refusal::new(
             &rules::TRUST_UNBOUND,
             format!("no limits/{number}.{sha}.toml, which the newest root signed"),
             "the limits that the newest root signed",
         )),
-        (Some(_), Some(_), None) => None,
         (Some(root), None, None) => Some(Refusal::new(
             &rules::TRUST_UNBOUND,
             format!(
@@ -96,22 +95,30 @@ pub(super) fn read(
     Ok(InForce { limits, number, file, unbound })
 }
 
-/// Number and digest of every limits file that a threshold of the newest root signed.
+/// Number and digest of every limits file that a threshold of the newest root signed, over the whole
+/// chain. A statement that an older root signed over the chain of its time acted then, and the
+/// change that brought it stays sealed.
 fn signed_by_newest(roots: &[Trusted], said: &Said) -> Vec<(u64, Digest)> {
-    let Some(newest) = roots.last() else { return Vec::new() };
-    let digests: Vec<u8> = roots.iter().flat_map(|root| *root.payload().digest().as_bytes()).collect();
-    let whole = Digest::of(&digests);
-    let statements = said.all(|s| matches!(s, Sentence::Limits { chain, .. } if *chain == whole));
-    let counting = statements.into_iter().filter(|(_, signers)| root_met(newest, signers));
-    counting
-        .filter_map(|(statement, _)| match statement.sentence() {
-            Sentence::Limits { number, limits, .. } => {
+    let statements = said.all(|sentence| matches!(sentence, Sentence::Limits { .. }));
+    let mut newest = Vec::new();
+    if statements.is_empty() {
+        return newest;
+    }
+    let mut digests = Vec::new();
+    for (n, root) in roots.iter().enumerate() {
+        digests.extend_from_slice(root.payload().digest().as_bytes());
+        let so_far = Digest::of(&digests);
+        for (statement, signers) in &statements {
+            let Sentence::Limits { number, limits, chain } = statement.sentence() else { continue };
+            if *chain == so_far && root_met(root, signers) {
                 said.acts(statement);
-                Some((*number, *limits))
+                if n.saturating_add(1) == roots.len() {
+                    newest.push((*number, *limits));
+                }
             }
-            _ => None,
-        })
-        .collect()
+        }
+    }
+    newest
 }
 
 /// Refuses limits of a lower number than a sealed change names: newer ones were in force already.

@@ -144,10 +144,8 @@ pub fn contents(
         refused: BTreeMap::new(),
     };
     let desk = &mut desk;
-    trust_itself(desk, trust);
-
     let mut said = statements::read(desk);
-    let roots = roots::read(desk, &said)?;
+    let roots = roots::read(desk, &said);
     if let Some(anchor) = &inputs.anchor {
         roots.check_anchor(anchor)?;
     }
@@ -166,7 +164,7 @@ pub fn contents(
     }
     let mut history = documents.trusted.clone();
     history.extend(said.in_force());
-    let facts = Facts {
+    let mut facts = Facts {
         trust: trust.trust().clone(),
         limits: limits.limits,
         limits_number: limits.number,
@@ -183,12 +181,21 @@ pub fn contents(
     };
     for change in changes.values_mut() {
         said.gather(change);
-        change.standing = Standing::of(&change.change, &change.gathered, &facts);
-        let state = change.standing.as_ref().map(|s| s.state.clone());
-        let withdrawn = matches!(state, Ok(State::Withdrawn { .. }));
-        said.withdrawals(&change.digest, withdrawn);
     }
     said.heads(&facts, &transcripts.whole, desk);
+    // Twice, since a withdrawal acts on one change and may be what another one makes.
+    for _ in 0..2 {
+        for change in changes.values_mut() {
+            change.standing = Standing::of(&change.change, &change.gathered, &facts);
+            let withdrawn = matches!(&change.standing, Ok(s) if matches!(s.state, State::Withdrawn { .. }));
+            said.withdrawals(&change.digest, withdrawn);
+        }
+        let known = facts.history.len();
+        facts.history.extend(said.in_force());
+        if facts.history.len() == known {
+            break;
+        }
+    }
     said.finish(desk, &facts, &changes, &keys.files);
     limits::lowest(desk, &facts, &changes);
 
@@ -215,19 +222,6 @@ pub fn contents(
         heads: inputs.heads.clone(),
     };
     Ok((contents, Verdicts { accepted, refused }))
-}
-
-/// `trust.json` of a medium: the same, or all of it is another's.
-fn trust_itself(desk: &mut Desk<'_>, trust: &TrustFile) {
-    let place = Place::Trust;
-    if !desk.files.is_new(&place) {
-        return;
-    }
-    let read = desk.read(&place, TrustFile::from_json);
-    if read.is_some_and(|other| other != *trust) {
-        let found = "trust.json of another trust";
-        desk.refuse(&place, Refusal::new(&rules::RECORD_OTHER, found, "this record's own"));
-    }
 }
 
 fn receipts(desk: &mut Desk<'_>) -> Vec<Receipt> {

@@ -51,10 +51,10 @@ fn one(desk: &Desk<'_>, trust: TrustId, places: &[Place]) -> Result<Vec<StoredRe
     let mut ceremonies: BTreeMap<CeremonyId, Vec<(u64, Digest, Vec<u8>)>> = BTreeMap::new();
     for place in places {
         let bytes = desk.files.bytes(place)?;
-        if let Place::Rehearsal(_, inner) = place {
-            if let Place::Outcome(ceremony, seq, sha) = &**inner {
-                ceremonies.entry(*ceremony).or_default().push((*seq, *sha, bytes.into_owned()));
-            }
+        if let Place::Rehearsal(_, inner) = place
+            && let Place::Outcome(ceremony, seq, sha) = &**inner
+        {
+            ceremonies.entry(*ceremony).or_default().push((*seq, *sha, bytes.into_owned()));
         }
     }
     let mut held = Vec::new();
@@ -62,7 +62,7 @@ fn one(desk: &Desk<'_>, trust: TrustId, places: &[Place]) -> Result<Vec<StoredRe
         let files: Vec<File<'_>> =
             pieces.iter().map(|(seq, sha, bytes)| File { seq: *seq, sha: *sha, bytes }).collect();
         let transcript = Transcript::read(ceremony, &files, &[])?;
-        let Some((last, head)) = transcript.entries().last() else { continue };
+        let Some((end, digest)) = transcript.entries().last() else { continue };
         let begun = transcript.entries().iter().filter_map(|(entry, _)| match &entry.outcome {
             Outcome::Begin(begin) => Some(begin.runbooks.clone()),
             _ => None,
@@ -70,10 +70,10 @@ fn one(desk: &Desk<'_>, trust: TrustId, places: &[Place]) -> Result<Vec<StoredRe
         held.push(StoredRehearsal {
             trust,
             ceremony,
-            head: *head,
+            head: *digest,
             runbooks: begun.flatten().collect(),
-            at: last.at,
-            done: matches!(last.outcome, Outcome::End { state: EndState::Done, .. }),
+            at: end.at,
+            done: matches!(end.outcome, Outcome::End { state: EndState::Done, .. }),
         });
     }
     Ok(held)

@@ -31,7 +31,7 @@ impl Roots {
 }
 
 /// Reads it, as far as it goes.
-pub(super) fn read(desk: &mut Desk<'_>, said: &Said) -> Result<Roots> {
+pub(super) fn read(desk: &mut Desk<'_>, said: &Said) -> Roots {
     let mut versions: BTreeMap<u64, Vec<Place>> = BTreeMap::new();
     for place in &desk.places {
         if let Place::Metadata(RoleName::Root, version, _) = place {
@@ -104,7 +104,7 @@ pub(super) fn read(desk: &mut Desk<'_>, said: &Said) -> Result<Roots> {
         }
     }
     let roots = chain.as_ref().map_or_else(Vec::new, |chain| chain.all().to_vec());
-    Ok(Roots { chain: roots, conflict, kept: chain })
+    Roots { chain: roots, conflict, kept: chain }
 }
 
 /// Reads the files of roots, all at once: a history may be long.

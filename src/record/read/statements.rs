@@ -48,6 +48,15 @@ pub(super) fn read(desk: &mut Desk<'_>) -> Said {
             continue;
         }
         let payload = Digest::of(statement.bytes());
+        let itself = match statement.sentence() {
+            Sentence::Possession { key, .. } | Sentence::RollCall { key, .. } => {
+                *key == signed.public().identity()
+            }
+            _ => false,
+        };
+        if itself {
+            said.acts(&statement);
+        }
         let entry = said.by_payload.entry(payload).or_insert_with(|| (statement, BTreeSet::new()));
         entry.1.insert(signed.public().identity());
         said.files.insert(file, signed);
@@ -106,7 +115,8 @@ impl Said {
     /// Withdrawals and refusals of a change, for [`crate::ceremony::standing`] to judge. A refusal
     /// acts if the change asks its signer.
     pub(super) fn gather(&self, change: &mut StoredChange) {
-        let asked: Vec<_> = change.change.items.iter().flat_map(|item| item.asked()).collect();
+        let asked: Vec<_> =
+            change.change.items.iter().flat_map(crate::ceremony::change::Item::asked).collect();
         for (statement, signers) in self.by_payload.values() {
             match statement.sentence() {
                 Sentence::Withdrawal { change: of, reason } if *of == change.digest => {
@@ -173,8 +183,7 @@ impl Said {
         }
     }
 
-    /// Judges the statements that act by their signer alone, and what may come in: only sentences
-    /// of keys that the record knows.
+    /// Judges what may come in: only sentences of keys that the record knows.
     pub(super) fn finish(
         &self,
         desk: &mut Desk<'_>,
@@ -182,22 +191,22 @@ impl Said {
         changes: &BTreeMap<Digest, StoredChange>,
         key_files: &BTreeMap<Digest, (KeyFile, Option<Refusal>)>,
     ) {
-        let mut known: BTreeSet<KeyIdentity> =
-            key_files.values().map(|(file, _)| file.public.identity()).collect();
+        let used = key_files.values().filter(|(_, refusal)| refusal.is_none());
+        let mut known: BTreeSet<KeyIdentity> = used.map(|(file, _)| file.public.identity()).collect();
         for root in facts.roots.iter().filter_map(|r| r.document().as_root()) {
-            known.extend(root.keys.values().filter_map(|key| key.public.as_ref()).map(|p| p.identity()));
+            known.extend(
+                root.keys
+                    .values()
+                    .filter_map(|key| key.public.as_ref())
+                    .map(crate::tuf::key::PublicKey::identity),
+            );
         }
-        let asked = changes.values().flat_map(|c| &c.change.items).flat_map(|item| item.asked());
+        let asked =
+            changes.values().flat_map(|c| &c.change.items).flat_map(crate::ceremony::change::Item::asked);
         known.extend(asked.map(|ask| ask.public.identity()));
         for (file, signed) in &self.files {
             let place = Place::Statement(*file);
             let signer = signed.public().identity();
-            match signed.statement().sentence() {
-                Sentence::Possession { key, .. } | Sentence::RollCall { key, .. } if *key == signer => {
-                    self.acts(signed.statement());
-                }
-                _ => {}
-            }
             if known.contains(&signer) {
                 desk.accept(&place);
             } else if desk.files.is_new(&place) {

@@ -79,16 +79,15 @@ fn pieces(desk: &mut Desk<'_>, places: &[Place]) -> (Vec<Piece>, Option<Refusal>
     let mut torn = None;
     for place in places {
         let Place::Outcome(_, seq, sha) = place else { continue };
-        match desk.bytes(place) {
-            Some(bytes) => pieces.push((*seq, *sha, bytes.into_owned())),
-            None => {
-                let why = desk.refused.get(place).map(ToString::to_string).unwrap_or_default();
-                torn.get_or_insert(Refusal::new(
-                    &TRANSCRIPT_BROKEN,
-                    format!("entry {seq}: {why}"),
-                    "the entry as it was written",
-                ));
-            }
+        if let Some(bytes) = desk.bytes(place) {
+            pieces.push((*seq, *sha, bytes.into_owned()));
+        } else {
+            let why = desk.refused.get(place).map(ToString::to_string).unwrap_or_default();
+            torn.get_or_insert(Refusal::new(
+                &TRANSCRIPT_BROKEN,
+                format!("entry {seq}: {why}"),
+                "the entry as it was written",
+            ));
         }
     }
     (pieces, torn)

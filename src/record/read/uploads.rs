@@ -1,8 +1,8 @@
 //! Uploads: folders whose MANIFEST and files agree, made of documents that the record has.
 
 use super::{Desk, other_trust};
-use crate::record::manifest::{self, Manifest};
-use crate::record::names::{FileName, Place};
+use crate::record::manifest::{self, FileName, Manifest};
+use crate::record::names::Place;
 use crate::record::rules;
 use crate::tuf::digest::Digest;
 use crate::tuf::role::RoleName;

@@ -1,0 +1,218 @@
+//! Creating files: whole or not at all, and never over another.
+//!
+//! Temporary file, fsync, rename without replace (or a second name, where the file system has no
+//! such rename), fsync of the directory, read back (threats T20). Every write, fsync and rename of
+//! the record and of an export goes through [`Dir::create`].
+
+use super::dir::{Dir, TEMPORARY, kind_of, plain, unreadable, unwritable};
+use super::rules;
+use crate::tuf::digest::Digest;
+use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::text::visible;
+use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, RenameFlags};
+use rustix::io::Errno;
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::AsFd;
+use std::path::Path;
+
+/// Whether [`Dir::create`] made the file or found it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Created {
+    /// It is new.
+    New,
+    /// The very same content was there.
+    Same,
+}
+
+/// What to do with a file that is there already with other content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// It stands for something else: `RECORD-CONFLICT`.
+    Stands,
+    /// It can only be a torn one, since name or folder say what the content must be: replace it.
+    Torn,
+}
+
+/// Whether others than the owner may read what is created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anyone.
+    Public,
+    /// The owner only: sidecars and intents.
+    Private,
+}
+
+impl Dir {
+    /// Makes the directory at a path that a person typed, and the ones above it, then opens it.
+    ///
+    /// # Errors
+    ///
+    /// `RECORD-WRITE`, `MEDIA-READ`.
+    pub fn open_or_make(path: &Path) -> Result<Self> {
+        let shown = visible(&path.to_string_lossy());
+        std::fs::create_dir_all(path).map_err(|e| unwritable(&shown, e))?;
+        Self::open(path, &rules::RECORD_WRITE)
+    }
+
+    /// The folder `name` in it, made if it isn't there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::folder`], and `RECORD-WRITE`.
+    pub fn folder_or_make(&self, name: &str, access: Access) -> Result<Self> {
+        if let Some(folder) = self.folder(name)? {
+            return Ok(folder);
+        }
+        let mode = if access == Access::Private { 0o700 } else { 0o755 };
+        match fs::mkdirat(&self.fd, name, Mode::from_raw_mode(mode)) {
+            Ok(()) | Err(Errno::EXIST) => self.sync()?,
+            Err(e) => return Err(unwritable(&self.place(name), e)),
+        }
+        self.folder(name)?.ok_or_else(|| unwritable(&self.place(name), "it is gone again"))
+    }
+
+    /// Creates the file `name`, durably, unless the very same content is there already.
+    ///
+    /// # Errors
+    ///
+    /// `RECORD-CONFLICT` if something else is there that isn't torn; `RECORD-WRITE`; as
+    /// [`Self::read`].
+    pub fn create(&self, name: &str, bytes: &[u8], access: Access, existing: Existing) -> Result<Created> {
+        let torn = match self.holds(name, bytes) {
+            Ok(true) => {
+                // A writer may have been killed between its rename and this.
+                self.sync()?;
+                return Ok(Created::Same);
+            }
+            Ok(false) => false,
+            Err(r) if r.rule() == &rules::RECORD_CONFLICT && existing == Existing::Torn => true,
+            Err(r) => return Err(r),
+        };
+        let temporary = format!("{TEMPORARY}{}", Digest::of(name.as_bytes()));
+        self.write(&temporary, bytes, access)?;
+        if torn {
+            let renamed = fs::renameat(&self.fd, &temporary, &self.fd, name);
+            renamed.map_err(|e| unwritable(&self.place(name), e))?;
+        } else {
+            self.put(&temporary, name)?;
+        }
+        self.sync()?;
+        if self.holds(name, bytes)? {
+            return Ok(Created::New);
+        }
+        Err(unwritable(&self.place(name), "it does not read back as written"))
+    }
+
+    /// Whether the file is there with this content.
+    ///
+    /// # Errors
+    ///
+    /// `RECORD-CONFLICT` if it is there with another; as [`Self::read`].
+    fn holds(&self, name: &str, bytes: &[u8]) -> Result<bool> {
+        let cap = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let conflict = |found: String| {
+            Refusal::new(
+                &rules::RECORD_CONFLICT,
+                format!("\"{}\" {found}", self.place(name)),
+                "no file of that name, or the same content",
+            )
+        };
+        match self.read(name, cap) {
+            Ok(None) => Ok(false),
+            Ok(Some(there)) if there == bytes => Ok(true),
+            Ok(Some(_)) => Err(conflict("with other content".to_owned())),
+            Err(r) if r.rule() == &rules::MEDIA_SIZE => Err(conflict("with more content".to_owned())),
+            Err(r) => Err(r),
+        }
+    }
+
+    /// Writes a temporary file and has it on disk; one that a killed writer left is replaced.
+    fn write(&self, name: &str, bytes: &[u8], access: Access) -> Result<()> {
+        let failed = |e: &dyn std::fmt::Display| unwritable(&self.shown, e);
+        self.remove(name)?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mode = Mode::from_raw_mode(if access == Access::Private { 0o600 } else { 0o644 });
+        let mut file = File::from(fs::openat(&self.fd, name, flags, mode).map_err(|e| failed(&e))?);
+        file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|e| failed(&e))
+    }
+
+    /// Gives a temporary file its name, replacing nothing. If the name was taken meanwhile, the
+    /// temporary file goes and what is there is compared by the caller.
+    fn put(&self, temporary: &str, name: &str) -> Result<()> {
+        let failed = |e: Errno| unwritable(&self.place(name), e);
+        let unable = |e: Errno| matches!(e, Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM);
+        match fs::renameat_with(&self.fd, temporary, &self.fd, name, RenameFlags::NOREPLACE) {
+            Ok(()) => return Ok(()),
+            Err(Errno::EXIST) => return self.remove(temporary),
+            Err(e) if unable(e) => {}
+            Err(e) => return Err(failed(e)),
+        }
+        // A file system without it: a second name never replaces either.
+        match fs::linkat(&self.fd, temporary, &self.fd, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::EXIST) => return self.remove(temporary),
+            Err(e) if unable(e) => {}
+            Err(e) => return Err(failed(e)),
+        }
+        // Nor second names: the lock keeps other writers out, and the name was free above.
+        fs::renameat(&self.fd, temporary, &self.fd, name).map_err(failed)
+    }
+
+    /// Removes a temporary file, if it is there. Refuses any other name.
+    fn remove(&self, name: &str) -> Result<()> {
+        if !name.starts_with(TEMPORARY) {
+            return Err(unwritable(&self.place(name), "keyrite removes temporary files only"));
+        }
+        match fs::unlinkat(&self.fd, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(e) => Err(unwritable(&self.place(name), e)),
+        }
+    }
+
+    /// Removes the temporary files that killed writers left here and in the folders below.
+    ///
+    /// # Errors
+    ///
+    /// `RECORD-WRITE`, `MEDIA-READ`.
+    pub fn sweep(&self, depth: usize) -> Result<()> {
+        let listing = fs::Dir::read_from(&self.fd).map_err(|e| unreadable(&self.shown, e))?;
+        for entry in listing {
+            let entry = entry.map_err(|e| unreadable(&self.shown, e))?;
+            let Ok(name) = entry.file_name().to_str() else { continue };
+            if name.starts_with(TEMPORARY) {
+                if self.stat(name).is_ok_and(|s| kind_of(&s) != FileType::Directory) {
+                    self.remove(name)?;
+                }
+            } else if depth > 0
+                && !matches!(name, "." | "..")
+                && entry.file_type() != FileType::RegularFile
+                && let Ok(Some(folder)) = self.folder(name)
+            {
+                folder.sweep(depth.saturating_sub(1))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens the file that other writers of this directory lock, made if it isn't there.
+    ///
+    /// # Errors
+    ///
+    /// `RECORD-WRITE`.
+    pub fn lock_file(&self, name: &str) -> Result<File> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        match fs::openat(&self.fd, plain(name)?, flags, Mode::from_raw_mode(0o600)) {
+            Ok(fd) => Ok(File::from(fd)),
+            Err(e) => Err(unwritable(&self.place(name), e)),
+        }
+    }
+
+    /// Has the directory's entries on disk.
+    fn sync(&self) -> Result<()> {
+        match fs::fsync(self.fd.as_fd()) {
+            // Some file systems keep no directories that could be synced.
+            Ok(()) | Err(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+            Err(e) => Err(unwritable(&self.shown, e)),
+        }
+    }
+}
