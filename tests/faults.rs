@@ -172,10 +172,8 @@ fn a_power_cut_at_any_write_loses_no_key() {
     });
 }
 
-#[test]
-fn a_power_cut_at_any_write_loses_no_signature() {
-    let stage = stage("cut-grant");
-    fs::create_dir_all(stage.path("keys")).unwrap();
+/// A root and a targets document of file keys, but for the targets key, which `devices` has.
+fn first_day<'a>(stage: &'a Stage, mut devices: stage::Devices<'a>) -> stage::Devices<'a> {
     let all = "ceremony = \"generate-key\"\ntitle = \"Keys\"\n[people]\nada = \"administrator\"\n";
     let mut text = all.to_owned();
     let keys = [
@@ -185,10 +183,11 @@ fn a_power_cut_at_any_write_loses_no_signature() {
         ("t1", "uma", "targets"),
         ("dev", "dana", "delegation"),
     ];
-    let mut devices = stage.devices();
     for (name, holder, purpose) in keys {
         text += &format!("[[key]]\nname = \"{name}\"\nholder = \"{holder}\"\npurpose = \"{purpose}\"\n");
-        devices = devices.in_file(name, &format!("keys/{name}.pem"));
+        if name != "t1" {
+            devices = devices.in_file(name, &format!("keys/{name}.pem"));
+        }
     }
     for role in ["snapshot", "timestamp"] {
         let seed = *Digest::of(role.as_bytes()).as_bytes();
@@ -209,7 +208,15 @@ fn a_power_cut_at_any_write_loses_no_signature() {
     for (name, text) in [("1.toml", text.as_str()), ("2.toml", enroll), ("3.toml", root)] {
         stage.hold(&map, &stage.write(name, text)).1.ended(0);
     }
-    let map = devices.knowing(&stage.root()).write("knowing.toml");
+    devices.knowing(&stage.root())
+}
+
+#[test]
+fn a_power_cut_at_any_write_loses_no_signature() {
+    let stage = stage("cut-grant");
+    fs::create_dir_all(stage.path("keys")).unwrap();
+    let devices = stage.devices().in_file("t1", "keys/t1.pem");
+    let map = first_day(&stage, devices).write("knowing.toml");
     let arguments = frozen(&stage, &map, &stage.write("4.toml", GRANT));
     cut_everywhere(&stage, &map, &arguments, 1, |case| {
         let verified = stage.verify();
@@ -446,4 +453,33 @@ fn kryoptic_is_a_second_module() {
     ] {
         assert!(text.contains(sign), "no {sign} in {text}");
     }
+}
+
+#[test]
+fn a_key_is_used_on_the_token_that_the_record_has_alone() {
+    let stage = stage("other-token");
+    fs::create_dir_all(stage.path("keys")).unwrap();
+    let serial = stage.token("t1");
+    let devices = first_day(&stage, stage.devices().on_token("t1", &serial));
+    let map = fs::read_to_string(devices.write("knowing.toml")).unwrap();
+    // The very same key, on what says that it is another token: a clone, or a map gone wrong.
+    let sha256 = Digest::of(&fs::read(shim()).unwrap());
+    let (_, after) = map.split_once("[module.softhsm]").unwrap();
+    let old_pin = after.lines().find(|l| l.starts_with("sha256")).unwrap();
+    let lying = map
+        .replace(&serial, "00000000deadbeef")
+        .replace("/usr/lib/softhsm/libsofthsm2.so", utf8(&shim()))
+        .replace(old_pin, &format!("sha256 = \"{sha256}\""));
+    let honest = stage.path("knowing.toml");
+    let arguments = frozen(&stage, &honest, &stage.write("4.toml", GRANT));
+    let lying = stage.write("lying.toml", &lying);
+    let swapped: Vec<String> = arguments
+        .iter()
+        .map(|a| if a == utf8(&honest) { utf8(&lying).to_owned() } else { a.clone() })
+        .collect();
+    let done = with_shim(&stage, "serial=00000000deadbeef\n", &swapped);
+    let said = format!("{}{}", done.text(), done.problems());
+    assert!(said.contains("TOKEN-OTHER"), "{said}");
+    assert_eq!(fs::read_dir(stage.record.join("metadata/targets")).unwrap().count(), 1);
+    drop(stage.keyrite(&arguments).ended(0));
 }

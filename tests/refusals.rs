@@ -386,3 +386,86 @@ fn other_directories_and_files_are_not_records() {
     let out = day.keyrite(&["run", elsewhere.to_str().unwrap()]);
     refused(&out, "RUNBOOK-MISSING", 2, "a folder without runbooks");
 }
+
+#[test]
+fn the_command_line_refuses_by_name_too() {
+    let day = day(Upto::End);
+    let anchor = anchored(&day, Upto::End).unwrap();
+    let devices = ["--devices", anchor.to_str().unwrap()];
+    let with = |args: &[&str]| day.keyrite(&[&devices[..], args].concat());
+    refused(&with(&["--json", "revoke-everything"]), "USAGE", 2, "no such command");
+    refused(&with(&["sign", "--external", "root-a"]), "KEY-ELSEWHERE", 1, "nothing waits for the key");
+    refused(&with(&["sign-snapshot", "--unattended"]), "PROFILE-ONLINE", 1, "the backend's work");
+    let text = day.dir.join("latin1.toml");
+    fs::write(&text, b"ceremony = \"\xe9\"").unwrap();
+    refused(&with(&["plan", text.to_str().unwrap()]), "TEXT-FILE", 2, "no UTF-8");
+    let grant = day.dir.join("door.toml");
+    fs::write(&grant, GRANT.replace("camera-station", "door").replace("Camera station", "Door")).unwrap();
+    let nowhere = ["plan", grant.to_str().unwrap(), "--write-answers", "/dev/null/answers.toml"];
+    refused(&with(&nowhere), "FILE-WRITE", 3, "a folder that can't be");
+    let mut full = Command::new("sh");
+    full.args(["-c", "\"$0\" \"$@\" > /dev/full", env!("CARGO_BIN_EXE_keyrite"), "-C"]);
+    let out = full.args([day.record.to_str().unwrap(), "status"]).output().unwrap();
+    refused(&out, "TERMINAL", 3, "nobody to tell");
+}
+
+/// The proposer's words and the frame can be anything; what is signed is computed again.
+#[test]
+fn a_change_that_says_another_thing_than_its_runbook_is_not_signed() {
+    let day = day(Upto::End);
+    let anchor = anchored(&day, Upto::End).unwrap();
+    let map = fs::read_to_string(&anchor).unwrap()
+        + "[key.targets-1]\nuri = \"file:targets-1.pem\"\npin = \"tty\"\n";
+    fs::write(&anchor, map).unwrap();
+    let grant = day.dir.join("door.toml");
+    fs::write(&grant, GRANT.replace("camera-station", "door").replace("Camera station", "Door")).unwrap();
+    let devices = ["--devices", anchor.to_str().unwrap()];
+    let plan = day.keyrite(&[&devices[..], &["--json", "plan", grant.to_str().unwrap()]].concat());
+    let plan: serde_json::Value = serde_json::from_slice(&plan.stdout).unwrap();
+    let honest = day.record.join("changes").join(plan["change"].as_str().unwrap());
+    let text = fs::read_to_string(honest.join("change.json")).unwrap();
+    let lie = text.replace("one key alone", "nothing at all");
+    assert_ne!(lie, text);
+    let digest = keyrite::tuf::digest::Digest::of(lie.as_bytes()).hex();
+    let planted = day.record.join("changes").join(&digest);
+    fs::rename(&honest, &planted).unwrap();
+    fs::write(planted.join("change.json"), lie).unwrap();
+    let answers = day.dir.join("answers.toml");
+    fs::write(&answers, format!("[answers]\nread-back = \"same\"\nconfirm = \"{digest}\"\n")).unwrap();
+    for command in [&["sign"][..], &["run", grant.to_str().unwrap()]] {
+        let answered = ["--answers", answers.to_str().unwrap(), "--unattended"];
+        let out = day.keyrite(&[&devices[..], command, &answered].concat());
+        refused(&out, "CHANGE-RECOMPUTED", 1, command[0]);
+    }
+}
+
+#[test]
+fn online_roles_are_signed_by_the_keys_that_limits_name_alone() {
+    let dir = day(Upto::Keys).dir;
+    let into = dir.join("tuf");
+    let out =
+        day::keyrite(&dir, &["--json", "rehearse", "--profile", "tuf", "--into", into.to_str().unwrap()]);
+    assert!(out.status.success(), "{}", told(&out));
+    let day = day::Day { record: into.join("record"), dir: into };
+    for role in ["snapshot", "timestamp"] {
+        fs::remove_dir_all(day.record.join("metadata").join(role)).unwrap();
+    }
+    let anchor = anchored(&day, Upto::End).unwrap();
+    let out = day.keyrite(&["--devices", anchor.to_str().unwrap(), "sign-snapshot", "--unattended"]);
+    refused(&out, "KEY-ONLINE", 1, "no key in reach");
+}
+
+#[test]
+fn a_rehearsal_that_stops_says_so() {
+    let day = day(Upto::Keys);
+    let folder = day.dir.join("only-root");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("1.toml"), ROOT).unwrap();
+    let into = day.dir.join("stopped");
+    let args = ["rehearse", "--on", "softhsm", "--into", into.to_str().unwrap(), folder.to_str().unwrap()];
+    let out = day::keyrite(&day.dir, &args);
+    refused(&out, "REHEARSAL-STUCK", 1, "keys that nobody made");
+    assert!(told(&out).contains("KEY-UNKNOWN"), "{}", told(&out));
+    let out = day::keyrite(&day.dir, &["rehearse", "--into", day.dir.to_str().unwrap()]);
+    refused(&out, "FILE-EXISTS", 1, "a folder in use");
+}

@@ -3,8 +3,8 @@
 
 use super::perform::journal::Of;
 use super::session::{Ended, Session, shown};
-use super::sign::{going_on, recomputed};
-use super::table::Table;
+use super::sign::going_on;
+use super::table::{Table, recomputed};
 use super::{files, rules};
 use crate::ceremony::change::{Ask, Item};
 use crate::ceremony::people::KeyName;

@@ -54,6 +54,4 @@ crate::rules! {
         "name the keys in [online] of the limits and put them into the device map";
     REHEARSAL_STUCK: "REHEARSAL-STUCK", Refused, "a rehearsal carries its runbooks out to the end", "design",
         "correct the runbook; the real ceremony would stop at the same place";
-    BACKEND_REFUSES: "BACKEND-REFUSES", Refused, "the backend takes what the rehearsal made", "notary-v1 4.2",
-        "correct the runbook; the real backend would refuse the same upload";
 }

@@ -2,22 +2,20 @@
 //! own copy of the record, agreed to, and signed or refused with a reason.
 
 use super::arguments::Sign;
+use super::external;
 use super::perform::journal::Of;
 use super::perform::{Agenda, Outcome, Room};
 use super::session::{Ended, Session};
-use super::table::Table;
-use super::{external, rules};
-use crate::ceremony::change::Change;
+use super::table::{Table, recomputed};
 use crate::ceremony::people::KeyName;
-use crate::ceremony::runbook::Runbook;
+use crate::ceremony::standing::State;
 use crate::ceremony::step::{self, Act, RecordAct, Step, TokenAct};
 use crate::ceremony::transcript::{EndState, Outcome as Said};
-use crate::ceremony::{kinds, standing::State};
 use crate::record::{Contents, SignedStatement, StoredChange};
 use crate::tuf::json::{Json, object};
 use crate::tuf::key::Scheme;
 use crate::tuf::payload::Payload;
-use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::rule::Result;
 use crate::tuf::statement::{Sentence, Statement};
 use crate::ui::screen::{Screen, Tone};
 use crate::ui::{Console, Prompt};
@@ -141,27 +139,6 @@ fn prepare(stored: &StoredChange, contents: &Contents, keys: &BTreeSet<KeyName>)
     };
     steps.extend(step::signatures(&stored.change).into_iter().filter(own));
     Ok(steps)
-}
-
-/// Computes the change again from its runbook and this copy of the record: the proposer's word is
-/// taken for nothing.
-///
-/// # Errors
-///
-/// `CHANGE-RECOMPUTED` if it comes out otherwise; what the ceremony itself refuses.
-pub fn recomputed(stored: &StoredChange, contents: &Contents) -> Result<()> {
-    let text = String::from_utf8_lossy(&stored.runbook).into_owned();
-    let runbook = Runbook::parse(&text)?;
-    let ceremony = kinds::read(&runbook)?;
-    let again: Change = ceremony.change(&stored.change.frame, &contents.facts)?;
-    if again.to_json() == stored.change.to_json() {
-        return Ok(());
-    }
-    Err(Refusal::new(
-        &rules::CHANGE_RECOMPUTED,
-        format!("the change {}, where this copy of the record gives {}", stored.digest, again.digest()),
-        "the very change that the runbook and your own record give",
-    ))
 }
 
 fn refusal(

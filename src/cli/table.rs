@@ -110,6 +110,12 @@ impl Table {
         let facts = &contents.facts;
         let ceremony = kinds::read(&runbook)?;
         if let Some(stored) = open_change(contents, &runbook.digest()) {
+            // It may have come in by a medium: nothing of it is believed.
+            if !facts.roots.is_empty() {
+                contents.require_anchor()?;
+                contents.require_fresh()?;
+            }
+            recomputed(stored, contents)?;
             return Ok(Due::Change(Box::new(Frozen { runbook, ceremony, change: stored.change.clone() })));
         }
         if ceremony.held(facts) {
@@ -210,6 +216,54 @@ impl Table {
     pub fn rehearsal(&self) -> bool {
         self.record.trust().stage == Stage::Rehearsal
     }
+}
+
+/// Computes a change again from its runbook and this copy of the record: the proposer's word is
+/// taken for nothing. A change that is sealed already was computed again before it was signed.
+///
+/// # Errors
+///
+/// `CHANGE-RECOMPUTED` if it comes out otherwise; what the ceremony itself and the rules on who
+/// takes part refuse.
+pub fn recomputed(stored: &StoredChange, contents: &Contents) -> Result<()> {
+    if stored.standing.as_ref().is_ok_and(|s| matches!(s.state, State::Sealed | State::Published)) {
+        return Ok(());
+    }
+    let refuse = |found: String| {
+        let expected = "the very change that the runbook and your own record give";
+        Refusal::new(&rules::CHANGE_RECOMPUTED, found, expected)
+    };
+    let text =
+        String::from_utf8(stored.runbook.clone()).map_err(|_| refuse("a runbook of odd bytes".to_owned()))?;
+    let runbook = Runbook::parse(&text)?;
+    let stored_frame = &stored.change.frame;
+    let frame = Frame {
+        kind: runbook.kind.clone(),
+        title: runbook.title.clone(),
+        people: runbook.people.clone(),
+        runbook: runbook.digest(),
+        ..stored_frame.clone()
+    };
+    // Keys that this very change has made or taken in so far were not there when it was planned.
+    let made = contents.key_files.values().filter(|(file, _)| file.change == stored.digest);
+    let mut facts = contents.facts.clone();
+    for (file, _) in made {
+        facts.keys.remove(&file.name);
+    }
+    let latest = frame.held_at.plus(facts.limits.ceremony.sign_within)?;
+    if frame.held_at > facts.today || frame.sign_by > latest {
+        return Err(refuse(format!("a change held at {}, to be signed by {}", frame.held_at, frame.sign_by)));
+    }
+    let again = kinds::read(&runbook)?.change(&frame, &facts)?;
+    if again.to_json() != stored.change.to_json() {
+        return Err(refuse(format!(
+            "the change {}, where this copy of the record gives {}",
+            stored.digest,
+            again.digest()
+        )));
+    }
+    people::check_duties(&again, &facts.limits)?;
+    people::check_witnesses(&again)
 }
 
 /// Whether nothing is left to do for a change: a ceremony without documents is finished once every

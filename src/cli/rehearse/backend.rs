@@ -79,7 +79,7 @@ impl Backend {
                 let names: Vec<_> = parts.iter().map(|(name, _)| name.clone()).collect();
                 model.upload(&parts, session.now()?).map_err(|refused| {
                     Refusal::new(
-                        &rules::BACKEND_REFUSES,
+                        &rules::REHEARSAL_STUCK,
                         refused.to_string(),
                         "an upload that the backend takes",
                     )
