@@ -241,7 +241,7 @@ fn a_person_answers_on_a_terminal() {
             ("How does dana show to have the key?", down(1)),
             ("Who watches and records?", String::new()),
             ("every root key must sign", "yes".to_owned()),
-            ("Type Yes exactly", "Yes".to_owned()),
+            ("Type Yes exactly to go on", "Yes".to_owned()),
         ];
         for (question, line) in &asked {
             answer(&mut pty, question, line);

@@ -325,6 +325,7 @@ mod tests {
 
     use super::*;
     use clap::{Command as Clap, CommandFactory};
+    use std::fmt::Write as _;
 
     /// Every command below `command`, each with its path.
     fn walk(command: &Clap, path: &str, found: &mut Vec<(String, Clap)>) {
@@ -362,7 +363,7 @@ mod tests {
                 };
                 parts.push(name);
             }
-            page.push_str(&format!("{path}: {}\n", parts.join(" ")));
+            let _ = writeln!(page, "{path}: {}", parts.join(" "));
         }
         assert_eq!(
             page,

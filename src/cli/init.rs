@@ -13,6 +13,7 @@ use super::session::{Ended, Session, shown};
 use super::{files, rules};
 use crate::ceremony::facts::Stage;
 use crate::ceremony::limits::PossessionLimit;
+use crate::ceremony::people::Person;
 use crate::record::Record;
 use crate::record::trust_file::{TrustFile, TrustSpec};
 use crate::signer::uri::KeyUri;
@@ -43,8 +44,7 @@ pub fn run(session: &Session, args: &Init) -> Result<Ended> {
     let limits = told.day.limits()?.to_toml();
     let runbooks = told.day.runbooks()?;
     console.show(&summary(&told))?;
-    let agree = Prompt::new("confirm", "Shall it be made so? Type Yes")
-        .help("Type no to stop: nothing has been written yet.");
+    let agree = Prompt::new("confirm", "Shall it be made so?").help("Nothing has been written yet.");
     console.confirm_word(&agree, "Yes")?;
     console.finish()?;
 
@@ -140,7 +140,7 @@ fn summary(told: &Interview) -> Screen {
     for (name, holder) in all {
         keys.push([Safe::from(name), Safe::from(holder.as_str()), place(told, name)]);
     }
-    let witnesses: Vec<&str> = told.day.witnesses.iter().map(|w| w.as_str()).collect();
+    let witnesses: Vec<&str> = told.day.witnesses.iter().map(Person::as_str).collect();
     let witnesses = if witnesses.is_empty() { "none".to_owned() } else { witnesses.join(", ") };
     let mut screen = stamp(told, Screen::new("This is what will be made"))
         .fact("Collection", Safe::untrusted(&told.collection))

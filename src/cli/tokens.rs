@@ -16,6 +16,7 @@ use crate::signer::rules as signer;
 use crate::signer::uri::{KeyUri, Pkcs11Uri};
 use crate::signer::{PinAsk, PinSource, Token, TokenIdentity, TokenKey};
 use crate::tuf::json::{Json, object};
+use crate::tuf::key::PublicKey;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text;
 use crate::ui::screen::{Safe, Screen, Tone};
@@ -136,7 +137,7 @@ impl Found {
         self.keys
             .iter()
             .map(|key| {
-                let kind = key.public.as_ref().map_or_else(|| "unknown kind".to_owned(), |p| p.describe());
+                let kind = key.public.as_ref().map_or_else(|| "unknown kind".to_owned(), PublicKey::describe);
                 Safe::from(format!("{} ({kind})", Safe::untrusted(&key.label)))
             })
             .collect()

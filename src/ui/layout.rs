@@ -4,12 +4,15 @@ use super::look::Look;
 use super::screen::{Block, Safe, Screen, Tone};
 use crate::tuf::digest::Digest;
 use console::Style;
+use std::fmt::Write as _;
 
 /// What a line across is drawn with.
 pub(super) const RULE: char = '\u{2500}';
 
 const INDENT: usize = 2;
 const INNER: usize = 4;
+/// The longest of the words that digests are read in has so many letters.
+const LONGEST_WORD: usize = 11;
 
 /// The columns that `text` takes, at most: wide letters count two, and so do some that aren't, so
 /// that a line may end early but is never too long.
@@ -197,7 +200,7 @@ impl Page<'_> {
             .collect();
         self.wrapped(INNER, &groups.join(" "), &Style::new());
         let words = digest.words();
-        let widest = words.iter().map(|w| columns(w)).max().unwrap_or(0);
+        let widest = words.iter().map(|w| columns(w)).max().unwrap_or(0).max(LONGEST_WORD);
         let cell = widest.saturating_add(6);
         let fits = |across: usize| self.room(INNER) >= cell.saturating_mul(across);
         let across = [4, 2].into_iter().find(|n| fits(*n)).unwrap_or(1);
@@ -205,7 +208,7 @@ impl Page<'_> {
             let mut line = String::new();
             for (column, word) in chunk.iter().enumerate() {
                 let number = row.saturating_mul(across).saturating_add(column).saturating_add(1);
-                line.push_str(&format!("{number:>2} {word:<widest$}   "));
+                let _ = write!(line, "{number:>2} {word:<widest$}   ");
             }
             self.push(INNER, &line);
         }

@@ -3,6 +3,7 @@
 use super::layout::{columns, pairs, wrap};
 use super::look::Look;
 use super::screen::Safe;
+use std::fmt::Write as _;
 
 /// A table: a head and rows of as many cells.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -103,7 +104,7 @@ fn grid_row(cells: &[String], widths: &[usize]) -> Vec<String> {
             for (cell, width) in wrapped.iter().zip(widths) {
                 let part = cell.get(n).map_or("", String::as_str);
                 let pad = width.saturating_sub(columns(part)).saturating_add(GUTTER);
-                line.push_str(&format!("{part}{:pad$}", ""));
+                let _ = write!(line, "{part}{:pad$}", "");
             }
             line.trim_end().to_owned()
         })

@@ -83,8 +83,14 @@ impl Terminal {
 
     /// One line typed below a question.
     fn typed(&self, default: Option<&str>, look: &Look) -> Result<String> {
+        self.typed_at("", default, look)
+    }
+
+    /// One line typed behind a mark that says what is wanted: `(Yes or no) > `.
+    fn typed_at(&self, mark: &str, default: Option<&str>, look: &Look) -> Result<String> {
+        let calm = Calm { mark };
         if look.keys {
-            let mut input = Input::<String>::with_theme(&Calm).allow_empty(true);
+            let mut input = Input::<String>::with_theme(&calm).allow_empty(true);
             if let Some(default) = default {
                 input = input.default(default.to_owned());
             }
@@ -94,8 +100,8 @@ impl Terminal {
             };
         }
         match default {
-            Some(default) if !default.is_empty() => self.put(&format!("  [{default}] > "))?,
-            _ => self.put("  > ")?,
+            Some(default) if !default.is_empty() => self.put(&format!("  {mark}[{default}] > "))?,
+            _ => self.put(&format!("  {mark}> "))?,
         }
         let typed = self.keyboard().line()?;
         let typed = typed.trim();
@@ -125,8 +131,9 @@ impl Terminal {
     fn exactly(&self, prompt: &Prompt, word: &str) -> Result<()> {
         let look = self.look();
         self.question(prompt, &look)?;
+        let mark = format!("({word} or no) ");
         loop {
-            let typed = self.typed(None, &look)?;
+            let typed = self.typed_at(&mark, None, &look)?;
             if typed == word {
                 return Ok(());
             }
@@ -190,7 +197,7 @@ impl Console for Terminal {
         let first = first.and_then(|d| prompt.allowed.iter().position(|a| a.as_str() == d));
         let fits = items.iter().all(|i| columns(i).saturating_add(5) < look.columns);
         if look.keys && fits {
-            let select = Select::with_theme(&Calm).items(&items).default(first.unwrap_or(0));
+            let select = Select::with_theme(&Calm { mark: "" }).items(&items).default(first.unwrap_or(0));
             let place = select.interact_on(&self.term).map_err(|e| self.broken(&e))?;
             self.line(&format!("  > {}", items.get(place).map_or("", String::as_str)))?;
             return Ok(place);
@@ -224,8 +231,7 @@ impl Console for Terminal {
         for _ in 0..TRIES {
             let mut typed = [const { String::new() }; 3];
             for (number, word) in places.numbers().iter().zip(&mut typed) {
-                self.line(&format!("  word {number}"))?;
-                *word = self.typed(None, &look)?;
+                *word = self.typed_at(&format!("word {number:>2} "), None, &look)?;
                 if word == "no" {
                     return Err(declined());
                 }
@@ -299,18 +305,20 @@ fn list(items: &[Safe]) -> String {
 }
 
 /// dialoguer's prompts without marks and colours.
-struct Calm;
+struct Calm<'a> {
+    mark: &'a str,
+}
 
-impl Theme for Calm {
+impl Theme for Calm<'_> {
     fn format_input_prompt(&self, f: &mut dyn fmt::Write, _: &str, default: Option<&str>) -> fmt::Result {
         match default {
-            Some(default) if !default.is_empty() => write!(f, "  [{default}] > "),
-            _ => write!(f, "  > "),
+            Some(default) if !default.is_empty() => write!(f, "  {}[{default}] > ", self.mark),
+            _ => write!(f, "  {}> ", self.mark),
         }
     }
 
     fn format_input_prompt_selection(&self, f: &mut dyn fmt::Write, _: &str, chosen: &str) -> fmt::Result {
-        write!(f, "  > {chosen}")
+        write!(f, "  {}> {chosen}", self.mark)
     }
 
     fn format_select_prompt_item(&self, f: &mut dyn fmt::Write, text: &str, active: bool) -> fmt::Result {
