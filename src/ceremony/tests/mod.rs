@@ -10,6 +10,7 @@
 
 mod change;
 mod engine;
+mod kinds;
 mod people;
 mod standing;
 mod steps;
