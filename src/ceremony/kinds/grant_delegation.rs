@@ -4,7 +4,7 @@
 //! the change carries the delegation's empty first document, signed by the developer, since a
 //! delegated role that snapshot doesn't list breaks clients.
 
-use super::making::{asks, base, expires, listed, no_software, not_past, records, role};
+use super::making::{asks, base, expires, kept, listed, no_software, records, role};
 use super::rules;
 use crate::ceremony::change::{Change, Counts, Frame, Item, Purpose};
 use crate::ceremony::facts::{Facts, KeyRecord};
@@ -102,9 +102,10 @@ impl Ceremony for Spec {
         };
         let until = match &self.delegator {
             Some(d) => expires(facts, frame.held_at, d.valid_for.0, most, delegator.as_str())?,
-            None => document.document().header().expires,
+            None => {
+                kept(facts, frame.held_at, document.document().header().expires, most, delegator.as_str())?
+            }
         };
-        not_past(facts, until, delegator.as_str())?;
         let grant = Grant {
             role: granted.clone(),
             keys: role(facts, &keys, wanted.threshold)?,

@@ -133,12 +133,30 @@ pub fn expires(facts: &Facts, held_at: Time, term: Term, most: Term, what: &str)
     Ok(expires)
 }
 
+/// The expiry that a document has already, for one that goes on with it: signed again by us it is
+/// ours, so the limits hold, whoever made it before. Stock Notary clients write three years.
+///
+/// # Errors
+///
+/// `EXPIRY-LIMIT` if it is later than the limit from `held-at`; `EXPIRY-PAST`.
+pub fn kept(facts: &Facts, held_at: Time, expires: Time, most: Term, what: &str) -> Result<Time> {
+    if expires > held_at.plus(most)? {
+        return Err(Refusal::new(
+            &rules::EXPIRY_LIMIT,
+            format!("{what} that would keep its expiry, {expires}"),
+            format!("at most {most}, as the limits in force say: [delegator] valid-for sets a new one"),
+        ));
+    }
+    not_past(facts, expires, what)?;
+    Ok(expires)
+}
+
 /// Refuses an expiry that has passed today, and one that has passed at `held-at` with it.
 ///
 /// # Errors
 ///
 /// `EXPIRY-PAST`.
-pub fn not_past(facts: &Facts, expires: Time, what: &str) -> Result<()> {
+fn not_past(facts: &Facts, expires: Time, what: &str) -> Result<()> {
     if expires > facts.today {
         return Ok(());
     }
