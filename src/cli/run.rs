@@ -137,16 +137,17 @@ impl Report {
         }
         if let Some(head) = self.head {
             screen = screen
-                .text("Everyone writes these words on their paper: they are the end of this session's transcript.")
+                .text(
+                    "Everyone writes these words on their paper: they are the end of this session's transcript.",
+                )
                 .digest("transcript head", head);
         }
         if let Some(root) = self.root {
             screen = screen
-                .text("This too, by which everyone will know the root again:")
-                .digest(format!("payload of root {}", root.version), root.payload)
-                .text("In each device map it belongs below [trust], as this line:")
-                .exact([format!("root = {{ version = {}, payload = \"{}\" }}", root.version, root.payload)]);
+                .text("These too: by them everyone will know the root again.")
+                .digest(format!("payload of root {}", root.version), root.payload);
         }
+        screen = self.for_maps(screen);
         for person in self.people() {
             screen = screen.next(format!(
                 "keyrite export DIR --for {person}    then hand DIR to {person}, who runs: keyrite sign DIR"
@@ -161,6 +162,20 @@ impl Report {
             }),
             (None, true) => screen.next("keyrite status    shows what is due next"),
         }
+    }
+
+    /// The lines for everyone's device map, which later ceremonies compare the record with.
+    fn for_maps(&self, screen: Screen) -> Screen {
+        let root =
+            self.root.map(|r| format!("root = {{ version = {}, payload = \"{}\" }}", r.version, r.payload));
+        let head = self.head.map(|head| format!("newest = \"{head}\""));
+        let mut lines = Vec::new();
+        lines.extend(root.map(|line| ["[trust]".to_owned(), line]).into_iter().flatten());
+        lines.extend(head.map(|line| ["[head]".to_owned(), line]).into_iter().flatten());
+        if lines.is_empty() {
+            return screen;
+        }
+        screen.text("In everyone's device map the same stands as:").exact(lines)
     }
 
     fn json(&self) -> Json {
