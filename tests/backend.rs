@@ -22,7 +22,7 @@ use keyrite::record::upload::fetch_keys;
 use keyrite::tuf::digest::Digest;
 use keyrite::tuf::profile::Profile;
 use serde_json::Value;
-use stage::{Done, PHRASE, Stage, block, blocks, brought, shell, shipped, utf8};
+use stage::{Devices, Done, PHRASE, Stage, block, blocks, brought, shell, shipped, utf8};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -102,7 +102,7 @@ fn take_published(stage: &Stage, backend: &Backend, carried: &Path, delegation: 
     let fetch = block(&lines, "mkdir -p published");
     let (fetch, import) = fetch.split_at(fetch.find("keyrite import").unwrap());
     let fetch = match delegation {
-        Some(role) => fetch.replace("timestamp;", &format!("timestamp {role};")),
+        Some(role) => fetch.replacen("; do", &format!(" {role}; do"), 1),
         None => fetch.to_owned(),
     };
     backend.types(carried, &format!("{}TOKEN=\n{fetch}", block(&lines, "URL=")));
@@ -115,7 +115,8 @@ fn take_published(stage: &Stage, backend: &Backend, carried: &Path, delegation: 
 fn same_bytes(backend: &Backend, collection: &str, carried: &Path, roles: &[&str]) {
     let snapshot: Value = serde_json::from_slice(&backend.get(collection, "snapshot.json")).unwrap();
     for role in roles {
-        let ours = Digest::of(&fs::read(carried.join(format!("{role}.json"))).unwrap());
+        let file = format!("{}.json", role.replace('/', "%2F"));
+        let ours = Digest::of(&fs::read(carried.join(file)).unwrap());
         let listed = snapshot["signed"]["meta"][role]["hashes"]["sha256"].as_str().unwrap();
         assert_eq!(Base64::decode_vec(listed).unwrap(), ours.as_bytes(), "{role}");
         // A poisoned document is served all the same; only its digest tells.
@@ -151,27 +152,60 @@ fn custodians_sign(stage: &Stage, change: &str, serials: &[String], order: [usiz
     }
 }
 
-/// The developer publishes with the stock client alone, and another stock client finds it.
-fn developer_publishes(stage: &Stage, backend: &Backend, key: &Path) {
+/// A developer publishes with the stock client alone, and another stock client finds it.
+fn publishes(stage: &Stage, backend: &Backend, developer: &str, role: &str, target: &str) {
     let collection = stage.trust.collection.as_str();
-    let role = "targets/camera-station";
-    let dana = stage.path("dana-trust");
-    let firmware = stage.write("firmware.bin", "firmware of the camera station, first release");
-    backend.client(&dana, &["key", "import", utf8(key)]).ended(0);
-    let target = "camera-station/firmware-1.bin";
+    let own = stage.path(&format!("{developer}-trust"));
+    let firmware = stage.write("firmware.bin", &format!("the first release of {developer}"));
+    let key = stage.path(&format!("developers/{developer}.key"));
+    backend.client(&own, &["key", "import", utf8(&key)]).ended(0);
     let add = ["add", collection, target, utf8(&firmware), "-r", role, "--publish"];
-    backend.client(&dana, &add).ended(0);
+    backend.client(&own, &add).ended(0);
 
-    let fresh = stage.path("second-client");
+    let fresh = stage.path(&format!("client-after-{developer}"));
     let listed = backend.client(&fresh, &["list", collection]).ended(0).text();
-    assert!(listed.contains(target) && listed.contains(role), "{listed}");
+    assert!(listed.lines().any(|l| l.contains(target) && l.trim_end().ends_with(role)), "{listed}");
     let found = backend.client(&fresh, &["lookup", collection, target]).ended(0).text();
     let sha256 = Digest::of(&fs::read(&firmware).unwrap());
     assert!(found.contains(&sha256.hex()), "{found}");
-    let verify = ["verify", collection, target, "-i", utf8(&firmware)];
-    backend.client(&fresh, &verify).ended(0);
-    let other = stage.write("other.bin", "not what dana released");
+    backend.client(&fresh, &["verify", collection, target, "-i", utf8(&firmware)]).ended(0);
+    let other = stage.write("other.bin", "not what was released");
     backend.client(&fresh, &["verify", collection, target, "-i", utf8(&other)]).ended(1);
+}
+
+/// A track below the application, granted by its developer's key over the document that the stock
+/// client made; then the track's own developer publishes into it.
+fn track(stage: &Stage, backend: &Backend, devices: &Devices<'_>) {
+    let people = "[people]\nada = \"administrator\"\ndana = \"custodian\"\nwim = \"witness\"\n";
+    let (_, enrolment) = stage.developer("emil");
+    let devices = devices.clone().in_file("dev-dana", "developers/dana.key").enrol("dev-emil", &enrolment);
+    let devices = devices.write("laptop-3.toml");
+    let enroll = stage.write(
+        "enroll.toml",
+        &format!(
+            "ceremony = \"enroll-key\"\ntitle = \"Emil\"\n{people}\
+             [[key]]\nname = \"dev-emil\"\nholder = \"emil\"\npurpose = \"delegation\"\n"
+        ),
+    );
+    stage.hold(&devices, &enroll).1.ended(0);
+    let text = format!(
+        "ceremony = \"grant-delegation\"\ntitle = \"Beta\"\n{people}\
+             [delegation]\napplication = \"camera-station\"\ntrack = \"beta\"\nkeys = [\"dev-emil\"]\n\
+             threshold = 1\npaths = [\"camera-station/beta-\"]\nvalid-for = \"1 year\"\n"
+    );
+    // The stock client lets a document live for three years, our limits for two.
+    let long = stage.write("track-long.toml", &text);
+    let refused = stage.on(&stage.record, &devices, &["plan", utf8(&long)]).ended(1).json();
+    assert_eq!(refused["error"]["rule"], "EXPIRY-LIMIT", "{refused}");
+    let grant = stage.write("track.toml", &format!("{text}[delegator]\nvalid-for = \"1 year\"\n"));
+    let granted = uploads(&stage.hold(&devices, &grant).1.ended(0).json());
+    assert_eq!(granted.len(), 1, "{granted:?}");
+    let carried = upload(stage, backend, &granted[0]);
+    same_bytes(backend, &stage.trust.collection, &carried, &["targets/camera-station"]);
+    let role = "targets/camera-station/beta";
+    publishes(stage, backend, "emil", role, "camera-station/beta-2.bin");
+    take_published(stage, backend, &carried, Some(role));
+    assert_eq!(stage.verify().ended(0).json()["problems"], serde_json::json!([]));
 }
 
 fn first_day(mode: &str, order: [usize; 3]) {
@@ -189,7 +223,7 @@ fn first_day(mode: &str, order: [usize; 3]) {
     let lines = blocks(&text);
     backend
         .types(&incoming, &format!("{}TOKEN=\n{}", block(&lines, "URL="), block(&lines, "-o snapshot.key")));
-    let (key, enrolment) = stage.developer("dana");
+    let (_, enrolment) = stage.developer("dana");
 
     // The keys are made in one room, where every token is; root is signed elsewhere.
     let mut room = stage.devices().on_token("targets-1", &targets);
@@ -210,13 +244,13 @@ fn first_day(mode: &str, order: [usize; 3]) {
     stage.hold(&devices, &shipped("first-day/03-enroll.toml")).1.ended(0);
 
     // Root: the laptop signs targets and waits; the custodians sign; the laptop seals.
-    let root = shipped("first-day/04-root.toml");
-    let (change, waits) = stage.hold(&devices, &root);
+    let runbook = shipped("first-day/04-root.toml");
+    let (change, waits) = stage.hold(&devices, &runbook);
     let waits = waits.ended(4).json();
     assert_eq!(waits["waiting"].as_array().unwrap().len(), 3, "{waits}");
     assert_eq!(uploads(&waits), Vec::<String>::new());
     custodians_sign(&stage, &change, &serials, order);
-    let (again, sealed) = stage.hold(&devices, &root);
+    let (again, sealed) = stage.hold(&devices, &runbook);
     assert_eq!(again, change);
     let sealed = uploads(&sealed.ended(0).json());
     let carried = upload(&stage, &backend, &sealed[0]);
@@ -237,7 +271,7 @@ fn first_day(mode: &str, order: [usize; 3]) {
     let carried = upload(&stage, &backend, &granted[0]);
     same_bytes(&backend, &collection, &carried, &["targets"]);
 
-    developer_publishes(&stage, &backend, &key);
+    publishes(&stage, &backend, "dana", "targets/camera-station", "camera-station/firmware-1.bin");
 
     // What dana published comes into the record as observed, and everything verifies.
     stage.verify().ended(0);
@@ -249,6 +283,7 @@ fn first_day(mode: &str, order: [usize; 3]) {
     let verified = stage.verify().ended(0).json();
     assert_eq!(verified["problems"], serde_json::json!([]));
     assert_eq!(verified["roots"], 1);
+    track(&stage, &backend, &laptop.knowing(&paper));
     let (version, payload) = stage.root();
     assert_eq!((version, payload.as_str()), (paper.0, paper.1.as_str()));
 

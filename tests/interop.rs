@@ -27,7 +27,7 @@ use keyrite::tuf::profile::Profile;
 use keyrite::tuf::role::RoleName;
 use keyrite::tuf::verify::Signature;
 use keyrite::tuf::wire;
-use stage::{Done, PHRASE, Stage, block, blocks, brought, shell, shipped, utf8};
+use stage::{Devices, Done, PHRASE, Stage, block, blocks, brought, shell, shipped, utf8};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -118,8 +118,10 @@ fn first_day(name: &str, on: &On, root: [&str; 3], targets: &str, online: &str) 
         stage.hold(&before, runbook).1.ended(0);
     }
     let after = devices.knowing(&stage.root()).write("devices-2.toml");
+    let mut head = String::new();
     for runbook in &runbooks[5..] {
-        stage.hold(&after, runbook).1.ended(0);
+        let done = stage.hold(&after, runbook).1.ended(0).json();
+        done["head"].as_str().unwrap().clone_into(&mut head);
     }
 
     // Served for the first time: nobody has released anything.
@@ -162,6 +164,22 @@ fn first_day(name: &str, on: &On, root: [&str; 3], targets: &str, online: &str) 
     // Nothing is due now.
     let again = stage.on(&stage.record, &after, &["sign-snapshot", "--unattended"]).ended(0).json();
     assert_eq!(again["made"], false);
+
+    another_day(&stage, &devices, &after, &head, &runbooks[6]);
+    publish(&stage, &after, &repository);
+    python_tuf(&stage, &repository, &["--target", TARGET]).ended(0);
+}
+
+/// The next grant, another day: in production whoever holds it shows that this is the newest record.
+fn another_day(stage: &Stage, devices: &Devices<'_>, after: &Path, head: &str, like: &Path) {
+    let next = fs::read_to_string(like).unwrap().replace("media-player", "door-phone");
+    let next = stage.write("runbooks/07-door-phone.toml", &next);
+    if stage.trust.stage == Kind::Production {
+        let refused = stage.on(&stage.record, after, &["plan", utf8(&next)]).ended(1).json();
+        assert_eq!(refused["error"]["rule"], "STALE-RECORD");
+    }
+    let knowing = devices.knowing(&stage.root()).head(head).write("devices-3.toml");
+    stage.hold(&knowing, &next).1.ended(0);
 }
 
 /// `sign-snapshot`, and its upload served by the README's lines.

@@ -182,6 +182,7 @@ impl Stage {
 }
 
 /// A device map that is being written.
+#[derive(Clone)]
 pub struct Devices<'a> {
     stage: &'a Stage,
     trust: String,
