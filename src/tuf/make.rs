@@ -16,6 +16,7 @@ use super::rule::{Refusal, Result};
 use super::rules;
 use super::text::visible;
 use super::time::Time;
+use super::wire::write::{meta_file, meta_name, number, target_file};
 use super::wire::{self, notary, ours, read};
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
@@ -289,12 +290,6 @@ fn take_object(members: &mut Members, name: &str) -> Members {
     }
 }
 
-fn number(n: u64) -> Result<Json> {
-    i64::try_from(n)
-        .map(Json::Int)
-        .map_err(|_| Refusal::new(&rules::NUMBER, n.to_string(), "integers up to 2^53"))
-}
-
 fn keyids(role: &Json) -> impl Iterator<Item = &str> {
     role.get("keyids").and_then(Json::as_array).unwrap_or_default().iter().filter_map(Json::as_str)
 }
@@ -365,49 +360,6 @@ fn delegation(profile: Profile, grant: &Grant) -> Result<Json> {
         entry.insert(member.to_owned(), Json::Array(paths));
     }
     Ok(Json::Object(entry))
-}
-
-fn target_file(profile: Profile, file: &TargetFile) -> Result<Json> {
-    if file.hashes.is_empty() {
-        return Err(Refusal::new(&rules::DOCUMENT_FORM, "a target without digests", "at least SHA-256"));
-    }
-    let mut entry = Members::from([
-        ("hashes".to_owned(), hashes(profile, &file.hashes)),
-        ("length".to_owned(), number(file.length)?),
-    ]);
-    if let Some(custom) = &file.custom {
-        entry.insert("custom".to_owned(), custom.clone());
-    }
-    Ok(Json::Object(entry))
-}
-
-fn meta_file(profile: Profile, file: &MetaFile) -> Result<Json> {
-    let mut entry = Members::new();
-    if let Some(length) = file.length {
-        entry.insert("length".to_owned(), number(length)?);
-    }
-    if !file.hashes.is_empty() {
-        entry.insert("hashes".to_owned(), hashes(profile, &file.hashes));
-    }
-    if let (Profile::Tuf, Some(version)) = (profile, file.version) {
-        entry.insert("version".to_owned(), number(version)?);
-    }
-    Ok(Json::Object(entry))
-}
-
-fn hashes(profile: Profile, hashes: &BTreeMap<String, Vec<u8>>) -> Json {
-    let text = |bytes: &[u8]| match profile {
-        Profile::Tuf => base16ct::lower::encode_string(bytes),
-        Profile::Notary => notary::to_base64(bytes),
-    };
-    Json::Object(hashes.iter().map(|(name, bytes)| (name.clone(), text(bytes).into())).collect())
-}
-
-fn meta_name(profile: Profile, role: &RoleName) -> String {
-    match profile {
-        Profile::Tuf => format!("{}.json", role.as_str()),
-        Profile::Notary => role.as_str().to_owned(),
-    }
 }
 
 fn refuse_edit<T>(what: &RoleName, expected: &str) -> Result<T> {

@@ -1,6 +1,6 @@
 //! Keys that were read before, so that a history of documents decodes each of them once.
 
-use super::read::Quirks;
+use super::fields::Quirks;
 use super::{notary, tuf1};
 use crate::tuf::document::DocumentKey;
 use crate::tuf::json::Json;

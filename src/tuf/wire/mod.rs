@@ -7,12 +7,14 @@
 //!
 //! Never: a key id believed, a member dropped, a document of ours with a quirk of our own making.
 
+mod fields;
 mod memo;
 pub(in crate::tuf) mod notary;
 pub(in crate::tuf) mod ours;
 mod quirk;
 pub(in crate::tuf) mod read;
 mod tuf1;
+pub(in crate::tuf) mod write;
 
 pub(in crate::tuf) use memo::KeyMemo;
 pub use quirk::Quirk;
@@ -28,7 +30,7 @@ use super::role::RoleName;
 use super::rule::{Refusal, Result};
 use super::rules;
 use super::verify::{self, Signature};
-use read::{Fields, Quirks};
+use fields::{Fields, Quirks};
 
 /// One entry of a document's `signatures`, believed in nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,7 @@
 //! `method`, `sig` in that order, exactly the known members, and the five characters that Go
 //! escapes escaped on the wire and raw in what is signed. [`refuse_poison`] compares.
 
-use super::read::{Fields, Quirks};
+use super::fields::{Fields, Quirks};
 use super::{Quirk, WireSignature, escape};
 use crate::tuf::document::DocumentKey;
 use crate::tuf::json::{Json, Members, object};

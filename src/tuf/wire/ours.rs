@@ -4,7 +4,7 @@
 //! such a thing with keyrite. Every check here runs on the bytes that will be signed, whether they
 //! come from [`crate::tuf::make`] or from a payload file of the record.
 
-use super::{Quirk, read::Quirks};
+use super::{Quirk, fields::Quirks};
 use crate::tuf::document::{Document, DocumentKey, Keys, PathRule, RoleKeys};
 use crate::tuf::json::Json;
 use crate::tuf::key::{KeyIdentity, PublicKey};
@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const LARGEST: i64 = 1 << 53;
 
 /// Quirks that a document of ours can have, kept from its base.
-const KEPT: [Quirk; 7] = [
+const KEPT: [Quirk; 8] = [
     Quirk::MemberUnknown,
     Quirk::RoleExtra,
     Quirk::Terminating,
@@ -27,6 +27,7 @@ const KEPT: [Quirk; 7] = [
     Quirk::SuccinctRoles,
     Quirk::MetaPartial,
     Quirk::KeyTypeCurve,
+    Quirk::KeyHexPoint,
 ];
 
 /// Strings and numbers, at any depth.
@@ -64,14 +65,16 @@ fn check_value(profile: Profile, value: &Json, place: &Place<'_>) -> Result<()> 
 }
 
 fn check_text(profile: Profile, text: &str, place: &Place<'_>) -> Result<()> {
-    if profile == Profile::Notary && (place.custom && text.contains('\\') || text.contains(['<', '>', '&'])) {
+    if profile == Profile::Notary
+        && (place.custom && text.contains(['\\', '"']) || text.contains(['<', '>', '&']))
+    {
         // Go escapes these five on the wire alone; in `custom` its client then signs other bytes
         // than it sends (notary-v1 3.6), and U+2028 and U+2029 are not visible anyway.
         let rule = if place.custom { &rules::CUSTOM_NOTARY } else { &rules::TEXT };
         return Err(Refusal::new(
             rule,
             format!("\"{}\"", visible(text)),
-            "text without <, > and &, in custom also without \\",
+            "text without <, > and &, in custom also without \\ and \"",
         ));
     }
     ours("a member or text", text)
@@ -216,12 +219,13 @@ fn check_name(profile: Profile, delegator: &RoleName, name: &RoleName) -> Result
                 "a name directly below the delegator, of a-z 0-9 - _",
             )
         }
-        // A role is a file name at the backend; what others granted may be wider and is kept.
+        // A role is a file name at the backend, where clients write a / in it as %2F.
         Profile::Tuf => {
-            let visible = ours("a role", text).is_ok() && !text.contains(['/', '\\', '"', '%']);
+            ours("a role", text)?;
+            let parts = text.split('/').all(|part| !part.is_empty() && !part.starts_with('.'));
             (
-                visible && !text.is_empty() && !text.starts_with('.') && text.len() < 200,
-                "a name without / \\ \" %",
+                parts && !text.contains(['\\', '"', '%']) && text.len() < 200,
+                "a name without \\ \" %, and without parts that are empty or start with a dot",
             )
         }
     };

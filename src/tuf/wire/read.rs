@@ -4,6 +4,7 @@
 //! the payload's bytes, and named by [`Quirk::MemberUnknown`]. Refused is only what has no meaning:
 //! a missing or mistyped member, a threshold or version below 1.
 
+use super::fields::{Fields, Quirks, form};
 use super::{KeyMemo, Quirk, notary, tuf1};
 use crate::tuf::document::{
     DelegatedRole, Delegations, Document, DocumentKey, Header, Keys, MetaFile, PathRule, RoleKeys, Root,
@@ -19,96 +20,6 @@ use crate::tuf::text::visible;
 use crate::tuf::time::{DateForm, Time};
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::{NonZeroU32, NonZeroU64};
-
-/// Quirks met so far.
-pub(super) type Quirks = BTreeSet<Quirk>;
-
-/// An object whose members are taken out one by one.
-pub(super) struct Fields(Members);
-
-impl Fields {
-    /// The members of `value`.
-    pub(super) fn of(value: Json) -> Result<Self> {
-        match value {
-            Json::Object(members) => Ok(Self(members)),
-            _ => Err(form("no object", "an object")),
-        }
-    }
-
-    pub(super) fn take(&mut self, name: &str) -> Option<Json> {
-        self.0.remove(name)
-    }
-
-    fn required(&mut self, name: &str) -> Result<Json> {
-        self.take(name).ok_or_else(|| form(&format!("no \"{name}\""), "every member of the specification"))
-    }
-
-    pub(super) fn object(&mut self, name: &str) -> Result<Members> {
-        match self.required(name)? {
-            Json::Object(members) => Ok(members),
-            _ => Err(form(&format!("\"{name}\" that is no object"), "an object")),
-        }
-    }
-
-    pub(super) fn array(&mut self, name: &str) -> Result<Vec<Json>> {
-        match self.required(name)? {
-            Json::Array(items) => Ok(items),
-            _ => Err(form(&format!("\"{name}\" that is no array"), "an array")),
-        }
-    }
-
-    pub(super) fn text(&mut self, name: &str) -> Result<String> {
-        match self.required(name)? {
-            Json::Str(text) => Ok(text),
-            _ => Err(form(&format!("\"{name}\" that is no text"), "a text")),
-        }
-    }
-
-    fn texts(&mut self, name: &str) -> Result<Vec<String>> {
-        self.array(name)?
-            .into_iter()
-            .map(|item| match item {
-                Json::Str(text) => Ok(text),
-                _ => Err(form(&format!("\"{name}\" with an item that is no text"), "texts")),
-            })
-            .collect()
-    }
-
-    /// None for a missing member, and for null, which Go writes for a list without items.
-    fn optional_texts(&mut self, name: &str) -> Result<Option<Vec<String>>> {
-        match self.0.get(name) {
-            None => Ok(None),
-            Some(Json::Null) => {
-                self.take(name);
-                Ok(None)
-            }
-            Some(_) => self.texts(name).map(Some),
-        }
-    }
-
-    fn whole<T: TryFrom<i64>>(&mut self, name: &str) -> Result<T> {
-        let value = self.required(name)?;
-        let found = || match &value {
-            Json::Int(n) => format!("\"{name}\" of {n}"),
-            _ => format!("\"{name}\" that is no integer"),
-        };
-        value
-            .as_int()
-            .and_then(|n| T::try_from(n).ok())
-            .ok_or_else(|| form(&found(), "an integer in the member's range"))
-    }
-
-    /// Notes what is left over.
-    pub(super) fn finish(self, quirks: &mut Quirks) {
-        if !self.0.is_empty() {
-            quirks.insert(Quirk::MemberUnknown);
-        }
-    }
-}
-
-pub(super) fn form(found: &str, expected: &str) -> Refusal {
-    Refusal::new(&rules::DOCUMENT_FORM, found, expected)
-}
 
 /// The view of a `signed` part.
 pub(super) fn document(
@@ -248,7 +159,7 @@ impl Reader<'_> {
     }
 
     fn timestamp(mut self, header: Header, mut fields: Fields) -> Result<Timestamp> {
-        let mut meta = Fields(fields.object("meta")?);
+        let mut meta = Fields::of(fields.required("meta")?)?;
         let name = match self.profile {
             Profile::Tuf => "snapshot.json",
             Profile::Notary => "snapshot",
@@ -410,7 +321,7 @@ impl Reader<'_> {
             Profile::Tuf => Some(fields.whole("version")?),
             Profile::Notary => None,
         };
-        let length = if fields.0.contains_key("length") { Some(fields.whole("length")?) } else { None };
+        let length = if fields.has("length") { Some(fields.whole("length")?) } else { None };
         let hashes = match fields.take("hashes") {
             Some(Json::Object(members)) => self.hashes(members)?,
             None => BTreeMap::new(),

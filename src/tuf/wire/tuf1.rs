@@ -4,7 +4,7 @@
 //! are hexadecimal, ECDSA as DER; ECDSA and RSA keys are PEM, Ed25519 keys hexadecimal. The key
 //! type of ECDSA is written `ecdsa`, which every client reads; its scheme names the curve.
 
-use super::read::Quirks;
+use super::fields::Quirks;
 use super::{Quirk, WireSignature, escape};
 use crate::tuf::document::DocumentKey;
 use crate::tuf::json::{Json, object};
