@@ -1,5 +1,5 @@
 //! A whole first day in profile `notary`, by the program as people type it, against Debian's
-//! notary-server, notary-signer and the stock client.
+//! notary-server (alone, with notary-signer, behind a registry's token server) and the stock client.
 //!
 //! Three root keys on three SoftHSM tokens; the laptop freezes the change, three custodians sign
 //! on three copies of the record in processes of their own, and the copies come back in any order.
@@ -34,6 +34,8 @@ struct Backend {
     dir: PathBuf,
     url: String,
     tls: bool,
+    /// Whether it wants a token from the registry's token server.
+    asks: bool,
 }
 
 impl Backend {
@@ -41,7 +43,7 @@ impl Backend {
         let dir = stage.path("backend");
         let mut command = Command::new(Self::script());
         let url = Done::of(command.arg("up").arg(&dir).arg(mode)).ended(0).text().trim().to_owned();
-        Self { tls: url.starts_with("https"), dir, url }
+        Self { tls: url.starts_with("https"), dir, url, asks: mode == "auth" }
     }
 
     fn script() -> &'static str {
@@ -55,9 +57,35 @@ impl Backend {
         shell(folder, lines, if self.tls { &environment } else { &[] }).ended(0)
     }
 
-    fn get(&self, collection: &str, name: &str) -> Vec<u8> {
-        let line = format!("curl -sS --fail '{}/v2/{collection}/_trust/tuf/{name}'", self.url);
-        self.types(&self.dir, &line).bytes()
+    /// The lines of a README up to the token: address, ping, and either the token server that the
+    /// ping named, with one's own name there, or no token where the ping was answered with 200.
+    fn address(&self, folder: &Path, lines: &[String]) -> String {
+        let (address, token) = (block(lines, "URL="), block(lines, "TOKEN="));
+        assert!(address.contains(&self.url), "the device map's backend is not in {address}");
+        let (ping, token) = token.split_once('\n').unwrap();
+        let answer = self.types(folder, &format!("{address}{ping}")).text();
+        if !self.asks {
+            assert!(answer.contains(" 200 "), "{answer}");
+            return format!("{address}TOKEN=\n");
+        }
+        let word = |name: &str| {
+            let rest =
+                answer.split_once(&format!("{name}=\"")).unwrap_or_else(|| panic!("{name}: {answer}")).1;
+            rest.split_once('"').unwrap().0.to_owned()
+        };
+        let (example, token) = token.split_once('\n').unwrap();
+        assert!(example.starts_with("REALM="), "{example}");
+        let own =
+            format!("REALM='{}' SERVICE='{}' NAME='pusher:push-secret'\n", word("realm"), word("service"));
+        format!("{address}{own}{token}")
+    }
+
+    /// A file as the backend serves it.
+    fn get(&self, carried: &Path, collection: &str, name: &str) -> Vec<u8> {
+        let readme = fs::read_to_string(carried.join("README.txt")).unwrap();
+        let place = format!("\"$URL/v2/{collection}/_trust/tuf/{name}\"");
+        let line = format!("curl -sS --fail -H \"Authorization: Bearer $TOKEN\" {place}");
+        self.types(carried, &format!("{}{line}", self.address(carried, &blocks(&readme)))).bytes()
     }
 
     /// The stock client with a trust folder of its own.
@@ -68,6 +96,7 @@ impl Backend {
             command.arg("--tlscacert").arg(self.dir.join("ca.crt"));
         }
         command.args(arguments).env("NOTARY_DELEGATION_PASSPHRASE", PHRASE);
+        command.env("NOTARY_AUTH", Base64::encode_string(b"pusher:push-secret"));
         Done::of(&mut command)
     }
 }
@@ -84,13 +113,8 @@ fn upload(stage: &Stage, backend: &Backend, folder: &str) -> PathBuf {
     Done::of(Command::new("cp").arg("-r").arg(stage.record.join(folder)).arg(&carried)).ended(0);
     let readme = fs::read_to_string(carried.join("README.txt")).unwrap();
     let lines = blocks(&readme);
-    assert!(block(&lines, "URL=").contains(&backend.url), "the device map's backend is not in {readme}");
     backend.types(&carried, block(&lines, "sha256sum -c"));
-    // The backend answers 200 to the ping, so it asks for no token: the README says what to type.
-    let ping = block(&lines, "-D -").lines().next().unwrap();
-    let answer = backend.types(&carried, &format!("{}{ping}", block(&lines, "URL="))).text();
-    assert!(answer.contains(" 200 "), "{answer}");
-    let lines = format!("{}TOKEN=\n{}", block(&lines, "URL="), block(&lines, "-F 'files="));
+    let lines = format!("{}{}", backend.address(&carried, &lines), block(&lines, "-F 'files="));
     assert_eq!(backend.types(&carried, &lines).text(), "");
     carried
 }
@@ -105,7 +129,7 @@ fn take_published(stage: &Stage, backend: &Backend, carried: &Path, delegation: 
         Some(role) => fetch.replacen("; do", &format!(" {role}; do"), 1),
         None => fetch.to_owned(),
     };
-    backend.types(carried, &format!("{}TOKEN=\n{fetch}", block(&lines, "URL=")));
+    backend.types(carried, &format!("{}{fetch}", backend.address(carried, &lines)));
     assert_eq!(import.trim(), "keyrite import published");
     let published = carried.join("published");
     stage.keyrite(["-C", utf8(&stage.record), "--json", "import", utf8(&published)]).ended(0).json()
@@ -113,14 +137,14 @@ fn take_published(stage: &Stage, backend: &Backend, carried: &Path, delegation: 
 
 /// That the server's snapshot lists the very bytes that went up.
 fn same_bytes(backend: &Backend, collection: &str, carried: &Path, roles: &[&str]) {
-    let snapshot: Value = serde_json::from_slice(&backend.get(collection, "snapshot.json")).unwrap();
+    let snapshot: Value = serde_json::from_slice(&backend.get(carried, collection, "snapshot.json")).unwrap();
     for role in roles {
         let file = format!("{}.json", role.replace('/', "%2F"));
         let ours = Digest::of(&fs::read(carried.join(file)).unwrap());
         let listed = snapshot["signed"]["meta"][role]["hashes"]["sha256"].as_str().unwrap();
         assert_eq!(Base64::decode_vec(listed).unwrap(), ours.as_bytes(), "{role}");
         // A poisoned document is served all the same; only its digest tells.
-        assert_eq!(Digest::of(&backend.get(collection, &format!("{role}.json"))), ours, "{role}");
+        assert_eq!(Digest::of(&backend.get(carried, collection, &format!("{role}.json"))), ours, "{role}");
     }
 }
 
@@ -221,8 +245,10 @@ fn first_day(mode: &str, order: [usize; 3]) {
     fs::create_dir_all(&incoming).unwrap();
     let text = fetch_keys(&stage.trust, Some(&backend.url));
     let lines = blocks(&text);
-    backend
-        .types(&incoming, &format!("{}TOKEN=\n{}", block(&lines, "URL="), block(&lines, "-o snapshot.key")));
+    backend.types(
+        &incoming,
+        &format!("{}{}", backend.address(&incoming, &lines), block(&lines, "-o snapshot.key")),
+    );
     let (_, enrolment) = stage.developer("dana");
 
     // The keys are made in one room, where every token is; root is signed elsewhere.
@@ -297,6 +323,11 @@ fn first_day(mode: &str, order: [usize; 3]) {
 #[test]
 fn the_server_alone_takes_a_first_day() {
     first_day("local", [2, 0, 1]);
+}
+
+#[test]
+fn a_server_that_wants_tokens_takes_a_first_day() {
+    first_day("auth", [0, 2, 1]);
 }
 
 #[test]

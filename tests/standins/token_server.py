@@ -9,8 +9,9 @@ certificate, which notary-server finds in its `rootcertbundle`. Listens on a por
 chooses. Only the standard library and the program `openssl` are needed.
 
 Two people are known: `pusher` (pass-phrase `push-secret`) gets every action asked for, `puller`
-(`pull-secret`) at most `pull`; anyone else gets 401, also someone without a name, which is how
-Debian's `notary list` asks. Started by `scripts/notary up DIR auth`.
+(`pull-secret`) at most `pull`, and so does who gives no name, as for a registry's public
+collections: Debian's `notary list` asks so. Anyone else gets 401. Started by
+`scripts/notary up DIR auth`.
 """
 
 import base64
@@ -79,7 +80,9 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(200, {"token": signed, "access_token": signed, "expires_in": SECONDS})
 
     def person(self) -> tuple[str, set[str]]:
-        kind, _, value = self.headers.get("Authorization", "").partition(" ")
+        if "Authorization" not in self.headers:
+            return "", {"pull"}
+        kind, _, value = self.headers["Authorization"].partition(" ")
         try:
             name, _, secret = base64.b64decode(value, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
