@@ -111,8 +111,10 @@ fn the_device_map_is_written_once_with_the_modules_digest() {
     let serials = tokens(&dir, &["root-a", "both"]);
     fs::write(dir.join("init.toml"), TRUST).unwrap();
     assert_eq!(run(&dir, &["init", "--answers", "init.toml", "--unattended", "record"]).0, 0);
-    let answers =
-        format!("[answers]\nkeys.{} = \"root-a\"\nkeys.{} = \"root-b, targets-1\"\n", serials[0], serials[1]);
+    let answers = format!(
+        "[answers]\ntrust = \"same\"\nkeys.{} = \"root-a\"\nkeys.{} = \"root-b, targets-1\"\n",
+        serials[0], serials[1]
+    );
     fs::write(dir.join("answers.toml"), answers).unwrap();
     let write = [
         "-C",

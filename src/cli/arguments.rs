@@ -376,7 +376,7 @@ export: INTO --for
 import: FROM
 init: INTO --answers --unattended
 plan: RUNBOOK --write-answers
-rehearse: RUNBOOKS --on --from --into
+rehearse: RUNBOOKS --on --profile --from --into
 run: RUNBOOKS --answers --unattended
 show: FILE --against
 sign: FROM --external --take-back --refuse --answers --unattended

@@ -262,14 +262,24 @@ fn prepare(session: &Session, args: &Tokens) -> Result<Ended> {
 }
 
 fn write(session: &Session, args: &Tokens, file: &Path, answers: &Answers) -> Result<Ended> {
-    let trust = Record::open(&session.directory)?.trust().id;
+    let record = Record::open(&session.directory)?;
+    let trust = record.trust().id;
     let modules = modules(session, args)?;
     let mut console = session.console(answers)?;
     let mut map = DeviceMap::new(trust);
-    console.show(&Screen::new("Device map").text(
-        "For each token, say which of your keys it holds or will hold. The map stays on this machine; keys of \
-         others are elsewhere, and that is fine.",
-    ))?;
+    console.show(
+        &Screen::new("Device map")
+            .text(
+                "For each token, say which of your keys it holds or will hold. The map stays on this machine; keys \
+                 of others are elsewhere, and that is fine.",
+            )
+            .fact("Trust", trust.to_string())
+            .fact("Collection", Safe::untrusted(&record.trust().collection)),
+    )?;
+    // Whoever made the medium chose this id; from now on the keys are opened for it alone.
+    let same = Prompt::new("trust", "Is this the trust that the administrator read to you?")
+        .help("Your keys will be opened for this trust and no other.");
+    console.confirm_word(&same, "same")?;
     for module in &modules {
         // Pinned as it is now: a module that is another one later is refused.
         let pinned = ModulePin { sha256: Some(session.modules.load(module)?), ..module.clone() };

@@ -29,7 +29,8 @@ pub const PRIVATE: &str = "private";
 const LOCK: &str = "lock";
 
 /// What `init` tells git: no line end is ever changed, and what is private stays here.
-const GIT: [(&str, &str); 2] = [(".gitattributes", "* -text\n"), (".gitignore", "/private/\n.tmp-*\n")];
+const GIT: [(&str, &str); 2] =
+    [(".gitattributes", "* -text\n"), (".gitignore", "/private/\n/devices.toml\n.tmp-*\n")];
 
 /// An open record directory.
 ///
