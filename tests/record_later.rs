@@ -1,0 +1,415 @@
+//! What a record says after the first day: proofs of keys, the next root and its limits,
+//! delegations, conflicts that clients settle, rehearsals.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test fails by panicking"
+)]
+
+mod kept;
+
+use kept::{Day, findings, folder, key, put, root, sealed, statement, targets, time, today, tree};
+use keyrite::ceremony::change::{Base, Change, Counts, Item, Possession, Purpose};
+use keyrite::ceremony::facts::Stage;
+use keyrite::ceremony::limits::Limits;
+use keyrite::ceremony::outcome::{Outcome, TokenSeen};
+use keyrite::ceremony::standing::State;
+use keyrite::record::{KeyFile, Record, TrustFile, TrustSpec};
+use keyrite::tuf::digest::Digest;
+use keyrite::tuf::document::{MetaFile, PathRule};
+use keyrite::tuf::make::{self, Grant, RoleSpec, TargetsEdit};
+use keyrite::tuf::profile::Profile;
+use keyrite::tuf::role::RoleName;
+use keyrite::tuf::statement::{KeyEvent, Sentence, Statement};
+use keyrite::tuf::wire;
+use std::num::NonZeroU32;
+
+/// Every way in which a key file can be witnessed and still not be proved.
+#[test]
+fn a_witnessed_key_still_needs_its_proof() {
+    type Spoil = fn(&mut KeyFile, &mut Sentence, &mut Digest, &mut &str);
+    let cases: &[(&str, Spoil, Option<&str>)] = &[
+        ("as it should be", |_, _, _, _| {}, None),
+        (
+            "another holder",
+            |_, s, _, _| spoil(s, |_, holder, _| *holder = "mallory".to_owned()),
+            Some("KEY-POSSESSION"),
+        ),
+        (
+            "another name",
+            |_, s, _, _| spoil(s, |name, _, _| *name = "root-b".to_owned()),
+            Some("KEY-POSSESSION"),
+        ),
+        (
+            "another purpose",
+            |_, s, _, _| spoil(s, |_, _, purpose| *purpose = "targets".to_owned()),
+            Some("KEY-POSSESSION"),
+        ),
+        ("another nonce", |_, _, nonce, _| *nonce = Digest::of(b"old"), Some("KEY-POSSESSION")),
+        ("another signer", |_, _, _, signer| *signer = "root-z", Some("KEY-POSSESSION")),
+        (
+            "no statement",
+            |f, _, _, _| f.possession = Possession::Proved(Digest::of(b"")),
+            Some("KEY-POSSESSION"),
+        ),
+        (
+            "a root key by first use",
+            |f, _, _, _| f.possession = Possession::ByFirstPublication,
+            Some("KEY-POSSESSION"),
+        ),
+        (
+            "a root key read back",
+            |f, _, _, _| f.possession = Possession::BackendReadBack,
+            Some("KEY-POSSESSION"),
+        ),
+        (
+            "a document from nowhere",
+            |f, _, _, _| f.possession = Possession::TrustedDocument(Digest::of(b"")),
+            Some("KEY-POSSESSION"),
+        ),
+        (
+            "a delegation's key by first use",
+            |f, _, _, _| {
+                f.purpose = Purpose::Delegation;
+                f.possession = Possession::ByFirstPublication;
+            },
+            None,
+        ),
+        (
+            "a certificate of another key",
+            |f, _, _, _| f.certificate = Some(certificate()),
+            Some("KEY-POSSESSION"),
+        ),
+    ];
+    for (what, spoil, rule) in cases {
+        let mut day = Day::begin(&folder("proof"));
+        day.start();
+        let (mut nonce, mut signer) = (Digest::of(b"change"), "root-a");
+        let mut sentence = Sentence::Possession {
+            key: key("root-a").public().identity(),
+            name: "root-a".to_owned(),
+            holder: "alice".to_owned(),
+            purpose: "root".to_owned(),
+            nonce,
+        };
+        let mut file = day.key_file("root-a", nonce, Possession::Proved(nonce));
+        spoil(&mut file, &mut sentence, &mut nonce, &mut signer);
+        if let Sentence::Possession { nonce: inside, .. } = &mut sentence {
+            *inside = nonce;
+        }
+        let proof = statement(&day.read(), signer, sentence);
+        let sha = day.record.add_statement(&proof).unwrap();
+        if file.possession == Possession::Proved(Digest::of(b"change")) {
+            file.possession = Possession::Proved(sha);
+        }
+        witness(&mut day, &file);
+        let contents = day.read();
+        let found = findings(&contents);
+        assert_eq!(found.first().copied(), *rule, "{what}: {:?}", contents.findings);
+        assert_eq!(contents.facts.keys.is_empty(), rule.is_some(), "{what}");
+    }
+}
+
+fn spoil(sentence: &mut Sentence, with: impl Fn(&mut String, &mut String, &mut String)) {
+    if let Sentence::Possession { name, holder, purpose, .. } = sentence {
+        with(name, holder, purpose);
+    }
+}
+
+fn certificate() -> String {
+    use keyrite::tuf::certificate::CertificatePayload;
+    use keyrite::tuf::payload::Payload;
+    let other = key("root-b");
+    let (from, to) = (time("2026-01-01T00:00:00Z"), time("2036-01-01T00:00:00Z"));
+    let payload =
+        CertificatePayload::new(other.public(), "updates.example.com/apps", [64; 16], from, to).unwrap();
+    let signature = other.signature(payload.scheme(), &Payload::Certificate(payload.clone()));
+    payload.assemble(&signature).unwrap()
+}
+
+/// Writes a key file and has the transcript name it.
+fn witness(day: &mut Day, file: &KeyFile) -> Digest {
+    let sha = day.record.add_key(file).unwrap();
+    let outcome = Outcome::Key {
+        name: file.name.clone(),
+        file: sha,
+        identity: file.public.identity(),
+        adopted: false,
+        token: TokenSeen { label: String::new(), serial: String::new() },
+    };
+    day.say(None, outcome);
+    sha
+}
+
+/// A second file for a key's name: a conflict, unless it replaces the first or people decide.
+#[test]
+fn two_files_for_one_key_conflict_unless_one_replaces_the_other() {
+    let mut day = Day::begin(&folder("two-keys"));
+    day.start();
+    day.make_keys();
+    let contents = day.read();
+    let first = contents.facts.keys[&"root-a".parse().unwrap()].file;
+    let (old, _) = contents.key_files[&first].clone();
+    let nonce = Digest::of(b"another change");
+    let proof = day.record.add_statement(&day.possession("root-a", nonce)).unwrap();
+    let renewed = KeyFile {
+        change: nonce,
+        possession: Possession::Proved(proof),
+        replaces: Some(first),
+        ..old.clone()
+    };
+    let mut branch = Day::begin(&folder("two-keys-branch"));
+    for (name, bytes) in tree(&day.dir) {
+        put(&branch.dir, &name, &bytes);
+    }
+    branch.transcript = day.transcript.clone();
+
+    let end = witness(&mut day, &renewed);
+    let contents = day.read();
+    assert_eq!(contents.findings, []);
+    assert_eq!(contents.facts.keys[&"root-a".parse().unwrap()].file, end);
+
+    let rival = KeyFile { replaces: None, ..renewed };
+    let rival = witness(&mut branch, &rival);
+    let contents = branch.read();
+    assert_eq!(findings(&contents), ["RECORD-CONFLICT", "RECORD-CONFLICT"]);
+    assert!(!contents.facts.keys.contains_key(&"root-a".parse().unwrap()));
+    assert_eq!(contents.facts.keys.len(), 6);
+    // Another key under the name is refused before it is written.
+    let other = KeyFile { public: key("root-z").public(), ..old };
+    assert_eq!(branch.record.add_key(&other).unwrap_err().rule().name, "RECORD-CONFLICT");
+
+    // The threshold of the newest root decides.
+    let change = branch.propose();
+    branch.sign(&change, &["root-a", "root-b", "targets-a"]);
+    branch.seal(&change);
+    let contents = branch.read();
+    for name in ["root-a", "root-b"] {
+        let decision = Sentence::Decision { what: "keys/root-a".to_owned(), keep: rival, over: vec![first] };
+        branch.record.add_statement(&statement(&contents, name, decision)).unwrap();
+    }
+    assert_eq!(branch.read().facts.keys[&"root-a".parse().unwrap()].file, rival);
+}
+
+/// Root 2 without `root-c`, with its limits statement for `number` and `limits`.
+fn next_root(day: &mut Day, number: u64, limits: Digest) -> Change {
+    let contents = day.read();
+    let base = contents.facts.roots[0].payload().clone();
+    let root = root(2, &["root-a", "root-b"], Some(&base));
+    let chain = contents.facts.chain(Some(root.digest()));
+    let sentence = Sentence::Limits { number, limits, chain };
+    let limits = Statement::new(contents.facts.trust.id, sentence).unwrap();
+    let asked =
+        |profile| ["root-a", "root-b"].map(|n| kept::ask(n, profile, &[Counts::Old, Counts::New])).to_vec();
+    let items = vec![
+        Item::Document { payload: root, asked: asked(Some(Profile::Tuf)) },
+        Item::Statement {
+            payload: limits,
+            asked: ["root-a", "root-b"].map(|n| kept::ask(n, None, &[Counts::New])).to_vec(),
+        },
+    ];
+    let documents = [(RoleName::Root, (1, base.digest()))].into();
+    let summary = vec!["root-c goes".to_owned()];
+    let change =
+        Change::new(&kept::frame("rotate-root", 4), &contents.facts, Base { documents }, items, summary);
+    day.record.add_change(&change, kept::RUNBOOK.as_bytes()).unwrap();
+    change
+}
+
+#[test]
+fn the_next_root_brings_its_limits_and_leaves_what_was_sealed() {
+    let mut day = Day::whole(&folder("next-root"));
+    let mut strict = Limits::default_for(Profile::Tuf);
+    strict.root.witnesses = 2;
+    let text = strict.to_toml();
+    let sha = day.record.add_limits(2, text.as_bytes()).unwrap();
+    assert_eq!(findings(&day.read()), ["LIMITS-UNSIGNED"]);
+    let change = next_root(&mut day, 2, sha);
+    day.sign(&change, &["root-a"]);
+    assert_eq!(day.read().changes[&change.digest()].standing.as_ref().unwrap().state, State::Open);
+    day.sign(&change, &["root-b"]);
+    assert_eq!(
+        day.read().changes[&change.digest()].standing.as_ref().unwrap().state,
+        State::Complete { everyone: true }
+    );
+    day.seal(&change);
+    let contents = day.read();
+    assert_eq!(contents.findings, []);
+    assert_eq!(contents.facts.roots.len(), 2);
+    assert_eq!((contents.facts.limits_number, contents.facts.limits_file), (2, sha));
+    assert_eq!(contents.facts.limits.root.witnesses, 2);
+    assert_eq!(contents.unbound, None);
+    for stored in contents.changes.values() {
+        let state = &stored.standing.as_ref().unwrap().state;
+        assert!(matches!(state, State::Sealed | State::Published), "{}: {state:?}", stored.change.frame.kind);
+    }
+    // Root 2 is not published: what the backend serves needs root 1 alone.
+    assert!(!contents.facts.published.contains(&contents.facts.roots[1].payload().digest()));
+    assert!(contents.facts.published.contains(&contents.facts.roots[0].payload().digest()));
+    assert_eq!(contents.unpublished_uploads().len(), 1);
+
+    // The newer limits taken away: the record is unbound, and nothing looser takes their place.
+    let name = format!("limits/2.{sha}.toml");
+    std::fs::remove_file(day.dir.join(&name)).unwrap();
+    let contents = day.read();
+    assert_eq!(contents.unbound.as_ref().unwrap().rule().name, "TRUST-UNBOUND");
+    put(&day.dir, &name, text.as_bytes());
+    // Root 2 alone, without its statement.
+    for (file, stored) in &day.read().statements {
+        let old = matches!(stored.signed.statement().sentence(), Sentence::Limits { number: 2, .. });
+        if old {
+            std::fs::remove_file(day.dir.join(format!("statements/{file}.json"))).unwrap();
+        }
+    }
+    let contents = day.read();
+    assert_eq!(contents.unbound.as_ref().unwrap().rule().name, "TRUST-UNBOUND");
+    assert!(findings(&contents).contains(&"LIMITS-UNSIGNED"));
+}
+
+#[test]
+fn what_became_of_a_key_is_said_by_the_root_that_the_statement_names() {
+    let day = Day::whole(&folder("life"));
+    let contents = day.read();
+    let root = contents.facts.roots[0].payload().digest();
+    let at = today();
+    let lost = |event| Sentence::KeyLife { key: key("root-c").public().identity(), event, at, root };
+    day.record.add_statement(&statement(&contents, "root-a", lost(KeyEvent::Lost))).unwrap();
+    assert!(day.read().facts.keys[&"root-c".parse().unwrap()].life.is_empty());
+    day.record.add_statement(&statement(&contents, "root-c", lost(KeyEvent::Lost))).unwrap();
+    assert_eq!(day.read().facts.keys[&"root-c".parse().unwrap()].life, [(KeyEvent::Lost, at)]);
+}
+
+#[test]
+fn a_witness_holds_the_transcript_to_what_they_saw() {
+    let mut day = Day::begin(&folder("witness"));
+    day.start();
+    day.make_keys();
+    let contents = day.read();
+    let (sequence, head) = contents.transcripts.values().next().unwrap().head().unwrap();
+    let seen = |head| Sentence::TranscriptHead {
+        ceremony: day.transcript.ceremony().to_string(),
+        sequence,
+        head,
+        witness: "wanda".to_owned(),
+    };
+    day.record.add_statement(&statement(&contents, "witness-b", seen(head))).unwrap();
+    assert_eq!(day.read().findings, []);
+    // Signed by someone who is no witness: idle.
+    day.record.add_statement(&statement(&contents, "root-a", seen(Digest::of(b"other")))).unwrap();
+    assert_eq!(day.read().findings, []);
+    assert_eq!(day.read().statements.values().filter(|s| s.idle.is_some()).count(), 1);
+    day.record.add_statement(&statement(&contents, "witness-b", seen(Digest::of(b"other")))).unwrap();
+    assert_eq!(findings(&day.read()), ["TRANSCRIPT-BROKEN"]);
+}
+
+fn granted(version: u64, to: &str) -> keyrite::tuf::payload::MetadataPayload {
+    let grant = Grant {
+        role: RoleName::Delegated("app".to_owned()),
+        keys: RoleSpec {
+            keys: vec![wire::key_entry(Profile::Tuf, &key(to).public(), None).unwrap()],
+            threshold: NonZeroU32::MIN,
+        },
+        paths: PathRule::Patterns(vec!["app/*".to_owned()]),
+        terminating: false,
+    };
+    let expires = time(&format!("2027-11-{:02}T13:00:00Z", 10 + version));
+    make::targets(Profile::Tuf, &RoleName::Targets, version, expires, None, &[TargetsEdit::Grant(grant)])
+        .unwrap()
+}
+
+#[test]
+fn delegations_follow_their_newest_delegator() {
+    let day = Day::whole(&folder("delegations"));
+    let app = RoleName::Delegated("app".to_owned());
+    let document = |version| {
+        let expires = time("2027-05-01T13:00:00Z");
+        make::targets(Profile::Tuf, &app, version, expires, None, &[]).unwrap()
+    };
+    // Nobody leads to it yet.
+    let orphan = sealed(&document(1), &["snapshot-1"]);
+    day.record.add_metadata(&app, 1, &orphan).unwrap();
+    assert_eq!(findings(&day.read()), ["RECORD-REST"]);
+    day.record
+        .add_metadata(&RoleName::Targets, 2, &sealed(&granted(2, "snapshot-1"), &["targets-a"]))
+        .unwrap();
+    let contents = day.read();
+    assert_eq!(contents.findings, []);
+    assert_eq!(contents.facts.documents[&app].version(), 1);
+    // Granted to another key: the old document is history, not the newest.
+    day.record
+        .add_metadata(&RoleName::Targets, 3, &sealed(&granted(3, "timestamp-1"), &["targets-a"]))
+        .unwrap();
+    let contents = day.read();
+    assert_eq!(contents.findings, []);
+    assert!(!contents.facts.documents.contains_key(&app));
+    let history: Vec<_> = contents.history.iter().filter(|d| d.role == app).collect();
+    assert_eq!(history[0].vouched_by, Some((RoleName::Targets, 2)));
+}
+
+#[test]
+fn what_clients_have_settles_a_conflict() {
+    let day = Day::whole(&folder("settled"));
+    let listed = |version, bytes: &[u8]| MetaFile {
+        version: Some(version),
+        length: None,
+        hashes: [("sha256".to_owned(), Digest::of(bytes).as_bytes().to_vec())].into(),
+    };
+    let ours = sealed(&targets(2), &["targets-a"]);
+    let expires = time("2027-10-01T13:00:00Z");
+    let theirs = make::targets(Profile::Tuf, &RoleName::Targets, 2, expires, None, &[]).unwrap();
+    let theirs = sealed(&theirs, &["targets-a"]);
+    day.record.add_metadata(&RoleName::Targets, 2, &ours).unwrap();
+    day.record.add_metadata(&RoleName::Targets, 2, &theirs).unwrap();
+    assert!(day.read().conflicts.contains_key(&RoleName::Targets));
+    let meta = [(RoleName::Targets, listed(2, &theirs))].into();
+    let snapshot = make::snapshot(Profile::Tuf, 2, time("2026-12-01T13:00:00Z"), &meta).unwrap();
+    day.record.add_metadata(&RoleName::Snapshot, 2, &sealed(&snapshot, &["snapshot-1"])).unwrap();
+    let contents = day.read();
+    assert!(contents.conflicts.is_empty());
+    assert_eq!(contents.facts.documents[&RoleName::Targets].bytes(), theirs);
+}
+
+#[test]
+fn a_rehearsal_of_this_trust_is_kept_and_no_other() {
+    let day = Day::whole(&folder("rehearsed"));
+    let limits = Limits::default_for(Profile::Tuf).to_toml();
+    let shadow = |shadows| {
+        let spec = TrustSpec {
+            profile: Profile::Tuf,
+            collection: "rehearsal.invalid/updates.example.com/apps".to_owned(),
+            stage: Stage::Rehearsal,
+            limits: Digest::of(limits.as_bytes()),
+            shadows,
+            start: None,
+            nonce: [3; 32],
+        };
+        TrustFile::new(&spec).unwrap()
+    };
+    let files = |trust: &TrustFile| {
+        let id = trust.trust().id;
+        put(&day.dir, &format!("rehearsals/{id}/trust.json"), &trust.to_json());
+        for (name, bytes) in tree(&day.dir).into_iter().filter(|(name, _)| name.starts_with("transcripts/")) {
+            put(&day.dir, &format!("rehearsals/{id}/{name}"), &bytes);
+        }
+    };
+    files(&shadow(Some(day.record.trust().id)));
+    let contents = day.read();
+    assert_eq!(contents.findings, []);
+    assert_eq!(contents.rehearsals.len(), 1);
+    assert!(contents.rehearsals[0].done);
+    assert_eq!(contents.rehearsals[0].runbooks, [Digest::of(kept::RUNBOOK.as_bytes())]);
+    files(&shadow(None));
+    let contents = day.read();
+    assert_eq!(contents.rehearsals.len(), 1);
+    assert!(findings(&contents).iter().all(|rule| *rule == "RECORD-OTHER"));
+    // A copy for one person has what they need, and no uploads.
+    let copy = folder("rehearsed-copy");
+    day.record.export(&copy, Some(&"carol".parse().unwrap()), today()).unwrap();
+    let names: Vec<_> = tree(&copy).into_keys().collect();
+    assert!(names.iter().any(|name| name.starts_with("rehearsals/")));
+    assert!(!names.iter().any(|name| name.starts_with("uploads/") || name.starts_with("private")));
+    assert_eq!(Record::open(&copy).unwrap().trust().id, day.record.trust().id);
+}
