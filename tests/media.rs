@@ -415,6 +415,30 @@ fn a_transcript_comes_in_only_as_a_continuation() {
     assert!(day.read().broken.is_empty());
 }
 
+/// A document that verifies, beside the record's own of that version: the own stands.
+#[test]
+fn a_twin_stays_on_the_medium() {
+    let dir = folder("twin");
+    let day = Day::whole(&dir.join("record"));
+    let expires = kept::time("2027-10-01T13:00:00Z");
+    let profile = keyrite::tuf::profile::Profile::Tuf;
+    let twin = keyrite::tuf::make::targets(profile, &RoleName::Targets, 1, expires, None, &[]).unwrap();
+    let bytes = sealed(&twin, &["targets-a"]);
+    put(&dir, "media/targets.json", &bytes);
+    let root = root(1, &["root-a", "root-b"], None);
+    put(&dir, "media/1.root.json", &sealed(&root, &["root-a", "root-b"]));
+    let before = tree(&day.dir);
+    let report = import(&day.record, &dir.join("media"));
+    assert_eq!(report.taken, []);
+    assert_eq!(left(&report), ["RECORD-CONFLICT", "RECORD-CONFLICT"]);
+    assert_eq!(tree(&day.dir), before);
+    // Copied in by hand it is named, and the one that clients have stands.
+    put(&day.dir, &format!("metadata/targets/1.{}.json", Digest::of(&bytes)), &bytes);
+    let contents = day.read();
+    assert_eq!(kept::findings(&contents), ["RECORD-CONFLICT"]);
+    assert_ne!(contents.facts.documents[&RoleName::Targets].bytes(), bytes);
+}
+
 /// What a backend serves comes in as it is, if the chain vouches for it.
 #[test]
 fn published_documents_come_in() {

@@ -269,6 +269,26 @@ fn the_next_root_brings_its_limits_and_leaves_what_was_sealed() {
     assert!(findings(&contents).contains(&"LIMITS-UNSIGNED"));
 }
 
+/// Limits that a copy loosened, signed by all that its maker has: one key of two, or strangers.
+#[test]
+fn limits_need_the_threshold_of_the_newest_root() {
+    let day = Day::whole(&folder("loosened"));
+    let contents = day.read();
+    let mut loose = Limits::default_for(Profile::Tuf);
+    loose.root.spare_keys = 0;
+    let limits = day.record.add_limits(2, loose.to_toml().as_bytes()).unwrap();
+    let chain = contents.facts.chain(None);
+    let sentence = || Sentence::Limits { number: 2, limits, chain };
+    for name in ["root-a", "root-x", "targets-a", "witness-b"] {
+        day.record.add_statement(&statement(&contents, name, sentence())).unwrap();
+        let contents = day.read();
+        assert_eq!(contents.facts.limits_number, 1, "{name}");
+        assert_eq!(findings(&contents), ["LIMITS-UNSIGNED"], "{name}");
+    }
+    day.record.add_statement(&statement(&contents, "root-b", sentence())).unwrap();
+    assert_eq!(day.read().facts.limits_number, 2);
+}
+
 #[test]
 fn what_became_of_a_key_is_said_by_the_root_that_the_statement_names() {
     let day = Day::whole(&folder("life"));
