@@ -60,8 +60,9 @@ impl<'a> Keyboard<'a> {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// A line that is not shown: Backspace takes back one letter, Ctrl-U all.
-    pub(super) fn secret(&self) -> Result<Pin> {
+    /// A line that is not shown: Backspace takes back one letter, Ctrl-U all. The prompt comes once
+    /// nothing is shown any more, so that whoever types at its sight types unseen.
+    pub(super) fn secret(&self, prompt: &str) -> Result<Pin> {
         let before = tcgetattr(self.tty).map_err(gone)?;
         let mut hidden = before.clone();
         // Neither shown nor gathered into lines; Ctrl-C comes as a byte, so that it acts at once.
@@ -76,7 +77,11 @@ impl<'a> Keyboard<'a> {
         let settings = Settings { tty: self.tty, before };
         // Its whole room at once: a buffer that grows leaves its old places unwiped.
         let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST));
-        let read = self.secret_bytes(&mut bytes);
+        let asked = (&mut &*self.tty).write_all(prompt.as_bytes());
+        let read = match asked {
+            Ok(()) => self.secret_bytes(&mut bytes),
+            Err(e) => Err(Refusal::new(&rules::TERMINAL, e.to_string(), "a terminal to write to")),
+        };
         drop(settings);
         let _ = (&mut &*self.tty).write_all(b"\n");
         read?;

@@ -161,8 +161,8 @@ impl Console for Terminal {
         for (number, chunk) in lines.chunks(page).enumerate() {
             if number > 0 {
                 let shown = Safe::from(format!("page {number} of {pages}: press Enter to read on"));
-                self.put(&look.paint(&Style::new().dim(), &format!("  ({shown}) ")))?;
                 self.keyboard().forget();
+                self.put(&look.paint(&Style::new().dim(), &format!("  ({shown}) ")))?;
                 self.keyboard().line()?;
             }
             for line in chunk {
@@ -258,18 +258,15 @@ impl Console for Terminal {
     fn secret(&mut self, prompt: &Prompt) -> Result<Pin> {
         let look = self.look();
         self.question(prompt, &look)?;
-        self.put("  (not shown) > ")?;
-        self.keyboard().secret()
+        self.keyboard().secret("  (not shown) > ")
     }
 
     fn new_secret(&mut self, prompt: &Prompt) -> Result<Pin> {
         let look = self.look();
         self.question(prompt, &look)?;
         loop {
-            self.put("  (not shown) > ")?;
-            let first = self.keyboard().secret()?;
-            self.put("  (once more) > ")?;
-            let second = self.keyboard().secret()?;
+            let first = self.keyboard().secret("  (not shown) > ")?;
+            let second = self.keyboard().secret("  (once more) > ")?;
             if first.expose().is_empty() {
                 self.say(&look, "Please type something.")?;
             } else if first.expose() == second.expose() {
