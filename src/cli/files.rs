@@ -8,9 +8,9 @@ use super::session::shown;
 use crate::tuf::rule::{Refusal, Result};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{Error, ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 /// Makes a file that others may read.
@@ -29,6 +29,15 @@ pub fn create(path: &Path, bytes: &[u8]) -> Result<()> {
 /// As [`create`].
 pub fn create_private(path: &Path, bytes: &[u8]) -> Result<()> {
     make(path, bytes, 0o600)
+}
+
+/// Makes a folder of its owner's alone, if it is not there yet.
+///
+/// # Errors
+///
+/// `FILE-WRITE` if the disk won't.
+pub fn folder_private(path: &Path) -> Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|e| failed(path, &e))
 }
 
 fn make(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {

@@ -66,6 +66,10 @@ pub fn run(session: &Session, args: &Init) -> Result<Ended> {
     if !Record::open(&into).is_ok_and(|record| *record.trust_file() == trust) {
         Record::create(&into, &trust, limits.as_bytes())?;
     }
+    // Key files are made on the day; the folder that the device map names must be there by then.
+    if told.keys.iter().any(|(_, key, _)| matches!(key.uri, KeyUri::File(_))) {
+        files::folder_private(&into.join(interview::KEY_FILES))?;
+    }
     // Nobody needs it any more; if it stays, the next run says that the record is there already.
     let _ = std::fs::remove_file(&started);
     let names: Vec<Json> = runbooks.iter().map(|(name, _)| Json::from(format!("{FOLDER}/{name}"))).collect();

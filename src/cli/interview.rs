@@ -35,6 +35,9 @@ const MODULES: [&str; 5] = [
     "/usr/lib/aarch64-linux-gnu/libykcs11.so",
 ];
 
+/// Where key files are made, under `private/`, which no export ever copies.
+pub const KEY_FILES: &str = "private/keys";
+
 /// Everything that was answered.
 #[derive(Debug)]
 pub struct Interview {
@@ -118,9 +121,8 @@ pub fn hold(session: &Session, console: &mut dyn Console) -> Result<Interview> {
 }
 
 fn file_key(name: &str) -> DeviceKey {
-    // Under `private/`, which no export ever copies.
     DeviceKey {
-        uri: KeyUri::File(Path::new("private/keys").join(format!("{name}.pem"))),
+        uri: KeyUri::File(Path::new(KEY_FILES).join(format!("{name}.pem"))),
         module: None,
         pin: PinFrom::Terminal,
     }
@@ -212,7 +214,7 @@ impl Asking<'_> {
                 Refusal::new(
                     &rules::INIT,
                     format!("\"{}\"", visible(typed)),
-                    format!("a number from 2 to {most}"),
+                    if most == 2 { "2".to_owned() } else { format!("a number from 2 to {most}") },
                 )
             })
         })
@@ -263,7 +265,12 @@ impl Asking<'_> {
         key: &KeyName,
         holder: &Person,
     ) -> Result<(KeyName, DeviceKey, Option<ModulePin>)> {
-        let known = self.module.clone().or_else(|| MODULES.iter().map(PathBuf::from).find(|m| m.exists()));
+        // The library that was named last, or else the first behind which a token answers.
+        let known = self.module.clone().or_else(|| {
+            let mut there = MODULES.iter().map(PathBuf::from).filter(|m| m.exists()).peekable();
+            let first = there.peek().cloned();
+            there.find(|m| tokens_behind(self.session, m).is_ok()).or(first)
+        });
         let mut prompt = Prompt::new(format!("module.{key}"), "Which PKCS#11 library speaks to it?")
             .help("The path of the library that came with the token.");
         if let Some(path) = known {
