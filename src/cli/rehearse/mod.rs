@@ -57,7 +57,7 @@ struct Original {
 /// Runs the command.
 pub fn run(session: &Session, args: &Rehearse) -> Result<Ended> {
     let original = original(session, args)?;
-    let runbooks = runbooks(args, original.profile)?;
+    let runbooks = runbooks(session, args, original.profile)?;
     if args.on == Stand::Softhsm && !cast::softhsm_is_ours(&args.into) {
         return cast::again_with_softhsm(&args.into);
     }
@@ -69,8 +69,17 @@ pub fn run(session: &Session, args: &Rehearse) -> Result<Ended> {
     Ok(Ended::Done)
 }
 
+/// The first day's runbooks that `init` has made for the record, if nothing else was named.
+fn own_first_day(session: &Session, args: &Rehearse) -> Option<PathBuf> {
+    let record = args.from.as_ref().unwrap_or(&session.directory);
+    let folder = record.join(super::init::FOLDER);
+    let asked = args.runbooks.is_empty() && args.profile.is_none();
+    (asked && record.join("trust.json").exists() && folder.is_dir()).then_some(folder)
+}
+
 fn original(session: &Session, args: &Rehearse) -> Result<Original> {
-    let Some(from) = &args.from else {
+    let own = own_first_day(session, args).map(|_| &session.directory);
+    let Some(from) = args.from.as_ref().or(own) else {
         let profile = args.profile.map_or(Profile::Notary, super::arguments::ProfileName::profile);
         let limits = Limits::default_for(profile);
         return Ok(Original {
@@ -91,12 +100,13 @@ fn original(session: &Session, args: &Rehearse) -> Result<Original> {
     })
 }
 
-fn runbooks(args: &Rehearse, profile: Profile) -> Result<Vec<(String, Runbook)>> {
-    if args.runbooks.is_empty() {
+fn runbooks(session: &Session, args: &Rehearse, profile: Profile) -> Result<Vec<(String, Runbook)>> {
+    let own = own_first_day(session, args);
+    if args.runbooks.is_empty() && own.is_none() {
         let built_in = if profile == Profile::Notary { NOTARY } else { TUF };
         return built_in.iter().map(|(name, text)| Ok(((*name).to_owned(), Runbook::parse(text)?))).collect();
     }
-    let paths = runbook_paths(&args.runbooks)?;
+    let paths = runbook_paths(own.as_ref().map_or(&args.runbooks, std::slice::from_ref))?;
     let read = |path: &PathBuf| {
         let name = path.file_name().map_or_else(|| shown(path), |n| visible(&n.to_string_lossy()));
         Ok((name, Runbook::parse(&read_text(path)?).map_err(|r| r.at(shown(path)))?))
