@@ -197,7 +197,7 @@ fn person(act: &PersonAct, change: &Change) -> View {
             .digest(what.as_str(), *digest)
             .act("say the words aloud while another compares them with paper or a second screen"),
         PersonAct::ReadBackKey { key } => View::of(format!("Read back: the new key {key}"))
-            .line("The digest of its public key appears once the key is made.")
+            .line("The words of its public key's digest go on everyone's paper.")
             .act("say the words aloud while another writes them down")
             .blank("the digest of the public key, in words"),
         PersonAct::Confirm { change: digest, how } => View::of(format!("Agree: {}", change.frame.title))

@@ -234,13 +234,14 @@ fn closing(trust: &Trust, name: &Person, key: &KeyName, form: Form, made: &Made)
         .fact("to be sent", format!("{}: no secret", shown(&made.enrolment)))
         .fact("public key", shown(&made.public_file))
         .fact("kind", made.public.describe())
-        .digest("the enrolment file", made.digest)
+        .digest(format!("the public key {key} of {name}"), made.public.identity().digest())
         .next(format!(
             "Send {} to the update-service administrator of {}.",
             shown(&made.enrolment),
             trust.collection
         ))
-        .next("Read its words to them by telephone, so that nobody can put another key in its place.")
+        .next("Read the words above to them by telephone: the ceremony shows the same words of the key that it takes \
+             in, so that nobody can put another one in its place.")
         .next(format!(
             "They name the file under [enrol.{key}] in their device map and take the key in with an \
              enroll-key runbook."
