@@ -2,7 +2,7 @@
 //! touched. Freezes the runbook into a change, which `run` then holds.
 
 use super::arguments::Plan;
-use super::session::{Ended, Session};
+use super::session::{Ended, Session, shown};
 use super::table::{Due, Frozen, Table};
 use crate::ceremony::change::Change;
 use crate::ceremony::step::{Prompt, Step};
@@ -23,7 +23,7 @@ pub fn run(session: &Session, args: &Plan) -> Result<Ended> {
             let screen = Screen::new(runbook.title.as_str())
                 .rehearsal(table.rehearsal())
                 .callout(Tone::Done, "already held: nothing is due")
-                .next("keyrite status    shows what is due next");
+                .next(format!("{} status    shows what is due next", session.keyrite()));
             let json = object([("already-held", true.into()), ("title", runbook.title.as_str().into())]);
             session.report(&screen, json)?;
             return Ok(Ended::Done);
@@ -37,7 +37,8 @@ pub fn run(session: &Session, args: &Plan) -> Result<Ended> {
     if let Some(path) = &args.write_answers {
         super::files::create(path, answers::template(&prompts).as_bytes())?;
     }
-    let name = args.runbook.display().to_string();
+    let name = shown(&args.runbook);
+    let keyrite = session.keyrite();
     let mut screen = Screen::new(change.frame.title.as_str()).rehearsal(table.rehearsal());
     screen = screen
         .fact("ceremony", change.frame.kind.as_str())
@@ -49,10 +50,10 @@ pub fn run(session: &Session, args: &Plan) -> Result<Ended> {
     screen = screen.heading("What changes").items(lines(&change, &contents));
     screen = screen.heading("Steps").items(steps.iter().map(|s| paper(s, &change, &contents)));
     screen = screen.heading("The change that everyone compares and agrees to").digest("change", digest);
-    screen = screen.next(format!("keyrite run {name}    holds it"));
+    screen = screen.next(format!("{keyrite} run {name}    holds it"));
     if let Some(path) = &args.write_answers {
         screen = screen.next(format!(
-            "keyrite run {name} --answers {} --unattended    once it is filled in",
+            "{keyrite} run {name} --answers {} --unattended    once it is filled in",
             path.display()
         ));
     }

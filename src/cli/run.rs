@@ -2,7 +2,7 @@
 
 use super::arguments::Run;
 use super::perform::{Agenda, Outcome, Room};
-use super::session::{Ended, Session};
+use super::session::{Ended, Session, shown};
 use super::table::{Due, Frozen, Table, runbook_paths};
 use crate::ceremony::engine::{self, Waiting};
 use crate::ceremony::facts::Anchor;
@@ -21,7 +21,7 @@ pub fn run(session: &Session, args: &Run) -> Result<Ended> {
         runbook_paths(&args.runbooks)?.iter().map(|p| Table::runbook(p)).collect::<Result<Vec<_>>>()?;
     let mut console = session.console(&args.answers)?;
     let report = hold(session, &mut table, runbooks, console.as_mut())?;
-    session.report(&report.screen(table.rehearsal()), report.json())?;
+    session.report(&report.screen(session, table.rehearsal()), report.json())?;
     Ok(report.ended())
 }
 
@@ -123,7 +123,8 @@ impl Report {
         waiting.map(|w| w.holder.clone()).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    fn screen(&self, rehearsal: bool) -> Screen {
+    fn screen(&self, session: &Session, rehearsal: bool) -> Screen {
+        let keyrite = session.keyrite();
         let mut screen = Screen::new("The session has ended").rehearsal(rehearsal);
         for title in &self.held {
             screen = screen.callout(Tone::Note, format!("already held: {title}"));
@@ -150,17 +151,19 @@ impl Report {
         screen = self.for_maps(screen);
         for person in self.people() {
             screen = screen.next(format!(
-                "keyrite export DIR --for {person}    then hand DIR to {person}, who runs: keyrite sign DIR"
+                "{keyrite} export DIR --for {person}    then hand DIR to {person}, who runs: keyrite sign DIR"
             ));
         }
         match (&self.waiting, self.uploads.is_empty()) {
-            (Some(_), _) => {
-                screen.next("keyrite import DIR    when it comes back, then run the same command again")
-            }
+            (Some(_), _) => screen
+                .next(format!("{keyrite} import DIR    when it comes back, then run the same command again")),
             (None, false) => self.uploads.iter().fold(screen, |s, u| {
-                s.next(format!("hand {u} to the backend; its README.txt has the lines to type"))
+                s.next(format!(
+                    "hand {} to the backend; its README.txt has the lines to type",
+                    shown(&session.directory.join(u))
+                ))
             }),
-            (None, true) => screen.next("keyrite status    shows what is due next"),
+            (None, true) => screen.next(format!("{keyrite} status    shows what is due next")),
         }
     }
 

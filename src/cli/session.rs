@@ -108,6 +108,19 @@ impl Session {
         if self.json { report::json(json) } else { report::screen(screen) }
     }
 
+    /// The start of a line that a person can type as it stands: the program, this record and this
+    /// device map.
+    pub fn keyrite(&self) -> String {
+        let mut line = "keyrite".to_owned();
+        if self.directory != Path::new(".") {
+            line = format!("{line} -C {}", shown(&self.directory));
+        }
+        if self.devices != self.directory.join("devices.toml") {
+            line = format!("{line} --devices {}", shown(&self.devices));
+        }
+        line
+    }
+
     /// The host's clock.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! `keyrite status`: the one page to open. Who must still sign, what expires when, what is due next.
 
 use super::arguments::Status;
-use super::session::{Ended, Session};
+use super::session::{Ended, Session, shown};
 use super::sign::going_on;
 use super::table::Table;
 use super::verify::is_beside;
@@ -21,7 +21,7 @@ use crate::ui::table::Table as Rows;
 pub fn run(session: &Session, _args: &Status) -> Result<Ended> {
     let mut table = Table::open(session)?;
     let contents = table.contents(session)?;
-    session.report(&screen(&contents), json(&contents))?;
+    session.report(&screen(session, &contents), json(&contents))?;
     Ok(Ended::Done)
 }
 
@@ -63,7 +63,7 @@ fn row<'a>(facts: &'a Facts, role: &'a RoleName, keys: &Keys, role_keys: &RoleKe
     }
 }
 
-fn screen(contents: &Contents) -> Screen {
+fn screen(session: &Session, contents: &Contents) -> Screen {
     let facts = &contents.facts;
     let rehearsal = facts.trust.stage == Stage::Rehearsal;
     let mut screen = Screen::new(visible(&facts.trust.collection))
@@ -101,7 +101,7 @@ fn screen(contents: &Contents) -> Screen {
         screen = screen.heading("Roles").table(roles);
     }
     screen = keys(screen, facts);
-    next(open_changes(screen, contents), contents)
+    next(open_changes(screen, contents), session, contents)
 }
 
 fn expiry(facts: &Facts, document: &Trusted) -> String {
@@ -172,21 +172,26 @@ pub fn state(standing: &Standing) -> String {
     }
 }
 
-fn next(screen: Screen, contents: &Contents) -> Screen {
+fn next(screen: Screen, session: &Session, contents: &Contents) -> Screen {
+    let keyrite = session.keyrite();
     if let Some(stored) = contents.changes.values().find(|stored| going_on(stored) && !keys_only(stored)) {
         let title = visible(&stored.change.frame.title);
         let needed = stored.standing.as_ref().map(Standing::needed).unwrap_or_default();
         let mut screen = screen;
         for asked in needed {
-            screen =
-                screen.next(format!("keyrite export DIR --for {}    and have DIR back signed", asked.holder));
+            screen = screen
+                .next(format!("{keyrite} export DIR --for {}    and have DIR back signed", asked.holder));
         }
-        return screen.next(format!("keyrite run RUNBOOK    goes on with \"{title}\""));
+        return screen.next(format!("{keyrite} run RUNBOOK    goes on with \"{title}\""));
     }
+    let first_day = shown(&session.directory.join(super::init::FOLDER));
     match contents.facts.roots.is_empty() {
-        true => screen.next("keyrite run first-day    holds the first day"),
+        true => screen.next(format!("{keyrite} run {first_day}    holds the first day")),
         false => contents.unpublished_uploads().into_iter().fold(screen, |s, upload| {
-            s.next(format!("hand {upload} to the backend; its README.txt has the lines to type"))
+            s.next(format!(
+                "hand {} to the backend; its README.txt has the lines to type",
+                shown(&session.directory.join(upload))
+            ))
         }),
     }
 }

@@ -53,6 +53,24 @@ fn modules(session: &Session, args: &Tokens) -> Result<Vec<ModulePin>> {
     Ok(all)
 }
 
+/// This command as it was typed, but for what it does.
+fn line(session: &Session, args: &Tokens) -> String {
+    let mut line = format!("{} tokens", session.keyrite());
+    for module in &args.module {
+        line = format!("{line} --module {}", shown(module));
+    }
+    line
+}
+
+/// How to say which token is whose: `init` asks for it, and later a map is written for a record.
+fn whose(session: &Session, args: &Tokens) -> String {
+    if session.directory.join("trust.json").exists() {
+        format!("write down which is whose: {} write devices.toml", line(session, args))
+    } else {
+        "make the trust, which asks which token is whose: keyrite init trust".to_owned()
+    }
+}
+
 /// The path from the root, so that a device map means the same wherever it is used from.
 pub(super) fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
@@ -75,6 +93,7 @@ impl PinSource for NoPins {
 
 fn list(session: &Session, args: &Tokens) -> Result<Ended> {
     let mut listing = session.modules.list(&modules(session, args)?);
+    listing.tokens.sort_by_key(|t| (t.is_blank(), t.identity().label.clone(), t.identity().serial.clone()));
     let mut table = Table::new(["label", "serial", "model", "state", "keys"]);
     let mut json = Vec::new();
     for token in &mut listing.tokens {
@@ -90,9 +109,10 @@ fn list(session: &Session, args: &Tokens) -> Result<Ended> {
     let blank = listing.tokens.iter().any(|t| t.is_blank());
     screen = problems(screen, &listing);
     if blank {
-        screen = screen.next("give a blank token its label and PINs: keyrite tokens prepare");
+        screen =
+            screen.next(format!("give a blank token its label and PINs: {} prepare", line(session, args)));
     }
-    screen = screen.next("write down which is whose: keyrite tokens write devices.toml");
+    screen = screen.next(whose(session, args));
     let problems: Vec<Json> = listing.problems.iter().map(|p| Json::from(p.to_string())).collect();
     session.report(&screen, object([("problems", problems.into()), ("tokens", json.into())]))?;
     Ok(Ended::Done)
@@ -251,7 +271,8 @@ fn prepare(session: &Session, args: &Tokens) -> Result<Ended> {
         .fact("Label", label.as_str())
         .fact("Serial", Safe::untrusted(&now.serial))
         .fact("Model", Safe::untrusted(&now.model))
-        .next("write down which token is whose: keyrite tokens write devices.toml");
+        .next(format!("prepare the next one: {} prepare", line(session, args)))
+        .next(whose(session, args));
     let json = object([
         ("label", label.as_str().into()),
         ("serial", text::visible(&now.serial).into()),
@@ -303,7 +324,7 @@ fn write(session: &Session, args: &Tokens, file: &Path, answers: &Answers) -> Re
         .fact("File", shown(file))
         .fact("Trust", trust.to_string())
         .table(table)
-        .next("see what waits for your keys: keyrite status");
+        .next(format!("see what waits for your keys: {} status", session.keyrite()));
     let keys: Vec<Json> = map.keys.keys().map(|k| Json::from(k.as_str())).collect();
     session.report(&screen, object([("file", shown(file).into()), ("keys", keys.into())]))?;
     Ok(Ended::Done)

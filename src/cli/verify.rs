@@ -118,5 +118,11 @@ fn screen(contents: &Contents, problems: &[(String, Refusal)], title: &str) -> S
             .callout(Tone::Done, "every signature, digest, threshold and transcript of this record verifies")
             .next("compare the words above with the paper of the last ceremony");
     }
+    if problems.iter().all(|(_, refusal)| refusal.rule() == &crate::tuf::rules::ANCHOR) {
+        return screen.next(
+            "give the newest root that stands on your paper, its version and its digest in hexadecimal: \
+             --anchor VERSION:DIGEST",
+        );
+    }
     screen.next("take another copy of the record, and compare the two; do not repair files by hand")
 }

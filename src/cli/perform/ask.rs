@@ -89,7 +89,12 @@ impl Room<'_> {
     }
 
     fn confirm(&mut self, step: &Step, change: Digest, how: Confirmation) -> Result<Confirmed> {
-        let prompt = Prompt::new(step.id.to_string(), "Do you agree to this change?");
+        let prompt = Prompt::new(step.id.to_string(), "Do you agree to this change?").help(match how {
+            Confirmation::Yes => "Type Yes to agree, or no to stop.",
+            Confirmation::Words => {
+                "Type three words of its digest, from paper or another's screen, or no to stop."
+            }
+        });
         match how {
             Confirmation::Yes => self.console.confirm_yes(&prompt, &change)?,
             Confirmation::Words => {

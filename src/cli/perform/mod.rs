@@ -113,6 +113,11 @@ impl Room<'_> {
         gathered: &mut Gathered,
     ) -> Result<()> {
         let facts = &contents.facts;
+        if self.session.verbose > 0 {
+            let entry = self.journal.head().filter(|_| self.session.verbose > 1);
+            let on = entry.map(|(n, digest)| format!(", after entry {n} {digest}")).unwrap_or_default();
+            self.console.progress(&format!("step {}{on}", step.id).into());
+        }
         match &step.act {
             Act::Person(act) => self.ask(agenda, step, act, facts),
             Act::Token(TokenAct::Generate(new)) => self.make_key(contents, agenda, step, new, adopt),

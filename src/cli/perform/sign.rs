@@ -40,7 +40,9 @@ impl Room<'_> {
         contents.require_sound(agenda.change)?;
 
         let token = self.token_of(key, facts)?;
-        self.console.progress(&format!("{key} of {} signs on {}", ask.holder, described(&token)).into());
+        let what = agenda.change.items.get(item).map(Item::title).unwrap_or_default();
+        let line = format!("{key} of {} signs {what} on {}", ask.holder, described(&token));
+        self.console.progress(&line.into());
         let seen = seen(&token);
         let intent = Intent::Sign { payload: payload.digest() };
         self.journal.say(
