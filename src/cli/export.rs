@@ -51,7 +51,9 @@ pub fn run(session: &Session, args: &Export) -> Result<Ended> {
     }
     screen = screen.callout(Tone::Done, "Nothing in it is secret; private/ stayed here.");
     screen = match &person {
-        Some(who) if waiting.is_empty() => screen.next(format!("Nothing waits for {who} today.")),
+        Some(who) if waiting.is_empty() => screen.next(format!(
+            "No signature of {who} is missing today. To make a key, they need the whole record: export without --for."
+        )),
         Some(who) => screen
             .next(format!("Bring it to {who}, whose machine then runs:  keyrite sign {into}"))
             .next(format!("Tell {who} the words above another way, by telephone or on paper."))

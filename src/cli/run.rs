@@ -4,6 +4,7 @@ use super::arguments::Run;
 use super::perform::{Agenda, Outcome, Room};
 use super::session::{Ended, Session, shown};
 use super::table::{Due, Frozen, Table, runbook_paths};
+use crate::ceremony::change::Item;
 use crate::ceremony::engine::{self, Waiting};
 use crate::ceremony::facts::Anchor;
 use crate::ceremony::people::Person;
@@ -56,7 +57,7 @@ pub fn hold(
         let Frozen { runbook, ceremony, change } = *frozen;
         let digest = table.record.add_change(&change, runbook.text().as_bytes())?;
         for item in &change.items {
-            if let crate::ceremony::change::Item::NewKey(new) = item {
+            if let Item::NewKey(new) = item {
                 table.keyring.introduce(&new.name, new.holder.as_str());
             }
         }
@@ -83,6 +84,8 @@ pub fn hold(
                 report.root = table.know_root(&change).or(report.root);
             }
             Outcome::Waiting(waiting) => {
+                let made = |item: &Item| matches!(item, Item::NewKey(new) if waiting.iter().any(|w| w.key == new.name));
+                report.making = change.items.iter().any(made).then_some(digest);
                 report.waiting = Some((change.frame.title.clone(), waiting));
                 break;
             }
@@ -106,6 +109,8 @@ pub struct Report {
     held: Vec<String>,
     waiting: Option<(String, Vec<Waiting>)>,
     head: Option<crate::tuf::digest::Digest>,
+    /// The change that waits for keys to be made, not for signatures.
+    making: Option<crate::tuf::digest::Digest>,
     uploads: Vec<String>,
     /// The root that this session has sealed.
     root: Option<Anchor>,
@@ -150,6 +155,12 @@ impl Report {
         }
         screen = self.for_maps(screen);
         for person in self.people() {
+            if let Some(change) = self.making {
+                screen = screen.next(format!(
+                    "{keyrite} export DIR    then hand DIR to {person}, who makes the key: keyrite -C DIR --devices OWN run DIR/changes/{change}/runbook.toml"
+                ));
+                continue;
+            }
             screen = screen.next(format!(
                 "{keyrite} export DIR --for {person}    then hand DIR to {person}, who runs: keyrite sign DIR"
             ));
