@@ -90,11 +90,12 @@ fn private_note(day: &mut Day) {
 }
 
 /// What a record says of a command that hasn't finished.
-const UNFINISHED: [&str; 6] = [
+const UNFINISHED: [&str; 7] = [
     "KEY-UNWITNESSED",
     "LIMITS-UNSIGNED",
     "MANIFEST-MISMATCH",
     "RECORD-REST",
+    "RECORD-TORN",
     "ROLE-THRESHOLD",
     "ROOT-THRESHOLD-NEW",
 ];

@@ -345,6 +345,30 @@ fn a_record_older_than_what_people_know_is_stale() {
     };
     with(contents.loose_heads()[0]).unwrap();
     assert_eq!(with(Digest::of(b"newer")).unwrap_err().rule().name, "STALE-RECORD");
+
+    // The backend's answer, dated. The timestamp of the record ends on 2026-12-01.
+    let timestamp = Digest::of(contents.facts.documents[&RoleName::Timestamp].bytes());
+    for (at, today, served, good) in [
+        ("2026-11-22T14:00:00Z", "2026-11-22T15:00:00Z", timestamp, true),
+        ("2026-11-22T14:00:00Z", "2026-12-06T13:00:00Z", timestamp, true),
+        ("2026-11-22T14:00:00Z", "2026-12-06T15:00:00Z", timestamp, false),
+        ("2026-11-22T16:00:00Z", "2026-11-22T15:00:00Z", timestamp, false),
+        ("2026-12-02T14:00:00Z", "2026-12-02T15:00:00Z", timestamp, false),
+        ("2026-11-22T14:00:00Z", "2026-11-22T15:00:00Z", Digest::of(b"another"), false),
+    ] {
+        let receipt = keyrite::record::receipt::Receipt {
+            trust: day.record.trust().id,
+            at: kept::time(at),
+            manifest: *contents.uploads.keys().next().unwrap(),
+            result: keyrite::record::receipt::Answer::Observed,
+            served: [(RoleName::Timestamp, (1, served))].into(),
+            server: "https://tuf.example.com".to_owned(),
+        };
+        let name = day.record.add_receipt(&receipt).unwrap();
+        let later = Record::open(&dir).unwrap().read_all(kept::time(today), &Inputs::default()).unwrap();
+        assert_eq!(later.require_fresh().is_ok(), good, "{at} {today}");
+        fs::remove_file(dir.join(format!("receipts/{name}.json"))).unwrap();
+    }
 }
 
 #[test]

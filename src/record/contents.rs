@@ -178,8 +178,8 @@ impl Contents {
         if !self.heads.is_empty() || self.facts.published.is_empty() {
             return Ok(());
         }
-        let observed = self.receipts.iter().map(|r| r.at).max();
         let since = self.facts.today.minus(self.facts.limits.ceremony.record_no_older)?;
+        let observed = self.receipts.iter().filter(|receipt| self.bounded(receipt)).map(|r| r.at).max();
         match observed {
             Some(at) if at >= since => Ok(()),
             _ => Err(Refusal::new(
@@ -190,6 +190,17 @@ impl Contents {
                 format!("the newest transcript head, or the backend's documents since {since}"),
             )),
         }
+    }
+
+    /// Whether a receipt can be believed as far as its date goes. Nobody signs receipts, so one
+    /// counts only with the newest trusted timestamp, which was valid then: whoever holds back what
+    /// is newer can't move the date beyond that timestamp's end.
+    fn bounded(&self, receipt: &Receipt) -> bool {
+        let Some(timestamp) = self.facts.documents.get(&RoleName::Timestamp) else { return false };
+        let served = receipt.served.get(&RoleName::Timestamp).map(|(_, file)| *file);
+        served == Some(Digest::of(timestamp.bytes()))
+            && receipt.at < timestamp.document().header().expires
+            && receipt.at <= self.facts.today
     }
 
     /// Refuses a change that rests on a role whose documents conflict.

@@ -128,7 +128,7 @@ impl Dir {
         }
     }
 
-    /// What is in it, sorted by name, temporary files left out.
+    /// What is in it, sorted by name.
     ///
     /// # Errors
     ///
@@ -139,7 +139,7 @@ impl Dir {
         for entry in listing {
             let entry = entry.map_err(|e| unreadable(&self.shown, e))?;
             let bytes = entry.file_name().to_bytes();
-            if bytes == b"." || bytes == b".." || bytes.starts_with(TEMPORARY.as_bytes()) {
+            if bytes == b"." || bytes == b".." {
                 continue;
             }
             if entries.len() >= MAX_ENTRIES {

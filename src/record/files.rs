@@ -4,7 +4,7 @@
 //! memory, where nobody can change it any more (threats T16). Both are compared with what their
 //! name says of them.
 
-use super::dir::{Dir, Kind, regular};
+use super::dir::{Dir, Kind, TEMPORARY, regular};
 use super::names::Place;
 use super::rules;
 use crate::tuf::rule::{Refusal, Result};
@@ -57,6 +57,7 @@ pub fn find(dir: &Dir) -> Result<Found> {
         };
         match (FOLDERS.iter().find(|(folder, _)| folder == name), entry.kind) {
             _ if APART.contains(&&**name) => {}
+            _ if name.starts_with(TEMPORARY) => found.strays.push((shown.clone(), misnamed(&shown))),
             (Some((_, depth)), Kind::Folder) => match dir.folder(name) {
                 Ok(Some(folder)) => descend(&folder, &mut vec![name.clone()], *depth, &mut found),
                 Ok(None) => {}
@@ -98,7 +99,8 @@ fn descend(dir: &Dir, path: &mut Vec<String>, depth: usize, found: &mut Found) {
                 _ => {}
             },
             (kind, parsed) => {
-                let refusal = regular(kind, &shown).err().or(parsed.err());
+                let refusal = regular(kind, &shown).err();
+                let refusal = refusal.or_else(|| parsed.err().filter(|_| !shown.contains(TEMPORARY)));
                 found.strays.push((shown.clone(), refusal.unwrap_or_else(|| misnamed(&shown))));
             }
         }
@@ -107,6 +109,10 @@ fn descend(dir: &Dir, path: &mut Vec<String>, depth: usize, found: &mut Found) {
 }
 
 fn misnamed(shown: &str) -> Refusal {
+    if shown.contains(TEMPORARY) {
+        let found = format!("\"{shown}\", which a writer that was killed left half written");
+        return Refusal::new(&rules::RECORD_TORN, found, "whole files alone");
+    }
     Refusal::new(&rules::RECORD_NAME, format!("the name \"{shown}\""), "a name that FORMAT.md lists")
 }
 
