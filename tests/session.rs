@@ -24,7 +24,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// What stands before the cursor where something is asked.
-const PROMPTS: [&str; 3] = ["press Enter) ", "to read on) ", "\n  > "];
+const PROMPTS: [&str; 3] = ["press Enter) ", "to read on) ", "> "];
 
 /// How a session at a terminal came to its end.
 struct Told {
