@@ -21,6 +21,7 @@ use killing::{Killer, Mode};
 use stage::{Done, Stage, brought, utf8};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -79,7 +80,7 @@ fn copy(from: &Path, to: &Path) {
         let entry = entry.unwrap();
         let to = to.join(entry.file_name());
         if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &to)
+            copy(&entry.path(), &to);
         } else {
             fs::copy(entry.path(), to).map(|_| ()).unwrap();
         }
@@ -184,7 +185,7 @@ fn first_day<'a>(stage: &'a Stage, mut devices: stage::Devices<'a>) -> stage::De
         ("dev", "dana", "delegation"),
     ];
     for (name, holder, purpose) in keys {
-        text += &format!("[[key]]\nname = \"{name}\"\nholder = \"{holder}\"\npurpose = \"{purpose}\"\n");
+        writeln!(text, "[[key]]\nname = \"{name}\"\nholder = \"{holder}\"\npurpose = \"{purpose}\"").unwrap();
         if name != "t1" {
             devices = devices.in_file(name, &format!("keys/{name}.pem"));
         }
@@ -361,8 +362,7 @@ fn wrong_pins_tokens_and_modules_are_named() {
     }
     // A module of another digest is not loaded.
     let pinned =
-        map.replace("sha256 = \"", "sha256 = \"")
-            .lines()
+        map.lines()
             .map(|l| {
                 if l.starts_with("sha256") {
                     format!("sha256 = \"{}\"", "0".repeat(64))

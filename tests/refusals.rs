@@ -30,10 +30,14 @@ const ENROLL: &str = include_str!("../ceremonies/first-day/03-enroll.toml");
 /// One word of a runbook replaced by another.
 type Swap = (&'static str, &'static str);
 
+/// What is tried, on which day, the runbook, what is replaced in it, rule, exit code.
+type Case = (&'static str, Upto, &'static str, &'static [Swap], &'static str, i32);
+
 #[test]
+#[allow(clippy::too_many_lines, reason = "one table")]
 fn runbooks_are_refused_before_anything_is_written() {
     // Runbook, what is replaced in it, rule, exit code.
-    let cases: &[(&str, Upto, &str, &[Swap], &str, i32)] = &[
+    let cases: &[Case] = &[
         ("one key twice", Upto::Keys, ROOT, &[("\"root-c\"]", "\"root-a\"]")], "KEY-DUPLICATE", 1),
         ("threshold 0", Upto::Keys, ROOT, &[("threshold = 2", "threshold = 0")], "THRESHOLD", 1),
         ("threshold over the keys", Upto::Keys, ROOT, &[("threshold = 2", "threshold = 4")], "SPARE-KEYS", 1),

@@ -175,9 +175,20 @@ impl<'a> View<'a> {
                 Outcome::Intent { key, what: Intent::Generate { .. }, .. } => drop(view.intended.insert(key)),
                 Outcome::Key { name, .. } => drop(view.written.insert(name)),
                 Outcome::Enrol { name, .. } => drop(view.enrolled.insert(name)),
-                Outcome::Close { .. } => view.reached = view.reached.max(Reached::Closed),
-                Outcome::Seal { .. } => view.reached = view.reached.max(Reached::Sealed),
-                Outcome::Upload { .. } => view.reached = Reached::Uploaded,
+                // What an entry of another session says is believed only as far as the record
+                // itself bears it out: anyone can write an entry.
+                Outcome::Close { .. } if matches!(standing.state, State::Complete { .. }) => {
+                    view.reached = view.reached.max(Reached::Closed);
+                }
+                Outcome::Seal { .. } if entry.ceremony == progress.session => {
+                    view.reached = view.reached.max(Reached::Sealed);
+                }
+                Outcome::Upload { .. }
+                    if entry.ceremony == progress.session
+                        || matches!(standing.state, State::Sealed | State::Published) =>
+                {
+                    view.reached = Reached::Uploaded;
+                }
                 _ => {}
             }
         }
@@ -256,12 +267,12 @@ impl<'a> View<'a> {
         self.if_here(Some(holder), key, status)
     }
 
-    /// A key that was made is read back once, by those who saw it made.
+    /// A key that was made is read back in the session that goes on: those who are here saw it.
     fn read_back_key(&self, step: &Step, key: &KeyName) -> Status {
         if !self.written.contains(key) {
             return Status::Later;
         }
-        ready_unless(self.of_step(step).any(|entry| matches!(entry.outcome, Outcome::ReadBack { .. })))
+        ready_unless(self.in_session(step).any(|outcome| matches!(outcome, Outcome::ReadBack { .. })))
     }
 
     fn sign(&self, item: usize, key: &KeyName) -> Status {

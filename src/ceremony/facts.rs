@@ -108,6 +108,8 @@ pub struct Enrolment {
     pub certificate: Option<String>,
     /// The holder that the enrolment's statement names, if it has one.
     pub holder: Option<Person>,
+    /// The key's name and purpose that the statement names, if it has one.
+    pub named: Option<(KeyName, Purpose)>,
     /// The possession statement's digest in the record, if the file has one that verifies.
     pub statement: Option<Digest>,
 }

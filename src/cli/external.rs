@@ -35,6 +35,15 @@ pub fn run(session: &Session, table: &mut Table, key: &str, back: Option<&Path>)
         return Err(Refusal::new(&rules::KEY_ELSEWHERE, found, "an open change that asks this key"));
     };
     recomputed(stored, &contents)?;
+    if !contents.facts.roots.is_empty() {
+        contents.require_anchor()?;
+        contents.require_fresh()?;
+    }
+    let now = session.now()?;
+    if now > stored.change.frame.sign_by {
+        let expected = format!("a signature by {}", stored.change.frame.sign_by);
+        return Err(Refusal::new(&crate::ceremony::rules::SIGN_BY, now.to_string(), expected));
+    }
     let Some(payload) = stored.change.items.get(at).and_then(Item::payload) else {
         return Err(Refusal::new(
             &rules::STEP_UNKNOWN,
@@ -71,7 +80,7 @@ fn out(
 ) -> Result<Ended> {
     let digest = payload.digest();
     let folder =
-        session.directory.join(format!("external-{key}-{}", digest.hex().get(..12).unwrap_or_default()));
+        std::path::PathBuf::from(format!("external-{key}-{}", digest.hex().get(..12).unwrap_or_default()));
     for (name, bytes) in hand_out(payload, &ask.public, ask.scheme) {
         files::create(&folder.join(name), &bytes)?;
     }

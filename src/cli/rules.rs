@@ -52,6 +52,8 @@ crate::rules! {
         "upload the documents; the Notary backend makes both";
     KEY_ONLINE: "KEY-ONLINE", Refused, "snapshot and timestamp are signed by the keys that limits and root name for them", "design",
         "name the keys in [online] of the limits and put them into the device map";
+    SNAPSHOT_LOSES: "SNAPSHOT-LOSES", Refused, "a snapshot lists all that the one before listed", "TUF 5.5.5",
+        "import the documents that are missing, then run again";
     REHEARSAL_STUCK: "REHEARSAL-STUCK", Refused, "a rehearsal carries its runbooks out to the end", "design",
         "correct the runbook; the real ceremony would stop at the same place";
 }

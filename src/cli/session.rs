@@ -1,6 +1,6 @@
 //! One run of the program: where its record is, how it talks to people, when it is.
 
-use super::arguments::{Answers, Arguments};
+use super::arguments::{Answers, Arguments, Command};
 use super::{report, rules};
 use crate::ceremony::answers;
 use crate::record::media;
@@ -67,7 +67,11 @@ impl Session {
     pub fn start(arguments: &Arguments) -> Result<Self> {
         keep_memory_private();
         let directory = arguments.directory.clone();
-        let devices = arguments.devices.clone().unwrap_or_else(|| directory.join("devices.toml"));
+        // A medium that came from elsewhere may hold a map as well, and a map names modules to load:
+        // who signs or looks at tokens uses their own.
+        let own = matches!(arguments.command, Command::Sign(_) | Command::Tokens(_));
+        let beside = if own { PathBuf::from("devices.toml") } else { directory.join("devices.toml") };
+        let devices = arguments.devices.clone().unwrap_or(beside);
         let interrupt = Interrupt::listen()?;
         Ok(Self {
             directory,

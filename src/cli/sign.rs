@@ -9,7 +9,7 @@ use super::session::{Ended, Session};
 use super::table::{Table, recomputed};
 use crate::ceremony::people::KeyName;
 use crate::ceremony::standing::State;
-use crate::ceremony::step::{self, Act, RecordAct, Step, TokenAct};
+use crate::ceremony::step::{self, Act, Step, TokenAct};
 use crate::ceremony::transcript::{EndState, Outcome as Said};
 use crate::record::{Contents, SignedStatement, StoredChange};
 use crate::tuf::json::{Json, object};
@@ -37,6 +37,12 @@ pub fn run(session: &Session, args: &Sign) -> Result<Ended> {
         .filter(|stored| !mine(&table, stored).is_empty())
         .cloned()
         .collect();
+    // One planted change must not keep anyone from signing the others.
+    let (waiting, unsound): (Vec<_>, Vec<_>) =
+        waiting.into_iter().partition(|stored| recomputed(stored, &contents).is_ok());
+    if let (true, Some(first)) = (waiting.is_empty(), unsound.first()) {
+        recomputed(first, &contents)?;
+    }
     if waiting.is_empty() {
         let screen = Screen::new("Nothing waits for your keys")
             .rehearsal(table.rehearsal())
@@ -57,6 +63,13 @@ pub fn run(session: &Session, args: &Sign) -> Result<Ended> {
             one(session, &mut table, &contents, stored, console.as_mut(), begun, args.refuse);
         journal = Some(journal_back);
         match end {
+            Ok(_) if !args.refuse => {
+                // What the record holds, not what was meant to be done.
+                let contents = table.contents(session)?;
+                let still = contents.changes.get(&stored.digest).map(|s| mine(&table, s)).unwrap_or_default();
+                let signed = mine(&table, stored).into_iter().filter(|key| !still.contains(key));
+                done.extend(signed.map(|key| format!("{key} has signed: {}", stored.change.frame.title)));
+            }
             Ok(lines) => done.extend(lines),
             Err(refusal) => {
                 if let Some(mut journal) = journal {
@@ -70,6 +83,10 @@ pub fn run(session: &Session, args: &Sign) -> Result<Ended> {
         table.end(session, &mut journal, EndState::Done, Vec::new())?;
     }
     let mut screen = Screen::new("Your part is done").rehearsal(table.rehearsal());
+    for stored in &unsound {
+        let what = format!("not signed, since it does not come out of its runbook here: {}", stored.digest);
+        screen = screen.callout(Tone::Careful, what);
+    }
     for line in &done {
         screen = screen.callout(Tone::Done, line.as_str());
     }
@@ -109,10 +126,7 @@ fn one(
         }
         let agenda = Agenda { change: &stored.change, digest: stored.digest, steps: &steps };
         match room.perform(contents, &agenda)? {
-            Outcome::Done | Outcome::Waiting(_) => Ok(keys
-                .iter()
-                .map(|key| format!("{key} has signed: {}", stored.change.frame.title))
-                .collect()),
+            Outcome::Done | Outcome::Waiting(_) => Ok(Vec::new()),
         }
     });
     (result, room.journal)
@@ -134,7 +148,6 @@ fn prepare(stored: &StoredChange, contents: &Contents, keys: &BTreeSet<KeyName>)
     }
     let own = |step: &Step| match &step.act {
         Act::Token(TokenAct::Sign { key, .. }) => keys.contains(key),
-        Act::Record(RecordAct::Seal | RecordAct::Upload) => false,
         _ => false,
     };
     steps.extend(step::signatures(&stored.change).into_iter().filter(own));

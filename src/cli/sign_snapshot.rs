@@ -74,6 +74,11 @@ pub fn make_both(session: &Session, table: &mut Table, console: &mut dyn Console
         ));
     }
     contents.require_anchor()?;
+    contents.require_fresh()?;
+    if let Some(conflict) = contents.conflicts.values().next() {
+        return Err(conflict.clone());
+    }
+    nothing_lost(facts)?;
     let now = session.now()?;
     let meta = listed(facts);
     let snapshot = match facts.documents.get(&RoleName::Snapshot) {
@@ -81,7 +86,7 @@ pub fn make_both(session: &Session, table: &mut Table, console: &mut dyn Console
         old => {
             let version = old.map_or(1, |d| d.version().saturating_add(1));
             let payload = make::snapshot(Profile::Tuf, version, now.plus(SNAPSHOT)?, &meta)?;
-            seal(table, console, facts, payload, &facts.limits.online.snapshot)?
+            seal(table, console, facts, &payload, &facts.limits.online.snapshot)?
         }
     };
     let envelope = wire::parse(Profile::Tuf, &RoleName::Snapshot, &snapshot)?;
@@ -94,7 +99,7 @@ pub fn make_both(session: &Session, table: &mut Table, console: &mut dyn Console
     }
     let version = facts.documents.get(&RoleName::Timestamp).map_or(1, |d| d.version().saturating_add(1));
     let payload = make::timestamp(Profile::Tuf, version, now.plus(TIMESTAMP)?, &of_snapshot)?;
-    seal(table, console, facts, payload, &facts.limits.online.timestamp)?;
+    seal(table, console, facts, &payload, &facts.limits.online.timestamp)?;
 
     let contents = table.contents(session)?;
     let mut documents = BTreeMap::new();
@@ -103,6 +108,38 @@ pub fn make_both(session: &Session, table: &mut Table, console: &mut dyn Console
     }
     let upload = Upload::new(table.record.trust(), None, &documents, table.server.as_deref())?;
     table.record.add_upload(&upload).map(Some)
+}
+
+/// Refuses a record that lacks what the snapshot before listed: clients would take a document for
+/// withdrawn that was only lost on the way.
+fn nothing_lost(facts: &Facts) -> Result<()> {
+    let lost = |role: &RoleName, version: u64| {
+        Refusal::new(
+            &rules::SNAPSHOT_LOSES,
+            format!("no {role} of version {version} or later"),
+            "every document that the snapshot before lists; import them",
+        )
+    };
+    if !facts.documents.contains_key(&RoleName::Targets) {
+        return Err(lost(&RoleName::Targets, 1));
+    }
+    let old = facts.documents.get(&RoleName::Snapshot).map(Trusted::document);
+    let Some(Document::Snapshot(old)) = old else { return Ok(()) };
+    for (role, meta) in &old.meta {
+        let version = meta.version.unwrap_or(1);
+        if facts.newest(role).is_none_or(|d| d.version() < version) && still_granted(facts, role) {
+            return Err(lost(role, version));
+        }
+    }
+    Ok(())
+}
+
+/// Whether some document delegates to the role; a revoked one may go.
+fn still_granted(facts: &Facts, role: &RoleName) -> bool {
+    let granted = |d: &Trusted| {
+        d.document().as_targets().is_some_and(|t| t.delegations.roles.iter().any(|r| r.name == *role))
+    };
+    !matches!(role, RoleName::Delegated(_)) || facts.documents.values().any(granted)
 }
 
 /// What a snapshot lists: targets and every delegation that has a document.
@@ -129,7 +166,7 @@ fn seal(
     table: &mut Table,
     console: &mut dyn Console,
     facts: &Facts,
-    payload: MetadataPayload,
+    payload: &MetadataPayload,
     online: &BTreeSet<KeyName>,
 ) -> Result<Vec<u8>> {
     let refuse = |found: String| {
@@ -146,7 +183,7 @@ fn seal(
     let mut signatures: Vec<Signature> = Vec::new();
     let whole = Payload::Metadata(payload.clone());
     for name in online {
-        let Some(record) = facts.keys.get(name) else { continue };
+        let Some(record) = facts.keys.get(name).filter(|record| record.life.is_empty()) else { continue };
         let lists = |id| root.keys.get(id).is_some_and(|k| k.public.as_ref() == Some(&record.public));
         if !keyids.iter().any(lists) || !table.keyring.here(name) {
             continue;
@@ -162,7 +199,7 @@ fn seal(
     if signatures.len() < need {
         return Err(refuse(format!("{} of {need} keys for {role} in reach", signatures.len())));
     }
-    let bytes = wire::seal(&payload, &root.keys, &signatures)?;
+    let bytes = wire::seal(payload, &root.keys, &signatures)?;
     table.record.add_metadata(&role, payload.version(), &bytes)?;
     Ok(bytes)
 }

@@ -185,14 +185,15 @@ fn next(screen: Screen, session: &Session, contents: &Contents) -> Screen {
         return screen.next(format!("{keyrite} run RUNBOOK    goes on with \"{title}\""));
     }
     let first_day = shown(&session.directory.join(super::init::FOLDER));
-    match contents.facts.roots.is_empty() {
-        true => screen.next(format!("{keyrite} run {first_day}    holds the first day")),
-        false => contents.unpublished_uploads().into_iter().fold(screen, |s, upload| {
+    if contents.facts.roots.is_empty() {
+        screen.next(format!("{keyrite} run {first_day}    holds the first day"))
+    } else {
+        contents.unpublished_uploads().into_iter().fold(screen, |s, upload| {
             s.next(format!(
                 "hand {} to the backend; its README.txt has the lines to type",
                 shown(&session.directory.join(upload))
             ))
-        }),
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use super::keyring::Keyring;
 use super::perform::journal::{Journal, Of};
 use super::rules;
 use super::session::{Session, read_text, shown};
-use crate::ceremony::change::{Change, Frame, Item};
+use crate::ceremony::change::{Change, EnrolledKey, Frame, Item, NewKey};
 use crate::ceremony::facts::{Anchor, Stage};
 use crate::ceremony::people::{Duty, Person};
 use crate::ceremony::runbook::Runbook;
@@ -87,6 +87,13 @@ impl Table {
         let mut inputs = self.keyring.inputs(self.record.trust())?;
         inputs.anchor = anchor.or(inputs.anchor);
         let contents = self.record.read_all(session.now()?, &inputs)?;
+        if let Some(anchor) = inputs.anchor.filter(|_| contents.facts.roots.is_empty()) {
+            return Err(Refusal::new(
+                &crate::tuf::rules::ANCHOR,
+                "a record without a root".to_owned(),
+                format!("root {}, which you know", anchor.version),
+            ));
+        }
         self.keyring.learn(&contents.facts);
         Ok(contents)
     }
@@ -142,7 +149,9 @@ impl Table {
         Ok(Due::Change(Box::new(Frozen { runbook, ceremony, change })))
     }
 
-    /// Begins a session's transcript, or goes on with the one that was cut off here.
+    /// Begins a session's transcript. One that was cut off is never gone on with: what people read
+    /// and agreed to in it is asked again, since anyone can write entries on a medium; what tokens
+    /// did in it stays done.
     ///
     /// # Errors
     ///
@@ -154,9 +163,6 @@ impl Table {
         people: BTreeMap<Person, Duty>,
         runbooks: Vec<Digest>,
     ) -> Result<Journal> {
-        if let Some(unfinished) = self.unfinished(contents, &runbooks)? {
-            return Ok(Journal::new(unfinished));
-        }
         let id = CeremonyId::from_bytes(session.random::<16>()?);
         let mut journal = Journal::new(Transcript::new(id));
         let begin = Begin {
@@ -168,22 +174,8 @@ impl Table {
             heads: contents.loose_heads(),
             host_checks: BTreeMap::new(),
         };
-        self.record.hold_here(id)?;
         journal.say(&self.record, session, Of::SESSION, Outcome::Begin(Box::new(begin)))?;
         Ok(journal)
-    }
-
-    /// The transcript of a session over these runbooks that was held here and has no end.
-    fn unfinished(&self, contents: &Contents, runbooks: &[Digest]) -> Result<Option<Transcript>> {
-        for transcript in contents.transcripts.values() {
-            let same = transcript.entries().first().is_some_and(
-                |(entry, _)| matches!(&entry.outcome, Outcome::Begin(begin) if begin.runbooks == runbooks),
-            );
-            if same && !transcript.ended() && self.record.held_here(transcript.ceremony())? {
-                return Ok(Some(transcript.clone()));
-            }
-        }
-        Ok(None)
     }
 
     /// Ends the session's transcript.
@@ -245,10 +237,21 @@ pub fn recomputed(stored: &StoredChange, contents: &Contents) -> Result<()> {
         ..stored_frame.clone()
     };
     // Keys that this very change has made or taken in so far were not there when it was planned.
-    let made = contents.key_files.values().filter(|(file, _)| file.change == stored.digest);
     let mut facts = contents.facts.clone();
-    for (file, _) in made {
-        facts.keys.remove(&file.name);
+    for item in &stored.change.items {
+        let (Item::NewKey(NewKey { name, .. }) | Item::EnrolledKey(EnrolledKey { name, .. })) = item else {
+            continue;
+        };
+        let used = facts.keys.get(name).and_then(|record| contents.key_files.get(&record.file));
+        if used.is_some_and(|(file, _)| file.change == stored.digest) {
+            facts.keys.remove(name);
+        }
+    }
+    if frame
+        .rehearsal
+        .is_some_and(|r| !contents.rehearsals.iter().any(|held| held.trust == r.trust && held.head == r.head))
+    {
+        return Err(refuse("a rehearsal that this record doesn't hold".to_owned()));
     }
     let latest = frame.held_at.plus(facts.limits.ceremony.sign_within)?;
     if frame.held_at > facts.today || frame.sign_by > latest {
@@ -284,16 +287,20 @@ pub fn finished(stored: &StoredChange, contents: &Contents) -> bool {
 }
 
 fn uploaded(stored: &StoredChange, contents: &Contents) -> bool {
-    contents.transcripts.values().flat_map(|t| t.entries()).any(|(entry, _)| {
-        entry.change == Some(stored.digest) && matches!(entry.outcome, Outcome::Upload { .. })
-    })
+    contents.transcripts.values().flat_map(super::super::ceremony::transcript::Transcript::entries).any(
+        |(entry, _)| entry.change == Some(stored.digest) && matches!(entry.outcome, Outcome::Upload { .. }),
+    )
 }
 
 /// The change of a runbook that is still open: the last one, if there are several.
 pub fn open_change<'a>(contents: &'a Contents, runbook: &Digest) -> Option<&'a StoredChange> {
     let going_on =
         |stored: &&StoredChange| stored.change.frame.runbook == *runbook && !finished(stored, contents);
-    contents.changes.values().filter(going_on).max_by_key(|stored| stored.change.frame.held_at)
+    // One that doesn't come out of the runbook again is nobody's; it must not stand in the way.
+    let ours = |stored: &&StoredChange| recomputed(stored, contents).is_ok();
+    let open: Vec<_> = contents.changes.values().filter(going_on).collect();
+    let sound = open.iter().copied().filter(ours).max_by_key(|stored| stored.change.frame.held_at);
+    sound.or_else(|| open.into_iter().max_by_key(|stored| stored.change.frame.held_at))
 }
 
 /// The runbooks that people named: files as they are, a folder's `*.toml` in order of name.

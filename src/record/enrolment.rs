@@ -25,15 +25,15 @@ pub fn read(trust: &Trust, bytes: &[u8]) -> Result<(Enrolment, Option<SignedStat
     if text.trim_start().starts_with("-----BEGIN ") {
         let public = PublicKey::from_pem(text)?;
         let certificate = text.contains("-----BEGIN CERTIFICATE-----").then(|| text.to_owned());
-        return Ok((Enrolment { public, certificate, holder: None, statement: None }, None));
+        return Ok((Enrolment { public, certificate, holder: None, named: None, statement: None }, None));
     }
     let json = Json::parse(bytes)?;
     if json.get("keytype").is_some() {
         let (public, certificate) = notary_key(&json)?;
-        return Ok((Enrolment { public, certificate, holder: None, statement: None }, None));
+        return Ok((Enrolment { public, certificate, holder: None, named: None, statement: None }, None));
     }
     let signed = SignedStatement::from_json(bytes)?;
-    let Sentence::Possession { key, holder, .. } = signed.statement().sentence() else {
+    let Sentence::Possession { key, name, holder, purpose, .. } = signed.statement().sentence() else {
         let found = format!("a {} statement", signed.statement().kind());
         return Err(Refusal::new(&rules::KEY_POSSESSION, found, "a possession statement"));
     };
@@ -50,6 +50,7 @@ pub fn read(trust: &Trust, bytes: &[u8]) -> Result<(Enrolment, Option<SignedStat
         public: signed.public().clone(),
         certificate: None,
         holder: Some(holder.parse()?),
+        named: Some((name.parse()?, purpose.parse()?)),
         statement: Some(signed.digest()?),
     };
     Ok((enrolment, Some(signed)))

@@ -296,6 +296,7 @@ mod tests {
 
     /// Threats T15: sixty names that no file of a record has.
     #[test]
+    #[allow(clippy::too_many_lines, reason = "one table")]
     fn other_names_are_refused() {
         let id = &SHA[..32];
         let upper = SHA.to_uppercase();

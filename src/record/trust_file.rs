@@ -250,7 +250,7 @@ mod tests {
         ] {
             let made = TrustFile::new(&TrustSpec { collection: collection.to_owned(), stage, ..spec() });
             assert_eq!(
-                made.as_ref().err().map(|r| r.rule()),
+                made.as_ref().err().map(crate::tuf::rule::Refusal::rule),
                 (!good).then_some(&rules::COLLECTION),
                 "{collection}"
             );

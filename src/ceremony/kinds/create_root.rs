@@ -117,8 +117,11 @@ impl Ceremony for Spec {
         let Some(root) = facts.root() else { return false };
         let wanted =
             self.root.keys.iter().map(|Word(name)| facts.keys.get(name).map(|r| r.public.identity()));
-        let listed =
-            |identity| root.keys.values().any(|k| k.public.as_ref().map(|p| p.identity()) == identity);
+        let listed = |identity| {
+            root.keys
+                .values()
+                .any(|k| k.public.as_ref().map(crate::tuf::key::PublicKey::identity) == identity)
+        };
         root.header.version.get() == 1 && wanted.into_iter().all(listed)
     }
 }

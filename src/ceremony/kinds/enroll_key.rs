@@ -112,6 +112,15 @@ impl Table {
                 format!("one by {}", self.holder.0),
             ));
         }
+        if let Some((name, purpose)) = &enrolment.named
+            && (*name != self.name.0 || *purpose != self.purpose.0)
+        {
+            return Err(Refusal::new(
+                &rules::ENROLMENT_HOLDER,
+                format!("an enrolment of {name} for {}", purpose.name()),
+                format!("one of {} for {}", self.name.0, self.purpose.0.name()),
+            ));
+        }
         Ok(EnrolledKey {
             name: self.name.0.clone(),
             holder: self.holder.0.clone(),

@@ -81,7 +81,7 @@ impl Ceremony for Spec {
                 "the document that is to grant",
             )
         })?;
-        self.not_granted(facts, &delegator, &granted)?;
+        Self::not_granted(facts, &delegator, &granted)?;
         let keys = records(facts, &wanted.keys, Purpose::Delegation)?;
         self.within_limits(facts, &granted, &keys)?;
         let paths = self.paths(facts, profile, &delegator)?;
@@ -147,7 +147,7 @@ impl Ceremony for Spec {
 }
 
 impl Spec {
-    fn not_granted(&self, facts: &Facts, delegator: &RoleName, granted: &RoleName) -> Result<()> {
+    fn not_granted(facts: &Facts, delegator: &RoleName, granted: &RoleName) -> Result<()> {
         let document = facts.documents.get(delegator).and_then(|d| d.document().as_targets());
         let there = document.is_some_and(|t| t.delegations.roles.iter().any(|r| r.name == *granted));
         if document.is_some_and(|t| t.delegations.succinct.is_some()) {
@@ -217,16 +217,15 @@ impl Spec {
         // would look granted and reach nobody.
         let parent = facts.documents.get(&RoleName::Targets).and_then(|d| d.document().as_targets());
         let above = parent.and_then(|t| t.delegations.roles.iter().find(|r| r.name == *delegator));
-        if let Some(PathRule::Prefixes(prefixes)) = above.map(|r| &r.paths) {
-            if let Some(outside) = paths.iter().find(|p| !prefixes.iter().any(|prefix| p.starts_with(prefix)))
-            {
-                let found = format!("the path \"{}\"", visible(outside));
-                return Err(Refusal::new(
-                    &rules::DELEGATION_PATHS,
-                    found,
-                    format!("a path below those of {delegator}"),
-                ));
-            }
+        if let Some(PathRule::Prefixes(prefixes)) = above.map(|r| &r.paths)
+            && let Some(outside) = paths.iter().find(|p| !prefixes.iter().any(|prefix| p.starts_with(prefix)))
+        {
+            let found = format!("the path \"{}\"", visible(outside));
+            return Err(Refusal::new(
+                &rules::DELEGATION_PATHS,
+                found,
+                format!("a path below those of {delegator}"),
+            ));
         }
         Ok(PathRule::Prefixes(paths))
     }

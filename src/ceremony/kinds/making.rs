@@ -112,7 +112,10 @@ fn identities(facts: &Facts, role: &RoleName) -> BTreeSet<crate::tuf::key::KeyId
         Some((&targets.delegations.keys, &found.keys))
     });
     let Some((keys, role)) = top.or(below) else { return BTreeSet::new() };
-    role.keyids.iter().filter_map(|id| keys.get(id)?.public.as_ref().map(|p| p.identity())).collect()
+    role.keyids
+        .iter()
+        .filter_map(|id| keys.get(id)?.public.as_ref().map(crate::tuf::key::PublicKey::identity))
+        .collect()
 }
 
 /// `held-at` plus the term, within what limits allow.

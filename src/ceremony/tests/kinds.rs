@@ -126,6 +126,7 @@ fn enrolments_and_their_holders() {
         public: public("n"),
         certificate: None,
         holder: holder.map(|h| h.parse().unwrap()),
+        named: None,
         statement: proved.then(|| sha("statement")),
     };
     let cases = [

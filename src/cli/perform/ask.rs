@@ -32,13 +32,13 @@ impl Room<'_> {
             }
             PersonAct::ReadBack { what, digest } => {
                 let screen = self.screen(agenda, step, facts);
-                self.read_back(step, screen, what, *digest)?
+                self.read_back(step, &screen, what, *digest)?
             }
             PersonAct::ReadBackKey { key } => {
                 let what = format!("the public key {key}");
                 let digest = self.identity(key, facts)?;
                 let screen = self.screen(agenda, step, facts).digest(what.as_str(), digest);
-                self.read_back(step, screen, &what, digest)?
+                self.read_back(step, &screen, &what, digest)?
             }
             PersonAct::Confirm { change, how } => {
                 Outcome::Confirm { how: self.confirm(step, *change, *how)?, change: *change }
@@ -65,8 +65,8 @@ impl Room<'_> {
         screen.unwrap_or_default().rehearsal(facts.trust.stage == Stage::Rehearsal)
     }
 
-    fn read_back(&mut self, step: &Step, screen: Screen, what: &str, digest: Digest) -> Result<Outcome> {
-        self.console.show(&screen)?;
+    fn read_back(&mut self, step: &Step, screen: &Screen, what: &str, digest: Digest) -> Result<Outcome> {
+        self.console.show(screen)?;
         let prompt = Prompt::new(step.id.to_string(), "Type same once every word has been compared")
             .help("One person reads the words aloud; another compares them with paper or a second screen.");
         self.console.confirm_word(&prompt, "same")?;
@@ -134,13 +134,12 @@ impl Room<'_> {
             .text("You have seen every step so far. Copy these words to paper, with today's date, and sign the paper. Whoever changes a step later can't change your paper.")
             .digest(format!("transcript {} up to entry {number}", self.journal.ceremony()), head);
         self.console.show(&screen)?;
-        let how = match key {
-            Some(key) => Witnessed::Statement(self.witness_statement(key, &witness, number, head)?),
-            None => {
-                let prompt = Prompt::new(step.id.to_string(), "Type your name once the words are on paper.");
-                self.console.confirm_word(&prompt, witness.as_str())?;
-                Witnessed::Words(head.words().join(" "))
-            }
+        let how = if let Some(key) = key {
+            Witnessed::Statement(self.witness_statement(key, &witness, number, head)?)
+        } else {
+            let prompt = Prompt::new(step.id.to_string(), "Type your name once the words are on paper.");
+            self.console.confirm_word(&prompt, witness.as_str())?;
+            Witnessed::Words(head.words().join(" "))
         };
         self.journal.say(self.record, self.session, of, Outcome::Witness { witness, how })
     }

@@ -97,8 +97,8 @@ fn keys_for(payload: &MetadataPayload, agenda: &Agenda<'_>, facts: &Facts) -> Re
         .collect();
     let of = |role: &RoleName| {
         newer.iter().find(|p| p.role() == role).map(|p| p.document()).or_else(|| match role {
-            RoleName::Root => facts.roots.last().map(|d| d.document()),
-            role => facts.documents.get(role).map(|d| d.document()),
+            RoleName::Root => facts.roots.last().map(crate::tuf::evidence::Trusted::document),
+            role => facts.documents.get(role).map(crate::tuf::evidence::Trusted::document),
         })
     };
     if let Document::Root(root) = payload.document() {

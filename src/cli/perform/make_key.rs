@@ -37,7 +37,7 @@ impl Room<'_> {
                 format!("a key of the kind {}", new.spec),
             ));
         }
-        let file = match self.written_before(contents, agenda, new, &generated.public) {
+        let file = match Self::written_before(contents, agenda, new, &generated.public) {
             Some(file) => file,
             None => self.write_key(agenda, new, &token, &generated)?,
         };
@@ -85,7 +85,6 @@ impl Room<'_> {
 
     /// The key file that a session wrote just before it was cut off.
     fn written_before(
-        &self,
         contents: &Contents,
         agenda: &Agenda<'_>,
         new: &NewKey,

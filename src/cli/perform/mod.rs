@@ -167,6 +167,14 @@ impl Room<'_> {
         let own = self.journal.ceremony();
         let before = contents.transcripts.iter().filter(|(ceremony, _)| **ceremony != own);
         let before = before.flat_map(|(_, t)| t.entries().iter().map(|(entry, _)| entry));
+        // A key that another session says it made counts if the record uses that very file.
+        let borne_out = |entry: &&Entry| match &entry.outcome {
+            Said::Key { name, file, .. } | Said::Enrol { name, file, .. } => {
+                contents.facts.keys.get(name).is_some_and(|record| record.file == *file)
+            }
+            _ => true,
+        };
+        let before = before.filter(borne_out);
         let now = self.journal.entries().iter().map(|(entry, _)| entry);
         before.chain(now).filter(|entry| entry.change.as_ref() == Some(change)).cloned().collect()
     }

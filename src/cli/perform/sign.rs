@@ -38,6 +38,15 @@ impl Room<'_> {
         };
         contents.require_no_fork(&agenda.digest, ask.public.identity(), &payload.digest())?;
         contents.require_sound(agenda.change)?;
+        // The session may have been left open for days.
+        let now = self.session.now()?;
+        if now > agenda.change.frame.sign_by {
+            return Err(Refusal::new(
+                &crate::ceremony::rules::SIGN_BY,
+                format!("{now}"),
+                format!("a signature by {}", agenda.change.frame.sign_by),
+            ));
+        }
 
         let token = self.token_of(key, facts)?;
         let what = agenda.change.items.get(item).map(Item::title).unwrap_or_default();
@@ -80,19 +89,19 @@ impl Room<'_> {
     fn token_of(&mut self, key: &KeyName, facts: &crate::ceremony::facts::Facts) -> Result<TokenIdentity> {
         let found =
             self.keyring.with_token(key, self.console, &mut |token, _| Ok(token.identity().clone()))?;
-        if let Some(record) = facts.keys.get(key).filter(|r| r.token == "pkcs11") {
-            if record.serial != found.serial || record.label != found.label {
-                return Err(Refusal::new(
-                    &super::super::rules::TOKEN_OTHER,
-                    described(&found),
-                    format!(
-                        "{}'s token {}, serial {}",
-                        record.holder,
-                        visible(&record.label),
-                        visible(&record.serial)
-                    ),
-                ));
-            }
+        if let Some(record) = facts.keys.get(key).filter(|r| r.token == "pkcs11")
+            && (record.serial != found.serial || record.label != found.label)
+        {
+            return Err(Refusal::new(
+                &super::super::rules::TOKEN_OTHER,
+                described(&found),
+                format!(
+                    "{}'s token {}, serial {}",
+                    record.holder,
+                    visible(&record.label),
+                    visible(&record.serial)
+                ),
+            ));
         }
         Ok(found)
     }
