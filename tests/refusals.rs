@@ -444,18 +444,24 @@ fn a_change_that_says_another_thing_than_its_runbook_is_not_signed() {
 }
 
 #[test]
-fn online_roles_are_signed_by_the_keys_that_limits_name_alone() {
+fn online_roles_are_signed_by_the_keys_that_limits_name_alone_and_lose_nothing() {
     let dir = day(Upto::Keys).dir;
     let into = dir.join("tuf");
     let out =
         day::keyrite(&dir, &["--json", "rehearse", "--profile", "tuf", "--into", into.to_str().unwrap()]);
     assert!(out.status.success(), "{}", told(&out));
     let day = day::Day { record: into.join("record"), dir: into };
+    let anchor = anchored(&day, Upto::End).unwrap();
+    let snapshot = ["--devices", anchor.to_str().unwrap(), "sign-snapshot", "--unattended"];
+    let targets = day.one("metadata/camera-station", ".json");
+    let kept = fs::read(&targets).unwrap();
+    fs::remove_file(&targets).unwrap();
+    refused(&day.keyrite(&snapshot), "SNAPSHOT-LOSES", 1, "a document that went missing");
+    fs::write(&targets, kept).unwrap();
     for role in ["snapshot", "timestamp"] {
         fs::remove_dir_all(day.record.join("metadata").join(role)).unwrap();
     }
-    let anchor = anchored(&day, Upto::End).unwrap();
-    let out = day.keyrite(&["--devices", anchor.to_str().unwrap(), "sign-snapshot", "--unattended"]);
+    let out = day.keyrite(&snapshot);
     refused(&out, "KEY-ONLINE", 1, "no key in reach");
 }
 
@@ -472,4 +478,17 @@ fn a_rehearsal_that_stops_says_so() {
     assert!(told(&out).contains("KEY-UNKNOWN"), "{}", told(&out));
     let out = day::keyrite(&day.dir, &["rehearse", "--into", day.dir.to_str().unwrap()]);
     refused(&out, "FILE-EXISTS", 1, "a folder in use");
+}
+
+#[test]
+fn a_record_that_lost_its_root_does_not_pass_for_a_new_one() {
+    let day = day(Upto::End);
+    let anchor = day.anchor();
+    let devices = anchored(&day, Upto::End).unwrap();
+    fs::remove_dir_all(day.record.join("metadata")).unwrap();
+    refused(&day.keyrite(&["verify", "--anchor", &anchor]), "ANCHOR", 1, "verify");
+    let another = day.dir.join("root.toml");
+    fs::write(&another, ROOT.replace("Root of trust", "Another")).unwrap();
+    let plan = ["--devices", devices.to_str().unwrap(), "plan", another.to_str().unwrap()];
+    refused(&day.keyrite(&plan), "ANCHOR", 1, "a second first root");
 }

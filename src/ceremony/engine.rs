@@ -175,20 +175,12 @@ impl<'a> View<'a> {
                 Outcome::Intent { key, what: Intent::Generate { .. }, .. } => drop(view.intended.insert(key)),
                 Outcome::Key { name, .. } => drop(view.written.insert(name)),
                 Outcome::Enrol { name, .. } => drop(view.enrolled.insert(name)),
-                // What an entry of another session says is believed only as far as the record
-                // itself bears it out: anyone can write an entry.
+                // Anyone can write an entry: whoever calls leaves out what the record doesn't bear out.
                 Outcome::Close { .. } if matches!(standing.state, State::Complete { .. }) => {
                     view.reached = view.reached.max(Reached::Closed);
                 }
-                Outcome::Seal { .. } if entry.ceremony == progress.session => {
-                    view.reached = view.reached.max(Reached::Sealed);
-                }
-                Outcome::Upload { .. }
-                    if entry.ceremony == progress.session
-                        || matches!(standing.state, State::Sealed | State::Published) =>
-                {
-                    view.reached = Reached::Uploaded;
-                }
+                Outcome::Seal { .. } => view.reached = view.reached.max(Reached::Sealed),
+                Outcome::Upload { .. } => view.reached = Reached::Uploaded,
                 _ => {}
             }
         }

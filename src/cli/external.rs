@@ -35,10 +35,8 @@ pub fn run(session: &Session, table: &mut Table, key: &str, back: Option<&Path>)
         return Err(Refusal::new(&rules::KEY_ELSEWHERE, found, "an open change that asks this key"));
     };
     recomputed(stored, &contents)?;
-    if !contents.facts.roots.is_empty() {
-        contents.require_anchor()?;
-        contents.require_fresh()?;
-    }
+    contents.require_anchor()?;
+    contents.require_fresh()?;
     let now = session.now()?;
     if now > stored.change.frame.sign_by {
         let expected = format!("a signature by {}", stored.change.frame.sign_by);

@@ -135,12 +135,8 @@ fn one(
 /// The custodian's steps: show, read back, agree, sign with one's own keys.
 fn prepare(stored: &StoredChange, contents: &Contents, keys: &BTreeSet<KeyName>) -> Result<Vec<Step>> {
     recomputed(stored, contents)?;
-    if contents.facts.roots.is_empty() {
-        // A first root rests on nothing that could be known from paper but the change itself.
-    } else {
-        contents.require_anchor()?;
-        contents.require_fresh()?;
-    }
+    contents.require_anchor()?;
+    contents.require_fresh()?;
     let signer = keys.iter().find_map(|key| contents.facts.keys.get(key)).map(|r| r.holder.clone());
     let mut steps = step::agreement(&stored.change, &contents.facts);
     for step in &mut steps {

@@ -87,13 +87,6 @@ impl Table {
         let mut inputs = self.keyring.inputs(self.record.trust())?;
         inputs.anchor = anchor.or(inputs.anchor);
         let contents = self.record.read_all(session.now()?, &inputs)?;
-        if let Some(anchor) = inputs.anchor.filter(|_| contents.facts.roots.is_empty()) {
-            return Err(Refusal::new(
-                &crate::tuf::rules::ANCHOR,
-                "a record without a root".to_owned(),
-                format!("root {}, which you know", anchor.version),
-            ));
-        }
         self.keyring.learn(&contents.facts);
         Ok(contents)
     }
@@ -118,20 +111,16 @@ impl Table {
         let ceremony = kinds::read(&runbook)?;
         if let Some(stored) = open_change(contents, &runbook.digest()) {
             // It may have come in by a medium: nothing of it is believed.
-            if !facts.roots.is_empty() {
-                contents.require_anchor()?;
-                contents.require_fresh()?;
-            }
+            contents.require_anchor()?;
+            contents.require_fresh()?;
             recomputed(stored, contents)?;
             return Ok(Due::Change(Box::new(Frozen { runbook, ceremony, change: stored.change.clone() })));
         }
         if ceremony.held(facts) {
             return Ok(Due::Held(runbook));
         }
-        if !facts.roots.is_empty() {
-            contents.require_anchor()?;
-            contents.require_fresh()?;
-        }
+        contents.require_anchor()?;
+        contents.require_fresh()?;
         let held_at = session.now()?;
         let frame = Frame {
             kind: runbook.kind.clone(),

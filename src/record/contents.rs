@@ -143,7 +143,14 @@ impl Contents {
     ///
     /// `ANCHOR`, `TRUST-UNBOUND`.
     pub fn require_anchor(&self) -> Result<()> {
-        let Some(newest) = self.facts.roots.last() else { return Ok(()) };
+        let Some(newest) = self.facts.roots.last() else {
+            let Some(anchor) = self.facts.anchor else { return Ok(()) };
+            return Err(Refusal::new(
+                &crate::tuf::rules::ANCHOR,
+                "a record without a root".to_owned(),
+                format!("root {}, which you know", anchor.version),
+            ));
+        };
         if self.facts.anchor.is_none() {
             return Err(Refusal::new(
                 &crate::tuf::rules::ANCHOR,

@@ -36,7 +36,9 @@ fn before() -> Facts {
 /// Facts with a root, and targets that delegate.
 fn after() -> Facts {
     let (root, targets) = (root(1, "abc", 2, "t"), targets(1, "xy"));
-    facts(&[(&root, "abc")], &[(&targets, "t")])
+    let mut facts = facts(&[(&root, "abc")], &[(&targets, "t")]);
+    facts.limits.targets.max_valid_for = "3 years".parse().unwrap();
+    facts
 }
 
 type Spoil = fn(&mut Facts);

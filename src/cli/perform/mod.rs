@@ -19,7 +19,7 @@ use crate::ceremony::change::Change;
 use crate::ceremony::engine::{self, Next, Progress, Waiting};
 use crate::ceremony::facts::Facts;
 use crate::ceremony::people::KeyName;
-use crate::ceremony::standing::{Gathered, Standing};
+use crate::ceremony::standing::{Gathered, Standing, State};
 use crate::ceremony::step::{Act, RecordAct, Step, TokenAct};
 use crate::ceremony::transcript::{Entry, Outcome as Said};
 use crate::record::{Contents, Record};
@@ -167,11 +167,15 @@ impl Room<'_> {
         let own = self.journal.ceremony();
         let before = contents.transcripts.iter().filter(|(ceremony, _)| **ceremony != own);
         let before = before.flat_map(|(_, t)| t.entries().iter().map(|(entry, _)| entry));
-        // A key that another session says it made counts if the record uses that very file.
+        // What another session says counts as far as the record bears it out: anyone can write an
+        // entry on a medium.
+        let standing = contents.changes.get(change).and_then(|stored| stored.standing.as_ref().ok());
+        let sealed = standing.is_some_and(|s| matches!(s.state, State::Sealed | State::Published));
         let borne_out = |entry: &&Entry| match &entry.outcome {
             Said::Key { name, file, .. } | Said::Enrol { name, file, .. } => {
                 contents.facts.keys.get(name).is_some_and(|record| record.file == *file)
             }
+            Said::Seal { .. } | Said::Upload { .. } => sealed,
             _ => true,
         };
         let before = before.filter(borne_out);
