@@ -1,7 +1,7 @@
 //! Import: takes from a medium only what parses, verifies and fits the layout.
 //!
 //! Each file is read once, into memory, and judged there beside the record's own by the same code
-//! that reads a record ([`super::read`]); what is written afterwards is what was judged (threats
+//! that reads a record (`record::read`); what is written afterwards is what was judged (threats
 //! T16). A medium may hold a copy of the record, a part of one, or what a backend published.
 //! Everything else is listed by its escaped name and stays where it is (threats T18).
 

@@ -92,7 +92,7 @@ impl PrivateKey {
         Self::of(secret)
     }
 
-    /// Reads the inside of PKCS#8 in either [`Dialect`]: any version byte, with or without a public
+    /// Reads the inside of PKCS#8 in either dialect: any version byte, with or without a public
     /// key (which is not believed but computed).
     ///
     /// # Errors
