@@ -23,8 +23,11 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// What stands before the cursor where something is asked.
-const PROMPTS: [&str; 3] = ["press Enter) ", "to read on) ", "> "];
+/// What stands before the cursor where something is asked: a word of a digest, or anything else.
+fn prompts() -> Vec<String> {
+    let words = (1..=32).map(|place| format!("word {place:>2} > "));
+    ["press Enter) ", "to read on) ", ") > "].map(str::to_owned).into_iter().chain(words).collect()
+}
 
 /// How a session at a terminal came to its end.
 struct Told {
@@ -39,27 +42,26 @@ fn hold(stage: &Stage, devices: &Path, stop: Option<&str>) -> Told {
     let mut command = Command::new(env!("CARGO_BIN_EXE_keyrite"));
     command.args(["-C", utf8(&stage.record), "--devices", utf8(devices), "run", utf8(&shipped("first-day"))]);
     command.current_dir(&stage.dir).env("TERM", "dumb").env("LANG", "C.UTF-8");
-    let mut session = spawn_command(command, Some(60_000)).unwrap();
+    let mut session = spawn_command(command, Some(30_000)).unwrap();
     let mut told = Told { text: String::new(), code: -1, asked: 0 };
     loop {
-        let needles = PROMPTS.map(|text| ReadUntil::String(text.to_owned()));
-        let (before, found) =
-            session.exp_any(needles.into_iter().chain([ReadUntil::EOF]).collect()).unwrap_or_else(|e| {
-                panic!("{e} after\n{}", told.text);
-            });
+        let needles = prompts().into_iter().map(ReadUntil::String).chain([ReadUntil::EOF]).collect();
+        let (before, found) = session.exp_any(needles).unwrap_or_else(|e| {
+            panic!("{e} after\n{}", told.text);
+        });
         told.text.push_str(&before);
         told.text.push_str(&found);
         // At the end there is no prompt, but all that was left.
-        if !PROMPTS.contains(&found.as_str()) {
+        if !prompts().contains(&found) {
             break;
         }
-        if stop.is_some_and(|stop| before.contains(stop)) {
+        if stop.is_some_and(|stop| found.starts_with(stop)) {
             session.send_control('c').unwrap();
             told.text.push_str(&session.exp_eof().unwrap());
             break;
         }
         told.asked += 1;
-        let answer = if found.contains(") ") { String::new() } else { reply(stage, &before) };
+        let answer = if found.ends_with(") ") { String::new() } else { reply(stage, &before, &found) };
         session.send_line(&answer).unwrap();
     }
     told.code = ended(&session);
@@ -67,10 +69,9 @@ fn hold(stage: &Stage, devices: &Path, stop: Option<&str>) -> Told {
 }
 
 /// What a person says to the last question of a screen.
-fn reply(stage: &Stage, before: &str) -> String {
-    let last = before.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
-    if let Some(place) = last.strip_prefix("word ") {
-        let place: usize = place.parse().unwrap();
+fn reply(stage: &Stage, before: &str, found: &str) -> String {
+    if let Some(place) = found.strip_prefix("word ") {
+        let place: usize = place.trim_matches([' ', '>']).parse().unwrap();
         return root_change(stage).words()[place - 1].to_owned();
     }
     let answers =
@@ -116,7 +117,7 @@ fn one_line_at_a_terminal_holds_the_day_and_goes_on_after_ctrl_c() {
     let (_, enrolment) = stage.developer("dana");
     let devices = devices.enrol("dev-dana", &enrolment).write("devices.toml");
 
-    let first = hold(&stage, &devices, Some("\n  word "));
+    let first = hold(&stage, &devices, Some("word "));
     assert_eq!(first.code, 130, "{}", first.text);
     let keys = fs::read_dir(stage.record.join("keys")).unwrap().count();
     assert_eq!(keys, 7, "made and enrolled before root");
