@@ -173,8 +173,8 @@ fn a_power_cut_at_any_write_loses_no_key() {
     });
 }
 
-/// A root and a targets document of file keys, but for the targets key, which `devices` has.
-fn first_day<'a>(stage: &'a Stage, mut devices: stage::Devices<'a>) -> stage::Devices<'a> {
+/// Keys in files, but for the targets key, which `devices` has; the root's runbook is `3.toml`.
+fn keys_of_a_day<'a>(stage: &'a Stage, mut devices: stage::Devices<'a>) -> stage::Devices<'a> {
     let all = "ceremony = \"generate-key\"\ntitle = \"Keys\"\n[people]\nada = \"administrator\"\n";
     let mut text = all.to_owned();
     let keys = [
@@ -206,10 +206,31 @@ fn first_day<'a>(stage: &'a Stage, mut devices: stage::Devices<'a>) -> stage::De
         [root]\nkeys = [\"r1\", \"r2\", \"r3\"]\nthreshold = 2\nvalid-for = \"2 years\"\n\
         [targets]\nkeys = [\"t1\"]\nthreshold = 1\nvalid-for = \"1 year\"\n\
         [snapshot]\nkeys = [\"snapshot\"]\nthreshold = 1\n[timestamp]\nkeys = [\"timestamp\"]\nthreshold = 1\n";
-    for (name, text) in [("1.toml", text.as_str()), ("2.toml", enroll), ("3.toml", root)] {
+    for (name, text) in [("1.toml", text.as_str()), ("2.toml", enroll)] {
         stage.hold(&map, &stage.write(name, text)).1.ended(0);
     }
+    stage.write("3.toml", root);
+    devices
+}
+
+/// The same with its root.
+fn first_day<'a>(stage: &'a Stage, devices: stage::Devices<'a>) -> stage::Devices<'a> {
+    let devices = keys_of_a_day(stage, devices);
+    stage.hold(&devices.write("devices.toml"), &stage.path("3.toml")).1.ended(0);
     devices.knowing(&stage.root())
+}
+
+#[test]
+fn a_power_cut_at_any_write_leaves_no_half_root() {
+    let stage = stage("cut-root");
+    fs::create_dir_all(stage.path("keys")).unwrap();
+    let devices = keys_of_a_day(&stage, stage.devices().in_file("t1", "keys/t1.pem")).write("devices.toml");
+    let arguments = frozen(&stage, &devices, &stage.path("3.toml"));
+    // Every third write: the root's ceremony is long, and the two others are cut at each.
+    cut_everywhere(&stage, &devices, &arguments, 3, |case| {
+        let verified = stage.verify();
+        assert!(verified.text().contains("\"problems\":[]"), "{case}\n{}", verified.text());
+    });
 }
 
 #[test]

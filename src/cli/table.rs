@@ -111,8 +111,10 @@ impl Table {
         let ceremony = kinds::read(&runbook)?;
         if let Some(stored) = open_change(contents, &runbook.digest()) {
             // It may have come in by a medium: nothing of it is believed.
-            contents.require_anchor()?;
-            contents.require_fresh()?;
+            if !made_first_root(stored, contents) {
+                contents.require_anchor()?;
+                contents.require_fresh()?;
+            }
             recomputed(stored, contents)?;
             return Ok(Due::Change(Box::new(Frozen { runbook, ceremony, change: stored.change.clone() })));
         }
@@ -279,6 +281,15 @@ fn uploaded(stored: &StoredChange, contents: &Contents) -> bool {
     contents.transcripts.values().flat_map(super::super::ceremony::transcript::Transcript::entries).any(
         |(entry, _)| entry.change == Some(stored.digest) && matches!(entry.outcome, Outcome::Upload { .. }),
     )
+}
+
+/// Whether a change has sealed the record's one root, and its holder has not written it down yet:
+/// a session cut off there has nothing left to sign, and only they who agree to it can know it.
+fn made_first_root(stored: &StoredChange, contents: &Contents) -> bool {
+    let [root] = contents.facts.roots.as_slice() else { return false };
+    contents.facts.anchor.is_none()
+        && stored.standing.as_ref().is_ok_and(|s| s.state == State::Sealed)
+        && stored.change.documents().any(|d| d.digest() == root.payload().digest())
 }
 
 /// The change of a runbook that is still open: the last one, if there are several.

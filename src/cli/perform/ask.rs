@@ -44,7 +44,12 @@ impl Room<'_> {
                 Outcome::Confirm { how: self.confirm(step, *change, *how)?, change: *change }
             }
             PersonAct::Note { question, private } => return self.note(of, question, *private),
-            PersonAct::Witness { key } => return self.witness(of, step, key.as_ref()),
+            PersonAct::Witness { key } => {
+                // A key of their own, if the record has one and its token is here; else paper.
+                let own = step.actor.as_ref().and_then(|person| facts.witness_key(person)).map(|r| &r.name);
+                let key = key.as_ref().or(own).filter(|key| self.keyring.here(key));
+                return self.witness(of, step, key);
+            }
         };
         self.journal.say(self.record, self.session, of, outcome)
     }

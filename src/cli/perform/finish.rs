@@ -17,8 +17,9 @@ use crate::tuf::wire;
 use std::collections::BTreeMap;
 
 impl Room<'_> {
-    /// Seals every document of the change, root first, and writes its statements. Documents that a
-    /// session cut off has sealed already come out the same.
+    /// Seals every document of the change, and writes its statements first. The document that all
+    /// others rest on comes last: until it is there, none of them is trusted and the change stands
+    /// as it stood, so a cut anywhere leaves nothing half sealed.
     pub(super) fn seal(&mut self, agenda: &Agenda<'_>, step: &Step, facts: &Facts) -> Result<()> {
         let contents = self.record.read_all(self.session.now()?, &Inputs::default())?;
         let Some(stored) = contents.changes.get(&agenda.digest) else {
@@ -29,16 +30,6 @@ impl Room<'_> {
             ));
         };
         let signatures = |digest| stored.signatures.get(&digest).map(Vec::as_slice).unwrap_or_default();
-        let mut documents = BTreeMap::new();
-        for item in &agenda.change.items {
-            if let Item::Document { payload, .. } = item {
-                let keys = keys_for(payload, agenda, facts)?;
-                let bytes = wire::seal(payload, &keys, signatures(payload.digest()))?;
-                let version = payload.version();
-                let file = self.record.add_metadata(payload.role(), version, &bytes)?;
-                documents.insert(payload.role().clone(), Sealed { version, file });
-            }
-        }
         for item in &agenda.change.items {
             if let Item::Statement { payload, .. } = item {
                 for signature in signatures(Digest::of(payload.bytes())) {
@@ -48,6 +39,16 @@ impl Room<'_> {
                         self.record.add_statement(&signed)?;
                     }
                 }
+            }
+        }
+        let mut documents = BTreeMap::new();
+        for item in agenda.change.items.iter().rev() {
+            if let Item::Document { payload, .. } = item {
+                let keys = keys_for(payload, agenda, facts)?;
+                let bytes = wire::seal(payload, &keys, signatures(payload.digest()))?;
+                let version = payload.version();
+                let file = self.record.add_metadata(payload.role(), version, &bytes)?;
+                documents.insert(payload.role().clone(), Sealed { version, file });
             }
         }
         let of = Of { change: Some(agenda.digest), step: Some(step) };
