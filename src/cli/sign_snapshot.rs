@@ -73,8 +73,8 @@ pub fn make_both(session: &Session, table: &mut Table, console: &mut dyn Console
             "profile tuf; the Notary backend makes both by itself",
         ));
     }
+    // Not `require_fresh`: whoever serves the repository is the backend, and nobody answers it.
     contents.require_anchor()?;
-    contents.require_fresh()?;
     if let Some(conflict) = contents.conflicts.values().next() {
         return Err(conflict.clone());
     }
