@@ -5,6 +5,7 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, UnparsedPublicKey,
 };
+use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
 use sha2::{Digest as _, Sha256};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -81,10 +82,12 @@ fn folder_with(folder: &Path, name: &str) -> Option<PathBuf> {
     inner.filter(|path| path.is_dir()).find_map(|path| folder_with(&path, name))
 }
 
-/// As many checks as a record holds: its files to be read and hashed, its signatures to be checked.
+/// As many checks as a record takes: its files read and hashed, its signatures checked, those that
+/// keyrite's own tokens made by a second implementation too.
 struct Checks {
     files: Vec<PathBuf>,
     signatures: usize,
+    by_two: usize,
     key: Vec<u8>,
     message: Vec<u8>,
     signature: Vec<u8>,
@@ -99,11 +102,12 @@ impl Checks {
             .filter(|path| path.extension().is_some_and(|ending| ending == "json"))
             .map(|path| fs::read_to_string(path).unwrap().matches("\"sig\":\"").count())
             .sum();
+        let by_two = files.iter().filter(|path| path.to_str().unwrap().ends_with(".sig.json")).count();
         let random = SystemRandom::new();
         let private = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
         let message = vec![7; 2000];
         let signature = private.sign(&random, &message).unwrap().as_ref().to_vec();
-        Self { files, signatures, key: private.public_key().as_ref().to_vec(), message, signature }
+        Self { files, signatures, by_two, key: private.public_key().as_ref().to_vec(), message, signature }
     }
 
     fn make(&self) {
@@ -113,6 +117,11 @@ impl Checks {
         for _ in 0..self.signatures {
             let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &self.key);
             key.verify(&self.message, &self.signature).unwrap();
+        }
+        for _ in 0..self.by_two {
+            let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(&self.key).unwrap();
+            let signature = p256::ecdsa::Signature::from_slice(&self.signature).unwrap();
+            key.verify_prehash(&Sha256::digest(&self.message), &signature).unwrap();
         }
     }
 }
