@@ -1,13 +1,16 @@
 //! Medians, and the table of ratios.
 
+use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// How long `act` takes.
-pub fn time(act: impl FnOnce()) -> Duration {
+/// How long `act` takes; its result is thrown away afterwards.
+pub fn time<T>(act: impl FnOnce() -> T) -> Duration {
     let began = Instant::now();
-    act();
-    began.elapsed()
+    let result = black_box(act());
+    let took = began.elapsed();
+    drop(result);
+    took
 }
 
 /// The medians of two acts over `rounds`, alternating, so that a noisy moment meets both.

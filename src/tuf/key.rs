@@ -239,6 +239,8 @@ pub struct PublicKey {
     algorithm: Algorithm,
     bits: u32,
     spki: Vec<u8>,
+    /// Of `spki`, kept because every count of signatures asks for it.
+    identity: KeyIdentity,
 }
 
 impl fmt::Debug for PublicKey {
@@ -295,7 +297,7 @@ impl PublicKey {
         };
         let params = AnyRef::from(&curve);
         let algorithm_id = AlgorithmIdentifierRef { oid: OID_EC, parameters: Some(params) };
-        Ok(Self { algorithm, bits, spki: spki_der(algorithm_id, &point)? })
+        Ok(Self::normalised(algorithm, bits, spki_der(algorithm_id, &point)?))
     }
 
     /// Reads the 32 bytes of an Ed25519 public key (RFC 8032 5.1.5).
@@ -314,7 +316,7 @@ impl PublicKey {
             return Err(form("an Ed25519 key in a second encoding"));
         }
         let algorithm_id = AlgorithmIdentifierRef { oid: OID_ED25519, parameters: None };
-        Ok(Self { algorithm: Algorithm::Ed25519, bits: 256, spki: spki_der(algorithm_id, raw)? })
+        Ok(Self::normalised(Algorithm::Ed25519, 256, spki_der(algorithm_id, raw)?))
     }
 
     /// Reads an RSAPublicKey of PKCS#1 (RFC 8017 A.1.1).
@@ -337,7 +339,7 @@ impl PublicKey {
         }
         let algorithm_id = AlgorithmIdentifierRef { oid: OID_RSA, parameters: Some(AnyRef::NULL) };
         let canonical = key.to_der().map_err(|e| form(&e.to_string()))?;
-        Ok(Self { algorithm: Algorithm::Rsa, bits, spki: spki_der(algorithm_id, &canonical)? })
+        Ok(Self::normalised(Algorithm::Rsa, bits, spki_der(algorithm_id, &canonical)?))
     }
 
     /// An RSA key of its modulus and exponent, big-endian, as tokens report them.
@@ -402,9 +404,14 @@ impl PublicKey {
         spki.subject_public_key.as_bytes().map(<[u8]>::to_vec).ok_or_else(|| form("a key of odd bits"))
     }
 
+    fn normalised(algorithm: Algorithm, bits: u32, spki: Vec<u8>) -> Self {
+        let identity = KeyIdentity(Digest::of(&spki));
+        Self { algorithm, bits, spki, identity }
+    }
+
     /// What thresholds count.
-    pub fn identity(&self) -> KeyIdentity {
-        KeyIdentity(Digest::of(&self.spki))
+    pub const fn identity(&self) -> KeyIdentity {
+        self.identity
     }
 
     /// As [`Algorithm`], with the size for RSA: "ECDSA P-256", "RSA 4096".
