@@ -3,6 +3,7 @@
 use super::change::{Ask, Change, Item};
 use super::facts::{Facts, KeyRecord};
 use super::limits::Limits;
+use super::rehearsed::speaks_for;
 use super::rules;
 use crate::tuf::key::KeyIdentity;
 use crate::tuf::role::RoleName;
@@ -114,7 +115,7 @@ pub fn check_duties(change: &Change, limits: &Limits) -> Result<()> {
     let people = &change.frame.people;
     one_administrator(people)?;
     let watch = people.values().filter(|duty| **duty == Duty::Witness).count();
-    let need = change.documents().map(|d| limits.witnesses(d.role())).max().unwrap_or(0);
+    let need = speaks_for(change).into_iter().map(|role| limits.witnesses(role)).max().unwrap_or(0);
     if u32::try_from(watch).unwrap_or(u32::MAX) >= need {
         Ok(())
     } else {

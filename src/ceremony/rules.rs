@@ -57,6 +57,9 @@ crate::rules! {
     STAGE: "STAGE", Refused, "a trust is for production or for rehearsal", "design",
         "take the record from where it was made";
 
+    REHEARSAL_MISSING: "REHEARSAL-MISSING", Refused, "a runbook is rehearsed first where limits demand it", "design",
+        "hold the rehearsal with keyrite rehearse --from RECORD RUNBOOK, then plan again";
+
     // --- frame: transcripts and answers
     CEREMONY_ID: "CEREMONY-ID", Refused, "a ceremony's id is 128 bits in lower-case hexadecimal", "design",
         "take the transcript from where it was made";

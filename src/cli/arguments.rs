@@ -100,13 +100,13 @@ pub struct Rehearse {
     #[arg(long, value_name = "PROFILE", value_enum, conflicts_with = "from")]
     pub profile: Option<ProfileName>,
 
-    /// Rehearse on a shadow of this record
+    /// Rehearse on a shadow of this record, which notes that the runbooks were rehearsed
     #[arg(long, value_name = "RECORD")]
     pub from: Option<PathBuf>,
 
-    /// Where to leave the rehearsal's record
-    #[arg(long, value_name = "DIR", default_value = "rehearsal")]
-    pub into: PathBuf,
+    /// Where to leave the rehearsal's record [default: rehearsal, or rehearsal-2 and so on if it is in use]
+    #[arg(long, value_name = "DIR")]
+    pub into: Option<PathBuf>,
 }
 
 /// What plays the tokens in a rehearsal.

@@ -18,7 +18,7 @@ pub fn run(session: &Session, args: &Plan) -> Result<Ended> {
     let runbook = Table::runbook(&args.runbook)?;
     table.record.lock()?;
     let contents = table.contents(session)?;
-    let frozen = match table.freeze(session, runbook, &contents)? {
+    let frozen = match table.freeze(session, &args.runbook, runbook, &contents)? {
         Due::Held(runbook) => {
             let screen = Screen::new(runbook.title.as_str())
                 .rehearsal(table.rehearsal())

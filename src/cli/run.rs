@@ -8,25 +8,28 @@ use crate::ceremony::change::Item;
 use crate::ceremony::engine::{self, Waiting};
 use crate::ceremony::facts::Anchor;
 use crate::ceremony::people::Person;
+use crate::ceremony::runbook::Runbook;
 use crate::ceremony::transcript::EndState;
 use crate::tuf::json::{Json, object};
 use crate::tuf::rule::Result;
 use crate::ui::Console;
 use crate::ui::screen::{Screen, Tone};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 /// Runs the command.
 pub fn run(session: &Session, args: &Run) -> Result<Ended> {
     let mut table = Table::open(session)?;
-    let runbooks =
-        runbook_paths(&args.runbooks)?.iter().map(|p| Table::runbook(p)).collect::<Result<Vec<_>>>()?;
+    let read = |path: PathBuf| Table::runbook(&path).map(|runbook| (path, runbook));
+    let runbooks = runbook_paths(&args.runbooks)?.into_iter().map(read).collect::<Result<Vec<_>>>()?;
     let mut console = session.console(&args.answers)?;
     let report = hold(session, &mut table, runbooks, console.as_mut())?;
     session.report(&report.screen(session, table.rehearsal()), report.json())?;
     Ok(report.ended())
 }
 
-/// Holds runbooks in order, as one session with one transcript.
+/// Holds runbooks in order, each with the path by which people know it, as one session with one
+/// transcript.
 ///
 /// # Errors
 ///
@@ -34,20 +37,20 @@ pub fn run(session: &Session, args: &Run) -> Result<Ended> {
 pub fn hold(
     session: &Session,
     table: &mut Table,
-    runbooks: Vec<crate::ceremony::runbook::Runbook>,
+    runbooks: Vec<(PathBuf, Runbook)>,
     console: &mut dyn Console,
 ) -> Result<Report> {
     table.record.lock()?;
-    let digests: Vec<_> = runbooks.iter().map(crate::ceremony::runbook::Runbook::digest).collect();
+    let digests: Vec<_> = runbooks.iter().map(|(_, runbook)| runbook.digest()).collect();
     let mut people = BTreeMap::new();
-    for runbook in &runbooks {
+    for (_, runbook) in &runbooks {
         people.extend(runbook.people.clone());
     }
     let mut journal = None;
     let mut report = Report::default();
-    for runbook in runbooks {
+    for (path, runbook) in runbooks {
         let contents = table.contents(session)?;
-        let frozen = match table.freeze(session, runbook, &contents)? {
+        let frozen = match table.freeze(session, &path, runbook, &contents)? {
             Due::Held(runbook) => {
                 report.held.push(runbook.title);
                 continue;
@@ -120,6 +123,11 @@ impl Report {
     /// How the command ends.
     pub const fn ended(&self) -> Ended {
         if self.waiting.is_some() { Ended::Incomplete } else { Ended::Done }
+    }
+
+    /// Whether any runbook was carried out that was not held before.
+    pub const fn did_something(&self) -> bool {
+        !self.done.is_empty()
     }
 
     /// Who is still needed.

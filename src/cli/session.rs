@@ -15,6 +15,7 @@ use crate::ui::screen::Screen;
 use crate::ui::scripted::Scripted;
 use crate::ui::terminal::Terminal;
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
+use std::cell::Cell;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -55,6 +56,9 @@ pub struct Session {
     pub verbose: u8,
     /// The PKCS#11 modules of this process.
     pub modules: Modules,
+    /// The moment at which a rehearsal holds again what the record has held; otherwise unset, and
+    /// nothing that a person types sets it.
+    pub past: Cell<Option<Time>>,
     interrupt: Interrupt,
 }
 
@@ -79,6 +83,7 @@ impl Session {
             json: arguments.json,
             verbose: arguments.verbose,
             modules: Modules::new(),
+            past: Cell::new(None),
             interrupt,
         })
     }
@@ -125,12 +130,15 @@ impl Session {
         line
     }
 
-    /// The host's clock.
+    /// The host's clock; where a rehearsal holds a past ceremony again, that ceremony's time.
     ///
     /// # Errors
     ///
     /// `DATE` if it stands before 1970 or after 9999.
     pub fn now(&self) -> Result<Time> {
+        if let Some(past) = self.past.get() {
+            return Ok(past);
+        }
         Time::from_unix(jiff::Timestamp::now().as_second())
     }
 

@@ -12,7 +12,7 @@ use crate::ceremony::people::{Duty, Person};
 use crate::ceremony::runbook::Runbook;
 use crate::ceremony::standing::State;
 use crate::ceremony::transcript::{Begin, CeremonyId, EndState, Outcome, Transcript};
-use crate::ceremony::{Ceremony, kinds, people};
+use crate::ceremony::{Ceremony, kinds, people, rehearsed};
 use crate::record::{Contents, Record, StoredChange};
 use crate::tuf::digest::Digest;
 use crate::tuf::profile::Profile;
@@ -105,8 +105,15 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// Whatever the kind refuses.
-    pub fn freeze(&self, session: &Session, runbook: Runbook, contents: &Contents) -> Result<Due> {
+    /// Whatever the kind refuses; `REHEARSAL-MISSING` where limits demand one and the record has
+    /// none of this very runbook, which people keep at `path`.
+    pub fn freeze(
+        &self,
+        session: &Session,
+        path: &Path,
+        runbook: Runbook,
+        contents: &Contents,
+    ) -> Result<Due> {
         let facts = &contents.facts;
         let ceremony = kinds::read(&runbook)?;
         if let Some(stored) = open_change(contents, &runbook.digest()) {
@@ -134,7 +141,13 @@ impl Table {
             nonce: session.random::<32>()?,
             rehearsal: None,
         };
-        let change = ceremony.change(&frame, facts)?;
+        let mut change = ceremony.change(&frame, facts)?;
+        if rehearsed::demanded_by(&change, facts).is_some() {
+            let rehearsal = contents.rehearsal_of(&frame.runbook);
+            change = ceremony.change(&Frame { rehearsal, ..frame }, facts)?;
+        }
+        let how = format!("keyrite rehearse --from {} {}", shown(self.record.path()), shown(path));
+        rehearsed::check(&change, facts, &how)?;
         people::check_duties(&change, &facts.limits)?;
         people::check_witnesses(&change)?;
         Ok(Due::Change(Box::new(Frozen { runbook, ceremony, change })))
@@ -238,11 +251,8 @@ pub fn recomputed(stored: &StoredChange, contents: &Contents) -> Result<()> {
             facts.keys.remove(name);
         }
     }
-    if frame
-        .rehearsal
-        .is_some_and(|r| !contents.rehearsals.iter().any(|held| held.trust == r.trust && held.head == r.head))
-    {
-        return Err(refuse("a rehearsal that this record doesn't hold".to_owned()));
+    if frame.rehearsal.is_some_and(|r| !contents.holds_rehearsal(&r, &frame.runbook)) {
+        return Err(refuse("a rehearsal of this runbook that this record doesn't hold".to_owned()));
     }
     let latest = frame.held_at.plus(facts.limits.ceremony.sign_within)?;
     if frame.held_at > facts.today || frame.sign_by > latest {
@@ -256,6 +266,7 @@ pub fn recomputed(stored: &StoredChange, contents: &Contents) -> Result<()> {
             again.digest()
         )));
     }
+    rehearsed::check(&again, &facts, "ask the administrator, who holds one and plans again")?;
     people::check_duties(&again, &facts.limits)?;
     people::check_witnesses(&again)
 }

@@ -7,6 +7,7 @@
 
 use super::create::{Access, Existing};
 use super::dir::Dir;
+use super::hand_out::last_things_last;
 use super::manifest::{self, FileName};
 use super::names::Place;
 use super::receipt::Receipt;
@@ -15,12 +16,13 @@ use super::store::{PRIVATE, read_limits};
 use super::upload::Upload;
 use super::{KeyFile, Record, rules};
 use crate::ceremony::change::Change;
-use crate::ceremony::transcript::{Appended, CeremonyId, Entry};
+use crate::ceremony::transcript::{Appended, CeremonyId, Entry, Transcript};
 use crate::tuf::digest::Digest;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::statement::TrustId;
 use crate::tuf::verify::Signature;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Of `private/<ceremony>/`: its session is held in this copy.
 const HERE: &str = "here";
@@ -168,6 +170,42 @@ impl Record {
         let name = FileName::parse(manifest::NAME)?;
         self.put(&Place::Upload(sha, name), upload.manifest())?;
         Ok(sha)
+    }
+
+    /// Adds what shows that a rehearsal was held: its trust, its sessions and the changes that they
+    /// are about. Its keys and documents stay where it was held.
+    ///
+    /// # Errors
+    ///
+    /// `RECORD-OTHER` if it rehearses another trust; `RECORD-WRITE`; what reading it refuses.
+    pub fn add_rehearsal(&self, shadow: &Self, sessions: &BTreeMap<CeremonyId, Transcript>) -> Result<()> {
+        let trust = shadow.trust();
+        if trust.shadows != Some(self.trust().id) {
+            let found = format!("a trust {} that does not rehearse this one", trust.id);
+            return Err(Refusal::new(
+                &rules::RECORD_OTHER,
+                found,
+                format!("a rehearsal of {}", self.trust().id),
+            ));
+        }
+        let entries = sessions.values().flat_map(Transcript::entries);
+        let changes: BTreeSet<Digest> = entries.filter_map(|(entry, _)| entry.change).collect();
+        let files = shadow.files()?;
+        for place in last_things_last(files.places()) {
+            let kept = match &place {
+                Place::Trust => true,
+                Place::Change(change) | Place::Runbook(change) | Place::Payload(change, _) => {
+                    changes.contains(change)
+                }
+                Place::Outcome(ceremony, ..) => sessions.contains_key(ceremony),
+                _ => false,
+            };
+            if kept {
+                let bytes = files.bytes(&place)?;
+                self.put(&Place::Rehearsal(trust.id, Box::new(place)), &bytes)?;
+            }
+        }
+        Ok(())
     }
 
     /// Adds a backend's answer.

@@ -3,7 +3,7 @@
 use super::manifest::Manifest;
 use super::receipt::Receipt;
 use super::{KeyFile, SignedStatement, rules};
-use crate::ceremony::change::{Change, Item};
+use crate::ceremony::change::{Change, Item, Rehearsal};
 use crate::ceremony::facts::{Anchor, Device, Enrolment, Facts, Stage};
 use crate::ceremony::people::KeyName;
 use crate::ceremony::standing::{Gathered, Standing, State};
@@ -208,6 +208,22 @@ impl Contents {
         served == Some(Digest::of(timestamp.bytes()))
             && receipt.at < timestamp.document().header().expires
             && receipt.at <= self.facts.today
+    }
+
+    /// The newest rehearsal of this very runbook that was held to its end.
+    pub fn rehearsal_of(&self, runbook: &Digest) -> Option<Rehearsal> {
+        let held = self.rehearsals.iter().rfind(|held| held.done && held.runbooks.contains(runbook))?;
+        Some(Rehearsal { trust: held.trust, ceremony: held.ceremony, head: held.head })
+    }
+
+    /// Whether the record has the rehearsal that a change names, of this very runbook and held to
+    /// its end.
+    pub fn holds_rehearsal(&self, named: &Rehearsal, runbook: &Digest) -> bool {
+        self.rehearsals.iter().any(|held| {
+            held.done
+                && held.runbooks.contains(runbook)
+                && (held.trust, held.ceremony, held.head) == (named.trust, named.ceremony, named.head)
+        })
     }
 
     /// Refuses a change that rests on a role whose documents conflict.

@@ -136,6 +136,17 @@ impl Record {
         &self.trust
     }
 
+    /// The limits that the trust began with, which `trust.json` names.
+    ///
+    /// # Errors
+    ///
+    /// What reading the file refuses; `LIMITS-FORM`, `LIMITS-FLOOR`.
+    pub fn first_limits(&self) -> Result<Limits> {
+        let files = self.files()?;
+        let bytes = files.bytes(&Place::Limits(1, self.trust.limits()))?;
+        read_limits(&bytes, self.trust().profile)
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path

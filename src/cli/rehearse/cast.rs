@@ -5,7 +5,7 @@ use crate::ceremony::facts::Trust;
 use crate::ceremony::limits::Limits;
 use crate::ceremony::people::KeyName;
 use crate::ceremony::runbook::Runbook;
-use crate::cli::arguments::Stand;
+use crate::cli::arguments::{Rehearse, Stand};
 use crate::cli::devices::{DeviceKey, DeviceMap, PinFrom};
 use crate::cli::files;
 use crate::cli::keyring::Keyring;
@@ -63,12 +63,22 @@ impl<'a> Cast<'a> {
         };
         let keys = table.get("key").and_then(toml::Value::as_array).cloned().unwrap_or_default();
         let targets = table.get("targets-key").cloned();
+        // A runbook may have been held in the past and be held again.
+        let mut make = |name: String| {
+            if !self.made.contains(&name) {
+                self.made.push(name);
+            }
+        };
         match runbook.kind.as_str() {
-            "generate-key" => self.made.extend(keys.iter().map(|k| text(k, "name"))),
-            "issue-targets-key" => self.made.extend(targets.iter().map(|k| text(k, "name"))),
+            "generate-key" => keys.iter().for_each(|k| make(text(k, "name"))),
+            "issue-targets-key" => targets.iter().for_each(|k| make(text(k, "name"))),
             "enroll-key" => {
-                self.enrolled
-                    .extend(keys.iter().map(|k| (text(k, "name"), text(k, "holder"), text(k, "purpose"))));
+                for key in &keys {
+                    let name = text(key, "name");
+                    if self.enrolled.iter().all(|(known, ..)| *known != name) {
+                        self.enrolled.push((name, text(key, "holder"), text(key, "purpose")));
+                    }
+                }
             }
             _ => {}
         }
@@ -190,12 +200,26 @@ fn softhsm_place(name: &str, token: &TokenIdentity) -> DeviceKey {
     DeviceKey { uri: KeyUri::Pkcs11(uri), module: Some("softhsm".to_owned()), pin: PinFrom::Terminal }
 }
 
+/// Where the rehearsal is left: what was named, or the first folder of the usual names that is not
+/// in use.
+pub fn folder(args: &Rehearse) -> PathBuf {
+    if let Some(named) = &args.into {
+        return named.clone();
+    }
+    let usual = PathBuf::from("rehearsal");
+    let free = |path: &PathBuf| {
+        softhsm_is_ours(path) || std::fs::read_dir(path).map_or(true, |mut files| files.next().is_none())
+    };
+    let numbered = (2..1000_u32).map(|n| PathBuf::from(format!("rehearsal-{n}")));
+    std::iter::once(usual.clone()).chain(numbered).find(free).unwrap_or(usual)
+}
+
 /// Puts the runbooks' online keys into the limits, as an administrator of profile `tuf` does.
-pub fn online_keys(runbooks: &[(String, Runbook)], profile: Profile, limits: &mut Limits) {
+pub fn online_keys<'a>(runbooks: impl Iterator<Item = &'a Runbook>, profile: Profile, limits: &mut Limits) {
     if profile == Profile::Notary {
         return;
     }
-    for (_, runbook) in runbooks.iter().filter(|(_, r)| r.kind == "create-root") {
+    for runbook in runbooks.filter(|r| r.kind == "create-root") {
         let table: toml::Table = toml::from_str(runbook.text()).unwrap_or_default();
         let mut roles = BTreeMap::from([
             ("snapshot", &mut limits.online.snapshot),

@@ -4,9 +4,15 @@
 //! A rehearsal has a record of its own, whose collection starts with `rehearsal.invalid/`; what it
 //! makes no production backend takes. It walks the same path as the real thing: same runbooks, same
 //! kinds, same executor, same record; only the tokens, the people and the backend are played.
+//!
+//! Of a record that holds something already, the shadow comes about as the record did: each
+//! ceremony that it has carried out is held again, in order and at its own time, so that versions
+//! and expiries are those of the original and only the keys are others. What developers released
+//! since is no part of it. What shows that the runbooks were rehearsed goes into the record.
 
 mod backend;
 mod cast;
+mod past;
 
 use super::arguments::{Rehearse, Stand};
 use super::keyring::Keyring;
@@ -50,21 +56,26 @@ const TUF: &[(&str, &str)] = &[
 struct Original {
     profile: Profile,
     collection: String,
+    /// The limits that the shadow begins with.
     limits: Limits,
     shadows: Option<TrustId>,
+    /// Where the record is, which learns of the rehearsal.
+    record: Option<PathBuf>,
+    past: Vec<past::Held>,
 }
 
 /// Runs the command.
 pub fn run(session: &Session, args: &Rehearse) -> Result<Ended> {
     let original = original(session, args)?;
     let runbooks = runbooks(session, args, original.profile)?;
-    if args.on == Stand::Softhsm && !cast::softhsm_is_ours(&args.into) {
-        return cast::again_with_softhsm(&args.into);
+    let into = cast::folder(args);
+    if args.on == Stand::Softhsm && !cast::softhsm_is_ours(&into) {
+        return cast::again_with_softhsm(&into);
     }
     let out: Box<dyn std::io::Write> =
         if session.json { Box::new(std::io::sink()) } else { Box::new(std::io::stdout()) };
     let mut console = Rehearser::new(out);
-    let told = perform(session, args, &original, runbooks, &mut console)?;
+    let told = perform(session, args.on, &into, &original, runbooks, &mut console)?;
     session.report(&told.screen(), told.json())?;
     Ok(Ended::Done)
 }
@@ -87,16 +98,25 @@ fn original(session: &Session, args: &Rehearse) -> Result<Original> {
             collection: "updates.example.com/apps".to_owned(),
             limits,
             shadows: None,
+            record: None,
+            past: Vec::new(),
         });
     };
     let record = Record::open(from)?;
     let contents = record.read_all(session.now()?, &Inputs::default())?;
     let trust = record.trust();
+    // The first day is rehearsed from nothing, whether it was held or not.
+    let (limits, past) = match own {
+        Some(_) => (contents.facts.limits.clone(), Vec::new()),
+        None => (record.first_limits()?, past::held(&contents)?),
+    };
     Ok(Original {
         profile: trust.profile,
         collection: trust.collection.clone(),
-        limits: contents.facts.limits.clone(),
+        limits,
         shadows: Some(trust.id),
+        record: Some(from.clone()),
+        past,
     })
 }
 
@@ -116,18 +136,20 @@ fn runbooks(session: &Session, args: &Rehearse, profile: Profile) -> Result<Vec<
 
 fn perform<W: std::io::Write>(
     session: &Session,
-    args: &Rehearse,
+    on: Stand,
+    into: &Path,
     original: &Original,
     runbooks: Vec<(String, Runbook)>,
     console: &mut Rehearser<W>,
 ) -> Result<Told> {
     console.say("REHEARSAL: throw-away keys, played people, a played backend. Nothing here protects anyone.");
     let mut limits = original.limits.clone();
-    cast::online_keys(&runbooks, original.profile, &mut limits);
-    let folder = fresh(&args.into)?;
+    let all = || original.past.iter().map(|held| &held.runbook).chain(runbooks.iter().map(|(_, r)| r));
+    cast::online_keys(all(), original.profile, &mut limits);
+    let folder = fresh(into)?;
     let trust = create(session, original, &limits, &folder)?;
-    let mut cast = Cast::new(session, &folder, args.on, &trust)?;
-    for (_, runbook) in &runbooks {
+    let mut cast = Cast::new(session, &folder, on, &trust)?;
+    for runbook in all() {
         cast.learn(runbook)?;
     }
     let (map, mut backend) = cast.map()?;
@@ -138,10 +160,16 @@ fn perform<W: std::io::Write>(
     };
     cast.tokens(console, &mut table.keyring)?;
     cast.enrolments(console, &mut table.keyring, &trust, &backend)?;
-    let held = runbooks.len();
+    past::hold_again(session, &mut table, &original.past, &mut backend, console)?;
+    let before = table.contents(session)?.transcripts;
+    let mut held = 0_usize;
     for (name, runbook) in runbooks {
         console.say(&format!("\n{name}: {}", runbook.title));
-        hold_quietly(session, &mut table, runbook, console)?;
+        if hold_quietly(session, &mut table, runbook, console)? {
+            held = held.saturating_add(1);
+        } else {
+            console.say("    nothing is due: all that it asks for is so already");
+        }
         anchor(session, &mut table)?;
         backend.take(session, &mut table, console)?;
     }
@@ -154,6 +182,12 @@ fn perform<W: std::io::Write>(
         return Err(refusal.at(place));
     }
     console.say("\nThe record verifies: every signature, digest, threshold and transcript.");
+    if let Some(record) = &original.record {
+        let sessions = contents.transcripts.iter().filter(|(id, _)| !before.contains_key(*id));
+        let sessions = sessions.map(|(id, transcript)| (*id, transcript.clone())).collect();
+        Record::open(record)?.add_rehearsal(&table.record, &sessions)?;
+        console.say("The rehearsal is noted in the record, for limits that demand one.");
+    }
     let root = contents.facts.roots.last().map(|r| (r.version(), r.payload().digest()));
     Ok(Told { held, root, folder })
 }
@@ -169,16 +203,17 @@ fn anchor(session: &Session, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
+/// Holds one; false where nothing was due.
 fn hold_quietly<W: std::io::Write>(
     session: &Session,
     table: &mut Table,
     runbook: Runbook,
     console: &mut Rehearser<W>,
-) -> Result<()> {
+) -> Result<bool> {
     let title = runbook.title.clone();
-    let report = hold(session, table, vec![runbook], console)?;
+    let report = hold(session, table, vec![(PathBuf::new(), runbook)], console)?;
     if report.ended() == Ended::Done {
-        return Ok(());
+        return Ok(report.did_something());
     }
     let people: Vec<_> = report.people().iter().map(ToString::to_string).collect();
     Err(Refusal::new(
