@@ -34,14 +34,36 @@ pub struct PaperRow {
     pub id: StepId,
     /// Who acts; empty for the program.
     pub who: String,
-    /// What they do, one sentence.
-    pub what: String,
+    /// What the step is.
+    pub title: String,
+    /// What is done now, if people do something.
+    pub act: Option<String>,
     /// More lines below it.
     pub lines: Vec<String>,
     /// A digest to print in hexadecimal and words.
     pub digest: Option<Digest>,
-    /// What is written into a blank by hand: `the digest in words`.
-    pub blank: Option<String>,
+    /// What is written by hand.
+    pub blank: Option<Blank>,
+}
+
+/// Room for what is known only once the step is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Blank {
+    /// The 32 words of a digest: of what.
+    Words(String),
+    /// A line: what stands on it.
+    Line(String),
+}
+
+impl PaperRow {
+    /// The step in one sentence.
+    pub fn sentence(&self) -> String {
+        let what = match &self.act {
+            Some(act) => format!("{}: {act}", self.title),
+            None => self.title.clone(),
+        };
+        if self.who.is_empty() { what } else { format!("{}: {what}", self.who) }
+    }
 }
 
 /// A question that a step asks: all of them are known before the first is asked.
@@ -95,7 +117,8 @@ impl Step {
         PaperRow {
             id: self.id.clone(),
             who: self.actor.as_ref().map_or_else(String::new, Person::to_string),
-            what: view.act.map_or_else(|| view.title.clone(), |act| format!("{}: {act}", view.title)),
+            title: view.title,
+            act: view.act,
             lines: view.lines,
             digest: view.digest.map(|(_, digest)| digest),
             blank: view.blank,
@@ -140,10 +163,10 @@ impl Step {
             Act::Record(act) => record(act, change),
             Act::Secret(SecretAct::Show { share }) => View::of(format!("Share {share}"))
                 .act("come forward alone, copy the words, show them to no one")
-                .blank("the custodian's initials"),
+                .blank(Blank::Line("the custodian's initials".to_owned())),
             Act::Secret(SecretAct::ReadBack { share }) => View::of(format!("Share {share}, read back"))
                 .act("type the words from the card")
-                .blank("the custodian's initials"),
+                .blank(Blank::Line("the custodian's initials".to_owned())),
         }
     }
 }
@@ -154,7 +177,7 @@ struct View {
     lines: Vec<String>,
     digest: Option<(String, Digest)>,
     act: Option<String>,
-    blank: Option<String>,
+    blank: Option<Blank>,
 }
 
 impl View {
@@ -182,8 +205,8 @@ impl View {
         self
     }
 
-    fn blank(mut self, blank: impl Into<String>) -> Self {
-        self.blank = Some(blank.into());
+    fn blank(mut self, blank: Blank) -> Self {
+        self.blank = Some(blank);
         self
     }
 }
@@ -199,7 +222,7 @@ fn person(act: &PersonAct, change: &Change) -> View {
         PersonAct::ReadBackKey { key } => View::of(format!("Read back: the new key {key}"))
             .line("The words of its public key's digest go on everyone's paper.")
             .act("say the words aloud while another writes them down")
-            .blank("the digest of the public key, in words"),
+            .blank(Blank::Words(format!("the public key {key}"))),
         PersonAct::Confirm { change: digest, how } => View::of(format!("Agree: {}", change.frame.title))
             .digest("the change", *digest)
             .act(match how {
@@ -207,13 +230,13 @@ fn person(act: &PersonAct, change: &Change) -> View {
                 Confirmation::Yes => "type Yes to agree, no to refuse",
             }),
         PersonAct::Note { question, private } => {
-            let view = View::of(question.as_str()).act("answer").blank("the answer");
+            let view = View::of(question.as_str()).act("answer").blank(Blank::Line("the answer".to_owned()));
             if *private { view.line("The answer stays on this machine.") } else { view }
         }
         PersonAct::Witness { .. } => View::of("Witness")
             .line("The transcript so far has a digest, its head. Whoever has it on paper can tell later whether anything was changed.")
             .act("copy the words of the head to paper, then type your name")
-            .blank("the transcript's head, in words"),
+            .blank(Blank::Words("the transcript's head".to_owned())),
     }
 }
 
@@ -274,7 +297,7 @@ fn record(act: &RecordAct, change: &Change) -> View {
             .line("Every signature is checked again; then the documents are written."),
         RecordAct::Upload => View::of("Write the upload")
             .line("What the backend is to get is written, with a MANIFEST of it.")
-            .blank("the digest of the MANIFEST"),
+            .blank(Blank::Words("the MANIFEST".to_owned())),
     }
 }
 

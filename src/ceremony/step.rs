@@ -1,6 +1,6 @@
 //! Steps: one thing asked, closed by who acts. Each has three renderings: screen, paper, outcome.
 
-pub use super::rendering::{Expect, Line, PaperRow, Prompt};
+pub use super::rendering::{Blank, Expect, Line, PaperRow, Prompt};
 
 use super::change::{Change, Item, NewCertificate, NewKey};
 use super::facts::Facts;

@@ -190,6 +190,10 @@ pub struct Plan {
     /// Write every question with its meaning and allowed answers, to be filled in
     #[arg(long, value_name = "FILE")]
     pub write_answers: Option<PathBuf>,
+
+    /// Write the script to print, one HTML file: steps with boxes for initials and time
+    #[arg(long, value_name = "FILE")]
+    pub print: Option<PathBuf>,
 }
 
 /// `run`
@@ -375,7 +379,7 @@ developer new: NAME --trust --out --notary
 export: INTO --for
 import: FROM
 init: INTO --answers --unattended
-plan: RUNBOOK --write-answers
+plan: RUNBOOK --write-answers --print
 rehearse: RUNBOOKS --on --profile --from --into
 run: RUNBOOKS --answers --unattended
 show: FILE --against
@@ -441,6 +445,7 @@ verify: --anchor
             "keyrite tokens list --module a.so --module b.so --json",
             "keyrite tokens write devices.toml --module a.so",
             "keyrite plan first-day/01-root-keys.toml --write-answers answers.toml --json",
+            "keyrite plan first-day/04-root.toml --print script.html",
             "keyrite run first-day -C record --devices d.toml -vv",
             "keyrite sign /media/stick",
             "keyrite sign --external root-b --take-back root-b.sig",

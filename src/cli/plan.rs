@@ -10,6 +10,7 @@ use crate::ceremony::{answers, engine};
 use crate::record::Contents;
 use crate::tuf::json::{Json, object};
 use crate::tuf::rule::Result;
+use crate::ui::paper;
 use crate::ui::screen::{Screen, Tone};
 
 /// Runs the command.
@@ -37,6 +38,10 @@ pub fn run(session: &Session, args: &Plan) -> Result<Ended> {
     if let Some(path) = &args.write_answers {
         super::files::create(path, answers::template(&prompts).as_bytes())?;
     }
+    if let Some(path) = &args.print {
+        let html = paper::script::script(&change, &steps, &contents.facts);
+        super::files::create(path, html.as_bytes())?;
+    }
     let name = shown(&args.runbook);
     let keyrite = session.keyrite();
     let mut screen = Screen::new(change.frame.title.as_str()).rehearsal(table.rehearsal());
@@ -50,11 +55,14 @@ pub fn run(session: &Session, args: &Plan) -> Result<Ended> {
     screen = screen.heading("What changes").items(lines(&change, &contents));
     screen = screen.heading("Steps").items(steps.iter().map(|s| paper(s, &change, &contents)));
     screen = screen.heading("The change that everyone compares and agrees to").digest("change", digest);
+    if let Some(path) = &args.print {
+        screen = screen.next(format!("print {} from a browser, on A4 or Letter", shown(path)));
+    }
     screen = screen.next(format!("{keyrite} run {name}    holds it"));
     if let Some(path) = &args.write_answers {
         screen = screen.next(format!(
             "{keyrite} run {name} --answers {} --unattended    once it is filled in",
-            path.display()
+            shown(path)
         ));
     }
     let json = object([
@@ -78,6 +86,5 @@ pub fn lines(change: &Change, contents: &Contents) -> Vec<String> {
 }
 
 fn paper(step: &Step, change: &Change, contents: &Contents) -> String {
-    let row = step.paper(change, &contents.facts);
-    if row.who.is_empty() { row.what } else { format!("{}: {}", row.who, row.what) }
+    step.paper(change, &contents.facts).sentence()
 }

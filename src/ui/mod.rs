@@ -11,6 +11,8 @@ pub mod interrupt;
 mod keyboard;
 pub mod layout;
 pub mod look;
+pub mod paper;
+pub mod qr;
 pub mod rehearser;
 pub mod rules;
 pub mod screen;

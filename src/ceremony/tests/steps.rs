@@ -3,7 +3,7 @@
 use super::world::*;
 use crate::ceremony::change::{CertificateTemplate, Change, Item, NewKey, Purpose};
 use crate::ceremony::facts::Facts;
-use crate::ceremony::step::{self, Act, Confirmation, Expect, Line, PersonAct, Step};
+use crate::ceremony::step::{self, Act, Blank, Confirmation, Expect, Line, PersonAct, Step};
 use crate::tuf::key::KeySpec;
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
@@ -162,7 +162,7 @@ fn paper_and_screen_say_the_same() {
         assert_eq!(row.lines, screen.iter().filter_map(text).collect::<Vec<_>>());
         let digest = |line: &Line| if let Line::Digest { digest, .. } = line { Some(*digest) } else { None };
         assert_eq!(row.digest, screen.iter().find_map(digest));
-        for line in row.lines.iter().chain([&row.what]) {
+        for line in row.lines.iter().chain([&row.sentence()]) {
             assert!(!line.chars().any(char::is_control), "{}: {line}", step.id);
         }
     }
@@ -181,7 +181,7 @@ fn every_question_is_known_before_the_first_is_asked() {
     let note = Step::new("after.1", None, Act::Person(note));
     let prompt = note.prompt().unwrap();
     assert_eq!((prompt.meaning.as_str(), prompt.expect), ("Bag number", Expect::Text));
-    assert_eq!(note.paper(&change, &facts).blank.as_deref(), Some("the answer"));
+    assert_eq!(note.paper(&change, &facts).blank, Some(Blank::Line("the answer".to_owned())));
     let bob = person("bob");
     let witness = Step::new("witness.bob", Some(&bob), Act::Person(PersonAct::Witness { key: None }));
     assert_eq!(witness.prompt().unwrap().expect, Expect::Exactly("bob".to_owned()));

@@ -1,0 +1,99 @@
+//! HTML made of our own tags and of text that was made visible and is escaped.
+//!
+//! Tags and classes are literals of the program; there is no way to put in HTML that came from
+//! elsewhere. So no data can become a tag, an attribute, a style or a reference.
+
+use crate::ui::screen::Safe;
+use std::fmt;
+
+/// A piece of a page.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Markup(String);
+
+impl Markup {
+    /// Adds text.
+    pub fn text(&mut self, text: &Safe) {
+        for c in text.as_str().chars() {
+            match c {
+                '&' => self.0.push_str("&amp;"),
+                '<' => self.0.push_str("&lt;"),
+                '>' => self.0.push_str("&gt;"),
+                '"' => self.0.push_str("&quot;"),
+                '\'' => self.0.push_str("&#39;"),
+                c => self.0.push(c),
+            }
+        }
+    }
+
+    /// Adds an element; `class` may be empty.
+    pub fn element(&mut self, tag: &'static str, class: &'static str, inside: impl FnOnce(&mut Self)) {
+        self.0.push('<');
+        self.0.push_str(tag);
+        if !class.is_empty() {
+            self.0.push_str(" class=\"");
+            self.0.push_str(class);
+            self.0.push('"');
+        }
+        self.0.push('>');
+        inside(self);
+        self.0.push_str("</");
+        self.0.push_str(tag);
+        self.0.push_str(">\n");
+    }
+
+    /// Adds an element that holds nothing but text.
+    pub fn leaf(&mut self, tag: &'static str, class: &'static str, text: impl Into<Safe>) {
+        let text = text.into();
+        self.element(tag, class, |inner| inner.text(&text));
+    }
+
+    /// Ends a line, where white space counts.
+    pub fn line_end(&mut self) {
+        self.0.push('\n');
+    }
+
+    /// Adds another piece.
+    pub fn add(&mut self, other: &Self) {
+        self.0.push_str(&other.0);
+    }
+
+    /// A square black drawing, `side` units wide.
+    pub(in crate::ui) fn drawing(side: usize, path: &str) -> Self {
+        let path: String = path.chars().filter(|c| c.is_ascii_alphanumeric() || " .-".contains(*c)).collect();
+        Self(format!(
+            "<svg class=\"qr\" viewBox=\"0 0 {side} {side}\" shape-rendering=\"crispEdges\" role=\"img\">\
+             <path d=\"{path}\"/></svg>\n"
+        ))
+    }
+}
+
+impl fmt::Display for Markup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_never_becomes_a_tag_an_attribute_or_an_entity() {
+        let table = [
+            ("<script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;/script&gt;"),
+            ("\" onload=\"x", "&quot; onload=&quot;x"),
+            ("' style='x", "&#39; style=&#39;x"),
+            ("&lt;b&gt;", "&amp;lt;b&amp;gt;"),
+            ("</style>", "&lt;/style&gt;"),
+            ("\u{202e}evil\u{2066}", "\\u{202e}evil\\u{2066}"),
+            ("a\u{0}b\r\n\u{1b}[0m", "a\\u{0}b\\u{d}\\u{a}\\u{1b}[0m"),
+            ("zero\u{200b}width", "zero\\u{200b}width"),
+            ("\u{fc} \u{4e2d}", "\u{fc} \u{4e2d}"),
+        ];
+        for (text, html) in table {
+            let mut page = Markup::default();
+            page.leaf("p", "x", Safe::prose(text));
+            assert_eq!(page.to_string(), format!("<p class=\"x\">{html}</p>\n"), "{text:?}");
+        }
+    }
+}

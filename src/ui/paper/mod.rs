@@ -1,0 +1,203 @@
+//! Paper: what people print, sign and keep.
+//!
+//! One HTML file that holds all it needs: style and pictures inside, no script, no reference to
+//! anywhere, and a policy in its head that lets a browser load nothing. It prints on A4 and Letter
+//! alike: no page size is set, and no step is cut by a page's end.
+//!
+//! Never: text that was not made visible and escaped ([`markup`]); a meaning that a colour carries.
+
+pub mod markup;
+pub mod script;
+
+use super::screen::{Block, Safe, Screen, Tone};
+use super::table::Table;
+use crate::tuf::digest::Digest;
+use markup::Markup;
+
+const STYLE: &str = include_str!("paper.css");
+
+/// A page in the making.
+pub struct Paper {
+    title: Safe,
+    stamp: Option<Safe>,
+    foot: Option<Digest>,
+    body: Markup,
+}
+
+impl Paper {
+    /// A page whose first lines say what it is (`Ceremony script`) and about what.
+    pub fn new(kind: &'static str, title: impl Into<Safe>, under: impl Into<Safe>, rehearsal: bool) -> Self {
+        let (title, under) = (title.into(), under.into());
+        let stamp = rehearsal.then(|| Safe::from("REHEARSAL"));
+        let mut body = Markup::default();
+        body.element("header", "", |head| {
+            head.leaf("p", "kind", kind);
+            if let Some(stamp) = &stamp {
+                head.leaf("div", "stamp", stamp.as_str());
+            }
+            head.element("h1", "", |h1| h1.text(&title));
+            head.element("p", "under", |p| p.text(&under));
+        });
+        Self { title, stamp, foot: None, body }
+    }
+
+    /// With the start of a digest at the foot of every page, so that no page is taken for another's.
+    #[must_use]
+    pub fn foot(mut self, digest: Digest) -> Self {
+        self.foot = Some(digest);
+        self
+    }
+
+    /// What comes next on it.
+    pub fn body(&mut self) -> &mut Markup {
+        &mut self.body
+    }
+
+    /// Adds a screen's blocks below a heading, its title.
+    pub fn section(&mut self, screen: &Screen) {
+        if !screen.title.is_empty() {
+            self.body.leaf("h2", "", screen.title.as_str());
+        }
+        for block in &screen.blocks {
+            add_block(&mut self.body, block);
+        }
+        if !screen.next.is_empty() {
+            self.body.element("ul", "plain next", |ul| {
+                for line in &screen.next {
+                    ul.leaf("li", "", line.as_str());
+                }
+            });
+        }
+    }
+
+    /// The file.
+    pub fn html(&self) -> String {
+        let mut title = Markup::default();
+        title.text(&self.title);
+        let stamp = match &self.stamp {
+            Some(_) => {
+                "@top-right { content: \"REHEARSAL\"; font: 700 8pt sans-serif; letter-spacing: 0.18em; }"
+            }
+            None => "",
+        };
+        let foot = self.foot.map_or_else(String::new, |digest| {
+            let groups: Vec<String> = groups(digest).into_iter().take(2).collect();
+            format!("@bottom-left {{ content: \"change {}\"; font: 8pt monospace; }}", groups.join(" "))
+        });
+        let pages = "@bottom-right { content: \"page \" counter(page) \" of \" counter(pages); font: 8pt sans-serif; }";
+        format!(
+            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+             <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
+             <title>{title}</title>\n<style>\n{STYLE}@page {{ {stamp} {foot} {pages} }}\n</style>\n</head>\n<body>\n\
+             {}</body>\n</html>\n",
+            self.body
+        )
+    }
+}
+
+fn groups(digest: Digest) -> Vec<String> {
+    let digits: Vec<char> = digest.hex().chars().collect();
+    digits.chunks(8).map(|group| group.iter().collect()).collect()
+}
+
+/// A digest in hexadecimal and in numbered words, four a line, as every screen shows it.
+pub fn add_digest(page: &mut Markup, label: &Safe, digest: Digest) {
+    page.element("div", "digest", |block| {
+        if !label.is_empty() {
+            block.leaf("p", "of", label.as_str());
+        }
+        block.leaf("p", "hex", groups(digest).join(" "));
+        block.element("div", "words", |grid| {
+            for (word, number) in digest.words().iter().zip(1..) {
+                numbered(grid, number, word);
+            }
+        });
+    });
+}
+
+/// Room for the 32 words of a digest that is not known yet.
+pub fn add_blank_words(page: &mut Markup, label: impl Into<Safe>) {
+    page.leaf("p", "fill", label);
+    page.element("div", "words blank", |grid| {
+        for number in 1..=32 {
+            numbered(grid, number, "");
+        }
+    });
+}
+
+fn numbered(grid: &mut Markup, number: u8, word: &str) {
+    grid.element("div", "", |cell| {
+        cell.leaf("b", "", number.to_string());
+        cell.text(&Safe::from(word));
+    });
+}
+
+fn add_block(page: &mut Markup, block: &Block) {
+    match block {
+        Block::Text(text) => page.leaf("p", "", text.as_str()),
+        Block::Heading(text) => page.leaf("h3", "", text.as_str()),
+        Block::Items(items) => page.element("ul", "plain", |ul| {
+            for item in items {
+                add_item(ul, item.as_str());
+            }
+        }),
+        Block::Facts(facts) => page.element("dl", "", |dl| {
+            for (label, value) in facts {
+                dl.leaf("dt", "", label.as_str());
+                let hash = value.as_str().parse::<Digest>().is_ok();
+                dl.leaf("dd", if hash { "hash" } else { "" }, value.as_str());
+            }
+        }),
+        Block::Table(table) => add_table(page, "narrow", table),
+        Block::Digest(label, digest) => add_digest(page, label, *digest),
+        Block::Callout(tone, text) => {
+            let word = match tone {
+                Tone::Done => "Done: ",
+                Tone::Note => "Note: ",
+                Tone::Careful => "Careful: ",
+                Tone::Refused => "Refused: ",
+            };
+            page.element("p", "callout", |p| {
+                p.leaf("b", "", word);
+                p.text(text);
+            });
+        }
+        Block::Exact(lines) => {
+            let text: Vec<&str> = lines.iter().map(Safe::as_str).collect();
+            page.element("pre", "", |pre| {
+                for line in text {
+                    pre.text(&Safe::from(line));
+                    pre.line_end();
+                }
+            });
+        }
+    }
+}
+
+/// One of a list; a line that begins with a space belongs to the one above.
+fn add_item(list: &mut Markup, line: &str) {
+    let class = if line.starts_with(' ') { "sub" } else { "" };
+    list.leaf("li", class, line.trim_start());
+}
+
+/// A table with its head on every page.
+pub fn add_table(page: &mut Markup, class: &'static str, table: &Table) {
+    page.element("table", class, |html| {
+        html.element("thead", "", |head| {
+            head.element("tr", "", |tr| {
+                for cell in &table.head {
+                    tr.leaf("th", "", cell.as_str());
+                }
+            });
+        });
+        html.element("tbody", "", |body| {
+            for row in &table.rows {
+                body.element("tr", "", |tr| {
+                    for cell in row {
+                        tr.leaf("td", "", cell.as_str());
+                    }
+                });
+            }
+        });
+    });
+}

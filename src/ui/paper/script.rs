@@ -1,0 +1,184 @@
+//! The printed script of a ceremony: who takes part, every step with boxes for initials and time,
+//! a sheet for exceptions, and room for what is known only at the end.
+//!
+//! Made from the very steps that the screen shows, so nobody reads on paper what is not done. The
+//! same change gives the same file, byte for byte.
+
+use super::markup::Markup;
+use super::{Paper, add_blank_words, add_digest, add_item, add_table};
+use crate::ceremony::change::{Change, Item};
+use crate::ceremony::facts::{Facts, Stage};
+use crate::ceremony::people::{Duty, Person};
+use crate::ceremony::step::{Blank, PaperRow, Step};
+use crate::tuf::text::visible;
+use crate::ui::qr;
+use crate::ui::screen::{Safe, Screen};
+use crate::ui::table::Table;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// More lines than this may not fit on one page together: then the step may go over its end.
+const LONG: usize = 30;
+/// Rows of the exceptions sheet.
+const EXCEPTIONS: usize = 9;
+
+/// The script as one HTML file.
+pub fn script(change: &Change, steps: &[Step], facts: &Facts) -> String {
+    let rehearsal = facts.trust.stage == Stage::Rehearsal;
+    let digest = change.digest();
+    let frame = &change.frame;
+    let collection = visible(&facts.trust.collection);
+    let mut paper =
+        Paper::new("Ceremony script", frame.title.as_str(), collection.as_str(), rehearsal).foot(digest);
+    paper.section(
+        &Screen::default()
+            .fact("ceremony", frame.kind.as_str())
+            .fact("trust", facts.trust.id.to_string())
+            .fact("held at", frame.held_at.to_string())
+            .fact("sign by", frame.sign_by.to_string())
+            .fact("runbook", frame.runbook.to_string())
+            .fact("steps", steps.len().to_string()),
+    );
+    let page = paper.body();
+    page.element("div", "change", |block| {
+        add_digest(block, &Safe::from("The change that everyone compares and agrees to"), digest);
+        block.element("figure", "", |figure| {
+            figure.add(&qr::svg(&digest));
+            figure.leaf("figcaption", "", "The same digest for a camera. It does not replace the words.");
+        });
+    });
+    page.leaf("h2", "", "People");
+    add_table(page, "people full", &people(change, steps));
+    page.element("section", "page", |page| {
+        page.leaf("h2", "", "Steps");
+        page.leaf(
+            "p",
+            "",
+            "Each step is done as it is printed, in this order. Whoever acts says so; the witness, or \
+             else the administrator, initials the step and writes the time. Whatever goes otherwise \
+             is written on the exceptions sheet with the step's number; nothing is crossed out.",
+        );
+        page.element("div", "steps", |list| {
+            for (step, number) in steps.iter().zip(1u32..) {
+                add_step(list, number, &step.paper(change, facts));
+            }
+        });
+    });
+    page.element("section", "page", exceptions);
+    page.element("section", "page", |page| closing(page, change, steps));
+    paper.html()
+}
+
+/// Everyone who takes part or whose turn comes, with a line to sign.
+fn people(change: &Change, steps: &[Step]) -> Table {
+    let mut keys: BTreeMap<&Person, BTreeSet<&str>> = BTreeMap::new();
+    for ask in change.items.iter().flat_map(Item::asked) {
+        keys.entry(&ask.holder).or_default().insert(ask.key.as_str());
+    }
+    for item in &change.items {
+        if let Item::NewKey(new) = item {
+            keys.entry(&new.holder).or_default().insert(new.name.as_str());
+        }
+    }
+    let mut table = Table::new(["name", "part", "keys", "signature", "date and time"]);
+    for (person, duty) in everyone(change, steps) {
+        let keys: Vec<_> = keys.get(person).into_iter().flatten().copied().collect();
+        let duty = duty.map_or("brings a token", Duty::name);
+        table.push([person.as_str(), duty, keys.join(", ").as_str(), "", ""]);
+    }
+    table
+}
+
+fn everyone<'a>(change: &'a Change, steps: &'a [Step]) -> Vec<(&'a Person, Option<Duty>)> {
+    let mut all: Vec<_> = change.frame.people.iter().map(|(person, duty)| (person, Some(*duty))).collect();
+    all.sort_by_key(|(person, duty)| (*duty, *person));
+    let others: BTreeSet<&Person> = steps.iter().filter_map(|step| step.actor.as_ref()).collect();
+    let others = others.into_iter().filter(|person| !change.frame.people.contains_key(*person));
+    all.extend(others.map(|person| (person, None)));
+    all
+}
+
+fn add_step(list: &mut Markup, number: u32, row: &PaperRow) {
+    let class = if row.lines.len() > LONG { "step long" } else { "step" };
+    list.element("section", class, |step| {
+        step.leaf("div", "no", number.to_string());
+        step.element("div", "what", |what| {
+            what.leaf("h3", "", row.title.as_str());
+            if row.act.is_some() || !row.who.is_empty() {
+                what.element("p", "who", |p| {
+                    let colon = if row.act.is_some() { ":" } else { "" };
+                    if !row.who.is_empty() {
+                        p.leaf("b", "", format!("{}{colon}", row.who));
+                    }
+                    if let Some(act) = &row.act {
+                        p.text(&Safe::from(act));
+                    }
+                });
+            }
+            lines(what, &row.lines);
+            if let Some(digest) = row.digest {
+                add_digest(what, &Safe::default(), digest);
+            }
+            match &row.blank {
+                Some(Blank::Words(of)) => add_blank_words(what, format!("Write down the words of {of}:")),
+                Some(Blank::Line(of)) => what.leaf("div", "blankline", of.as_str()),
+                None => {}
+            }
+            what.leaf("p", "id mono", row.id.to_string());
+        });
+        step.leaf("div", "box", "initials");
+        step.leaf("div", "box", "time");
+    });
+}
+
+/// A few lines as sentences, more as a list.
+fn lines(what: &mut Markup, lines: &[String]) {
+    if lines.len() <= 2 {
+        for line in lines {
+            what.leaf("p", "line", line.as_str());
+        }
+        return;
+    }
+    what.element("ul", "", |ul| {
+        for line in lines {
+            add_item(ul, line);
+        }
+    });
+}
+
+fn exceptions(page: &mut Markup) {
+    page.leaf("h2", "", "Exceptions");
+    page.leaf(
+        "p",
+        "",
+        "What went otherwise than the script says: a step done twice or in another order, a token that \
+         was not taken, a person who came or left. None is written as \"none\".",
+    );
+    let mut table = Table::new(["step", "time", "what happened", "what was done about it", "initials"]);
+    for _ in 0..EXCEPTIONS {
+        table.push([""; 5]);
+    }
+    add_table(page, "exceptions", &table);
+}
+
+fn closing(page: &mut Markup, change: &Change, steps: &[Step]) {
+    page.leaf("h2", "", "At the end");
+    page.leaf(
+        "p",
+        "",
+        "Copy the words of the transcript's head from the last screen. Whoever keeps this sheet can tell \
+         later whether anything in the record was changed.",
+    );
+    add_blank_words(page, "The transcript's head:");
+    page.leaf("h2", "", "Signatures");
+    page.leaf(
+        "p",
+        "",
+        "I was there from the first step to the last, or for the steps that my initials stand at. They \
+         were done as printed, but for what the exceptions sheet says.",
+    );
+    let mut table = Table::new(["name", "signature", "date and time"]);
+    for (person, _) in everyone(change, steps) {
+        table.push([person.as_str(), "", ""]);
+    }
+    add_table(page, "people", &table);
+}

@@ -1,0 +1,166 @@
+//! What is printed: the ceremony's script, looked at as a browser prints it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test fails by panicking"
+)]
+
+mod browser;
+mod day;
+
+use browser::{Page, SIZES, dom, pages, print, scanned};
+use day::{Day, Upto, day, told};
+use keyrite::tuf::digest::Digest;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const ROOT: &str = include_str!("../ceremonies/first-day/04-root.toml");
+
+/// Plans the runbook and prints its script; the file, and what `--json` said.
+fn script(day: &Day, runbook: &str) -> (PathBuf, serde_json::Value) {
+    let file = day.dir.join("root.toml");
+    fs::write(&file, runbook).unwrap();
+    let html = day.dir.join("script.html");
+    let arguments = ["--json", "plan", file.to_str().unwrap(), "--print", html.to_str().unwrap()];
+    let out = day.keyrite(&arguments);
+    assert!(out.status.success(), "{}", told(&out));
+    (html, serde_json::from_slice(&out.stdout).unwrap())
+}
+
+/// A page that names nothing outside of itself and runs nothing.
+fn self_contained(html: &Path) {
+    let text = fs::read_to_string(html).unwrap().to_lowercase();
+    for word in [
+        "<script", "<link", "<img", "<iframe", "<a ", "src=", "href=", "url(", "@import", "http:", "https:",
+        "onload",
+    ] {
+        assert!(!text.contains(word), "{word} in {}", html.display());
+    }
+    assert!(text.contains("default-src 'none'"));
+}
+
+/// Every word stands within the margins of the paper, and no page is empty.
+fn within_margins(pages: &[Page], (size, width, height): (&str, f64, f64)) {
+    assert!(!pages.is_empty());
+    for (page, number) in pages.iter().zip(1..) {
+        assert!((page.width - width).abs() < 1.5 && (page.height - height).abs() < 1.5, "{size}: {page:?}");
+        assert!(page.words.len() > 12, "{size}: page {number} is all but empty: {}", page.text());
+        for word in &page.words {
+            // 15 mm at the sides; head and foot stand in the margins above and below.
+            let fits = word.left > 42.0
+                && word.right < width - 42.0
+                && word.top > 14.0
+                && word.bottom < height - 14.0;
+            assert!(fits, "{size}, page {number}: {word:?}");
+        }
+        assert!(page.text().contains(&format!("page {number} of {}", pages.len())), "{}", page.text());
+    }
+}
+
+/// The digest in hexadecimal and in its numbered words, as it is printed.
+fn printed(digest: Digest) -> (String, String) {
+    let hex = digest.hex();
+    let groups: Vec<&str> = (0..8).map(|n| &hex[n * 8..n * 8 + 8]).collect();
+    let words = digest.words().iter().zip(1..).map(|(word, n)| format!("{n} {word}")).collect::<Vec<_>>();
+    (groups.join(" "), words.join(" "))
+}
+
+#[test]
+fn the_script_prints_whole_on_a4_and_letter() {
+    let day = day(Upto::Keys);
+    let (html, json) = script(&day, ROOT);
+    self_contained(&html);
+    let change: Digest = json["change"].as_str().unwrap().parse().unwrap();
+    let steps: Vec<&str> = json["steps"].as_array().unwrap().iter().map(|s| s.as_str().unwrap()).collect();
+    assert!(steps.contains(&"sign.root-a.0") && steps.contains(&"witness.wim"), "{steps:?}");
+    let folder = day.record.join("changes").join(change.hex());
+    let payloads: Vec<Digest> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.to_str().unwrap().ends_with(".payload.json"))
+        .map(|path| Digest::of(&fs::read(path).unwrap()))
+        .collect();
+    assert_eq!(payloads.len(), 3, "root, targets, limits");
+    for size in SIZES {
+        let pdf = print(&html, size.0);
+        let pages = pages(&pdf);
+        within_margins(&pages, size);
+        let first = pages[0].text();
+        for said in [
+            "REHEARSAL",
+            "Root of trust",
+            "ada administrator root-a",
+            "bruno custodian root-b",
+            "wim witness",
+        ] {
+            assert!(first.contains(said), "{}: no {said} on the first page: {first}", size.0);
+        }
+        let (hex, words) = printed(change);
+        assert!(first.contains(&hex) && first.contains(&words), "{first}");
+        assert_eq!(scanned(&pdf), change.hex(), "{}", size.0);
+        // A step is on one page from its number at the left to its name at the end, with its boxes.
+        let mut met = 0;
+        for page in &pages {
+            let named =
+                |w: &&browser::Word| (60.0..90.0).contains(&w.left) && steps.contains(&w.text.as_str());
+            let named: Vec<&str> = page.words.iter().filter(named).map(|word| word.text.as_str()).collect();
+            if named.is_empty() {
+                continue;
+            }
+            let left = page.words.iter().filter(|word| word.left < 60.0).filter_map(|w| w.text.parse().ok());
+            let numbered: Vec<&str> = left.map(|number: usize| steps[number - 1]).collect();
+            assert_eq!(named, numbered, "{}: {}", size.0, page.text());
+            let boxes = page.words.iter().filter(|w| w.text == "initials" && w.left > 400.0).count();
+            assert_eq!(boxes, named.len(), "{}", page.text());
+            met += named.len();
+        }
+        assert_eq!(met, steps.len(), "{}", size.0);
+        let whole = pages.iter().map(Page::text).collect::<Vec<_>>().join(" ");
+        for payload in &payloads {
+            let (hex, words) = printed(*payload);
+            assert!(whole.contains(&hex) && whole.contains(&words), "{}: {hex}", size.0);
+        }
+        for sheet in ["Exceptions", "At the end", "Signatures"] {
+            assert!(whole.contains(sheet), "{}: {sheet}", size.0);
+        }
+    }
+}
+
+#[test]
+fn the_script_is_made_once_and_the_same_again() {
+    let day = day(Upto::Keys);
+    let (html, _) = script(&day, ROOT);
+    let first = fs::read(&html).unwrap();
+    script(&day, ROOT);
+    assert_eq!(fs::read(&html).unwrap(), first, "the same open change prints the same script");
+    fs::write(&html, "somebody's notes").unwrap();
+    let runbook = day.dir.join("root.toml");
+    let out = day.keyrite(&["plan", runbook.to_str().unwrap(), "--print", html.to_str().unwrap()]);
+    assert_eq!(out.status.code(), Some(1));
+    assert!(told(&out).contains("FILE-EXISTS"), "{}", told(&out));
+    assert_eq!(fs::read(&html).unwrap(), b"somebody's notes");
+}
+
+#[test]
+fn a_hostile_title_is_only_text() {
+    let title = "<script>alert(1)</script> & \\\"quoted' <b onclick=x>&lt;</style>";
+    let day = day(Upto::Keys);
+    let runbook = ROOT.replace("Root of trust", title);
+    assert_ne!(runbook, ROOT);
+    let note = "[[before]]\nquestion = \"</p></body><img src=x onerror=alert(2)>\"\n";
+    let (html, _) = script(&day, &format!("{runbook}\n{note}"));
+    let understood = dom(&html);
+    for tag in ["<script", "<img", "<b onclick", "<b>onclick"] {
+        assert!(!understood.to_lowercase().contains(tag), "{tag} in\n{understood}");
+    }
+    assert_eq!(understood.matches("</body>").count(), 1);
+    let text = pages(&print(&html, "A4")).iter().map(Page::text).collect::<Vec<_>>().join(" ");
+    for said in [
+        "<script>alert(1)</script> & \"quoted' <b onclick=x>&lt;</style>",
+        "</p></body><img src=x onerror=alert(2)>",
+    ] {
+        assert!(text.contains(said), "{said} in\n{text}");
+    }
+}
