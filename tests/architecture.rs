@@ -63,6 +63,28 @@ const IMPURE: &[&str] = &[
 /// Macros that write to the terminal.
 const NOISY: &[&str] = &["println", "eprintln", "print", "eprint", "dbg"];
 
+/// What a run takes from its machine, and the files that may take it: so that the program has no
+/// switch for clock or randomness, and reads of its environment only how to write to a terminal and
+/// where SoftHSM, in a rehearsal, keeps its tokens.
+const FROM_THE_MACHINE: &[(&[&str], &[&str])] = &[
+    (&["getrandom"], &["src/signer/randomness.rs"]),
+    // RSA alone: drawn inside aws-lc.
+    (&["aws_lc_rs::rand", "SystemRandom"], &["src/signer/keyfile/private.rs"]),
+    (&["Randomness::given"], &[]),
+    (
+        &["jiff::Timestamp::now", "Timestamp::now", "jiff::Zoned", "std::time::SystemTime"],
+        &["src/cli/host.rs"],
+    ),
+    (
+        &["std::env", "env::var", "env::var_os", "env::vars", "env::vars_os"],
+        &["src/ui/look.rs", "src/cli/host.rs", "src/cli/mod.rs", "src/cli/rehearse/cast.rs"],
+    ),
+    (&["std::env::vars", "std::env::vars_os", "std::env::set_var"], &[]),
+];
+
+/// Variables of the environment that the program reads.
+const ENVIRONMENT: &[&str] = &["LC_ALL", "LC_CTYPE", "LANG", "TERM", "NO_COLOR", "SOFTHSM2_CONF"];
+
 const MOST_CRATES: usize = 180;
 
 /// The module of a file below `src`, as path parts: `src/tuf/wire/mod.rs` is `tuf`, `wire`.
@@ -141,6 +163,43 @@ fn impurities(all: &[Source]) -> Vec<String> {
     found
 }
 
+/// What takes time, randomness or a variable of the environment where it must not, tests aside.
+fn switches(all: &[Source]) -> Vec<String> {
+    let mut found = Vec::new();
+    for source in all {
+        for path in paths(source).iter().filter(|path| !path.token.test) {
+            let whole = path.parts.join("::");
+            for (names, places) in FROM_THE_MACHINE {
+                if names.iter().any(|name| reaches(&whole, name)) && !places.contains(&source.path.as_str()) {
+                    found.push(format!("{}:{}: {whole}", source.path, path.token.line));
+                }
+            }
+        }
+        // The one host in the program is the system.
+        let words: Vec<_> = source.tokens.iter().filter(|t| !t.test).collect();
+        for four in words.windows(4) {
+            if four[0].text == "impl"
+                && four[1].text == "Host"
+                && four[2].text == "for"
+                && four[3].text != "System"
+            {
+                found.push(format!("{}:{}: a host {}", source.path, four[0].line, four[3].text));
+            }
+        }
+        // Names of variables look like nothing else in these files.
+        let reads = ["src/ui/look.rs", "src/cli/host.rs", "src/cli/rehearse/cast.rs"];
+        for token in words.iter().filter(|t| t.kind == Kind::Text && reads.contains(&source.path.as_str())) {
+            let loud = token.text.len() > 2
+                && token.text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+            let ours = token.text.starts_with("CARGO_PKG_");
+            if loud && !ours && !ENVIRONMENT.contains(&token.text.as_str()) {
+                found.push(format!("{}:{}: the variable {}", source.path, token.line, token.text));
+            }
+        }
+    }
+    found
+}
+
 /// Words of the language, and texts, that no source may hold.
 fn unwanted(all: &[Source]) -> Vec<String> {
     let mut found = Vec::new();
@@ -207,6 +266,32 @@ fn every_module_belongs_to_a_layer() {
 #[test]
 fn pure_layers_reach_nothing_outside() {
     none(&impurities(&sources("src")));
+}
+
+#[test]
+fn the_program_has_no_switch_for_clock_or_randomness() {
+    none(&switches(&sources("src")));
+    // What arguments there are is held to account in `src/cli/arguments.rs`.
+}
+
+#[test]
+fn planted_switches_are_found() {
+    for (path, text, complaints) in [
+        ("src/cli/host.rs", "fn f() { jiff::Timestamp::now(); std::env::current_exe(); }", 0),
+        ("src/cli/session.rs", "fn f() { jiff::Timestamp::now(); }", 1),
+        ("src/cli/run.rs", "fn f() { getrandom::fill(&mut b); let t = std::time::SystemTime::now(); }", 2),
+        ("src/cli/run.rs", "use crate::x; fn f() { Randomness::given(|b| Ok(())) }", 1),
+        ("src/signer/randomness.rs", "fn f() { Randomness::given(|b| Ok(())); getrandom::fill(b); }", 1),
+        ("src/cli/run.rs", "impl Host for Played { }", 1),
+        ("src/cli/run.rs", "#[cfg(test)] mod tests { impl Host for Played { } use std::env; }", 0),
+        ("src/cli/devices.rs", "use std::env; fn f() { env::var(\"KEYRITE_NOW\"); }", 2),
+        ("src/ui/look.rs", "use std::env; fn f() { env::var(\"KEYRITE_NOW\"); env::var(\"TERM\"); }", 1),
+        ("src/cli/mod.rs", "fn f() { std::env::args_os(); }", 0),
+        ("src/cli/mod.rs", "fn f() { std::env::vars_os(); }", 1),
+    ] {
+        let found = switches(&[scan(path, text)]);
+        assert_eq!(found.len(), complaints, "{path}: {text}: {found:?}");
+    }
 }
 
 #[test]

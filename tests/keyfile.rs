@@ -17,6 +17,7 @@ use keyrite::signer::backends::Modules;
 use keyrite::signer::backends::external::{hand_out, take_back};
 use keyrite::signer::backends::file::FileToken;
 use keyrite::signer::keyfile::{KeyFile, PrivateKey, notary, pkcs8};
+use keyrite::signer::randomness::Randomness;
 use keyrite::signer::secret::Pin;
 use keyrite::signer::{self, KeyTag, PinSource, Signer, Token};
 use keyrite::tuf::digest::Digest;
@@ -82,9 +83,9 @@ fn openssl_reads_what_we_write() {
     let dir = fresh("openssl-reads");
     let pass = format!("pass:{PASS}");
     for spec in KeySpec::ALL {
-        let key = PrivateKey::generate(spec).unwrap();
+        let key = PrivateKey::generate(spec, &Randomness::system()).unwrap();
         signs(&key);
-        let text = pkcs8::seal(&key, &pin(PASS), "root-a", &[0xab; 16]).unwrap();
+        let text = pkcs8::seal(&key, &pin(PASS), "root-a", &[0xab; 16], &Randomness::system()).unwrap();
         fs::write(dir.join("key.pem"), &text).unwrap();
         let public = openssl(&dir, &["pkey", "-in", "key.pem", "-passin", &pass, "-pubout"]);
         assert_eq!(String::from_utf8(public).unwrap(), key.public().spki_pem(), "{spec}");
@@ -201,10 +202,10 @@ fn the_stock_client_opens_what_we_write() {
         (KeySpec::Rsa3072, "targets/app", ""),
         (KeySpec::Ed25519, "targets/app", ""),
     ] {
-        let key = PrivateKey::generate(spec).unwrap();
+        let key = PrivateKey::generate(spec, &Randomness::system()).unwrap();
         let id = wire::key_entry(Profile::Notary, key.public(), None).unwrap().id;
         let role = RoleName::from_name(role);
-        let text = notary::seal(&key, &pin(PASS), &role, gun, &id).unwrap();
+        let text = notary::seal(&key, &pin(PASS), &role, gun, &id, &Randomness::system()).unwrap();
         let again = KeyFile::parse(text.as_bytes()).unwrap();
         assert_eq!(again.open(&pin(PASS)).unwrap().public(), key.public());
 
@@ -219,11 +220,18 @@ fn the_stock_client_opens_what_we_write() {
         assert_eq!(KeyFile::parse(&stored).unwrap().open(&pin(PASS)).unwrap().public(), key.public());
         opens(&dir, trust, id.as_str(), &role);
     }
-    let key = PrivateKey::generate(KeySpec::EcdsaP256).unwrap();
+    let key = PrivateKey::generate(KeySpec::EcdsaP256, &Randomness::system()).unwrap();
     for (role, gun, id) in [("targets", "", "id"), ("targets", "a gun", "id"), ("targets/a\nb", "g", "id")] {
-        let refusal = notary::seal(&key, &pin(PASS), &RoleName::from_name(role), gun, &KeyId::declared(id))
-            .err()
-            .unwrap();
+        let refusal = notary::seal(
+            &key,
+            &pin(PASS),
+            &RoleName::from_name(role),
+            gun,
+            &KeyId::declared(id),
+            &Randomness::system(),
+        )
+        .err()
+        .unwrap();
         assert_eq!(refusal.rule().name, "KEY-FILE-FORM");
     }
 }
@@ -302,7 +310,7 @@ fn a_file_token_keeps_one_key_in_a_file() {
     assert!(!at.join("dev-3.pem").exists());
     assert_eq!(token.initialise("x", &mut pins).err().unwrap().rule().name, "TOKEN-NOT-BLANK");
 
-    let stranger = PrivateKey::generate(KeySpec::Ed25519).unwrap();
+    let stranger = PrivateKey::generate(KeySpec::Ed25519, &Randomness::system()).unwrap();
     assert_eq!(token.open(stranger.public(), &mut pins).err().unwrap().rule().name, "KEY-NOT-ON-TOKEN");
     token.destroy(&made.public, &mut pins).unwrap();
     assert!(!path.exists());
@@ -335,9 +343,9 @@ fn a_developer_gets_a_file_for_the_stock_client() {
 /// CBC notices no tampering, so the public key is what tells (crates 13).
 #[test]
 fn another_private_key_beside_a_public_one_is_refused() {
-    let a = PrivateKey::generate(KeySpec::EcdsaP256).unwrap();
-    let b = PrivateKey::generate(KeySpec::EcdsaP256).unwrap();
-    let text = pkcs8::seal(&a, &pin(PASS), "a", &[1; 16]).unwrap();
+    let a = PrivateKey::generate(KeySpec::EcdsaP256, &Randomness::system()).unwrap();
+    let b = PrivateKey::generate(KeySpec::EcdsaP256, &Randomness::system()).unwrap();
+    let text = pkcs8::seal(&a, &pin(PASS), "a", &[1; 16], &Randomness::system()).unwrap();
     let swapped = text.replace(&a.public().spki_pem(), &b.public().spki_pem());
     assert_ne!(text, swapped);
     let refusal = KeyFile::parse(swapped.as_bytes()).unwrap().open(&pin(PASS)).err().unwrap();
@@ -346,7 +354,7 @@ fn another_private_key_beside_a_public_one_is_refused() {
     // The same for a file that has no public key beside it and is asked for one.
     let dir = fresh("swapped");
     let id = KeyId::declared("id");
-    let sealed = notary::seal(&a, &pin(PASS), &RoleName::Root, "", &id).unwrap();
+    let sealed = notary::seal(&a, &pin(PASS), &RoleName::Root, "", &id, &Randomness::system()).unwrap();
     fs::write(dir.join("root.key"), sealed).unwrap();
     let mut token = FileToken::new(dir.join("root.key"));
     let refusal = token.open(b.public(), &mut Pins::new(PASS, "")).err().unwrap();
@@ -356,8 +364,8 @@ fn another_private_key_beside_a_public_one_is_refused() {
 #[test]
 fn refuses_files_that_are_no_key_files() {
     let dir = fresh("refused");
-    let a = PrivateKey::generate(KeySpec::EcdsaP256).unwrap();
-    let good = pkcs8::seal(&a, &pin(PASS), "a", &[1; 16]).unwrap();
+    let a = PrivateKey::generate(KeySpec::EcdsaP256, &Randomness::system()).unwrap();
+    let good = pkcs8::seal(&a, &pin(PASS), "a", &[1; 16], &Randomness::system()).unwrap();
     let certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     for (name, bytes) in [
         ("empty", Vec::new()),
@@ -424,8 +432,8 @@ fn a_key_elsewhere_signs_by_the_readmes_command() {
         (KeySpec::Ed25519, Scheme::Ed25519),
         (KeySpec::Rsa3072, Scheme::RsaPssSha256),
     ] {
-        let key = PrivateKey::generate(spec).unwrap();
-        let sealed = pkcs8::seal(&key, &pin(PASS), "k", &[1; 16]).unwrap();
+        let key = PrivateKey::generate(spec, &Randomness::system()).unwrap();
+        let sealed = pkcs8::seal(&key, &pin(PASS), "k", &[1; 16], &Randomness::system()).unwrap();
         fs::write(dir.join("sealed.pem"), sealed).unwrap();
         let pass = format!("pass:{PASS}");
         openssl(&dir, &["pkey", "-in", "sealed.pem", "-passin", &pass, "-out", "KEY.pem"]);
@@ -459,7 +467,7 @@ fn a_key_elsewhere_signs_by_the_readmes_command() {
         }
     }
     let mut token = Modules::new().open(&"external:vault".parse().unwrap(), None).unwrap();
-    let key = PrivateKey::generate(KeySpec::EcdsaP256).unwrap();
+    let key = PrivateKey::generate(KeySpec::EcdsaP256, &Randomness::system()).unwrap();
     let refusal = token.open(key.public(), &mut Pins::default()).err().unwrap();
     assert_eq!(refusal.rule().name, "EXTERNAL-ELSEWHERE");
 }

@@ -1,7 +1,6 @@
 //! `keyrite completions`: what a shell needs to complete keyrite's commands and options.
 
 use super::arguments::{Arguments, Completions};
-use super::report;
 use super::session::{Ended, Session};
 use crate::tuf::rule::Result;
 use clap::CommandFactory;
@@ -11,9 +10,9 @@ use clap::CommandFactory;
 /// # Errors
 ///
 /// `TERMINAL` if stdout is gone.
-pub fn run(_session: &Session, args: &Completions) -> Result<Ended> {
+pub fn run(session: &Session, args: &Completions) -> Result<Ended> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Arguments::command(), "keyrite", &mut script);
-    report::out(&script)?;
+    session.write(&script)?;
     Ok(Ended::Done)
 }

@@ -8,7 +8,7 @@
 
 use super::arguments::{Answers, Developer, DeveloperAct};
 use super::pins::Pins;
-use super::session::{Ended, Session, TEXT_CAP, shown};
+use super::session::{Ended, Session, TEXT_CAP, drawn, shown};
 use super::{files, rules};
 use crate::ceremony::change::Purpose;
 use crate::ceremony::facts::{Stage, Trust};
@@ -16,6 +16,7 @@ use crate::ceremony::people::{KeyName, Person};
 use crate::record::{SignedStatement, TrustFile, media};
 use crate::signer::backends::file::FileToken;
 use crate::signer::keyfile::{KeyFile, PASSPHRASE_MIN, PrivateKey, notary, pkcs8};
+use crate::signer::randomness::Randomness;
 use crate::signer::{PinAsk, PinKind, PinSource, Token, Tries};
 use crate::tuf::digest::Digest;
 use crate::tuf::json::object;
@@ -83,12 +84,11 @@ pub fn run(session: &Session, args: &Developer) -> Result<Ended> {
     let bytes = media::read_file(file, TEXT_CAP)?;
     let trust = TrustFile::from_json(&bytes).map_err(|e| e.at(shown(file)))?.trust().clone();
     let form = if *notary { Form::Notary } else { Form::of(trust.profile) };
-    let nonce = session.random()?;
     let mut console = session.console(&Answers::default())?;
     console.show(&opening(&trust, &name))?;
     let made = {
         let mut pins = Pins::new(&mut *console, None).held([(&key, &name)]);
-        make(&trust, &name, &key, out, form, &mut pins, nonce)?
+        make(&trust, &name, &key, out, form, &mut pins, &session.randomness())?
     };
     let json = object([
         ("enrolment", shown(&made.enrolment).into()),
@@ -106,7 +106,7 @@ pub fn run(session: &Session, args: &Developer) -> Result<Ended> {
 }
 
 /// Makes a developer's key in `folder`, encrypted, and enrols it for `trust` under the name `key`.
-/// `nonce` is 32 random bytes.
+/// The key, its salt and the nonce are drawn from `randomness`.
 ///
 /// # Errors
 ///
@@ -120,7 +120,7 @@ pub fn make(
     folder: &Path,
     form: Form,
     pins: &mut dyn PinSource,
-    nonce: [u8; 32],
+    randomness: &Randomness,
 ) -> Result<Made> {
     let place = |end: &str| folder.join(format!("{name}.{end}"));
     let (key_file, public_file, enrolment) = (place("key"), place("pub.pem"), place("enrol.json"));
@@ -129,7 +129,8 @@ pub fn make(
         return Err(Refusal::new(&rules::FILE_EXISTS, found, "a name that is free, or another folder"));
     }
     let found = fs::symlink_metadata(&key_file).is_ok();
-    let private = if found { open(key, &key_file, pins)? } else { new(trust, key, &key_file, form, pins)? };
+    let private =
+        if found { open(key, &key_file, pins)? } else { new(trust, key, &key_file, form, pins, randomness)? };
     let public = private.public().clone();
     let statement = Statement::new(
         trust.id,
@@ -138,7 +139,7 @@ pub fn make(
             name: key.to_string(),
             holder: name.to_string(),
             purpose: Purpose::Delegation.name().to_owned(),
-            nonce: Digest::from_bytes(nonce),
+            nonce: Digest::from_bytes(drawn(randomness)?),
         },
     )?;
     let bytes = signed(&statement, &private)?;
@@ -154,9 +155,10 @@ fn new(
     file: &Path,
     form: Form,
     pins: &mut dyn PinSource,
+    randomness: &Randomness,
 ) -> Result<PrivateKey> {
     let passphrase = pins.pin(&ask(key, file, PinKind::NewUser))?;
-    let private = PrivateKey::generate(KeySpec::EcdsaP256)?;
+    let private = PrivateKey::generate(KeySpec::EcdsaP256, randomness)?;
     let public = private.public();
     let text = match form {
         Form::Keyrite => {
@@ -164,12 +166,12 @@ fn new(
             for (to, from) in id.iter_mut().zip(public.identity().digest().as_bytes()) {
                 *to = *from;
             }
-            pkcs8::seal(&private, &passphrase, key.as_str(), &id)?
+            pkcs8::seal(&private, &passphrase, key.as_str(), &id, randomness)?
         }
         Form::Notary => {
             let id = wire::key_entry(Profile::Notary, public, None)?.id;
             let role = RoleName::from_name(NOTARY_ROLE);
-            notary::seal(&private, &passphrase, &role, &trust.collection, &id)?
+            notary::seal(&private, &passphrase, &role, &trust.collection, &id, randomness)?
         }
     };
     files::create_private(file, text.as_bytes())?;
@@ -310,7 +312,11 @@ mod tests {
 
     fn make_in(folder: &Path, trust: &Trust, form: Form, types: &mut Types) -> Result<Made> {
         let (name, key) = ("dana".parse().unwrap(), "dev-dana".parse().unwrap());
-        make(trust, &name, &key, folder, form, types, [7; 32])
+        let sevens = Randomness::given(|bytes| {
+            bytes.fill(7);
+            Ok(())
+        });
+        make(trust, &name, &key, folder, form, types, &sevens)
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::ceremony::facts::{Facts, Trust};
 use crate::ceremony::people::KeyName;
 use crate::record::{Inputs, SignedStatement};
 use crate::signer::backends::Modules;
+use crate::signer::randomness::Randomness;
 use crate::signer::secret::Pin;
 use crate::signer::uri::KeyUri;
 use crate::signer::{PinAsk, PinSource, Token, TokenIdentity};
@@ -36,11 +37,11 @@ pub struct Keyring {
 pub type With<'a, T> = &'a mut dyn FnMut(&mut dyn Token, &mut dyn PinSource) -> Result<T>;
 
 impl Keyring {
-    /// The keys of a device map; without one, none.
-    pub fn new(map: Option<DeviceMap>) -> Self {
+    /// The keys of a device map; without one, none. New keys in files are drawn from there.
+    pub fn new(map: Option<DeviceMap>, randomness: Randomness) -> Self {
         Self {
             map,
-            modules: Modules::new(),
+            modules: Modules::drawing(randomness),
             open: BTreeMap::new(),
             holders: BTreeMap::new(),
             publics: BTreeMap::new(),

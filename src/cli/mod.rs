@@ -12,6 +12,7 @@ pub mod export;
 pub mod external;
 pub mod files;
 pub mod first_day;
+pub mod host;
 pub mod import;
 pub mod init;
 pub mod interview;
@@ -33,22 +34,35 @@ pub mod tokens;
 pub mod verify;
 
 use crate::tuf::rule::{Refusal, Result};
+use crate::ui::interrupt::Interrupt;
 use arguments::{Arguments, Command};
 use clap::Parser;
+use host::{Host, System};
 use session::{Ended, Session};
+use std::ffi::OsString;
 use std::process::ExitCode;
+use std::rc::Rc;
 
 /// Reads the arguments of the process, does what they say and tells how it ended.
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let line: Vec<OsString> = std::env::args_os().collect();
+    ExitCode::from(obey(&System, &line, Session::start))
+}
+
+/// The same for a host that the caller has, in the caller's process; gives the exit code. The
+/// first of the arguments is the program's name.
+pub fn run_on(host: &Rc<dyn Host>, line: &[OsString]) -> u8 {
+    obey(&**host, line, |arguments| Ok(Session::on(Rc::clone(host), arguments, Interrupt::default())))
+}
+
+fn obey(host: &dyn Host, line: &[OsString], start: impl FnOnce(&Arguments) -> Result<Session>) -> u8 {
+    let arguments = match Arguments::try_parse_from(line) {
         Ok(arguments) => arguments,
-        Err(error) => return report::usage(&error, std::env::args_os().any(|a| a == "--json")),
+        Err(error) => return report::usage(host, &error, line.iter().any(|a| a == "--json")),
     };
-    let json = arguments.json;
-    let ended = Session::start(&arguments).and_then(|session| dispatch(&session, &arguments.command));
-    match ended {
-        Ok(ended) => ExitCode::from(ended.code()),
-        Err(refusal) => report::refused(&refusal, json),
+    match start(&arguments).and_then(|session| dispatch(&session, &arguments.command)) {
+        Ok(ended) => ended.code(),
+        Err(refusal) => report::refused(host, &refusal, arguments.json),
     }
 }
 

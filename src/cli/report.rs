@@ -1,6 +1,7 @@
 //! What a run tells: results on stdout, problems on stderr; with `--json` one object on stdout
 //! either way, so that a script reads one stream.
 
+use super::host::{Host, Stream};
 use super::rules;
 use crate::tuf::json::{Json, Members, object};
 use crate::tuf::rule::{Exit, Refusal, Result};
@@ -8,8 +9,6 @@ use crate::ui;
 use crate::ui::layout::{lay_out, wrapped};
 use crate::ui::look::Look;
 use crate::ui::screen::{Safe, Screen};
-use std::io::{IsTerminal, Write};
-use std::process::ExitCode;
 
 /// The number that every JSON report starts with; another one means other members.
 const SCHEMA: i64 = 1;
@@ -19,12 +18,11 @@ const SCHEMA: i64 = 1;
 /// # Errors
 ///
 /// `TERMINAL` if stdout is gone.
-pub fn screen(screen: &Screen) -> Result<()> {
-    let stdout = std::io::stdout();
+pub fn screen(host: &dyn Host, screen: &Screen) -> Result<()> {
     // Apart from what was asked and answered above, on a terminal.
-    let gap = if stdout.is_terminal() { "\n" } else { "" };
-    let text = format!("{gap}{}\n", lay_out(screen, &Look::of(&stdout)).join("\n"));
-    out(text.as_bytes())
+    let gap = if host.is_terminal(Stream::Out) { "\n" } else { "" };
+    let text = format!("{gap}{}\n", lay_out(screen, &host.look(Stream::Out)).join("\n"));
+    out(host, text.as_bytes())
 }
 
 /// Writes a JSON report to stdout, with `"schema":1`.
@@ -32,8 +30,8 @@ pub fn screen(screen: &Screen) -> Result<()> {
 /// # Errors
 ///
 /// `TERMINAL` if stdout is gone.
-pub fn json(report: Json) -> Result<()> {
-    out(&json_line(report))
+pub fn json(host: &dyn Host, report: Json) -> Result<()> {
+    out(host, &json_line(report))
 }
 
 /// Writes bytes of a closed form to stdout: completions.
@@ -41,9 +39,8 @@ pub fn json(report: Json) -> Result<()> {
 /// # Errors
 ///
 /// `TERMINAL` if stdout is gone.
-pub fn out(bytes: &[u8]) -> Result<()> {
-    let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+pub fn out(host: &dyn Host, bytes: &[u8]) -> Result<()> {
+    match host.write(Stream::Out, bytes) {
         Ok(()) => Ok(()),
         // Who reads through `head` has seen what they wanted.
         Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
@@ -52,31 +49,33 @@ pub fn out(bytes: &[u8]) -> Result<()> {
 }
 
 /// Tells a refusal and gives the exit code that it stands for.
-pub fn refused(refusal: &Refusal, json: bool) -> ExitCode {
+pub fn refused(host: &dyn Host, refusal: &Refusal, json: bool) -> u8 {
     let exit = refusal.rule().exit;
     if json {
-        let _ = out(&json_line(error_json(refusal)));
+        let _ = out(host, &json_line(error_json(refusal)));
     } else {
-        let _ = std::io::stderr().write_all(error_text(refusal, &Look::of(std::io::stderr())).as_bytes());
+        let text = error_text(refusal, &host.look(Stream::Err));
+        let _ = host.write(Stream::Err, text.as_bytes());
     }
-    ExitCode::from(exit.code())
+    exit.code()
 }
 
 /// Tells what clap found wrong with the arguments, or prints the help that was asked for.
-pub fn usage(error: &clap::Error, json: bool) -> ExitCode {
+pub fn usage(host: &dyn Host, error: &clap::Error, json: bool) -> u8 {
     if !error.use_stderr() {
         let _ = error.print();
-        return ExitCode::SUCCESS;
+        return 0;
     }
     // An argument can be a file's name off a medium, expanded by the shell.
     let lines: Vec<String> = error.to_string().lines().map(|l| Safe::prose(l).to_string()).collect();
     if json {
         let first = lines.iter().map(|l| l.trim()).find(|l| !l.is_empty()).unwrap_or_default();
         let first = first.strip_prefix("error: ").unwrap_or(first);
-        return refused(&Refusal::new(&rules::USAGE, first, "arguments as keyrite --help lists them"), true);
+        let refusal = Refusal::new(&rules::USAGE, first, "arguments as keyrite --help lists them");
+        return refused(host, &refusal, true);
     }
-    let _ = writeln!(std::io::stderr(), "{}", lines.join("\n"));
-    ExitCode::from(Exit::Usage.code())
+    let _ = host.write(Stream::Err, format!("{}\n", lines.join("\n")).as_bytes());
+    Exit::Usage.code()
 }
 
 fn json_line(report: Json) -> Vec<u8> {

@@ -1,23 +1,24 @@
-//! One run of the program: where its record is, how it talks to people, when it is.
+//! One run of the program: where its record is, on which machine it is, how it talks to people.
 
 use super::arguments::{Answers, Arguments, Command};
+use super::host::{Host, Out, Program, Stream, System};
 use super::{report, rules};
 use crate::ceremony::answers;
 use crate::record::media;
 use crate::signer::backends::Modules;
+use crate::signer::randomness::Randomness;
 use crate::tuf::json::Json;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::time::Time;
 use crate::ui::Console;
 use crate::ui::interrupt::Interrupt;
-use crate::ui::look::Look;
 use crate::ui::screen::Screen;
 use crate::ui::scripted::Scripted;
-use crate::ui::terminal::Terminal;
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
 use std::cell::Cell;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// The largest runbook, answers file or device map, in bytes (FORMAT.md, caps).
 pub const TEXT_CAP: u64 = 256 * 1024;
@@ -59,33 +60,39 @@ pub struct Session {
     /// The moment at which a rehearsal holds again what the record has held; otherwise unset, and
     /// nothing that a person types sets it.
     pub past: Cell<Option<Time>>,
+    host: Rc<dyn Host>,
     interrupt: Interrupt,
 }
 
 impl Session {
-    /// Takes the global arguments, makes the process safe for secrets and listens for Ctrl-C.
+    /// A run on the machine itself: makes the process safe for secrets and listens for Ctrl-C.
     ///
     /// # Errors
     ///
     /// `TERMINAL` if the system won't have it.
     pub fn start(arguments: &Arguments) -> Result<Self> {
         keep_memory_private();
+        Ok(Self::on(Rc::new(System), arguments, Interrupt::listen()?))
+    }
+
+    /// A run on a host that the caller has: takes the global arguments.
+    pub fn on(host: Rc<dyn Host>, arguments: &Arguments, interrupt: Interrupt) -> Self {
         let directory = arguments.directory.clone();
         // A medium that came from elsewhere may hold a map as well, and a map names modules to load:
         // who signs or looks at tokens uses their own.
         let own = matches!(arguments.command, Command::Sign(_) | Command::Tokens(_));
         let beside = if own { PathBuf::from("devices.toml") } else { directory.join("devices.toml") };
         let devices = arguments.devices.clone().unwrap_or(beside);
-        let interrupt = Interrupt::listen()?;
-        Ok(Self {
+        Self {
             directory,
             devices,
             json: arguments.json,
             verbose: arguments.verbose,
-            modules: Modules::new(),
+            modules: Modules::drawing(host.randomness()),
             past: Cell::new(None),
+            host,
             interrupt,
-        })
+        }
     }
 
     /// Where people answer: the terminal, or the answers file of an unattended run, whose screens
@@ -97,15 +104,14 @@ impl Session {
     pub fn console(&self, answers: &Answers) -> Result<Box<dyn Console>> {
         match &answers.answers {
             Some(file) => Ok(Box::new(self.scripted(answers::Answers::parse(&read_text(file)?)?))),
-            None => Ok(Box::new(Terminal::open(self.interrupt.clone())?)),
+            None => self.host.console(&self.interrupt),
         }
     }
 
     /// Where answers that are at hand take a person's place.
     pub fn scripted(&self, answers: answers::Answers) -> Scripted {
-        let out: Box<dyn Write> =
-            if self.json { Box::new(std::io::sink()) } else { Box::new(std::io::stdout()) };
-        Scripted::new(answers, out, Look::of(std::io::stdout()), self.interrupt.clone())
+        let out: Box<dyn Write> = if self.json { Box::new(std::io::sink()) } else { Box::new(self.out()) };
+        Scripted::new(answers, out, self.host.look(Stream::Out), self.interrupt.clone())
     }
 
     /// Reports a result on stdout: the screen, or with `--json` the object with `"schema":1` added.
@@ -114,7 +120,21 @@ impl Session {
     ///
     /// `TERMINAL` if stdout is gone.
     pub fn report(&self, screen: &Screen, json: Json) -> Result<()> {
-        if self.json { report::json(json) } else { report::screen(screen) }
+        if self.json { report::json(&*self.host, json) } else { report::screen(&*self.host, screen) }
+    }
+
+    /// Writes bytes of a closed form to stdout: completions.
+    ///
+    /// # Errors
+    ///
+    /// `TERMINAL` if stdout is gone.
+    pub fn write(&self, bytes: &[u8]) -> Result<()> {
+        report::out(&*self.host, bytes)
+    }
+
+    /// The host's stdout.
+    pub fn out(&self) -> Out {
+        Out(Rc::clone(&self.host))
     }
 
     /// The start of a line that a person can type as it stands: the program, this record and this
@@ -139,20 +159,42 @@ impl Session {
         if let Some(past) = self.past.get() {
             return Ok(past);
         }
-        Time::from_unix(jiff::Timestamp::now().as_second())
+        self.host.now()
     }
 
-    /// `N` bytes of the operating system's randomness.
+    /// The program that runs.
+    ///
+    /// # Errors
+    ///
+    /// `FILE-WRITE` if its file can't be read.
+    pub fn program(&self) -> Result<Program> {
+        self.host.program()
+    }
+
+    /// Where the host's random bytes come from.
+    pub fn randomness(&self) -> Randomness {
+        self.host.randomness()
+    }
+
+    /// `N` bytes of the host's randomness.
     ///
     /// # Errors
     ///
     /// `RANDOM` if it gives none.
     pub fn random<const N: usize>(&self) -> Result<[u8; N]> {
-        let mut bytes = [0; N];
-        getrandom::fill(&mut bytes)
-            .map_err(|e| Refusal::new(&rules::RANDOM, e.to_string(), format!("{N} random bytes")))?;
-        Ok(bytes)
+        drawn(&self.randomness())
     }
+}
+
+/// `N` random bytes.
+///
+/// # Errors
+///
+/// `RANDOM` if there are none to be had.
+pub fn drawn<const N: usize>(randomness: &Randomness) -> Result<[u8; N]> {
+    let bytes =
+        randomness.bytes().map_err(|e| Refusal::new(&rules::RANDOM, e, format!("{N} random bytes")))?;
+    Ok(*bytes)
 }
 
 /// The text of a file that a person named: regular, capped, UTF-8.

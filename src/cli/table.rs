@@ -64,7 +64,7 @@ impl Table {
         let record = Record::open(directory)?;
         let map = DeviceMap::read(&session.devices)?;
         let server = map.as_ref().and_then(|map| map.backend.clone());
-        let keyring = Keyring::new(map);
+        let keyring = Keyring::new(map, session.randomness());
         keyring.require_trust(record.trust().id)?;
         Ok(Self { record, keyring, server })
     }
@@ -169,9 +169,10 @@ impl Table {
     ) -> Result<Journal> {
         let id = CeremonyId::from_bytes(session.random::<16>()?);
         let mut journal = Journal::new(Transcript::new(id));
+        let program = session.program()?;
         let begin = Begin {
-            keyrite: env!("CARGO_PKG_VERSION").to_owned(),
-            binary: binary()?,
+            keyrite: program.version,
+            binary: program.digest,
             people,
             stage: self.record.trust().stage,
             runbooks,
@@ -341,13 +342,4 @@ pub fn runbook_paths(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
         paths.extend(found);
     }
     Ok(paths)
-}
-
-/// SHA-256 of the program that runs.
-fn binary() -> Result<Digest> {
-    let unread = |e: std::io::Error| {
-        Refusal::new(&rules::FILE_WRITE, format!("the program itself: {e}"), "a program that can be read")
-    };
-    let path = std::env::current_exe().map_err(unread)?;
-    std::fs::read(path).map(|bytes| Digest::of(&bytes)).map_err(unread)
 }

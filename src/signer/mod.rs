@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 
 pub mod backends;
 pub mod keyfile;
+pub mod randomness;
 pub mod rules;
 pub mod secret;
 pub mod uri;

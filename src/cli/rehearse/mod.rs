@@ -73,7 +73,7 @@ pub fn run(session: &Session, args: &Rehearse) -> Result<Ended> {
         return cast::again_with_softhsm(&into);
     }
     let out: Box<dyn std::io::Write> =
-        if session.json { Box::new(std::io::sink()) } else { Box::new(std::io::stdout()) };
+        if session.json { Box::new(std::io::sink()) } else { Box::new(session.out()) };
     let mut console = Rehearser::new(out);
     let told = perform(session, args.on, &into, &original, runbooks, &mut console)?;
     session.report(&told.screen(), told.json())?;
@@ -155,7 +155,7 @@ fn perform<W: std::io::Write>(
     let (map, mut backend) = cast.map()?;
     let mut table = Table {
         record: Record::open(&folder.join("record"))?,
-        keyring: Keyring::new(Some(map)),
+        keyring: Keyring::new(Some(map), session.randomness()),
         server: None,
     };
     cast.tokens(console, &mut table.keyring)?;

@@ -6,6 +6,7 @@
 //! Never a claim of more than a file can keep: its evidence says that the key can be copied.
 
 use crate::signer::keyfile::{KeyFile, PrivateKey, disk, expect_public, notary, pkcs8};
+use crate::signer::randomness::Randomness;
 use crate::signer::{
     Evidence, Generated, KeyTag, PinAsk, PinKind, PinSource, Signer, Token, TokenIdentity, TokenKey,
     TokenKind, Tries, rules,
@@ -27,6 +28,7 @@ pub struct FileToken {
     path: PathBuf,
     identity: TokenIdentity,
     opened: Vec<PrivateKey>,
+    randomness: Randomness,
 }
 
 impl FileToken {
@@ -42,7 +44,14 @@ impl FileToken {
             model: "encrypted file".to_owned(),
             firmware: String::new(),
         };
-        Self { path, identity, opened: Vec::new() }
+        Self { path, identity, opened: Vec::new(), randomness: Randomness::system() }
+    }
+
+    /// The same, with keys and salts drawn from there.
+    #[must_use]
+    pub fn drawing(mut self, randomness: Randomness) -> Self {
+        self.randomness = randomness;
+        self
     }
 
     /// Writes the private key of `public` once more, to the new file `to` and in the form that
@@ -68,7 +77,7 @@ impl FileToken {
         self.unlock(public, pins)?;
         let passphrase = pins.pin(&self.ask(PinKind::NewUser, None))?;
         let key = self.opened(public)?;
-        disk::write_new(to, notary::seal(key, &passphrase, role, gun, id)?.as_bytes())
+        disk::write_new(to, notary::seal(key, &passphrase, role, gun, id, &self.randomness)?.as_bytes())
     }
 
     fn is_directory(&self) -> bool {
@@ -213,8 +222,9 @@ impl Token for FileToken {
             }
         }
         let passphrase = pins.pin(&self.ask(PinKind::NewUser, Some(tag.label.clone())))?;
-        let key = PrivateKey::generate(spec)?;
-        disk::write_new(&path, pkcs8::seal(&key, &passphrase, &tag.label, &tag.id)?.as_bytes())?;
+        let key = PrivateKey::generate(spec, &self.randomness)?;
+        let text = pkcs8::seal(&key, &passphrase, &tag.label, &tag.id, &self.randomness)?;
+        disk::write_new(&path, text.as_bytes())?;
         let public = key.public().clone();
         self.opened.push(key);
         Ok(Generated { public, evidence: evidence() })

@@ -4,6 +4,7 @@
 //! PKCS#11 module may be initialised only once in a process and all tokens behind it share that
 //! context; it is no global, so that tests and the rehearsal can have their own.
 
+use super::randomness::Randomness;
 use super::uri::KeyUri;
 use super::{Token, rules};
 use crate::tuf::digest::Digest;
@@ -36,16 +37,28 @@ pub struct Listing {
 }
 
 /// The PKCS#11 modules loaded in this process, and the way to every token.
-#[derive(Default)]
 pub struct Modules {
     /// By canonical path.
     loaded: RefCell<BTreeMap<PathBuf, Rc<Module>>>,
+    /// For keys in files; tokens have their own.
+    randomness: Randomness,
+}
+
+impl Default for Modules {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Modules {
     /// None loaded yet.
     pub fn new() -> Self {
-        Self::default()
+        Self::drawing(Randomness::system())
+    }
+
+    /// None loaded yet; keys in files are drawn from there.
+    pub fn drawing(randomness: Randomness) -> Self {
+        Self { loaded: RefCell::default(), randomness }
     }
 
     /// Loads and initialises a module, unless that is done already. To be called before the
@@ -67,7 +80,9 @@ impl Modules {
     /// `URI-TOKEN`, `TOKEN-MISSING`, `TOKEN-SERIAL`, `TOKEN-AMBIGUOUS`, `MODULE`, `MODULE-PIN`.
     pub fn open(&self, uri: &KeyUri, module: Option<&ModulePin>) -> Result<Box<dyn Token>> {
         match uri {
-            KeyUri::File(path) => Ok(Box::new(file::FileToken::new(path.clone()))),
+            KeyUri::File(path) => {
+                Ok(Box::new(file::FileToken::new(path.clone()).drawing(self.randomness.clone())))
+            }
             KeyUri::External(name) => Ok(Box::new(external::ExternalToken::new(name.clone()))),
             KeyUri::Pkcs11(uri) => {
                 let pin = module.ok_or_else(|| {

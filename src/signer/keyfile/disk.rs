@@ -4,7 +4,8 @@
 //! medium, then given its name only if that is free, and read back (threats T20). A process killed
 //! in between leaves at most a file that begins with a dot and ends in `.new`.
 
-use super::private::random;
+use super::private::drawn;
+use crate::signer::randomness::Randomness;
 use crate::signer::rules;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
@@ -101,7 +102,7 @@ fn draft_of(path: &Path) -> Result<PathBuf> {
     })?;
     let mut draft = OsString::from(".");
     draft.push(name);
-    draft.push(format!(".{}.new", base16ct::lower::encode_string(&random::<8>()?[..])));
+    draft.push(format!(".{}.new", base16ct::lower::encode_string(&drawn::<8>(&Randomness::system())?[..])));
     Ok(path.with_file_name(draft))
 }
 

@@ -9,8 +9,9 @@
 //! Before 0.6: PEM `EC PRIVATE KEY` or `RSA PRIVATE KEY` with `Proc-Type` and `DEK-Info`,
 //! AES-256-CBC under one round of MD5. Read, never written.
 
-use super::private::{Dialect, PrivateKey, random};
+use super::private::{Dialect, PrivateKey, drawn};
 use super::{form, pkcs8, wrong_passphrase};
+use crate::signer::randomness::Randomness;
 use crate::signer::secret::Pin;
 use crate::tuf::key::KeyId;
 use crate::tuf::role::RoleName;
@@ -36,10 +37,18 @@ const ROUNDS: u32 = 2048;
 /// # Errors
 ///
 /// `PASSPHRASE-SHORT`; `KEY-FILE-FORM` if a header can't hold the role, id or gun.
-pub fn seal(key: &PrivateKey, passphrase: &Pin, role: &RoleName, gun: &str, id: &KeyId) -> Result<String> {
-    let salt = Salt::new(&random::<8>()?[..]).map_err(|e| form(&e.to_string()))?;
+pub fn seal(
+    key: &PrivateKey,
+    passphrase: &Pin,
+    role: &RoleName,
+    gun: &str,
+    id: &KeyId,
+    randomness: &Randomness,
+) -> Result<String> {
+    let salt = Salt::new(&drawn::<8>(randomness)?[..]).map_err(|e| form(&e.to_string()))?;
     let kdf = Pbkdf2Params { salt, iteration_count: ROUNDS, key_length: None, prf: Pbkdf2Prf::HmacWithSha1 };
-    let mut block = Pem::new("ENCRYPTED PRIVATE KEY", pkcs8::encrypt(key, Dialect::Notary, passphrase, kdf)?);
+    let mut block =
+        Pem::new("ENCRYPTED PRIVATE KEY", pkcs8::encrypt(key, Dialect::Notary, passphrase, kdf, randomness)?);
     let mut headers = vec![("role", role.as_str()), ("path", id.as_str())];
     if matches!(role, RoleName::Targets | RoleName::Snapshot) {
         headers.push(("gun", gun));

@@ -7,8 +7,9 @@
 //! file is all there is to lose. Label and id stand before the first block, where PEM allows text
 //! (RFC 7468 2).
 
-use super::private::{Dialect, PrivateKey, random};
+use super::private::{Dialect, PrivateKey, drawn};
 use super::{form, long_enough, wrong_passphrase};
+use crate::signer::randomness::Randomness;
 use crate::signer::secret::Pin;
 use crate::tuf::rule::Result;
 use der::asn1::{AnyRef, OctetString};
@@ -31,9 +32,16 @@ const SCRYPT_BYTES_MAX: u64 = 1 << 30;
 /// # Errors
 ///
 /// `PASSPHRASE-SHORT`.
-pub fn seal(key: &PrivateKey, passphrase: &Pin, label: &str, id: &[u8; 16]) -> Result<String> {
-    let kdf = Pbkdf2Params::hmac_sha256(ROUNDS, &random::<16>()?[..]).map_err(|e| form(&e.to_string()))?;
-    let der = encrypt(key, Dialect::Standard, passphrase, kdf)?;
+pub fn seal(
+    key: &PrivateKey,
+    passphrase: &Pin,
+    label: &str,
+    id: &[u8; 16],
+    randomness: &Randomness,
+) -> Result<String> {
+    let salt = drawn::<16>(randomness)?;
+    let kdf = Pbkdf2Params::hmac_sha256(ROUNDS, &salt[..]).map_err(|e| form(&e.to_string()))?;
+    let der = encrypt(key, Dialect::Standard, passphrase, kdf, randomness)?;
     Ok(format!(
         "Label: {label}\nId: {}\nKey: {}\n{}{}",
         base16ct::lower::encode_string(id),
@@ -49,9 +57,10 @@ pub(super) fn encrypt(
     dialect: Dialect,
     passphrase: &Pin,
     kdf: Pbkdf2Params,
+    randomness: &Randomness,
 ) -> Result<Vec<u8>> {
     long_enough(passphrase)?;
-    let encryption = pbes2::EncryptionScheme::Aes256Cbc { iv: *random()? };
+    let encryption = pbes2::EncryptionScheme::Aes256Cbc { iv: *drawn(randomness)? };
     let parameters = Parameters { kdf: Kdf::Pbkdf2(kdf), encryption };
     let plain = key.to_pkcs8(dialect)?;
     let sealed = parameters

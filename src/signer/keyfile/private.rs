@@ -3,6 +3,7 @@
 //! No `Debug`, no `Clone`; every form of it is wiped on drop, by its own crate or by `Zeroizing`.
 
 use super::form;
+use crate::signer::randomness::Randomness;
 use crate::signer::rules;
 use crate::tuf::key::{Algorithm, KeySpec, PublicKey, Scheme};
 use crate::tuf::rule::{Refusal, Result};
@@ -63,25 +64,25 @@ pub enum Dialect {
 }
 
 impl PrivateKey {
-    /// Makes a key of the system's randomness.
+    /// Makes a key of these random bytes; an RSA key always of the system's.
     ///
     /// # Errors
     ///
-    /// `TOKEN-FAILED` if the system has no randomness to give.
-    pub fn generate(spec: KeySpec) -> Result<Self> {
+    /// `TOKEN-FAILED` if there is no randomness to be had.
+    pub fn generate(spec: KeySpec, randomness: &Randomness) -> Result<Self> {
         let secret = match spec {
             // A random number that is no scalar of the curve is drawn again (SP 800-186, A.2.2).
             KeySpec::EcdsaP256 => loop {
-                if let Ok(key) = p256::SecretKey::from_slice(random::<32>()?.as_slice()) {
+                if let Ok(key) = p256::SecretKey::from_slice(drawn::<32>(randomness)?.as_slice()) {
                     break Secret::P256(key);
                 }
             },
             KeySpec::EcdsaP384 => loop {
-                if let Ok(key) = p384::SecretKey::from_slice(random::<48>()?.as_slice()) {
+                if let Ok(key) = p384::SecretKey::from_slice(drawn::<48>(randomness)?.as_slice()) {
                     break Secret::P384(key);
                 }
             },
-            KeySpec::Ed25519 => Secret::Ed25519(ed25519_dalek::SigningKey::from_bytes(&*random()?)),
+            KeySpec::Ed25519 => Secret::Ed25519(ed25519_dalek::SigningKey::from_bytes(&*drawn(randomness)?)),
             KeySpec::Rsa3072 | KeySpec::Rsa4096 => {
                 let size = if spec == KeySpec::Rsa3072 { KeySize::Rsa3072 } else { KeySize::Rsa4096 };
                 let pair = RsaKeyPair::generate(size).map_err(|_| unable("no RSA key from the system"))?;
@@ -268,11 +269,9 @@ fn unable(found: &str) -> Refusal {
     Refusal::new(&rules::TOKEN_FAILED, found, "a system that gives random bytes")
 }
 
-/// `N` random bytes of the system.
-pub(super) fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>> {
-    let mut bytes = Zeroizing::new([0; N]);
-    getrandom::fill(&mut bytes[..]).map_err(|e| unable(&format!("no randomness from the system: {e}")))?;
-    Ok(bytes)
+/// `N` random bytes.
+pub(super) fn drawn<const N: usize>(randomness: &Randomness) -> Result<Zeroizing<[u8; N]>> {
+    randomness.bytes().map_err(|e| unable(&format!("no randomness from the system: {e}")))
 }
 
 /// Some writers leave zeros in front of a scalar out, or add one.

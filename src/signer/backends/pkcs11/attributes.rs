@@ -260,7 +260,10 @@ mod tests {
             (KeySpec::Ed25519, ED25519_NAME.to_vec()),
             (KeySpec::Ed25519, ED25519_OID.to_vec()),
         ] {
-            let key = PrivateKey::generate(spec).unwrap().public().clone();
+            let key = PrivateKey::generate(spec, &crate::signer::randomness::Randomness::system())
+                .unwrap()
+                .public()
+                .clone();
             let bare = key.raw().unwrap();
             let mut forms = vec![
                 ("bare", bare.clone()),
