@@ -303,6 +303,47 @@ fn what_became_of_a_key_is_said_by_the_root_that_the_statement_names() {
 }
 
 #[test]
+fn the_targets_keys_give_up_delegation_keys_and_no_others() {
+    // Whose key is said to be stolen, who says so, by the newest root or another; whether it acts.
+    let table = [
+        ("delegation-a", "targets-a", true, true),
+        ("delegation-a", "targets-b", true, false),
+        ("delegation-a", "snapshot-1", true, false),
+        ("delegation-a", "delegation-a", true, false),
+        ("delegation-a", "root-a", true, false),
+        ("delegation-a", "targets-a", false, false),
+        ("delegation-b", "targets-a", true, false),
+        ("root-c", "targets-a", true, false),
+        ("targets-a", "targets-a", true, false),
+        ("snapshot-1", "targets-a", true, false),
+    ];
+    for (of, by, newest, acts) in table {
+        let mut day = Day::whole(&folder("life-below"));
+        day.start();
+        let file = day.key_file("delegation-a", Digest::of(b"change"), Possession::ByFirstPublication);
+        witness(&mut day, &file);
+        let contents = day.read();
+        let root = contents.facts.roots[0].payload().digest();
+        let life = Sentence::KeyLife {
+            key: key(of).public().identity(),
+            event: KeyEvent::Compromised,
+            at: today(),
+            root: if newest { root } else { Digest::of(b"no root") },
+        };
+        day.record.add_statement(&statement(&contents, by, life)).unwrap();
+        let contents = day.read();
+        let lives = contents.facts.keys.values().filter(|record| !record.life.is_empty());
+        let given_up: Vec<_> = lives.map(|record| record.name.as_str()).collect();
+        assert_eq!(given_up, if acts { vec![of] } else { Vec::new() }, "{of} by {by}");
+        let idle: Vec<_> = contents.statements.values().filter_map(|s| s.idle.as_ref()).collect();
+        assert_eq!(
+            idle.iter().map(|r| r.rule().name).collect::<Vec<_>>(),
+            if acts { vec![] } else { vec!["PLANTED"] }
+        );
+    }
+}
+
+#[test]
 fn a_witness_holds_the_transcript_to_what_they_saw() {
     let mut day = Day::begin(&folder("witness"));
     day.start();

@@ -7,7 +7,7 @@ pub use crate::tuf::chain::Anchor;
 use crate::tuf::digest::Digest;
 use crate::tuf::document::Root;
 use crate::tuf::evidence::Trusted;
-use crate::tuf::key::PublicKey;
+use crate::tuf::key::{KeyIdentity, PublicKey};
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
@@ -114,6 +114,22 @@ pub struct Enrolment {
     pub statement: Option<Digest>,
 }
 
+/// As [`Facts::delegation_key`], while facts are still being read.
+pub(crate) fn delegation_key<'a>(
+    key: &KeyIdentity,
+    records: impl IntoIterator<Item = &'a KeyRecord>,
+    roots: &[Trusted],
+) -> bool {
+    let mut own = records.into_iter().filter(|record| record.public.identity() == *key).peekable();
+    let in_root = |root: &Trusted| {
+        let keys = root.document().as_root().map(|root| root.keys.values());
+        keys.into_iter().flatten().any(|entry| entry.public.as_ref().is_some_and(|p| p.identity() == *key))
+    };
+    own.peek().is_some()
+        && own.all(|record| record.purpose == Purpose::Delegation)
+        && !roots.iter().any(in_root)
+}
+
 /// What a ceremony may know.
 #[derive(Debug, Clone)]
 pub struct Facts {
@@ -155,6 +171,12 @@ impl Facts {
     /// The newest trusted document of a role, root included.
     pub fn newest(&self, role: &RoleName) -> Option<&Trusted> {
         if *role == RoleName::Root { self.roots.last() } else { self.documents.get(role) }
+    }
+
+    /// Whether a key of the record is a delegation's and no root has ever listed it: the targets keys
+    /// alone may then say what became of it.
+    pub fn delegation_key(&self, key: &KeyIdentity) -> bool {
+        delegation_key(key, self.keys.values(), &self.roots)
     }
 
     /// The key with which a person signs transcript heads, if the record has one that is alive.

@@ -25,6 +25,8 @@ pub(super) struct Roles<'a> {
     /// By version; the change's own before the trusted ones.
     roots: BTreeMap<u64, &'a MetadataPayload>,
     delegators: Delegators<'a>,
+    /// The top-level targets document, the change's own before the trusted one.
+    targets: Option<&'a MetadataPayload>,
 }
 
 impl<'a> Roles<'a> {
@@ -33,11 +35,13 @@ impl<'a> Roles<'a> {
         let replaced: BTreeSet<_> = proposed.iter().map(|d| d.role()).collect();
         let trusted = facts.documents.values().map(Trusted::payload);
         let kept = trusted.filter(|d| !replaced.contains(d.role()));
-        let delegators = Delegators::of(proposed.iter().copied().chain(kept));
+        let all: Vec<_> = proposed.iter().copied().chain(kept).collect();
+        let targets = all.iter().copied().find(|d| *d.role() == RoleName::Targets);
+        let delegators = Delegators::of(all.into_iter());
         let own = proposed.iter().copied().filter(|d| *d.role() == RoleName::Root);
         let roots = facts.roots.iter().map(Trusted::payload).chain(own);
         let roots = roots.map(|root| (root.version(), root)).collect();
-        Self { change, facts, roots, delegators }
+        Self { change, facts, roots, delegators, targets }
     }
 
     pub(super) const fn change(&self) -> &'a Change {
@@ -140,8 +144,9 @@ pub(super) fn of_document(
     Ok(old.map(|old| (Counts::Old, old)).into_iter().chain([(Counts::New, new)]).collect())
 }
 
-/// The threshold of a statement: of the newest root for what acts on the trust, of those asked for
-/// what they say of themselves.
+/// The threshold of a statement: of the newest root for what acts on the trust (for what became of
+/// a delegation's key also of targets, if its keys are asked), of those asked for what they say of
+/// themselves.
 ///
 /// # Errors
 ///
@@ -171,7 +176,27 @@ pub(super) fn of_statement(
                     "a root in the change or in the record, whose threshold signs it",
                 )
             })?;
+            if let Some((targets, (keys, role))) = by_targets(roles, statement, asked) {
+                return Ok(vec![(Counts::New, tally(keys, role, targets, &Assumed(signed.clone())))]);
+            }
             vec![(Counts::New, tally(keys, role, root, &Assumed(signed.clone())))]
         }
     })
+}
+
+/// A statement on a delegation's key that targets keys are asked to sign, and no root key: who signs
+/// for targets then, with a targets document, which only tells the count what it counts for.
+fn by_targets<'a>(
+    roles: &Roles<'a>,
+    statement: &Statement,
+    asked: &BTreeSet<KeyIdentity>,
+) -> Option<(&'a MetadataPayload, Signers<'a>)> {
+    let Sentence::KeyLife { key, .. } = statement.sentence() else { return None };
+    if !roles.facts.delegation_key(key) {
+        return None;
+    }
+    let signers = roles.delegated(&RoleName::Targets).ok()?;
+    let targets = roles.targets?;
+    let listed = tally(signers.0, signers.1, targets, &Assumed(BTreeSet::new())).listed;
+    (!asked.is_empty() && asked.is_subset(&listed)).then_some((targets, signers))
 }

@@ -156,9 +156,15 @@ fn two_roots_in_one_change_count_one_after_the_other() {
 
 #[test]
 fn statements_count_by_root_or_by_themselves() {
-    let r1 = root(1, "abc", 2, "t");
-    let facts = facts(&[(&r1, "abc")], &[]);
+    let (r1, t1) = (root(1, "abc", 2, "t"), targets(1, "x"));
+    let facts = facts(&[(&r1, "abc")], &[(&t1, "t")]);
     let key = public("a").identity();
+    let life = |of: &str| Sentence::KeyLife {
+        key: public(of).identity(),
+        event: KeyEvent::Lost,
+        at: facts.today,
+        root: r1.digest(),
+    };
     let nonce = sha("nonce");
     let table: Vec<(&str, Sentence, &str, &str, &str)> = vec![
         (
@@ -175,13 +181,13 @@ fn statements_count_by_root_or_by_themselves() {
             "tx",
             "0/2",
         ),
-        (
-            "key-life",
-            Sentence::KeyLife { key, event: KeyEvent::Lost, at: facts.today, root: r1.digest() },
-            "abc",
-            "c",
-            "1/2",
-        ),
+        ("key-life", life("a"), "abc", "c", "1/2"),
+        ("key-life by targets", life("a"), "t", "t", "0/2"),
+        ("a delegation's key-life", life("x"), "abc", "ab", "2/2"),
+        ("a delegation's key-life by targets", life("x"), "t", "t", "1/1"),
+        ("a delegation's key-life by a mixture", life("x"), "tab", "ta", "1/2"),
+        ("a delegation's key-life by itself", life("x"), "x", "x", "0/2"),
+        ("a targets key-life by targets", life("t"), "t", "t", "0/2"),
         (
             "decision",
             Sentence::Decision { what: "keys/a".into(), keep: sha("a"), over: vec![sha("b")] },

@@ -154,7 +154,7 @@ pub fn contents(
     let limits = limits::read(desk, trust, &roots.chain, &said)?;
     let mut changes = changes::read(desk);
     let keys = keys::read(desk, &transcripts.whole, &said, &roots.chain, &documents);
-    statements::lives(&mut said, &roots.chain);
+    statements::lives(&mut said, &roots.chain, &keys, &documents);
     let rehearsals = rehearsals::read(desk);
     let uploads = uploads::read(desk, &documents.files);
 

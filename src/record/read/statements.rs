@@ -3,13 +3,16 @@
 //! One that verifies and doesn't act is kept and shown (`PLANTED`); a copy of the record can hold
 //! any number of them without effect.
 
+use super::documents::Documents;
+use super::keys::Keys;
 use super::{Desk, met, other_trust};
 use crate::ceremony::change::Purpose;
-use crate::ceremony::facts::Facts;
+use crate::ceremony::facts::{Facts, delegation_key};
 use crate::ceremony::transcript::{CeremonyId, Transcript};
 use crate::record::contents::{StoredChange, StoredStatement};
 use crate::record::names::Place;
 use crate::record::{KeyFile, SignedStatement, rules};
+use crate::tuf::chain::signers_of;
 use crate::tuf::digest::Digest;
 use crate::tuf::evidence::Trusted;
 use crate::tuf::key::KeyIdentity;
@@ -64,11 +67,22 @@ pub(super) fn read(desk: &mut Desk<'_>) -> Said {
     said
 }
 
-/// What became of keys: by the threshold of the root that each statement names.
-pub(super) fn lives(said: &mut Said, roots: &[Trusted]) {
+/// What became of keys: by the threshold of the root that each statement names, or, for a
+/// delegation's key, by the threshold of targets that this root lists.
+pub(super) fn lives(said: &mut Said, roots: &[Trusted], keys: &Keys, documents: &Documents) {
+    // Which one doesn't matter: it only tells the count that it is not for root.
+    let targets = documents.newest.get(&RoleName::Targets);
     for (payload, (statement, signers)) in &said.by_payload {
         let Sentence::KeyLife { key, event, at, root } = statement.sentence() else { continue };
-        if roots.iter().any(|r| r.payload().digest() == *root && root_met(r, signers)) {
+        let Some(root) = roots.iter().find(|r| r.payload().digest() == *root) else { continue };
+        let by_targets = || {
+            delegation_key(key, keys.used.values(), roots)
+                && targets.is_some_and(|targets| {
+                    signers_of(root.document(), &RoleName::Targets)
+                        .is_ok_and(|(keys, role)| met(keys, role, targets.payload(), signers))
+                })
+        };
+        if root_met(root, signers) || by_targets() {
             said.acting.borrow_mut().insert(*payload);
             said.lives.entry(*key).or_default().insert((*at, *event));
         }
@@ -249,7 +263,9 @@ fn who(sentence: &Sentence) -> &'static str {
         Sentence::Limits { .. } => "a threshold of the newest root, over its whole chain",
         Sentence::Withdrawal { .. } => "a threshold of the highest role that the change replaces",
         Sentence::Refusal { .. } => "a key that the change asks",
-        Sentence::KeyLife { .. } => "a threshold of a root of the chain, which it names",
+        Sentence::KeyLife { .. } => {
+            "a threshold of a root of the chain, which it names; for a delegation's key also one of that root's targets keys"
+        }
         Sentence::TranscriptHead { .. } => "a key of purpose witness",
         Sentence::Decision { .. } => {
             "a threshold of the newest root or of the role's delegator, where files conflict"
