@@ -1,7 +1,7 @@
 //! `create-root`: root 1 and targets 1 in one change, and the statement that puts the limits in
 //! force.
 
-use super::making::{asks, entry, expires, no_software, records, role};
+use super::making::{asks, asks_statement, entry, expires, no_software, records, role};
 use super::rules;
 use crate::ceremony::change::{Base, Change, Counts, Frame, Item, Purpose};
 use crate::ceremony::facts::{Facts, KeyRecord};
@@ -108,7 +108,7 @@ impl Ceremony for Spec {
         let items = vec![
             Item::Document { payload: root, asked: asks(facts, &root_keys, &[Counts::New]) },
             Item::Document { payload: targets, asked: asks(facts, &targets_keys, &[Counts::New]) },
-            Item::Statement { payload: statement, asked: asks_statement(facts, &root_keys) },
+            Item::Statement { payload: statement, asked: asks_statement(facts, &root_keys, &[Counts::New]) },
         ];
         Ok(Change::new(frame, facts, Base::default(), items, summary))
     }
@@ -134,15 +134,6 @@ fn threshold(number: u32) -> Result<NonZeroU32> {
             "from 1 to the number of distinct keys",
         )
     })
-}
-
-/// Statements are signed by the scheme of the algorithm, whatever the profile.
-fn asks_statement(facts: &Facts, keys: &[&KeyRecord]) -> Vec<crate::ceremony::change::Ask> {
-    let mut asked = asks(facts, keys, &[Counts::New]);
-    for ask in &mut asked {
-        ask.scheme = crate::tuf::key::Scheme::of(ask.public.algorithm());
-    }
-    asked
 }
 
 impl Spec {

@@ -6,6 +6,7 @@ use crate::ceremony::facts::{Facts, KeyRecord, Stage};
 use crate::ceremony::people::KeyName;
 use crate::ceremony::strict::Word;
 use crate::tuf::document::DocumentKey;
+use crate::tuf::key::Scheme;
 use crate::tuf::make::RoleSpec;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
@@ -28,13 +29,7 @@ pub fn records<'a>(
     let mut found = Vec::new();
     let mut seen = BTreeMap::new();
     for Word(name) in names {
-        let record = facts.keys.get(name).ok_or_else(|| {
-            Refusal::new(
-                &rules::KEY_UNKNOWN,
-                format!("no key {name} in the record"),
-                "a key that a ceremony has made or enrolled",
-            )
-        })?;
+        let record = facts.keys.get(name).ok_or_else(|| unknown(name))?;
         if record.purpose != purpose {
             let found = format!("{name}, made for {}", record.purpose.name());
             return Err(Refusal::new(
@@ -61,6 +56,12 @@ pub fn records<'a>(
         found.push(record);
     }
     Ok(found)
+}
+
+/// `KEY-UNKNOWN` for a name that no key of the record has.
+pub fn unknown(name: &KeyName) -> Refusal {
+    let found = format!("no key {name} in the record");
+    Refusal::new(&rules::KEY_UNKNOWN, found, "a key that a ceremony has made or enrolled")
 }
 
 /// A role of those keys.
@@ -96,6 +97,15 @@ pub fn asks(facts: &Facts, records: &[&KeyRecord], counts: &[Counts]) -> Vec<Ask
         counts: counts.to_vec(),
     };
     records.iter().map(ask).collect()
+}
+
+/// As [`asks`], for a statement: signed by the scheme of the algorithm, whatever the profile.
+pub fn asks_statement(facts: &Facts, records: &[&KeyRecord], counts: &[Counts]) -> Vec<Ask> {
+    let mut asked = asks(facts, records, counts);
+    for ask in &mut asked {
+        ask.scheme = Scheme::of(ask.public.algorithm());
+    }
+    asked
 }
 
 /// The keys of the record that a trusted delegator lists for `role`.

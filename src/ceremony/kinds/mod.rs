@@ -12,6 +12,11 @@ mod generate_key;
 mod grant_delegation;
 mod issue_targets_key;
 mod making;
+mod root_asks;
+mod root_change;
+mod root_ledger;
+mod root_members;
+mod rotate_root;
 pub mod rules;
 
 /// The kinds, in the order in which a trust meets them.
@@ -20,6 +25,7 @@ pub const ALL: &[&dyn Kind] = &[
     &issue_targets_key::IssueTargetsKey,
     &enroll_key::EnrollKey,
     &create_root::CreateRoot,
+    &rotate_root::RotateRoot,
     &grant_delegation::GrantDelegation,
 ];
 

@@ -27,6 +27,16 @@ crate::rules! {
         "have the holder make the enrolment with keyrite developer new";
     ROOT_EXISTS: "ROOT-EXISTS", Refused, "a trust has one first root", "TUF 5.3",
         "rotate the root that is there, or make another record";
+    ROOT_MISSING: "ROOT-MISSING", Refused, "a root is changed once there is one", "TUF 5.3",
+        "hold the first day first, or import the record";
+    KEY_LISTED: "KEY-LISTED", Refused, "a key that a runbook puts into a role is new to it", "design",
+        "take the key out of add in the runbook";
+    KEY_NOT_LISTED: "KEY-NOT-LISTED", Refused, "a key that a runbook takes out of a role is listed there", "design",
+        "take the key out of the runbook, or import the newest record";
+    QUORUM_LOST: "QUORUM-LOST", Refused, "a root is reached without the keys that are lost or compromised", "TUF 5.3.4",
+        "find a key that is thought lost, or begin a new trust that clients are told of by other means";
+    CERTIFICATE_ENDS: "CERTIFICATE-ENDS", Refused, "certificates of root keys outlive the root that lists them", "notary-v1 5",
+        "renew the certificates with certify-key, or shorten valid-for";
     THRESHOLD_FLOOR: "THRESHOLD-FLOOR", Refused, "thresholds are no lower than limits say", "design",
         "raise the threshold in the runbook";
     SPARE_KEYS: "SPARE-KEYS", Refused, "root lists as many keys beyond the threshold as limits say", "threats T7",

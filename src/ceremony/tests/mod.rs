@@ -11,7 +11,9 @@
 mod change;
 mod engine;
 mod kinds;
+mod notary_world;
 mod people;
+mod root_change;
 mod standing;
 mod steps;
 mod transcript;

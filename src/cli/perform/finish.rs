@@ -2,7 +2,7 @@
 
 use super::journal::Of;
 use super::{Agenda, Room};
-use crate::ceremony::change::Item;
+use crate::ceremony::change::{Counts, Item};
 use crate::ceremony::facts::Facts;
 use crate::ceremony::step::Step;
 use crate::ceremony::transcript::{Outcome, Sealed};
@@ -10,6 +10,7 @@ use crate::record::upload::Upload;
 use crate::record::{Inputs, SignedStatement};
 use crate::tuf::digest::Digest;
 use crate::tuf::document::{Document, Keys};
+use crate::tuf::evidence::Trusted;
 use crate::tuf::payload::MetadataPayload;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
@@ -84,8 +85,9 @@ impl Room<'_> {
     }
 }
 
-/// The key entries by which a document's signatures get their ids: its own and the old root's for
-/// a root, its delegator's for any other; what this change seals comes before what is trusted.
+/// The key entries by which a document's signatures get their ids: its own, the old root's and those
+/// of the older roots that the change names for a root, its delegator's for any other; what this
+/// change seals comes before what is trusted.
 fn keys_for(payload: &MetadataPayload, agenda: &Agenda<'_>, facts: &Facts) -> Result<Keys> {
     let newer: Vec<&MetadataPayload> = agenda
         .change
@@ -98,12 +100,13 @@ fn keys_for(payload: &MetadataPayload, agenda: &Agenda<'_>, facts: &Facts) -> Re
         .collect();
     let of = |role: &RoleName| {
         newer.iter().find(|p| p.role() == role).map(|p| p.document()).or_else(|| match role {
-            RoleName::Root => facts.roots.last().map(crate::tuf::evidence::Trusted::document),
-            role => facts.documents.get(role).map(crate::tuf::evidence::Trusted::document),
+            RoleName::Root => facts.roots.last().map(Trusted::document),
+            role => facts.documents.get(role).map(Trusted::document),
         })
     };
     if let Document::Root(root) = payload.document() {
-        let mut keys: Keys = facts.root().map(|old| old.keys.clone()).unwrap_or_default();
+        let mut keys: Keys = historic_keys(payload, agenda, facts);
+        keys.extend(facts.root().map(|old| old.keys.clone()).unwrap_or_default());
         keys.extend(root.keys.clone());
         return Ok(keys);
     }
@@ -123,4 +126,19 @@ fn keys_for(payload: &MetadataPayload, agenda: &Agenda<'_>, facts: &Facts) -> Re
         format!("no document that delegates to {}", payload.role()),
         "the delegator in the change or in the record",
     ))
+}
+
+/// The entries of the older roots for which the change asks keys to sign a root.
+fn historic_keys(payload: &MetadataPayload, agenda: &Agenda<'_>, facts: &Facts) -> Keys {
+    let of = |item: &&Item| item.payload_digest() == Some(payload.digest());
+    let asked = agenda.change.items.iter().filter(of).flat_map(Item::asked);
+    let mut keys = Keys::new();
+    for ask in asked {
+        let named = |root: &&Trusted| ask.counts.contains(&Counts::Historic(root.version()));
+        for root in facts.roots.iter().filter(named).filter_map(|root| root.document().as_root()) {
+            let own = root.keys.iter().filter(|(_, key)| key.public.as_ref() == Some(&ask.public));
+            keys.extend(own.map(|(id, key)| (id.clone(), key.clone())));
+        }
+    }
+    keys
 }

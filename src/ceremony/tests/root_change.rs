@@ -1,0 +1,316 @@
+//! Changes of root: who is asked, what is signed again, what is said of keys that are given up, and
+//! what is refused before anyone travels.
+
+use super::notary_world as notary;
+use super::world::*;
+use crate::ceremony::change::{Change, Counts, Item, Purpose};
+use crate::ceremony::facts::Facts;
+use crate::ceremony::kinds;
+use crate::ceremony::runbook::Runbook;
+use crate::ceremony::standing::{Standing, State};
+use crate::tuf::role::RoleName;
+use crate::tuf::rule::Result;
+use crate::tuf::statement::{KeyEvent, Sentence};
+
+const HEAD: &str = "title = \"t\"\n[people]\nalice = \"administrator\"\nbob = \"witness\"\n";
+
+fn hold(kind: &str, tables: &str, facts: &Facts) -> Result<Change> {
+    let runbook = Runbook::parse(&format!("ceremony = \"{kind}\"\n{HEAD}{tables}")).unwrap();
+    kinds::read(&runbook).unwrap().change(&frame(), facts)
+}
+
+fn held(kind: &str, tables: &str, facts: &Facts) -> bool {
+    let runbook = Runbook::parse(&format!("ceremony = \"{kind}\"\n{HEAD}{tables}")).unwrap();
+    kinds::read(&runbook).unwrap().held(facts)
+}
+
+/// Facts with these roots, each of keys and threshold, signed by all of its keys and the ones before.
+fn rooted(roots: &[(&str, u32)]) -> Facts {
+    let made: Vec<_> =
+        roots.iter().enumerate().map(|(n, (keys, t))| root(n as u64 + 1, keys, *t, "t")).collect();
+    let all: String = roots.iter().map(|(keys, _)| *keys).collect();
+    let mut letters: Vec<char> = all.chars().collect();
+    letters.sort_unstable();
+    letters.dedup();
+    let all: String = letters.into_iter().collect();
+    let signed: Vec<_> = made.iter().map(|root| (root, all.as_str())).collect();
+    let targets = targets(1, "xy");
+    let mut facts = facts(&signed, &[(&targets, "t")]);
+    facts.limits.targets.max_valid_for = "3 years".parse().unwrap();
+    for (name, purpose) in [
+        ("s", Purpose::Snapshot),
+        ("u", Purpose::Timestamp),
+        ("v", Purpose::Snapshot),
+        ("w", Purpose::Targets),
+    ] {
+        facts.keys.insert(key(name), record(name, purpose));
+    }
+    facts
+}
+
+/// `a:on d:n`: who is asked to sign an item, and for which thresholds.
+fn asked(item: &Item) -> String {
+    let counts = |counts: &Counts| match counts {
+        Counts::Old => "o".to_owned(),
+        Counts::New => "n".to_owned(),
+        Counts::Historic(version) => format!("h{version}"),
+    };
+    let ask = |ask: &crate::ceremony::change::Ask| {
+        format!("{}:{}", ask.key, ask.counts.iter().map(counts).collect::<String>())
+    };
+    item.asked().iter().map(ask).collect::<Vec<_>>().join(" ")
+}
+
+fn titles(change: &Change) -> Vec<String> {
+    change.items.iter().map(Item::title).collect()
+}
+
+#[test]
+fn who_signs_a_rotation() {
+    // Old keys and threshold, what the runbook says; who is asked to sign the root, or the rule.
+    let table: &[(&str, (&str, u32), &str, &str)] = &[
+        ("one replaced", ("abc", 2), "add = [\"d\"]\nremove = [\"c\"]", "a:on b:on c:o d:n"),
+        ("one lost", ("abc", 2), "add = [\"d\"]\nlost = [\"c\"]", "a:on b:on d:n"),
+        ("one stolen", ("abc", 2), "add = [\"d\"]\ncompromised = [\"c\"]", "a:on b:on d:n"),
+        (
+            "all replaced",
+            ("abc", 2),
+            "add = [\"d\", \"e\", \"f\"]\nremove = [\"a\", \"b\", \"c\"]",
+            "a:o b:o c:o d:n e:n f:n",
+        ),
+        (
+            "one more, and a higher threshold",
+            ("abc", 2),
+            "add = [\"d\"]\nthreshold = 3",
+            "a:on b:on c:on d:n",
+        ),
+        ("a lower threshold", ("abcd", 3), "threshold = 2", "a:on b:on c:on d:on"),
+        ("nothing but a new root", ("abc", 2), "", "a:on b:on c:on"),
+        ("too low", ("abc", 2), "threshold = 1", "THRESHOLD-FLOOR"),
+        ("no spare", ("abc", 2), "threshold = 3", "SPARE-KEYS"),
+        ("no spare left", ("abc", 2), "remove = [\"c\"]", "SPARE-KEYS"),
+        ("more than there are", ("abc", 2), "threshold = 4", "THRESHOLD-RANGE"),
+        ("an unknown key", ("abc", 2), "add = [\"q\"]", "KEY-UNKNOWN"),
+        ("a key of another purpose", ("abc", 2), "add = [\"t\"]", "KEY-PURPOSE"),
+        ("one that is there", ("abc", 2), "add = [\"a\"]", "KEY-LISTED"),
+        ("one that is not there", ("abc", 2), "add = [\"d\"]\nremove = [\"e\"]", "KEY-NOT-LISTED"),
+        ("one out for two reasons", ("abcd", 2), "remove = [\"d\"]\nlost = [\"d\"]", "KEY-NOT-LISTED"),
+        ("a quorum lost", ("abc", 2), "add = [\"d\", \"e\"]\nlost = [\"b\", \"c\"]", "QUORUM-LOST"),
+        (
+            "a quorum stolen",
+            ("abc", 2),
+            "add = [\"d\", \"e\"]\ncompromised = [\"b\"]\nlost = [\"c\"]",
+            "QUORUM-LOST",
+        ),
+    ];
+    for (what, (keys, threshold), says, expected) in table {
+        let facts = rooted(&[(keys, *threshold)]);
+        let tables = format!("[root]\n{says}\nvalid-for = \"2 years\"\n");
+        match hold("rotate-root", &tables, &facts) {
+            Ok(change) => assert_eq!(asked(&change.items[0]), *expected, "{what}"),
+            Err(refusal) => assert_eq!(refusal.rule().name, *expected, "{what}: {refusal}"),
+        }
+    }
+}
+
+#[test]
+fn no_rotation_without_a_root() {
+    let refusal = hold("rotate-root", "[root]\nvalid-for = \"2 years\"\n", &nothing()).unwrap_err();
+    assert_eq!(refusal.rule().name, "ROOT-MISSING");
+}
+
+#[test]
+fn facts_that_forbid_a_rotation() {
+    type Spoil = fn(&mut Facts);
+    let cases: &[(&str, Spoil, &str)] = &[
+        ("nothing", |_| {}, ""),
+        (
+            "a software key comes in",
+            |f| f.keys.get_mut(&key("d")).unwrap().token = "file".to_owned(),
+            "KEY-SOFTWARE",
+        ),
+        (
+            "a software key stays",
+            |f| f.keys.get_mut(&key("a")).unwrap().token = "file".to_owned(),
+            "KEY-SOFTWARE",
+        ),
+        ("a software key leaves", |f| f.keys.get_mut(&key("c")).unwrap().token = "file".to_owned(), ""),
+        ("an excluded holder", |f| f.limits.ceremony.excluded.extend([holder("d")]), "PERSON-EXCLUDED"),
+        (
+            "one holder of a threshold",
+            |f| f.keys.get_mut(&key("d")).unwrap().holder = holder("a"),
+            "HOLDER-THRESHOLD",
+        ),
+        (
+            "a key that was lost comes back",
+            |f| f.keys.get_mut(&key("d")).unwrap().life.push((KeyEvent::Lost, time("2026-01-01"))),
+            "KEY-GONE",
+        ),
+        (
+            "a key that was lost stays",
+            |f| f.keys.get_mut(&key("b")).unwrap().life.push((KeyEvent::Lost, time("2026-01-01"))),
+            "KEY-GONE",
+        ),
+        ("a day years later", |f| f.today = time("2030-01-01"), "EXPIRY-PAST"),
+        ("a shorter limit", |f| f.limits.root.max_valid_for = "1 year".parse().unwrap(), "EXPIRY-LIMIT"),
+    ];
+    let tables = "[root]\nadd = [\"d\"]\nremove = [\"c\"]\nvalid-for = \"2 years\"\n";
+    for (what, spoil, rule) in cases {
+        let mut facts = rooted(&[("abc", 2)]);
+        spoil(&mut facts);
+        let found = hold("rotate-root", tables, &facts).map_or_else(|e| e.rule().name, |_| "");
+        assert_eq!(found, *rule, "{what}");
+    }
+}
+
+#[test]
+fn keys_that_are_given_up_are_declared_so_by_the_next_root() {
+    let facts = rooted(&[("abcd", 2)]);
+    let tables = "[root]\nadd = [\"e\"]\nlost = [\"c\"]\ncompromised = [\"d\"]\nvalid-for = \"2 years\"\n";
+    let change = hold("rotate-root", tables, &facts).unwrap();
+    assert_eq!(
+        titles(&change),
+        ["root 2", "the limits statement", "the key-life statement", "the key-life statement"]
+    );
+    let next = change.items[0].payload_digest().unwrap();
+    for (item, key, event) in [(2, "c", KeyEvent::Lost), (3, "d", KeyEvent::Compromised)] {
+        let Item::Statement { payload, .. } = &change.items[item] else { panic!("no statement") };
+        let Sentence::KeyLife { key: of, event: what, at, root } = payload.sentence() else {
+            panic!("no life")
+        };
+        assert_eq!((*of, *what, *at, *root), (public(key).identity(), event, frame().held_at, next));
+        assert_eq!(asked(&change.items[item]), "a:n b:n e:n");
+    }
+    let Item::Statement { payload, .. } = &change.items[1] else { panic!("no statement") };
+    let Sentence::Limits { chain, .. } = payload.sentence() else { panic!("no limits") };
+    assert_eq!(*chain, facts.chain(Some(next)));
+    // The old keys that stay and any of the new meet every threshold.
+    let gathered = signed(&change, &[(0, "ab"), (1, "ae"), (2, "be"), (3, "ab")]);
+    let standing = Standing::of(&change, &gathered, &facts).unwrap();
+    assert!(matches!(standing.state, State::Complete { everyone: false }), "{:?}", standing.state);
+    let lines = change.summary.join("\n");
+    for line in [
+        "both: a of of-a",
+        "old: c of of-c, lost, not asked",
+        "new: e of of-e",
+        "d of of-d is declared compromised",
+    ] {
+        assert!(lines.contains(line), "{line} in {lines}");
+    }
+}
+
+#[test]
+fn a_key_that_is_given_up_stays_in_no_role() {
+    let facts = rooted(&[("abc", 2)]);
+    let tables = "[root]\ncompromised = [\"t\"]\nvalid-for = \"2 years\"\n";
+    assert_eq!(hold("rotate-root", tables, &facts).unwrap_err().rule().name, "KEY-GONE");
+    // One that left the root before can still be declared.
+    let facts = rooted(&[("abcd", 2), ("abc", 2)]);
+    let tables = "[root]\ncompromised = [\"d\"]\nvalid-for = \"2 years\"\n";
+    let change = hold("rotate-root", tables, &facts).unwrap();
+    assert_eq!(titles(&change), ["root 3", "the limits statement", "the key-life statement"]);
+}
+
+#[test]
+fn the_backend_gets_new_keys_and_targets_stays() {
+    let facts = rooted(&[("abc", 2)]);
+    let tables = "[root]\nvalid-for = \"2 years\"\n[snapshot]\nkeys = [\"v\"]\n";
+    let change = hold("rotate-root", tables, &facts).unwrap();
+    assert_eq!(titles(&change), ["root 2", "the limits statement"]);
+    let next = change.documents().next().unwrap().document().as_root().unwrap().clone();
+    let before = facts.root().unwrap();
+    assert_ne!(next.roles[&RoleName::Snapshot], before.roles[&RoleName::Snapshot]);
+    for role in [RoleName::Root, RoleName::Targets, RoleName::Timestamp] {
+        assert_eq!(next.roles[&role], before.roles[&role]);
+    }
+    assert_eq!(change.base.documents.len(), 1);
+}
+
+#[test]
+fn what_is_so_already_is_held() {
+    let replace = "[root]\nadd = [\"d\"]\nremove = [\"c\"]\nvalid-for = \"2 years\"\n";
+    assert!(!held("rotate-root", replace, &rooted(&[("abc", 2)])));
+    assert!(held("rotate-root", replace, &rooted(&[("abc", 2), ("abd", 2)])));
+    let raise = "[root]\nthreshold = 3\nvalid-for = \"2 years\"\n";
+    assert!(!held("rotate-root", raise, &rooted(&[("abcd", 2)])));
+    assert!(held("rotate-root", raise, &rooted(&[("abcd", 3)])));
+    let online = "[root]\nvalid-for = \"2 years\"\n[snapshot]\nkeys = [\"v\"]\n";
+    assert!(!held("rotate-root", online, &rooted(&[("abc", 2)])));
+    let online = "[root]\nvalid-for = \"2 years\"\n[snapshot]\nkeys = [\"s\"]\n";
+    assert!(held("rotate-root", online, &rooted(&[("abc", 2)])));
+    // A key that has left but is not declared yet.
+    let lost = "[root]\nlost = [\"c\"]\nvalid-for = \"2 years\"\n";
+    let mut facts = rooted(&[("abcd", 2), ("abd", 2)]);
+    assert!(!held("rotate-root", lost, &facts));
+    facts.keys.get_mut(&key("c")).unwrap().life.push((KeyEvent::Lost, time("2026-01-01")));
+    assert!(held("rotate-root", lost, &facts));
+}
+
+const ROTATE: &str = "[root]\nadd = [\"d\"]\nremove = [\"c\"]\nvalid-for = \"2 years\"\n";
+
+#[test]
+fn certificates_outlive_the_root() {
+    // Whose certificate ends when; the rule.
+    let table = [
+        ("a", "2029-01-01", ""),
+        ("a", "2028-11-22", ""),
+        ("a", "2028-11-21", "CERTIFICATE-ENDS"),
+        ("d", "2028-01-01", "CERTIFICATE-ENDS"),
+        ("c", "2027-01-01", ""),
+    ];
+    for (name, until, rule) in table {
+        let mut facts = notary::before();
+        facts.keys.get_mut(&key(name)).unwrap().certificate = Some(notary::certificate(name, until));
+        notary::push_root(&mut facts, "abc", 2, "t");
+        notary::push_targets(&mut facts, "t");
+        let found = hold("rotate-root", ROTATE, &facts).map_or_else(|e| e.rule().name, |_| "");
+        assert_eq!(found, rule, "{name} until {until}");
+    }
+    let mut facts = notary::first_day();
+    facts.keys.get_mut(&key("d")).unwrap().certificate = None;
+    assert_eq!(hold("rotate-root", ROTATE, &facts).unwrap_err().rule().name, "KEY-NOTARY-ROOT");
+}
+
+#[test]
+fn keys_of_older_roots_may_sign_for_stale_clients() {
+    let mut facts = notary::first_day();
+    notary::push_root(&mut facts, "abd", 2, "t");
+    notary::push_root(&mut facts, "abde", 2, "t");
+    let rotate = "[root]\nadd = [\"f\"]\nremove = [\"e\"]\nvalid-for = \"2 years\"\n";
+    let change = hold("rotate-root", rotate, &facts).unwrap();
+    assert_eq!(asked(&change.items[0]), "a:on b:on d:on e:o f:n c:h1");
+    let lines = change.summary.join("\n");
+    assert!(lines.contains("may sign too, for clients that know an older root alone: c of of-c"), "{lines}");
+    // Nobody is asked for a key that is gone, nor whom the limits exclude.
+    let said = |f: &mut Facts, event| {
+        f.keys.get_mut(&key("c")).unwrap().life.push((event, time("2026-01-01")));
+    };
+    let (mut lost, mut retired, mut excluded) = (facts.clone(), facts.clone(), facts);
+    said(&mut lost, KeyEvent::Lost);
+    said(&mut retired, KeyEvent::Retired);
+    excluded.limits.ceremony.excluded.extend([holder("c")]);
+    for facts in [lost, retired, excluded] {
+        let change = hold("rotate-root", rotate, &facts).unwrap();
+        assert_eq!(asked(&change.items[0]), "a:on b:on d:on e:o f:n");
+    }
+}
+
+#[test]
+fn a_renewed_certificate_comes_in_with_the_next_root() {
+    let mut facts = notary::first_day();
+    let tables = "[root]\nvalid-for = \"2 years\"\n";
+    assert!(held("rotate-root", tables, &facts));
+    let newer = notary::certificate("a", "2037-01-01");
+    facts.keys.get_mut(&key("a")).unwrap().certificate = Some(newer.clone());
+    assert!(!held("rotate-root", tables, &facts));
+    let change = hold("rotate-root", tables, &facts).unwrap();
+    assert_eq!(asked(&change.items[0]), "a:on b:on c:on");
+    let next = change.documents().next().unwrap().document().as_root().unwrap().clone();
+    assert!(next.keys.values().any(|entry| entry.certificate.as_ref() == Some(&newer)));
+    assert_eq!(next.roles[&RoleName::Root].keyids.len(), 3);
+    assert!(change.summary.iter().any(|line| line == "  both: a of of-a, with a new certificate"));
+    // Once more: now the first root gives the key an id of its own.
+    notary::push_root(&mut facts, "abc", 2, "t");
+    let change = hold("rotate-root", ROTATE, &facts).unwrap();
+    assert_eq!(asked(&change.items[0]), "a:onh1 b:on c:o d:n");
+}
