@@ -12,12 +12,17 @@ mod stage;
 
 use keyrite::ceremony::facts::Stage as Kind;
 use keyrite::ceremony::limits::Limits;
+use keyrite::ceremony::transcript::{Begin, CeremonyId, Outcome, Said, Transcript};
+use keyrite::tuf::digest::Digest;
 use keyrite::tuf::profile::Profile;
+use keyrite::tuf::time::{Term, Time, Unit};
 use serde_json::Value;
 use stage::{Devices, Done, Stage, shipped, utf8};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::UNIX_EPOCH;
 
 /// A trust in production with every key of the first day in the record; there is no root yet.
 fn keys(stage: &Stage) -> (Devices<'_>, PathBuf) {
@@ -115,4 +120,91 @@ fn a_rehearsal_that_limits_demand_is_held_by_the_very_line_that_the_refusal_prin
     assert_eq!(expiry(&stage.path("rehearsal-3/record")), expiry(&stage.record));
     stage.hold(&map, &grant).1.ended(0);
     assert_eq!(stage.verify().ended(0).json()["problems"], serde_json::json!([]));
+}
+
+#[test]
+fn production_asks_for_the_day_and_records_what_the_machine_is_like() {
+    let limits = Limits::default_for(Profile::Notary);
+    let stage = Stage::new("limits-today", Profile::Notary, Kind::Production, &limits);
+    let serial = stage.token("targets-1");
+    let map = stage.devices().on_token("targets-1", &serial).write("devices.toml");
+    let runbook = first_day("02-targets-key");
+    let answers = stage.path("answers.toml");
+    let plan = ["plan", utf8(&runbook), "--write-answers", utf8(&answers)];
+    let plan = stage.on(&stage.record, &map, &plan).ended(0).json();
+    assert_eq!(plan["prompts"][0], "today");
+    let template = fs::read_to_string(&answers).unwrap();
+    assert!(template.contains("# a day, as 2026-11-22\n\"today\" = \"\""), "{template}");
+    let filled = stage::fill(&template, plan["change"].as_str().unwrap());
+    let with = |day: &str| {
+        stage.write("filled.toml", &filled.replace(&stage::today(), day));
+        stage.on(&stage.record, &map, &["run", utf8(&runbook), "--answers", "filled.toml", "--unattended"])
+    };
+    for (day, rule, code) in
+        [("2020-02-29", "CLOCK", 1), ("2026-02-30", "ANSWER-WRONG", 2), ("", "ANSWER-MISSING", 2)]
+    {
+        assert_eq!(with(day).ended(code).json()["error"]["rule"], rule, "{day}");
+        assert!(!stage.record.join("transcripts").exists(), "nothing was begun on {day}");
+    }
+    with(&stage::today()).ended(0);
+    let begin = first_entry(&stage);
+    let checks = &begin["outcome"]["host-checks"];
+    assert!(
+        checks["today"].as_str().unwrap().starts_with(&format!("{} as typed", stage::today())),
+        "{checks}"
+    );
+    assert_eq!(checks["core dumps"], "off");
+    assert_eq!(checks["memory"], "closed to other programs");
+    for name in ["swap", "network", "clock source"] {
+        assert!(checks[name].is_string(), "{name} in {checks}");
+    }
+}
+
+/// The `begin` of the only session.
+fn first_entry(stage: &Stage) -> Value {
+    let folder = fs::read_dir(stage.record.join("transcripts")).unwrap().next().unwrap().unwrap();
+    let mut files: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort();
+    serde_json::from_slice(&fs::read(&files[0]).unwrap()).unwrap()
+}
+
+#[test]
+fn a_session_of_a_day_to_come_is_not_taken_in_and_holds_up_whoever_has_it() {
+    let limits = Limits::default_for(Profile::Notary);
+    let stage = Stage::new("limits-ahead", Profile::Notary, Kind::Production, &limits);
+    let serial = stage.token("targets-1");
+    let map = stage.devices().on_token("targets-1", &serial).write("devices.toml");
+    let medium = stage.path("medium");
+    stage.on(&stage.record, &map, &["export", utf8(&medium)]).ended(0);
+    let now = Time::from_unix(i64::try_from(UNIX_EPOCH.elapsed().unwrap().as_secs()).unwrap()).unwrap();
+    for (days, taken) in [(0, true), (3, false)] {
+        let id = CeremonyId::from_bytes([u8::try_from(days).unwrap(); 16]);
+        let mut transcript = Transcript::new(id);
+        let said = Said { by: None, change: None, step: None, outcome: begin(), private: BTreeMap::new() };
+        let appended = transcript.append(now.plus(Term::new(days, Unit::Days)).unwrap(), said).unwrap();
+        let file = medium.join(format!("transcripts/{id}/000000.{}.json", appended.sha));
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, &appended.bytes).unwrap();
+        let said = stage.on(&stage.record, &map, &["import", utf8(&medium)]).ended(0).json();
+        assert_eq!(said["left"].as_array().unwrap().is_empty(), taken, "{said}");
+        if !taken {
+            assert_eq!(said["left"][0]["rule"], "CLOCK", "{said}");
+        }
+    }
+    // Carried in by hand: no session begins before it.
+    Done::of(Command::new("cp").arg("-r").arg(medium.join("transcripts")).arg(&stage.record)).ended(0);
+    let (_, done) = stage.hold(&map, &first_day("02-targets-key"));
+    assert_eq!(refused(done).0, "CLOCK");
+}
+
+fn begin() -> Outcome {
+    Outcome::Begin(Box::new(Begin {
+        keyrite: "0".to_owned(),
+        binary: Digest::of(b""),
+        people: BTreeMap::new(),
+        stage: Kind::Production,
+        runbooks: Vec::new(),
+        host_checks: BTreeMap::new(),
+        heads: Vec::new(),
+    }))
 }

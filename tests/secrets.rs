@@ -226,10 +226,13 @@ fn day(verbosity: &str) {
     let own = "\n[key.dev-dana]\nuri = \"file:dana.key\"\npin = \"tty\"\n";
     let map = dir.join("trust/devices.toml");
     fs::write(&map, fs::read_to_string(&map).unwrap() + own).unwrap();
+    let now = i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_secs()).unwrap();
+    let today = keyrite::tuf::time::Time::from_unix(now).unwrap().date();
     let mut answers = vec![
         ("Type same once every word", "same"),
         ("Type Yes to agree", "Yes"),
         ("Type your name once", "wim"),
+        ("today's date", today.as_str()),
     ];
     let asked: Vec<(String, &str)> =
         secrets.iter().map(|(n, s)| (format!("opens the key \"{n}\""), s.as_str())).collect();

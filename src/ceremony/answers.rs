@@ -150,6 +150,10 @@ pub fn check(expect: &Expect, text: &str) -> Result<Answer> {
             let fits = !text.trim().is_empty() && ours("an answer", text).is_ok();
             fits.then(|| Answer::Text(text.to_owned()))
         }
+        Expect::Day => {
+            let day = format!("{text}T00:00:00Z").parse::<crate::tuf::time::Time>();
+            day.is_ok().then(|| Answer::Text(text.to_owned()))
+        }
         Expect::Exactly(word) => (text == word).then(|| Answer::Text(text.to_owned())),
         Expect::Choice(words) => words.iter().position(|word| word == text).map(Answer::Choice),
     };
@@ -162,6 +166,7 @@ fn allowed(expect: &Expect) -> String {
         Expect::Agree { digest, .. } => format!("the full digest, {digest}"),
         Expect::Same => "same, once the digest has been compared".to_owned(),
         Expect::Text => "a text of letters, digits and printable ASCII".to_owned(),
+        Expect::Day => "a day, as 2026-11-22".to_owned(),
         Expect::Exactly(word) => format!("exactly: {}", visible(word)),
         Expect::Choice(words) => {
             format!("one of: {}", words.iter().map(|w| visible(w)).collect::<Vec<_>>().join(", "))

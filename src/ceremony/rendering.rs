@@ -97,6 +97,8 @@ pub enum Expect {
     Exactly(String),
     /// One of these words.
     Choice(Vec<String>),
+    /// A day, as `2026-11-22`.
+    Day,
 }
 
 impl Step {

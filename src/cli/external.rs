@@ -113,7 +113,8 @@ fn take(
     }
     contents.require_no_fork(&stored.digest, ask.public.identity(), &payload.digest())?;
     contents.require_sound(&stored.change)?;
-    let mut journal = table.begin(session, contents, stored.change.frame.people.clone(), Vec::new())?;
+    let host = session.machine();
+    let mut journal = table.begin(session, contents, stored.change.frame.people.clone(), Vec::new(), host)?;
     let file = table.record.add_signature(&stored.change, &signature)?;
     let token = TokenSeen { label: String::new(), serial: String::new() };
     let of = Of { change: Some(stored.digest), step: None };

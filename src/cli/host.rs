@@ -6,7 +6,7 @@
 //! that links this library may play the host, so that a whole ceremony comes out the same twice
 //! (`tests/golden.rs`).
 
-use super::rules;
+use super::{opening, rules};
 use crate::signer::randomness::Randomness;
 use crate::tuf::digest::Digest;
 use crate::tuf::rule::{Refusal, Result};
@@ -15,6 +15,7 @@ use crate::ui::Console;
 use crate::ui::interrupt::Interrupt;
 use crate::ui::look::Look;
 use crate::ui::terminal::Terminal;
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 use std::rc::Rc;
 
@@ -54,6 +55,9 @@ pub trait Host {
     ///
     /// `FILE-WRITE` if its file can't be read.
     fn program(&self) -> Result<Program>;
+
+    /// What the machine is like, by name: what a session's first entry says of it.
+    fn machine(&self) -> BTreeMap<String, String>;
 
     /// Where people read and answer, unless an answers file does it for them.
     ///
@@ -95,6 +99,10 @@ impl Host for System {
         };
         let file = std::env::current_exe().and_then(std::fs::read).map_err(unread)?;
         Ok(Program { version: env!("CARGO_PKG_VERSION").to_owned(), digest: Digest::of(&file) })
+    }
+
+    fn machine(&self) -> BTreeMap<String, String> {
+        opening::machine()
     }
 
     fn console(&self, interrupt: &Interrupt) -> Result<Box<dyn Console>> {

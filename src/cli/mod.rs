@@ -17,6 +17,7 @@ pub mod import;
 pub mod init;
 pub mod interview;
 pub mod keyring;
+pub mod opening;
 pub mod perform;
 pub mod pins;
 pub mod plan;

@@ -34,7 +34,8 @@ pub fn run(session: &Session, args: &Plan) -> Result<Ended> {
     let Frozen { runbook, ceremony, change } = *frozen;
     let digest = table.record.add_change(&change, runbook.text().as_bytes())?;
     let steps = engine::assemble(&runbook, ceremony.steps(&change, &contents.facts)?)?;
-    let prompts: Vec<Prompt> = steps.iter().filter_map(Step::prompt).collect();
+    let today = super::opening::prompt(contents.facts.trust.stage);
+    let prompts: Vec<Prompt> = today.into_iter().chain(steps.iter().filter_map(Step::prompt)).collect();
     if let Some(path) = &args.write_answers {
         super::files::create(path, answers::template(&prompts).as_bytes())?;
     }

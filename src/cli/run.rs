@@ -1,6 +1,7 @@
 //! `keyrite run`: hold one runbook, or a folder of them as one session. Run again to go on.
 
 use super::arguments::Run;
+use super::opening;
 use super::perform::{Agenda, Outcome, Room};
 use super::session::{Ended, Session, shown};
 use super::table::{Due, Frozen, Table, runbook_paths};
@@ -47,6 +48,7 @@ pub fn hold(
         people.extend(runbook.people.clone());
     }
     let mut journal = None;
+    let mut host = None;
     let mut report = Report::default();
     for (path, runbook) in runbooks {
         let contents = table.contents(session)?;
@@ -58,6 +60,9 @@ pub fn hold(
             Due::Change(frozen) => frozen,
         };
         let Frozen { runbook, ceremony, change } = *frozen;
+        if journal.is_none() && host.is_none() {
+            host = Some(opening::settle(session, &contents, console)?);
+        }
         let digest = table.record.add_change(&change, runbook.text().as_bytes())?;
         for item in &change.items {
             if let Item::NewKey(new) = item {
@@ -66,9 +71,11 @@ pub fn hold(
         }
         let contents = table.contents(session)?;
         let steps = engine::assemble(&runbook, ceremony.steps(&change, &contents.facts)?)?;
-        let begun = match journal.take() {
-            Some(journal) => journal,
-            None => table.begin(session, &contents, people.clone(), digests.clone())?,
+        let begun = if let Some(journal) = journal.take() {
+            journal
+        } else {
+            let host = host.take().unwrap_or_default();
+            table.begin(session, &contents, people.clone(), digests.clone(), host)?
         };
         let mut room = Room {
             session,

@@ -16,6 +16,7 @@ use crate::ui::screen::Screen;
 use crate::ui::scripted::Scripted;
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -93,6 +94,11 @@ impl Session {
             host,
             interrupt,
         }
+    }
+
+    /// What the machine is like, by name.
+    pub fn machine(&self) -> BTreeMap<String, String> {
+        self.host.machine()
     }
 
     /// Where people answer: the terminal, or the answers file of an unattended run, whose screens

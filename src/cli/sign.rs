@@ -3,6 +3,7 @@
 
 use super::arguments::Sign;
 use super::external;
+use super::opening;
 use super::perform::journal::Of;
 use super::perform::{Agenda, Outcome, Room};
 use super::session::{Ended, Session};
@@ -54,7 +55,8 @@ pub fn run(session: &Session, args: &Sign) -> Result<Ended> {
     let mut console = session.console(&args.answers)?;
     let people = waiting.iter().flat_map(|s| s.change.frame.people.clone()).collect();
     let digests = waiting.iter().map(|s| s.change.frame.runbook).collect();
-    let mut journal = Some(table.begin(session, &contents, people, digests)?);
+    let host = opening::settle(session, &contents, console.as_mut())?;
+    let mut journal = Some(table.begin(session, &contents, people, digests, host)?);
     let mut done = Vec::new();
     for stored in &waiting {
         let contents = table.contents(session)?;

@@ -155,7 +155,7 @@ impl Table {
 
     /// Begins a session's transcript. One that was cut off is never gone on with: what people read
     /// and agreed to in it is asked again, since anyone can write entries on a medium; what tokens
-    /// did in it stays done.
+    /// did in it stays done. `host_checks` is what [`super::opening::settle`] found.
     ///
     /// # Errors
     ///
@@ -166,6 +166,7 @@ impl Table {
         contents: &Contents,
         people: BTreeMap<Person, Duty>,
         runbooks: Vec<Digest>,
+        host_checks: BTreeMap<String, String>,
     ) -> Result<Journal> {
         let id = CeremonyId::from_bytes(session.random::<16>()?);
         let mut journal = Journal::new(Transcript::new(id));
@@ -177,7 +178,7 @@ impl Table {
             stage: self.record.trust().stage,
             runbooks,
             heads: contents.loose_heads(),
-            host_checks: BTreeMap::new(),
+            host_checks,
         };
         journal.say(&self.record, session, Of::SESSION, Outcome::Begin(Box::new(begin)))?;
         Ok(journal)

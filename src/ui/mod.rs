@@ -149,7 +149,7 @@ pub trait Console {
                 self.confirm_words(&prompt, digest, places).map(|()| Answer::Agreed)
             }
             step::Expect::Same => self.confirm_word(&prompt, "same").map(|()| Answer::Same),
-            step::Expect::Text => self.ask_text(&prompt).map(Answer::Text),
+            step::Expect::Text | step::Expect::Day => self.ask_text(&prompt).map(Answer::Text),
             step::Expect::Exactly(text) => {
                 self.confirm_word(&prompt, text).map(|()| Answer::Text(text.clone()))
             }

@@ -18,6 +18,7 @@ use keyrite::ui::screen::{Safe, Screen};
 use keyrite::ui::scripted::Scripted;
 use keyrite::ui::{Console, Prompt};
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 use std::rc::Rc;
@@ -71,6 +72,10 @@ impl Host for Played {
 
     fn program(&self) -> Result<Program> {
         Ok(Program { version: "0.0.0".to_owned(), digest: Digest::of(b"golden") })
+    }
+
+    fn machine(&self) -> BTreeMap<String, String> {
+        BTreeMap::new()
     }
 
     fn console(&self, interrupt: &Interrupt) -> Result<Box<dyn Console>> {

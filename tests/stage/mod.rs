@@ -132,7 +132,10 @@ impl Stage {
     /// A custodian's part, in a process of their own: compare, agree, sign.
     pub fn sign(&self, copy: &Path, devices: &Path, change: &str) -> Done {
         let name = format!("answers-of-{}", devices.file_name().unwrap().to_str().unwrap());
-        let text = format!("[answers]\n\"read-back\" = \"same\"\n\"confirm\" = \"{change}\"\n");
+        let mut text = format!("[answers]\n\"read-back\" = \"same\"\n\"confirm\" = \"{change}\"\n");
+        if self.trust.stage == Kind::Production {
+            writeln!(text, "\"today\" = \"{}\"", today()).unwrap();
+        }
         let answers = self.write(&name, &text);
         self.on(copy, devices, &["sign", "--answers", utf8(&answers), "--unattended"])
     }
@@ -286,8 +289,14 @@ impl Done {
     }
 }
 
+/// Today's date, as people type it.
+pub fn today() -> String {
+    let since = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    keyrite::tuf::time::Time::from_unix(i64::try_from(since).unwrap()).unwrap().date()
+}
+
 /// Fills an answers file in as its comments allow.
-fn fill(template: &str, change: &str) -> String {
+pub fn fill(template: &str, change: &str) -> String {
     let mut allowed = String::new();
     let mut filled = String::new();
     for line in template.lines() {
@@ -299,6 +308,7 @@ fn fill(template: &str, change: &str) -> String {
             (None, Some(_)) => Some(match allowed.split_once(": ").unwrap_or((&allowed, "")) {
                 ("exactly", word) => word.to_owned(),
                 _ if allowed.starts_with("same") => "same".to_owned(),
+                _ if allowed.starts_with("a day") => today(),
                 _ if allowed.starts_with("the full digest") => {
                     assert!(allowed.contains(change), "another change: {allowed}");
                     change.to_owned()

@@ -150,7 +150,7 @@ pub fn contents(
         roots.check_anchor(anchor)?;
     }
     let documents = documents::read(desk, &roots.chain, &said);
-    let transcripts = transcripts::read(desk);
+    let transcripts = transcripts::read(desk, today);
     let limits = limits::read(desk, trust, &roots.chain, &said)?;
     let mut changes = changes::read(desk);
     let keys = keys::read(desk, &transcripts.whole, &said, &roots.chain, &documents);

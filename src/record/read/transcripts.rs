@@ -1,12 +1,13 @@
 //! Transcripts: whole ones are used, broken ones are not.
 
 use super::Desk;
-use crate::ceremony::rules::TRANSCRIPT_BROKEN;
+use crate::ceremony::rules::{CLOCK, TRANSCRIPT_BROKEN};
 use crate::ceremony::transcript::{CeremonyId, File, Transcript};
 use crate::record::names::Place;
 use crate::record::rules;
 use crate::tuf::digest::Digest;
 use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::time::{Term, Time, Unit};
 use std::collections::BTreeMap;
 
 /// Every transcript of the record.
@@ -20,8 +21,9 @@ pub(super) struct Transcripts {
 /// One file of a transcript: number, digest, content.
 type Piece = (u64, Digest, Vec<u8>);
 
-/// Reads them. What wants to come in must continue what is here.
-pub(super) fn read(desk: &mut Desk<'_>) -> Transcripts {
+/// Reads them. What wants to come in must continue what is here, and hold no entry of a day to
+/// come: no session would begin after it.
+pub(super) fn read(desk: &mut Desk<'_>, today: Time) -> Transcripts {
     let mut places: BTreeMap<CeremonyId, Vec<Place>> = BTreeMap::new();
     for place in &desk.places {
         if let Place::Outcome(ceremony, ..) = place {
@@ -35,14 +37,14 @@ pub(super) fn read(desk: &mut Desk<'_>) -> Transcripts {
         let (new_pieces, _) = pieces(desk, &new);
         let mut here = torn.map_or_else(|| chain(ceremony, &own_pieces), Err);
         if own.is_empty() {
-            here = chain(ceremony, &new_pieces);
+            here = chain(ceremony, &new_pieces).and_then(|transcript| by_now(transcript, today));
             if let Err(refusal) = &here {
                 refuse_all(desk, &new, refusal);
                 continue;
             }
         } else if !new_pieces.is_empty() {
             let all: Vec<Piece> = own_pieces.iter().chain(&new_pieces).cloned().collect();
-            match chain(ceremony, &all) {
+            match chain(ceremony, &all).and_then(|transcript| by_now(transcript, today)) {
                 // What came in may also mend a transcript that lacked entries.
                 Ok(longer) => here = Ok(longer),
                 Err(refusal) => refuse_all(desk, &new, &refusal),
@@ -65,6 +67,19 @@ pub(super) fn read(desk: &mut Desk<'_>) -> Transcripts {
         }
     }
     transcripts
+}
+
+/// Refuses a transcript with an entry that is more than a day ahead, which clocks may differ by.
+fn by_now(transcript: Transcript, today: Time) -> Result<Transcript> {
+    let latest = today.plus(Term::new(1, Unit::Days))?;
+    match transcript.entries().iter().find(|(entry, _)| entry.at > latest) {
+        None => Ok(transcript),
+        Some((entry, _)) => Err(Refusal::new(
+            &CLOCK,
+            format!("the transcript {}, with an entry at {}", transcript.ceremony(), entry.at),
+            format!("entries until today, {today}"),
+        )),
+    }
 }
 
 fn refuse_all(desk: &mut Desk<'_>, places: &[Place], refusal: &Refusal) {
