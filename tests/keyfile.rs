@@ -453,7 +453,10 @@ fn a_key_elsewhere_signs_by_the_readmes_command() {
         fs::write(dir.join("raw"), &raw).unwrap();
         let base64 = String::from_utf8(run(&dir, "base64", &["-w0", "raw"])).unwrap();
         let url = base64.replace('+', "-").replace('/', "_").trim_end_matches('=').to_owned();
-        for text in [base64.clone(), format!("{base64}\n"), format!("\"{url}\"\r\n"), url] {
+        let hex = base16ct::lower::encode_string(&raw);
+        for text in
+            [base64.clone(), format!("{base64}\n"), format!("\"{url}\"\r\n"), url, hex.to_uppercase(), hex]
+        {
             take_back(text.as_bytes(), key.public(), scheme, &payload()).unwrap();
         }
 

@@ -95,7 +95,7 @@ pub struct KeyRecord {
 pub struct Device {
     /// The largest payload that the token signs by the key's scheme; none is unknown.
     pub max_payload: Option<usize>,
-    /// Whether this is a software key (an encrypted file).
+    /// Whether no token holds it: an encrypted file, or a vault that keyrite can't look into.
     pub software: bool,
 }
 

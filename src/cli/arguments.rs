@@ -215,13 +215,17 @@ pub struct Sign {
     #[arg(value_name = "DIR")]
     pub from: Option<PathBuf>,
 
-    /// Write payload and digest for a key that keyrite can't reach
+    /// Write what a key in a vault is to sign: each payload, its digest and the lines to type
     #[arg(long, value_name = "KEY", conflicts_with = "refuse")]
     pub external: Option<String>,
 
-    /// Take back the signature made over that payload
+    /// The public key that the vault gives, for a key that is to come into the record
     #[arg(long, value_name = "FILE", requires = "external")]
-    pub take_back: Option<PathBuf>,
+    pub public: Option<PathBuf>,
+
+    /// Take back a signature made over such a payload; once for each
+    #[arg(long, value_name = "FILE", requires = "external")]
+    pub take_back: Vec<PathBuf>,
 
     /// Sign a refusal with a reason, instead of the change
     #[arg(long)]
@@ -383,7 +387,7 @@ plan: RUNBOOK --write-answers --print
 rehearse: RUNBOOKS --on --profile --from --into
 run: RUNBOOKS --answers --unattended
 show: FILE --against
-sign: FROM --external --take-back --refuse --answers --unattended
+sign: FROM --external --public --take-back --refuse --answers --unattended
 sign-snapshot: --unattended
 status: 
 tokens: --module
@@ -421,6 +425,7 @@ verify: --anchor
             ("keyrite run a.toml --answers a.toml", 2),
             ("keyrite run a.toml --unattended", 2),
             ("keyrite sign --take-back a.sig", 2),
+            ("keyrite sign --public a.pem", 2),
             ("keyrite sign --external k --refuse", 2),
             ("keyrite sign-snapshot", 2),
             ("keyrite run a.toml --force", 2),
@@ -449,6 +454,7 @@ verify: --anchor
             "keyrite run first-day -C record --devices d.toml -vv",
             "keyrite sign /media/stick",
             "keyrite sign --external root-b --take-back root-b.sig",
+            "keyrite sign --external targets-1 --public p.pem --take-back a --take-back b",
             "keyrite import /media/stick",
             "keyrite export /media/stick --for bruno",
             "keyrite status --json",

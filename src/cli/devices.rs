@@ -114,7 +114,7 @@ struct ModulePart {
 struct KeyPart {
     uri: Word<KeyUri>,
     module: Option<String>,
-    pin: String,
+    pin: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -224,7 +224,7 @@ impl DeviceMap {
         self.keys
             .iter()
             .map(|(name, key)| {
-                let software = matches!(key.uri, KeyUri::File(_));
+                let software = matches!(key.uri, KeyUri::File(_) | KeyUri::External(_));
                 (name.clone(), Device { max_payload: None, software })
             })
             .collect()
@@ -263,6 +263,8 @@ impl DeviceMap {
                 let _ = writeln!(text, "module = {}", quoted(module));
             }
             let pin = match &key.pin {
+                // A vault asks for its own.
+                PinFrom::Terminal if matches!(key.uri, KeyUri::External(_)) => continue,
                 PinFrom::Terminal => quoted("tty"),
                 PinFrom::File(file) => path(file),
             };
@@ -325,10 +327,14 @@ fn device_key(
         }
         _ => {}
     }
-    let pin = match part.pin.as_str() {
-        "tty" => PinFrom::Terminal,
-        "" => return refuse(format!("{place} with an empty pin"), "pin = \"tty\", or a file of mode 0600"),
-        file => PinFrom::File(folder.join(file)),
+    let pin = match part.pin.as_deref() {
+        None if matches!(uri, KeyUri::External(_)) => PinFrom::Terminal,
+        None => return refuse(format!("{place} without a pin"), "pin = \"tty\", or a file of mode 0600"),
+        Some("tty") => PinFrom::Terminal,
+        Some("") => {
+            return refuse(format!("{place} with an empty pin"), "pin = \"tty\", or a file of mode 0600");
+        }
+        Some(file) => PinFrom::File(folder.join(file)),
     };
     Ok(DeviceKey { uri, module: part.module, pin })
 }
@@ -383,7 +389,6 @@ pin = "pins/targets-1"
 
 [key.root-b]
 uri = "external:root-b"
-pin = "tty"
 
 [enrol.dev-dana]
 file = "dana.enrol.json"
@@ -416,6 +421,7 @@ file = "dana.enrol.json"
         assert_eq!(map.enrolments[&dana], Path::new("/home/ada/dana.enrol.json"));
         assert!(map.devices()[&"targets-1".parse::<KeyName>().unwrap()].software);
         assert!(!map.devices()[&"root-a".parse::<KeyName>().unwrap()].software);
+        assert!(map.devices()[&"root-b".parse::<KeyName>().unwrap()].software, "as good as a file");
     }
 
     #[test]
@@ -448,6 +454,7 @@ file = "dana.enrol.json"
                 "with a module",
             ),
             (one("pin = \"pins/targets-1\"", "pin = \"\""), "an empty pin"),
+            (one("pin = \"pins/targets-1\"", ""), "without a pin"),
             (one("https://notary.example.com/", "https://a b"), "the backend"),
             (one("https://notary.example.com/", "ftp://notary"), "the backend"),
             (one("https://notary.example.com/", "https://x;rm"), "the backend"),

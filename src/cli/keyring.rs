@@ -3,7 +3,7 @@
 //! A token stays open until the session ends, so that its PIN is asked once. Nothing is opened
 //! before a step needs it.
 
-use super::devices::{DeviceKey, DeviceMap};
+use super::devices::{DeviceKey, DeviceMap, PinFrom};
 use super::enrolment::{self, Enrolments};
 use super::pins::Pins;
 use super::rules;
@@ -11,6 +11,7 @@ use crate::ceremony::facts::{Facts, Trust};
 use crate::ceremony::people::KeyName;
 use crate::record::{Inputs, SignedStatement};
 use crate::signer::backends::Modules;
+use crate::signer::backends::external::{Brought, ExternalToken};
 use crate::signer::randomness::Randomness;
 use crate::signer::secret::Pin;
 use crate::signer::uri::KeyUri;
@@ -19,7 +20,7 @@ use crate::tuf::key::PublicKey;
 use crate::tuf::rule::{Exit, Refusal, Result};
 use crate::tuf::statement::TrustId;
 use crate::ui::Console;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use zeroize::Zeroizing;
 
 /// The keys in reach.
@@ -31,6 +32,7 @@ pub struct Keyring {
     publics: BTreeMap<KeyName, PublicKey>,
     enrolments: Enrolments,
     memory: BTreeMap<KeyName, Zeroizing<String>>,
+    brought: BTreeSet<KeyName>,
 }
 
 /// What is done with an open token.
@@ -47,6 +49,7 @@ impl Keyring {
             publics: BTreeMap::new(),
             enrolments: Enrolments::default(),
             memory: BTreeMap::new(),
+            brought: BTreeSet::new(),
         }
     }
 
@@ -56,6 +59,47 @@ impl Keyring {
         if let Some(map) = &mut self.map {
             map.keys.insert(key, place);
         }
+    }
+
+    /// Refuses to take a key for a vault's that the device map has on a token or in a file.
+    ///
+    /// # Errors
+    ///
+    /// `KEY-ELSEWHERE`.
+    pub fn require_vault(&self, key: &KeyName) -> Result<()> {
+        if self.place(key).is_none() || self.in_vault(key) {
+            return Ok(());
+        }
+        let found = format!("{key} on a token or in a file, by the device map");
+        let expected = format!("uri = \"external:{key}\" under [key.{key}], or keyrite run");
+        Err(Refusal::new(&rules::KEY_ELSEWHERE, found, expected))
+    }
+
+    /// Puts a vault's key in reach, as far as what came back from there goes. A map that doesn't
+    /// name the key learns of it for this session.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::require_vault`].
+    pub fn bring(&mut self, trust: TrustId, key: &KeyName, brought: Brought) -> Result<()> {
+        self.require_vault(key)?;
+        let map = self.map.get_or_insert_with(|| DeviceMap::new(trust));
+        let uri = KeyUri::External(key.to_string());
+        let place =
+            map.keys.entry(key.clone()).or_insert(DeviceKey { uri, module: None, pin: PinFrom::Terminal });
+        let name = match &place.uri {
+            KeyUri::External(name) => name.clone(),
+            _ => key.to_string(),
+        };
+        let token = ExternalToken::holding(name, brought);
+        self.open.insert(address(place), Box::new(token));
+        self.brought.insert(key.clone());
+        Ok(())
+    }
+
+    /// Whether the device map has a key in a vault.
+    pub fn in_vault(&self, key: &KeyName) -> bool {
+        self.place(key).is_some_and(|place| matches!(place.uri, KeyUri::External(_)))
     }
 
     /// The modules that are loaded.
@@ -106,9 +150,10 @@ impl Keyring {
         self.holders.insert(key.clone(), holder.to_owned());
     }
 
-    /// Whether a key's token is in reach; keys that only `sign --external` serves are not.
+    /// Whether a key's token is in reach; keys that only `sign --external` serves are so only with
+    /// what was brought back.
     pub fn here(&self, key: &KeyName) -> bool {
-        self.place(key).is_some_and(|place| !matches!(place.uri, KeyUri::External(_)))
+        self.place(key).is_some() && (!self.in_vault(key) || self.brought.contains(key))
     }
 
     /// The public key of the record's key.

@@ -40,6 +40,8 @@ crate::rules! {
         "hand what waits to the key's holder: keyrite export DIR --for NAME";
     TOKEN_OTHER: "TOKEN-OTHER", Device, "a key is used on the token where the record has it", "threats T22",
         "insert the token that the record names";
+    EXTERNAL_KEY: "EXTERNAL-KEY", Refused, "a key in a vault comes in by its public half, of the kind that the runbook asks for", "design",
+        "fetch the public key from the vault once more, and name its file with --public";
     STEP_UNKNOWN: "STEP-UNKNOWN", Refused, "every step is one that this keyrite performs", "design",
         "use the keyrite that planned the change, or a newer one";
     RUNBOOK_MISSING: "RUNBOOK-MISSING", Usage, "there is a runbook to hold", "design",

@@ -8,7 +8,7 @@ use super::table::{Due, Frozen, Table, runbook_paths};
 use crate::ceremony::change::Item;
 use crate::ceremony::engine::{self, Waiting};
 use crate::ceremony::facts::Anchor;
-use crate::ceremony::people::Person;
+use crate::ceremony::people::{KeyName, Person};
 use crate::ceremony::runbook::Runbook;
 use crate::ceremony::transcript::EndState;
 use crate::tuf::json::{Json, object};
@@ -96,6 +96,8 @@ pub fn hold(
             Outcome::Waiting(waiting) => {
                 let made = |item: &Item| matches!(item, Item::NewKey(new) if waiting.iter().any(|w| w.key == new.name));
                 report.making = change.items.iter().any(made).then_some(digest);
+                let vault = waiting.iter().filter(|w| table.keyring.in_vault(&w.key));
+                report.vault = vault.map(|w| w.key.clone()).collect();
                 report.waiting = Some((change.frame.title.clone(), waiting));
                 break;
             }
@@ -121,6 +123,8 @@ pub struct Report {
     head: Option<crate::tuf::digest::Digest>,
     /// The change that waits for keys to be made, not for signatures.
     making: Option<crate::tuf::digest::Digest>,
+    /// Keys of the device map that are waited for and in a vault.
+    vault: BTreeSet<KeyName>,
     uploads: Vec<String>,
     /// The root that this session has sealed.
     root: Option<Anchor>,
@@ -143,7 +147,8 @@ impl Report {
         waiting.map(|w| w.holder.clone()).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    fn screen(&self, session: &Session, rehearsal: bool) -> Screen {
+    /// The session's last page.
+    pub fn screen(&self, session: &Session, rehearsal: bool) -> Screen {
         let keyrite = session.keyrite();
         let mut screen = Screen::new("The session has ended").rehearsal(rehearsal);
         for title in &self.held {
@@ -169,18 +174,29 @@ impl Report {
                 .digest(format!("payload of root {}", root.version), root.payload);
         }
         screen = self.for_maps(screen);
-        for person in self.people() {
-            if let Some(change) = self.making {
-                screen = screen.next(format!(
+        // `sign` looks for the map where it is typed, not beside the record.
+        let own = format!("keyrite -C {} --devices {}", shown(&session.directory), shown(&session.devices));
+        for key in &self.vault {
+            screen = screen.next(match self.making {
+                Some(_) => format!(
+                    "{own} sign --external {key} --public FILE    with the public key that its vault gives"
+                ),
+                None => format!("{own} sign --external {key}    and again with what its vault signed"),
+            });
+        }
+        let elsewhere = self.elsewhere();
+        for person in &elsewhere {
+            screen = screen.next(match self.making {
+                Some(change) => format!(
                     "{keyrite} export DIR    then hand DIR to {person}, who makes the key: keyrite -C DIR --devices OWN run DIR/changes/{change}/runbook.toml"
-                ));
-                continue;
-            }
-            screen = screen.next(format!(
-                "{keyrite} export DIR --for {person}    then hand DIR to {person}, who runs: keyrite sign DIR"
-            ));
+                ),
+                None => format!(
+                    "{keyrite} export DIR --for {person}    then hand DIR to {person}, who runs: keyrite sign DIR"
+                ),
+            });
         }
         match (&self.waiting, self.uploads.is_empty()) {
+            (Some(_), _) if elsewhere.is_empty() => screen.next("then run the same command again"),
             (Some(_), _) => screen
                 .next(format!("{keyrite} import DIR    when it comes back, then run the same command again")),
             (None, false) => self.uploads.iter().fold(screen, |s, u| {
@@ -191,6 +207,12 @@ impl Report {
             }),
             (None, true) => screen.next(format!("{keyrite} status    shows what is due next")),
         }
+    }
+
+    /// Who is needed with a key that is not in a vault of the device map.
+    fn elsewhere(&self) -> BTreeSet<&Person> {
+        let waiting = self.waiting.iter().flat_map(|(_, waiting)| waiting);
+        waiting.filter(|w| !self.vault.contains(&w.key)).map(|w| &w.holder).collect()
     }
 
     /// The lines for everyone's device map, which later ceremonies compare the record with.
@@ -207,7 +229,8 @@ impl Report {
         screen.text("In everyone's device map the same stands as:").exact(lines)
     }
 
-    fn json(&self) -> Json {
+    /// The same for programs.
+    pub fn json(&self) -> Json {
         let texts =
             |texts: &[String]| Json::from(texts.iter().map(|t| t.as_str().into()).collect::<Vec<Json>>());
         let waiting = self

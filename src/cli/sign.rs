@@ -28,7 +28,7 @@ pub fn run(session: &Session, args: &Sign) -> Result<Ended> {
     let mut table = Table::open_at(session, directory)?;
     table.record.lock()?;
     if let Some(key) = &args.external {
-        return external::run(session, &mut table, key, args.take_back.as_deref());
+        return external::run(session, &mut table, args, key);
     }
     let contents = table.contents(session)?;
     let waiting: Vec<StoredChange> = contents

@@ -118,6 +118,13 @@ impl Stage {
     /// Plans a runbook and holds it unattended, with every prompt of the plan answered; gives the
     /// change's digest and how `run` ended.
     pub fn hold(&self, devices: &Path, runbook: &Path) -> (String, Done) {
+        let (change, answers) = self.answers(devices, runbook);
+        let run = ["run", utf8(runbook), "--answers", utf8(&answers), "--unattended"];
+        (change, self.on(&self.record, devices, &run))
+    }
+
+    /// Plans a runbook, with every prompt of the plan answered: the change's digest and the answers.
+    pub fn answers(&self, devices: &Path, runbook: &Path) -> (String, PathBuf) {
         let number = fs::read_dir(&self.dir).unwrap().count();
         let answers = self.path(&format!("answers-{number}.toml"));
         let plan = ["plan", utf8(runbook), "--write-answers", utf8(&answers)];
@@ -125,8 +132,7 @@ impl Stage {
         let change = plan["change"].as_str().unwrap_or_else(|| panic!("no change: {plan}")).to_owned();
         let filled = fill(&fs::read_to_string(&answers).unwrap(), &change);
         fs::write(&answers, filled).unwrap();
-        let run = ["run", utf8(runbook), "--answers", utf8(&answers), "--unattended"];
-        (change, self.on(&self.record, devices, &run))
+        (change, answers)
     }
 
     /// A custodian's part, in a process of their own: compare, agree, sign.
@@ -207,6 +213,12 @@ impl Devices<'_> {
     /// A key in an encrypted file.
     pub fn in_file(mut self, key: &str, file: &str) -> Self {
         writeln!(self.rest, "[key.{key}]\nuri = \"file:{file}\"\npin = \"phrase\"").unwrap();
+        self
+    }
+
+    /// A key in a vault.
+    pub fn in_vault(mut self, key: &str) -> Self {
+        writeln!(self.rest, "[key.{key}]\nuri = \"external:{key}\"").unwrap();
         self
     }
 

@@ -1,10 +1,10 @@
 //! `generate-key`: keys are made on tokens, prove their possession and, for root keys of profile
 //! `notary`, sign their own certificate.
 
-use super::making::name_free;
+use super::making::{name_free, software_allowed};
 use super::rules;
 use crate::ceremony::change::{Base, CertificateTemplate, Change, Frame, Item, NewKey, Purpose};
-use crate::ceremony::facts::{Facts, Stage};
+use crate::ceremony::facts::Facts;
 use crate::ceremony::people::{KeyName, Person};
 use crate::ceremony::runbook::Runbook;
 use crate::ceremony::strict::Word;
@@ -101,8 +101,8 @@ impl NewKeyOf<'_> {
         name_free(facts, self.name)?;
         not_excluded(facts, self.holder, self.purpose)?;
         let software = facts.devices.get(self.name).is_some_and(|device| device.software);
-        if software && self.purpose == Purpose::Root && facts.trust.stage == Stage::Production {
-            let found = format!("{}, a root key in an encrypted file", self.name);
+        if software && !software_allowed(facts, self.purpose) {
+            let found = format!("{}, a {} key in a file or in a vault", self.name, self.purpose.name());
             return Err(Refusal::new(&rules::KEY_SOFTWARE, found, "a token for it in the device map"));
         }
         if matches!(self.purpose, Purpose::Snapshot | Purpose::Timestamp)

@@ -1,7 +1,7 @@
 //! What the kinds share: looking keys up, and the roles that they are put into.
 
 use super::rules;
-use crate::ceremony::change::{Ask, Base, Counts, Purpose};
+use crate::ceremony::change::{Ask, Base, Counts, Possession, Purpose};
 use crate::ceremony::facts::{Facts, KeyRecord, Stage};
 use crate::ceremony::people::KeyName;
 use crate::ceremony::strict::Word;
@@ -192,8 +192,21 @@ pub fn base(facts: &Facts, roles: &[&RoleName]) -> Base {
     Base { documents }
 }
 
+/// Whether a key for this purpose may be one that no ceremony sees on a token: in an encrypted file,
+/// or in a vault. Nobody in the room can tell how a vault keeps it, so it counts as a file does.
+pub fn software_allowed(facts: &Facts, purpose: Purpose) -> bool {
+    facts.trust.stage == Stage::Rehearsal
+        || match purpose {
+            Purpose::Root => false,
+            Purpose::Targets => facts.limits.targets.software_keys,
+            Purpose::Delegation => facts.limits.delegations.software_keys,
+            Purpose::Snapshot | Purpose::Timestamp | Purpose::Witness => true,
+        }
+}
+
 /// Refuses software keys where they may not be: production's root always, other roles unless the
-/// limits allow them (design: production puts no software key into a new root).
+/// limits allow them (design: production puts no software key into a new root). A key in a vault
+/// or one brought from elsewhere counts as software; one of an adopted history is what it is.
 ///
 /// # Errors
 ///
@@ -202,11 +215,18 @@ pub fn no_software(facts: &Facts, records: &[&KeyRecord], allowed: bool, role: &
     if allowed || facts.trust.stage == Stage::Rehearsal {
         return Ok(());
     }
-    match records.iter().find(|r| r.token == "file") {
+    let kept = |record: &KeyRecord| match record.token.as_str() {
+        "pkcs11" | "yubihsm" | "piv" => None,
+        "file" => Some("in an encrypted file"),
+        "external" => Some("in a vault that keyrite can't reach"),
+        _ if matches!(record.possession, Possession::TrustedDocument(_)) => None,
+        _ => Some("made where no ceremony saw it"),
+    };
+    match records.iter().find_map(|record| kept(record).map(|how| (record, how))) {
         None => Ok(()),
-        Some(record) => Err(Refusal::new(
+        Some((record, how)) => Err(Refusal::new(
             &rules::KEY_SOFTWARE,
-            format!("{}, an encrypted file, for {role}", record.name),
+            format!("{}, {how}, for {role}", record.name),
             "a key made on a token",
         )),
     }

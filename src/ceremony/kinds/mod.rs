@@ -19,6 +19,8 @@ mod root_members;
 mod rotate_root;
 pub mod rules;
 
+pub use making::software_allowed;
+
 /// The kinds, in the order in which a trust meets them.
 pub const ALL: &[&dyn Kind] = &[
     &generate_key::GenerateKey,

@@ -11,7 +11,7 @@ crate::rules! {
         "choose another key";
     KEY_NAME_TAKEN: "KEY-NAME-TAKEN", Refused, "every key has a name of its own, once and for all", "design",
         "choose another name in the runbook";
-    KEY_SOFTWARE: "KEY-SOFTWARE", Refused, "production puts no software key into a root, and elsewhere only where limits allow it", "design",
+    KEY_SOFTWARE: "KEY-SOFTWARE", Refused, "production puts no key of a file or a vault into a new root, and elsewhere only where limits allow it", "design",
         "make the key on a token";
     KEY_NOTARY_ROOT: "KEY-NOTARY-ROOT", Refused, "root keys of profile notary are ECDSA or RSA keys with a certificate", "notary-v1 5",
         "make the key with generate-key as p256";

@@ -67,6 +67,21 @@ fn facts_that_forbid_a_first_root() {
             "KEY-SOFTWARE",
         ),
         (
+            "a vault's key in root",
+            |f| f.keys.get_mut(&key("c")).unwrap().token = "external".to_owned(),
+            "KEY-SOFTWARE",
+        ),
+        (
+            "a vault's targets key",
+            |f| f.keys.get_mut(&key("t")).unwrap().token = "external".to_owned(),
+            "KEY-SOFTWARE",
+        ),
+        (
+            "a root key that someone brought",
+            |f| f.keys.get_mut(&key("c")).unwrap().token = "elsewhere".to_owned(),
+            "KEY-SOFTWARE",
+        ),
+        (
             "one key for two roles",
             |f| f.keys.get_mut(&key("t")).unwrap().public = public("a"),
             "KEY-TWO-ROLES",
@@ -108,6 +123,26 @@ fn a_root_key_is_not_even_made_in_a_file() {
     assert_eq!(hold("generate-key", tables, &facts).unwrap_err().rule().name, "KEY-SOFTWARE");
     facts.trust.stage = Stage::Rehearsal;
     assert!(hold("generate-key", tables, &facts).is_ok());
+}
+
+#[test]
+fn a_key_in_a_file_or_a_vault_is_made_only_where_a_role_would_take_it() {
+    let cases = [
+        ("targets", false, "KEY-SOFTWARE"),
+        ("targets", true, ""),
+        ("delegation", false, "KEY-SOFTWARE"),
+        ("delegation", true, ""),
+        ("witness", false, ""),
+    ];
+    for (purpose, allowed, rule) in cases {
+        let mut facts = before();
+        facts.limits.targets.software_keys = allowed;
+        facts.limits.delegations.software_keys = allowed;
+        facts.devices.insert(key("n"), Device { max_payload: None, software: true });
+        let tables = format!("[[key]]\nname = \"n\"\nholder = \"of-n\"\npurpose = \"{purpose}\"\n");
+        let found = hold("generate-key", &tables, &facts).map_or_else(|e| e.rule().name, |_| "");
+        assert_eq!(found, rule, "{purpose}");
+    }
 }
 
 #[test]

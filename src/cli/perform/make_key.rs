@@ -3,7 +3,7 @@
 use super::journal::Of;
 use super::sign::{described, seen};
 use super::{Agenda, Room};
-use crate::ceremony::change::{CertificateTemplate, EnrolledKey, Item, NewKey, Possession};
+use crate::ceremony::change::{CertificateTemplate, Change, EnrolledKey, Item, NewKey, Possession};
 use crate::ceremony::step::Step;
 use crate::ceremony::transcript::{Intent, Outcome};
 use crate::record::key_file::{EvidenceNote, TokenNote};
@@ -102,14 +102,7 @@ impl Room<'_> {
         token: &TokenIdentity,
         made: &Generated,
     ) -> Result<Digest> {
-        let sentence = Sentence::Possession {
-            key: made.public.identity(),
-            name: new.name.to_string(),
-            holder: new.holder.to_string(),
-            purpose: new.purpose.name().to_owned(),
-            nonce: agenda.digest,
-        };
-        let statement = Statement::new(agenda.change.trust, sentence)?;
+        let statement = possession(agenda.change, agenda.digest, new, &made.public)?;
         let scheme = Scheme::of(made.public.algorithm());
         let payload = Payload::Statement(statement.clone());
         let signature = self.have_signed(&new.name, &made.public, scheme, &payload)?;
@@ -140,9 +133,7 @@ impl Room<'_> {
         template: &CertificateTemplate,
         public: &PublicKey,
     ) -> Result<String> {
-        let CertificateTemplate { common_name, serial, not_before, not_after } = template;
-        let certificate =
-            CertificatePayload::new(public.clone(), common_name, *serial, *not_before, *not_after)?;
+        let certificate = certificate(template, public)?;
         let scheme = Scheme::of(public.algorithm());
         let payload = Payload::Certificate(certificate.clone());
         let signature = self.have_signed(&new.name, public, scheme, &payload)?;
@@ -166,6 +157,33 @@ impl Room<'_> {
         let outcome = Outcome::Enrol { name: key.name.clone(), file, identity: key.public.identity() };
         self.journal.say(self.record, self.session, of, outcome)
     }
+}
+
+/// What a key made by this change says of itself. The nonce is the change's digest: the statement
+/// serves no other key file (FORMAT.md, keys).
+///
+/// # Errors
+///
+/// What building a statement refuses.
+pub fn possession(change: &Change, digest: Digest, new: &NewKey, public: &PublicKey) -> Result<Statement> {
+    let sentence = Sentence::Possession {
+        key: public.identity(),
+        name: new.name.to_string(),
+        holder: new.holder.to_string(),
+        purpose: new.purpose.name().to_owned(),
+        nonce: digest,
+    };
+    Statement::new(change.trust, sentence)
+}
+
+/// The certificate of a key made by a change, to be signed by the key itself.
+///
+/// # Errors
+///
+/// `CERTIFICATE-KEY`, `CERTIFICATE-NAME`, `CERTIFICATE-TERM`.
+pub fn certificate(template: &CertificateTemplate, public: &PublicKey) -> Result<CertificatePayload> {
+    let CertificateTemplate { common_name, serial, not_before, not_after } = template;
+    CertificatePayload::new(public.clone(), common_name, *serial, *not_before, *not_after)
 }
 
 fn enrolled_file(agenda: &Agenda<'_>, key: &EnrolledKey) -> KeyFile {

@@ -13,14 +13,16 @@ pub mod journal;
 mod make_key;
 mod sign;
 
+pub use make_key::{certificate, possession};
+
 use super::keyring::Keyring;
 use super::session::Session;
 use crate::ceremony::change::Change;
 use crate::ceremony::engine::{self, Next, Progress, Waiting};
 use crate::ceremony::facts::Facts;
-use crate::ceremony::people::KeyName;
+use crate::ceremony::people::{KeyName, Person};
 use crate::ceremony::standing::{Gathered, Standing, State};
-use crate::ceremony::step::{Act, RecordAct, Step, TokenAct};
+use crate::ceremony::step::{self, Act, RecordAct, Step, TokenAct};
 use crate::ceremony::transcript::{Entry, Outcome as Said};
 use crate::record::{Contents, Record};
 use crate::tuf::digest::Digest;
@@ -102,6 +104,21 @@ impl Room<'_> {
             };
             self.step(contents, agenda, step, adopt, &mut gathered)?;
         }
+    }
+
+    /// Has people read a change, compare its digest and agree to it, as `actor`.
+    ///
+    /// # Errors
+    ///
+    /// `NOT-CONFIRMED`, and what asking and the record refuse.
+    pub fn agree(&mut self, contents: &Contents, agenda: &Agenda<'_>, actor: &Person) -> Result<()> {
+        for mut step in step::agreement(agenda.change, &contents.facts) {
+            step.actor = Some(actor.clone());
+            if let Act::Person(act) = &step.act {
+                self.ask(agenda, &step, act, &contents.facts)?;
+            }
+        }
+        Ok(())
     }
 
     fn step(

@@ -38,8 +38,8 @@ pub fn hand_out(payload: &Payload, public: &PublicKey, scheme: Scheme) -> Vec<(S
     files
 }
 
-/// The signature in `bytes`: raw r‖s or DER for ECDSA, raw for Ed25519 and RSA-PSS; also base64
-/// or base64url of these, as services print it.
+/// The signature in `bytes`: raw r‖s or DER for ECDSA, raw for Ed25519 and RSA-PSS; also these in
+/// hexadecimal, base64 or base64url, as services print them.
 ///
 /// # Errors
 ///
@@ -56,7 +56,7 @@ pub fn take_back(bytes: &[u8], public: &PublicKey, scheme: Scheme, payload: &Pay
         Refusal::new(
             &rules::EXTERNAL_FORM,
             format!("{} bytes of another form", bytes.len()),
-            format!("a signature by {scheme}: its bytes, or their base64 alone in the file"),
+            format!("a signature by {scheme}: its bytes, or their hexadecimal or base64 alone in the file"),
         )
     }))
 }
@@ -73,6 +73,8 @@ fn readings(bytes: &[u8], public: &PublicKey) -> Vec<Vec<u8>> {
         let standard = base64ct::Base64Unpadded::decode_vec(bare).or_else(|_| Base64::decode_vec(&text));
         let url = base64ct::Base64UrlUnpadded::decode_vec(bare).or_else(|_| Base64Url::decode_vec(&text));
         candidates.extend(standard.or(url).ok());
+        // Hexadecimal digits are base64 too: only one of the two has the length of a signature.
+        candidates.extend(base16ct::mixed::decode_vec(&text).ok());
     }
     let length = match public.algorithm() {
         Algorithm::EcdsaP256 | Algorithm::Ed25519 => 64,
@@ -138,7 +140,8 @@ fn readme(payload: &Payload, public: &PublicKey, scheme: Scheme) -> String {
         String::new(),
         "With anything else: sign the file payload itself by the scheme above. ECDSA may come back as"
             .to_owned(),
-        "DER or as r and s one after the other, anything also as base64 alone in a file.".to_owned(),
+        "DER or as r and s one after the other; anything also as hexadecimal or base64 alone in a file."
+            .to_owned(),
         String::new(),
         "Send back the file signature, nothing else. It is taken only if it verifies.".to_owned(),
         String::new(),
@@ -157,26 +160,44 @@ fn vault(algorithm: &str, hash: &str) -> String {
     )
 }
 
-/// The token that stands for such a key: it tells who it is, and signs nothing itself.
-pub struct ExternalToken(TokenIdentity);
+/// The token that stands for such a key. By itself it tells who it is and signs nothing; with
+/// signatures that came back it plays them, each for the very payload that it was made over.
+pub struct ExternalToken {
+    identity: TokenIdentity,
+    brought: Option<Brought>,
+}
+
+/// What came back from a vault, every signature verified.
+pub struct Brought {
+    /// The key.
+    pub public: PublicKey,
+    /// Its signatures.
+    pub signatures: Vec<Signature>,
+}
 
 impl ExternalToken {
     /// By the name in its URI.
     pub fn new(name: String) -> Self {
-        Self(TokenIdentity {
+        let identity = TokenIdentity {
             kind: TokenKind::External,
             label: name,
             serial: String::new(),
             manufacturer: String::new(),
             model: String::new(),
             firmware: String::new(),
-        })
+        };
+        Self { identity, brought: None }
+    }
+
+    /// The same with what came back.
+    pub fn holding(name: String, brought: Brought) -> Self {
+        Self { brought: Some(brought), ..Self::new(name) }
     }
 
     fn elsewhere<T>(&self) -> Result<T> {
         Err(Refusal::new(
             &rules::EXTERNAL_ELSEWHERE,
-            format!("external:{}", crate::tuf::text::visible(&self.0.label)),
+            format!("external:{}", crate::tuf::text::visible(&self.identity.label)),
             "a token or a key file that keyrite can reach",
         ))
     }
@@ -184,7 +205,7 @@ impl ExternalToken {
 
 impl Token for ExternalToken {
     fn identity(&self) -> &TokenIdentity {
-        &self.0
+        &self.identity
     }
 
     fn is_blank(&self) -> bool {
@@ -207,8 +228,14 @@ impl Token for ExternalToken {
         Ok(Vec::new())
     }
 
+    /// Nothing is made: the key was there, and whoever calls has it prove its possession.
     fn generate(&mut self, _spec: KeySpec, _tag: &KeyTag, _pins: &mut dyn PinSource) -> Result<Generated> {
-        self.elsewhere()
+        match &self.brought {
+            Some(Brought { public, .. }) => {
+                Ok(Generated { public: public.clone(), evidence: Evidence::default() })
+            }
+            None => self.elsewhere(),
+        }
     }
 
     fn adopt(
@@ -217,11 +244,15 @@ impl Token for ExternalToken {
         _tag: &KeyTag,
         _pins: &mut dyn PinSource,
     ) -> Result<Option<Generated>> {
-        self.elsewhere()
+        // Nothing is left behind by a session that was cut off: the key comes in as at first.
+        Ok(None)
     }
 
     fn open(&mut self, _public: &PublicKey, _pins: &mut dyn PinSource) -> Result<Box<dyn Signer + '_>> {
-        self.elsewhere()
+        match &self.brought {
+            Some(brought) => Ok(Box::new(Replay { token: self, brought })),
+            None => self.elsewhere(),
+        }
     }
 
     fn destroy(&mut self, _public: &PublicKey, _pins: &mut dyn PinSource) -> Result<()> {
@@ -230,5 +261,28 @@ impl Token for ExternalToken {
 
     fn evidence(&mut self, _public: &PublicKey, _pins: &mut dyn PinSource) -> Result<Evidence> {
         Ok(Evidence::default())
+    }
+}
+
+struct Replay<'a> {
+    token: &'a ExternalToken,
+    brought: &'a Brought,
+}
+
+impl Signer for Replay<'_> {
+    fn public_key(&self) -> &PublicKey {
+        &self.brought.public
+    }
+
+    fn max_payload(&self, _scheme: Scheme) -> Option<usize> {
+        None
+    }
+
+    fn sign(&mut self, scheme: Scheme, payload: &Payload, _pins: &mut dyn PinSource) -> Result<Vec<u8>> {
+        let made = |s: &&Signature| s.scheme() == scheme && s.payload() == payload.digest();
+        match self.brought.signatures.iter().find(made) {
+            Some(signature) => Ok(signature.raw().to_vec()),
+            None => self.token.elsewhere(),
+        }
     }
 }
