@@ -26,7 +26,7 @@ root-threshold = "2"
 algorithm = "p256"
 token.root-a = "elsewhere"
 token.root-b = "elsewhere"
-token.root-c = "external"
+token.root-c = "elsewhere"
 targets-holder = "uma"
 token.targets-1 = "file"
 backend = "https://notary.example.com"
@@ -98,7 +98,7 @@ fn the_record_and_the_device_map_name_one_trust() {
     assert!(out.contains(id));
     assert_eq!(map["backend"]["url"].as_str(), Some("https://notary.example.com"));
     let keys = map["key"].as_table().unwrap();
-    assert_eq!(keys.keys().collect::<Vec<_>>(), ["root-c", "targets-1"], "the others are elsewhere");
+    assert_eq!(keys.keys().collect::<Vec<_>>(), ["targets-1"], "the others are elsewhere");
     assert_eq!(keys["targets-1"]["uri"].as_str(), Some("file:private/keys/targets-1.pem"));
     assert_eq!(map["enrol"]["dev-dana"]["file"].as_str(), Some("dana.enrol.json"));
     let limits = files(&dir.join("record/limits"));
@@ -126,6 +126,7 @@ fn answers_that_make_no_trust_are_refused_and_nothing_is_written() {
         ("root-threshold = \"2\"", "root-threshold = \"4\"", "INIT", 2),
         ("algorithm = \"p256\"", "algorithm = \"ed25519\"", "ANSWER-WRONG", 2),
         ("token.root-a = \"elsewhere\"", "token.root-a = \"file\"", "ANSWER-WRONG", 2),
+        ("token.root-a = \"elsewhere\"", "token.root-a = \"external\"", "ANSWER-WRONG", 2),
         ("application = \"camera-station\"", "application = \"Camera\"", "ROLE-NAME", 1),
         ("witnesses = \"wim\"", "witnesses = \"none\\nx\"", "ANSWER", 2),
         ("witnesses = \"wim\"", "witnesses = \"uma\"", "WITNESS-SIGNS", 1),

@@ -29,8 +29,8 @@ pub struct FirstDay {
     pub algorithm: KeySpec,
     /// The update-service administrator.
     pub targets: Person,
-    /// Whether the targets key may be an encrypted file.
-    pub targets_file: bool,
+    /// Whether the targets key is one that no token holds: in an encrypted file, or in a vault.
+    pub targets_software: bool,
     /// Snapshot and timestamp.
     pub online: Online,
     /// The first application.
@@ -102,7 +102,7 @@ impl FirstDay {
         let keys = u32::try_from(self.root.len()).unwrap_or(u32::MAX);
         limits.root.spare_keys = limits.root.spare_keys.min(keys.saturating_sub(self.threshold));
         limits.root.witnesses = u32::from(!self.witnesses.is_empty());
-        limits.targets.software_keys = self.targets_file;
+        limits.targets.software_keys = self.targets_software;
         limits.delegations.possession = self.possession;
         if self.profile == Profile::Tuf {
             let [snapshot, timestamp] = self.online_keys();

@@ -83,7 +83,7 @@ pub fn hold(session: &Session, console: &mut dyn Console) -> Result<Interview> {
         &["They hold the targets key, which grants and revokes developers in daily work."],
     )?;
     let place = asking.place(&TARGETS_KEY.parse()?, &targets, true)?;
-    let targets_file = place.as_ref().is_some_and(|(_, key, _)| matches!(key.uri, KeyUri::File(_)));
+    let targets_software = place.as_ref().is_some_and(|(_, key, _)| !matches!(key.uri, KeyUri::Pkcs11(_)));
     keys.extend(place);
     let online = asking.online(profile)?;
     let backend = if online == Online::Backend { asking.backend(&collection, stage)? } else { None };
@@ -104,7 +104,7 @@ pub fn hold(session: &Session, console: &mut dyn Console) -> Result<Interview> {
         threshold,
         algorithm,
         targets,
-        targets_file,
+        targets_software,
         online,
         application,
         developer,
@@ -234,19 +234,21 @@ impl Asking<'_> {
         Ok(specs.get(place).copied().unwrap_or(KeySpec::EcdsaP256))
     }
 
-    /// Where someone's key is or will be made; none if not on this machine.
+    /// Where someone's key is or will be made; none if not on this machine. `software`: whether it
+    /// may be one that no token holds, in a file or in a vault.
     fn place(
         &mut self,
         key: &KeyName,
         holder: &Person,
-        file: bool,
+        software: bool,
     ) -> Result<Option<(KeyName, DeviceKey, Option<ModulePin>)>> {
         let mut prompt = Prompt::new(format!("token.{key}"), format!("Where will {holder}'s key {key} be?"))
             .offer("token", "token       on a PKCS#11 token at this machine")
-            .offer("elsewhere", "elsewhere   at their own machine, with their own token")
-            .offer("external", "external    in a vault that keyrite can't reach");
-        if file {
-            prompt = prompt.offer("file", "file        in an encrypted file at this machine");
+            .offer("elsewhere", "elsewhere   at their own machine, with their own token");
+        if software {
+            prompt = prompt
+                .offer("external", "external    in a vault that keyrite can't reach")
+                .offer("file", "file        in an encrypted file at this machine");
         }
         let place = self.console.ask_choice(&prompt)?;
         match prompt.allowed.get(place).map(Safe::as_str) {
