@@ -278,6 +278,10 @@ pub struct Verify {
     /// The newest root that you know, from paper: its version and payload digest
     #[arg(long, value_name = "VERSION:DIGEST")]
     pub anchor: Option<String>,
+
+    /// Write a report to print, one HTML file: who, when, which tokens, what was signed
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
 }
 
 /// `developer`
@@ -394,7 +398,7 @@ tokens: --module
 tokens list: 
 tokens prepare: 
 tokens write: FILE --answers --unattended
-verify: --anchor
+verify: --anchor --report
 "
         );
     }
@@ -460,6 +464,7 @@ verify: --anchor
             "keyrite status --json",
             "keyrite show a.json --against b.json",
             "keyrite verify --anchor 1:00",
+            "keyrite verify --report report.html",
             "keyrite developer new dana --trust trust.json --out .",
             "keyrite sign-snapshot --unattended",
             "keyrite completions bash",

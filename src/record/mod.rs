@@ -16,6 +16,7 @@ pub mod enrolment;
 pub mod files;
 pub mod hand_out;
 pub mod key_file;
+pub mod listing;
 pub mod manifest;
 pub mod media;
 pub mod names;

@@ -58,16 +58,22 @@ impl Paper {
         if !screen.title.is_empty() {
             self.body.leaf("h2", "", screen.title.as_str());
         }
-        for block in &screen.blocks {
-            add_block(&mut self.body, block);
-        }
-        if !screen.next.is_empty() {
-            self.body.element("ul", "plain next", |ul| {
-                for line in &screen.next {
-                    ul.leaf("li", "", line.as_str());
-                }
-            });
-        }
+        self.body_of(screen);
+    }
+
+    /// Adds a screen's blocks without its title, and without what it says to do next at a terminal.
+    pub fn body_of(&mut self, screen: &Screen) {
+        add_blocks(&mut self.body, screen);
+    }
+
+    /// Adds a screen's blocks as one thing among others like it, on one page.
+    pub fn card(&mut self, screen: &Screen) {
+        self.body.element("section", "card", |card| add_blocks(card, screen));
+    }
+
+    /// The same of something that may go over several pages.
+    pub fn long_card(&mut self, screen: &Screen) {
+        self.body.element("section", "card long", |card| add_blocks(card, screen));
     }
 
     /// The file.
@@ -132,6 +138,12 @@ fn numbered(grid: &mut Markup, number: u8, word: &str) {
     });
 }
 
+fn add_blocks(page: &mut Markup, screen: &Screen) {
+    for block in &screen.blocks {
+        add_block(page, block);
+    }
+}
+
 fn add_block(page: &mut Markup, block: &Block) {
     match block {
         Block::Text(text) => page.leaf("p", "", text.as_str()),
@@ -194,7 +206,8 @@ pub fn add_table(page: &mut Markup, class: &'static str, table: &Table) {
             for row in &table.rows {
                 body.element("tr", "", |tr| {
                     for cell in row {
-                        tr.leaf("td", "", cell.as_str());
+                        let hash = cell.as_str().parse::<Digest>().is_ok();
+                        tr.leaf("td", if hash { "hash" } else { "" }, cell.as_str());
                     }
                 });
             }

@@ -1,11 +1,16 @@
 //! `keyrite verify`: the whole record once more, without secrets, from the anchor on paper.
 
+mod ceremonies;
+mod report;
+
 use super::arguments::Verify;
 use super::rules;
-use super::session::{Ended, Session};
+use super::session::{Ended, Session, shown};
 use super::table::Table;
 use crate::ceremony::facts::{Anchor, Stage};
 use crate::record::Contents;
+use crate::record::listing::PrivateAnswers;
+use crate::tuf::digest::Digest;
 use crate::tuf::json::{Json, object};
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
@@ -16,9 +21,18 @@ pub fn run(session: &Session, args: &Verify) -> Result<Ended> {
     let mut table = Table::open(session)?;
     let anchor = args.anchor.as_deref().map(read_anchor).transpose()?;
     let contents = table.contents_with(session, anchor)?;
-    let problems = problems(&contents);
-    let title = if problems.is_empty() { "Verified" } else { "NOT verified" };
-    let screen = screen(&contents, &problems, title);
+    let listing = table.record.listing()?;
+    let answers = table.record.private_answers(&contents);
+    let mut problems = problems(&contents);
+    problems.extend(answers.wrong.iter().cloned());
+    let seen = Seen { listing: Digest::of(listing.as_bytes()), answers };
+    let mut screen = screen(&contents, &problems, &seen);
+    if let Some(path) = &args.report {
+        let verified = problems.is_empty();
+        let html = report::html(&contents, &screen, verified, &listing, session.now()?);
+        super::files::create(path, html.as_bytes())?;
+        screen = screen.next(format!("print {} from a browser, on A4 or Letter", shown(path)));
+    }
     let list = problems.iter().map(|(place, refusal)| {
         object([
             ("at", place.as_str().into()),
@@ -34,6 +48,7 @@ pub fn run(session: &Session, args: &Verify) -> Result<Ended> {
     });
     let json = object([
         ("root", root),
+        ("record", seen.listing.hex().into()),
         ("problems", list.collect::<Vec<_>>().into()),
         ("roots", number(contents.facts.roots.len())),
         ("keys", number(contents.facts.keys.len())),
@@ -81,7 +96,16 @@ pub fn is_beside((_, refusal): &(String, Refusal)) -> bool {
     refusal.rule() == &crate::record::rules::RECORD_NAME
 }
 
-fn screen(contents: &Contents, problems: &[(String, Refusal)], title: &str) -> Screen {
+/// What is seen of this copy beside its contents.
+struct Seen {
+    /// The digest of the record's list of files.
+    listing: Digest,
+    /// How its private answers stand.
+    answers: PrivateAnswers,
+}
+
+fn screen(contents: &Contents, problems: &[(String, Refusal)], seen: &Seen) -> Screen {
+    let title = if problems.is_empty() { "Verified" } else { "NOT verified" };
     let facts = &contents.facts;
     let mut screen = Screen::new(format!("{title}: {}", visible(&facts.trust.collection)))
         .rehearsal(facts.trust.stage == Stage::Rehearsal)
@@ -91,6 +115,14 @@ fn screen(contents: &Contents, problems: &[(String, Refusal)], title: &str) -> S
         .fact("changes", contents.changes.len().to_string())
         .fact("transcripts", contents.transcripts.len().to_string())
         .fact("documents", contents.history.len().to_string());
+    let PrivateAnswers { opened, elsewhere, .. } = &seen.answers;
+    if opened.saturating_add(*elsewhere) > 0 {
+        let here = format!("{opened} here, as the transcripts commit to; {elsewhere} in another copy");
+        screen = screen.fact("private answers", here);
+    }
+    screen = screen
+        .text("The record, as sha256sum lists its files; a copy without private/ has the same:")
+        .exact([seen.listing.hex()]);
     for stored in contents.statements.values() {
         if let Some(idle) = &stored.idle {
             screen = screen.callout(

@@ -1,0 +1,181 @@
+//! The report's pages on what people did: ceremonies entry by entry, changes, statements.
+
+use super::report::called;
+use crate::ceremony::change::Item;
+use crate::ceremony::transcript::{Entry, Intent, Outcome, TokenSeen, Transcript, Way, Witnessed};
+use crate::record::Contents;
+use crate::tuf::digest::Digest;
+use crate::tuf::json::Json;
+use crate::tuf::text::visible;
+use crate::ui::screen::Screen;
+use crate::ui::table::Table;
+
+/// Every whole transcript, in the order of time.
+pub fn all(contents: &Contents) -> Vec<Screen> {
+    let mut transcripts: Vec<&Transcript> = contents.transcripts.values().collect();
+    transcripts.sort_by_key(|t| t.entries().first().map(|(entry, _)| entry.at));
+    let mut pages: Vec<_> = transcripts.into_iter().map(ceremony).collect();
+    for (id, refusal) in &contents.broken {
+        let page = Screen::default().heading(format!("A broken transcript: {id}"));
+        pages.push(page.fact("refused", refusal.to_string()));
+    }
+    pages
+}
+
+fn ceremony(transcript: &Transcript) -> Screen {
+    let entries = transcript.entries();
+    let at = |entry: Option<&(Entry, Digest)>| entry.map_or_else(String::new, |(e, _)| e.at.to_string());
+    let mut screen = Screen::default().heading(format!("Held at {}", at(entries.first())));
+    screen = screen
+        .fact("ceremony", entries.first().map_or_else(String::new, |(e, _)| e.ceremony.to_string()))
+        .fact("ended", at(entries.last()));
+    for (entry, _) in entries {
+        let Outcome::Begin(begin) = &entry.outcome else { continue };
+        let people = begin.people.iter().map(|(who, duty)| format!("{who} ({})", duty.name()));
+        screen = screen
+            .fact("people", people.collect::<Vec<_>>().join(", "))
+            .fact("program", format!("keyrite {}", begin.keyrite))
+            .fact("SHA-256 of it", begin.binary.hex());
+        for runbook in &begin.runbooks {
+            screen = screen.fact("runbook", runbook.hex());
+        }
+        for (check, found) in &begin.host_checks {
+            screen = screen.fact(visible(check), visible(found));
+        }
+    }
+    let mut table = Table::new(["", "time", "by", "what", "step"]);
+    for (entry, _) in entries {
+        table.push([
+            entry.seq.to_string(),
+            entry.at.to_string().chars().skip(11).collect(),
+            entry.by.as_ref().map_or_else(String::new, ToString::to_string),
+            words(entry),
+            entry.step.as_ref().map_or_else(String::new, ToString::to_string),
+        ]);
+    }
+    screen = screen.table(table);
+    match transcript.head() {
+        Some((seq, head)) => screen.digest(format!("The transcript's head, entry {seq}"), head),
+        None => screen,
+    }
+}
+
+/// What came of a step, in one sentence.
+fn words(entry: &Entry) -> String {
+    let short = |digest: &Digest| digest.hex().chars().take(16).collect::<String>();
+    let on = |token: &TokenSeen| match (token.label.as_str(), token.serial.as_str()) {
+        ("", "") => String::new(),
+        (label, "") => format!(" on \"{}\"", visible(label)),
+        (label, serial) => format!(" on \"{}\", serial {}", visible(label), visible(serial)),
+    };
+    let private = if entry.private.is_empty() { "" } else { " (kept private, committed to)" };
+    match &entry.outcome {
+        Outcome::Begin(_) => "the session begins".to_owned(),
+        Outcome::Intent { key, what, token } => match what {
+            Intent::Generate { .. } => format!("about to make {key}{}", on(token)),
+            Intent::Sign { payload } => format!("{key} is about to sign {}{}", short(payload), on(token)),
+            Intent::Destroy => format!("about to destroy {key}{}", on(token)),
+        },
+        Outcome::Show { title, .. } => format!("shown: {}", visible(title)),
+        Outcome::ReadBack { what, digest } => format!("read back: {}, {}", visible(what), short(digest)),
+        Outcome::Confirm { how, change } => format!("agreed to {} by {}", short(change), how.name()),
+        Outcome::Note { question, answer } => {
+            let answer = answer.as_deref().map_or_else(String::new, visible);
+            format!("{} {answer}{private}", visible(question))
+        }
+        Outcome::Key { name, identity, adopted, token, .. } => {
+            let how = if *adopted { "found again" } else { "made" };
+            format!("{name} {how}{}: {}", on(token), short(&identity.digest()))
+        }
+        Outcome::Sign { key, payload, token, .. } => format!("{key} signed {}{}", short(payload), on(token)),
+        Outcome::Enrol { name, identity, .. } => format!("{name} taken in: {}", short(&identity.digest())),
+        Outcome::Seal { documents } => {
+            let each = documents
+                .iter()
+                .map(|(role, sealed)| format!("{} {}", visible(role.as_str()), sealed.version));
+            format!("sealed: {}", each.collect::<Vec<_>>().join(", "))
+        }
+        Outcome::Upload { manifest } => format!("the upload was written: MANIFEST {}", short(manifest)),
+        Outcome::Carried { way, files, statements } => {
+            let number: u64 = files.values().sum();
+            let what = if *way == Way::In { "taken in" } else { "handed out" };
+            format!("{what}: {number} files, {} statements among them", statements.len())
+        }
+        Outcome::Close { without } => {
+            let names: Vec<_> = without.iter().map(ToString::to_string).collect();
+            format!("the gathering was closed without {}", names.join(", "))
+        }
+        Outcome::Witness { witness, how } => match how {
+            Witnessed::Statement(sha) => format!("{witness} signed the head: statement {}", short(sha)),
+            Witnessed::Words(_) => format!("{witness} copied the head to paper"),
+        },
+        Outcome::Refuse { reason } => format!("refused: {}", visible(reason)),
+        Outcome::Exception { what } => format!("exception: {}", visible(what)),
+        Outcome::End { state, waiting } => {
+            let names: Vec<_> = waiting.iter().map(ToString::to_string).collect();
+            let names = if names.is_empty() { String::new() } else { format!(", for {}", names.join(", ")) };
+            format!("the session ends: {}{names}", state.name())
+        }
+        other => plain(other),
+    }
+}
+
+/// An outcome that this page has no words for: its members as they stand.
+fn plain(outcome: &Outcome) -> String {
+    let json = outcome.to_json();
+    let members = json.as_object().into_iter().flatten().map(|(name, value)| match value {
+        Json::Str(text) => format!("{}: {}", visible(name), visible(text)),
+        other => format!("{}: {}", visible(name), visible(&String::from_utf8_lossy(&other.canonical()))),
+    });
+    format!("{} {}", visible(outcome.act()), members.collect::<Vec<_>>().join(", "))
+}
+
+/// Every change, in the order of time, with who signed what of it.
+pub fn changes(contents: &Contents) -> Vec<Screen> {
+    let mut stored: Vec<_> = contents.changes.values().collect();
+    stored.sort_by_key(|stored| stored.change.frame.held_at);
+    let mut pages = Vec::new();
+    for stored in stored {
+        let frame = &stored.change.frame;
+        let state = stored.standing.as_ref().map_or_else(ToString::to_string, crate::cli::status::state);
+        let mut page = Screen::default()
+            .heading(visible(&frame.title))
+            .fact("ceremony", visible(&frame.kind))
+            .fact("held at", frame.held_at.to_string())
+            .fact("state", state)
+            .fact("change", stored.digest.hex())
+            .fact("runbook", frame.runbook.hex());
+        for item in &stored.change.items {
+            let Some(payload) = item.payload_digest() else {
+                page = page.fact("makes", item.title());
+                continue;
+            };
+            let signed = stored.signatures.get(&payload).into_iter().flatten();
+            let signed: Vec<_> = signed.map(|s| called(&contents.facts, s.key())).collect();
+            let signed = if signed.is_empty() { "nobody".to_owned() } else { signed.join(", ") };
+            page = page.fact(item.title(), payload.hex()).fact("signed by", signed);
+            if let Item::Document { asked, .. } = item {
+                let asked: Vec<_> = asked.iter().map(|ask| ask.key.as_str()).collect();
+                page = page.fact("asked were", asked.join(", "));
+            }
+        }
+        pages.push(page);
+    }
+    pages
+}
+
+/// Every statement whose signature verifies.
+pub fn statements(contents: &Contents) -> Screen {
+    let mut table = Table::new(["kind", "signed by", "file", "acts"]);
+    for (file, stored) in &contents.statements {
+        let acts = stored.idle.as_ref().map_or_else(|| "yes".to_owned(), |why| format!("no: {why}"));
+        table.push([
+            stored.signed.statement().kind().to_owned(),
+            called(&contents.facts, stored.signed.public().identity()),
+            file.hex(),
+            acts,
+        ]);
+    }
+    let screen = Screen::new("Statements");
+    if table.is_empty() { screen.text("There are none yet.") } else { screen.table(table) }
+}

@@ -1,0 +1,273 @@
+//! A record checked by sha256sum and openssl alone: the manual's own lines, typed into a shell.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test fails by panicking"
+)]
+
+mod browser;
+mod day;
+mod stage;
+
+use browser::{Page, SIZES, dom, pages, print};
+use day::{Day, Upto, copy, day, keyrite, told};
+use keyrite::tuf::digest::Digest;
+use serde_json::Value;
+use stage::{block, blocks};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const MANUAL: &str = include_str!("../ceremonies/README.md");
+const ENROLL: &str = include_str!("../ceremonies/first-day/03-enroll.toml");
+/// The private answer of the day below.
+const SECRET: &str = "behind the second door";
+
+/// Types lines into a shell in a folder; what it says on stdout, and whether all went well.
+fn types(folder: &Path, lines: &str) -> (String, bool) {
+    let out = Command::new("sh").args(["-uc", lines]).current_dir(folder).output().unwrap();
+    (String::from_utf8(out.stdout).unwrap() + &String::from_utf8(out.stderr).unwrap(), out.status.success())
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+/// A whole day of a profile, rehearsed by the binary.
+fn rehearsed(profile: &str) -> Day {
+    let made = day(Upto::Keys);
+    let dir = made.dir.join("held");
+    let out = keyrite(&made.dir, &["rehearse", "--profile", profile, "--into", dir.to_str().unwrap()]);
+    assert!(out.status.success(), "{}", told(&out));
+    Day { record: dir.join("record"), dir }
+}
+
+/// A rehearsed day in which one question is answered in private.
+fn private_day() -> Day {
+    let made = day(Upto::Keys);
+    let runbooks = made.dir.join("runbooks");
+    fs::create_dir(&runbooks).unwrap();
+    for name in ["01-root-keys.toml", "02-targets-key.toml", "04-root.toml"] {
+        copy_runbook(name, &runbooks);
+    }
+    let question = "\n[[before]]\nquestion = \"Where is the spare key\"\nprivate = true\n";
+    fs::write(runbooks.join("03-enroll.toml"), format!("{ENROLL}{question}")).unwrap();
+    let dir = made.dir.join("held");
+    let into = dir.to_str().unwrap();
+    let out = keyrite(&made.dir, &["rehearse", "--into", into, runbooks.to_str().unwrap()]);
+    assert!(out.status.success(), "{}", told(&out));
+    Day { record: dir.join("record"), dir }
+}
+
+fn copy_runbook(name: &str, to: &Path) {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("ceremonies/first-day").join(name);
+    fs::copy(from, to.join(name)).unwrap();
+}
+
+/// Every file of a folder of the record, with the folders below.
+fn all(folder: &Path, end: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(all(&path, end));
+        } else if path.to_str().unwrap().ends_with(end) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn verified(record: &Path) -> Value {
+    let day = Day { dir: record.parent().unwrap().to_owned(), record: record.to_owned() };
+    let out = day.keyrite(&["--json", "verify", "--anchor", &day.anchor()]);
+    assert!(out.status.success(), "{}", told(&out));
+    serde_json::from_slice(&out.stdout).unwrap()
+}
+
+#[test]
+fn names_and_transcripts_are_checked_by_sha256sum() {
+    let day = day(Upto::End);
+    let lines = blocks(MANUAL);
+    let (names, chain) = (block(&lines, "sha256sum --check"), block(&lines, "for transcript in"));
+    assert_eq!(types(&day.record, names), (String::new(), true));
+    let (said, fine) = types(&day.record, chain);
+    assert!(fine && !said.contains("BROKEN"), "{said}");
+    for folder in fs::read_dir(day.record.join("transcripts")).unwrap() {
+        let last = all(&folder.unwrap().path(), ".json").pop().unwrap();
+        let head = Digest::of(&fs::read(&last).unwrap()).hex();
+        assert!(said.contains(&format!("\"{head}\"")), "{said}");
+    }
+    let record = verified(&day.record)["record"].as_str().unwrap().to_owned();
+    let (said, _) = types(&day.record, block(&lines, "find trust.json"));
+    assert_eq!(said.trim(), format!("{record}  -"));
+
+    // One byte more in any of them is told.
+    let entry = all(&day.record.join("transcripts"), ".json").remove(1);
+    let mut bytes = fs::read(&entry).unwrap();
+    bytes.push(b' ');
+    fs::write(&entry, bytes).unwrap();
+    let (said, fine) = types(&day.record, names);
+    assert!(!fine && said.contains("FAILED"), "{said}");
+    assert!(types(&day.record, chain).0.contains("BROKEN"));
+}
+
+#[test]
+fn every_signature_is_checked_by_openssl() {
+    for profile in ["notary", "tuf"] {
+        let day = rehearsed(profile);
+        let lines = blocks(MANUAL);
+        let (key, check) = (block(&lines, "KEY.json"), block(&lines, "openssl dgst -sha256 -verify"));
+        let (pair, der) = (block(&lines, "asn1parse"), block(&lines, "> sig.der\n"));
+        let desk = day.dir.join("desk");
+        fs::create_dir(&desk).unwrap();
+        let mut checked = 0;
+        for sig in all(&day.record.join("changes"), ".sig.json") {
+            let identity = json(&sig)["identity"].as_str().unwrap().to_owned();
+            let keys = all(&day.record.join("keys"), ".json");
+            let file = keys.iter().find(|file| json(file)["identity"] == identity.as_str()).unwrap();
+            assert_eq!(json(file)["algorithm"], "ECDSA P-256");
+            let named = sig.file_name().unwrap().to_str().unwrap()[..64].to_owned();
+            let payloads = all(sig.parent().unwrap(), ".payload.json");
+            let payload = payloads.iter().find(|p| Digest::of(&fs::read(p).unwrap()).hex() == named).unwrap();
+            for (from, name) in [(file, "KEY.json"), (&sig, "SIG.json"), (payload, "PAYLOAD.json")] {
+                fs::copy(from, desk.join(name)).unwrap();
+            }
+            let statement = fs::read_to_string(payload).unwrap().contains("keyrite-statement");
+            let form = if profile == "notary" && !statement { pair } else { der };
+            let (said, fine) = types(&desk, &format!("set -e\n{key}{form}{check}"));
+            assert!(
+                fine && said.contains("Verified OK") && said.contains(&identity),
+                "{}: {said}",
+                sig.display()
+            );
+            checked += 1;
+            if checked == 1 {
+                let mut bytes = fs::read(payload).unwrap();
+                bytes[10] ^= 1;
+                fs::write(desk.join("PAYLOAD.json"), bytes).unwrap();
+                let (said, fine) = types(&desk, &format!("set -e\n{key}{form}{check}"));
+                assert!(!fine && !said.contains("Verified OK"), "{said}");
+            }
+        }
+        assert!(checked >= 7, "{profile}: {checked}");
+    }
+}
+
+#[test]
+fn a_redacted_copy_is_the_same_record() {
+    let day = private_day();
+    let private = all(&day.record.join("private"), ".json");
+    let [sidecar] = private.as_slice() else { panic!("{private:?}") };
+    let stick = day.dir.join("stick");
+    let out = day.keyrite(&["export", stick.to_str().unwrap()]);
+    assert!(out.status.success(), "{}", told(&out));
+    assert!(!stick.join("private").exists());
+    let plain = day.dir.join("plain");
+    copy(&day.record, &plain);
+    fs::remove_dir_all(plain.join("private")).unwrap();
+
+    let whole = verified(&plain);
+    assert_eq!(whole["problems"], serde_json::json!([]));
+    for copy in [&day.record, &stick] {
+        let mut other = verified(copy);
+        // Handing out is noted in the copy that hands out.
+        other["transcripts"] = whole["transcripts"].clone();
+        assert_eq!(other, whole, "{}", copy.display());
+    }
+
+    // The answer is nowhere in the redacted record, and opens with its sidecar.
+    let value = json(sidecar)["private"]["answer"]["value"].as_str().unwrap().to_owned();
+    assert!(!value.is_empty());
+    let lines = blocks(MANUAL);
+    fs::copy(sidecar, day.dir.join("SIDECAR.json")).unwrap();
+    let (said, fine) = types(&day.dir, &format!("set -e\n{}", block(&lines, "SALT=")));
+    assert!(fine, "{said}");
+    let commitment = said.trim().trim_end_matches("  -").to_owned();
+    let seq = sidecar.file_stem().unwrap().to_str().unwrap();
+    let entries = all(&plain.join("transcripts"), ".json");
+    let named = |path: &&PathBuf| {
+        path.file_name().unwrap().to_str().unwrap().starts_with(seq)
+            && path.parent().unwrap().file_name() == sidecar.parent().unwrap().file_name()
+    };
+    let entry = json(entries.iter().find(named).unwrap());
+    assert_eq!(entry["private"]["answer"], commitment.as_str());
+    assert_eq!(entry["outcome"].get("answer"), None);
+
+    // Another value in the sidecar is told by its rule.
+    let text = fs::read_to_string(sidecar).unwrap();
+    fs::write(sidecar, text.replace(&value, SECRET)).unwrap();
+    let out = day.keyrite(&["verify", "--anchor", &day.anchor()]);
+    assert_eq!(out.status.code(), Some(1), "{}", told(&out));
+    assert!(told(&out).contains("SIDECAR"), "{}", told(&out));
+}
+
+#[test]
+fn the_report_says_who_when_what_and_prints_whole() {
+    let day = private_day();
+    let html = day.dir.join("report.html");
+    let arguments = ["verify", "--anchor", &day.anchor(), "--report", html.to_str().unwrap()];
+    let out = day.keyrite(&arguments);
+    assert!(out.status.success(), "{}", told(&out));
+    let record = verified(&day.record)["record"].as_str().unwrap().to_owned();
+    let value = json(&all(&day.record.join("private"), ".json")[0])["private"]["answer"]["value"].clone();
+    let text = fs::read_to_string(&html).unwrap();
+    assert!(!text.contains("<script") && !text.contains("href") && !text.contains("src="));
+    let mut said: Vec<String> =
+        ["Verified", "root-a of ada", "wim (witness)", "any 2 needed", "kept private"]
+            .map(str::to_owned)
+            .into();
+    said.push(record);
+    for file in all(&day.record.join("keys"), ".json") {
+        said.push(json(&file)["identity"].as_str().unwrap().to_owned());
+    }
+    for folder in fs::read_dir(day.record.join("transcripts")).unwrap() {
+        let last = all(&folder.unwrap().path(), ".json").pop().unwrap();
+        said.push(Digest::of(&fs::read(&last).unwrap()).words().join(" "));
+    }
+    for file in all(&day.record.join("metadata"), ".json") {
+        let name = file.file_name().unwrap().to_str().unwrap().to_owned();
+        if file.parent().unwrap().ends_with("root") {
+            said.push(name.split('.').nth(1).unwrap().to_owned());
+        }
+    }
+    for size in SIZES {
+        let pages = pages(&print(&html, size.0));
+        for page in &pages {
+            for word in &page.words {
+                let fits = word.left > 42.0 && word.right < size.1 - 42.0 && word.bottom < size.2 - 14.0;
+                assert!(fits, "{}: {word:?}", size.0);
+            }
+        }
+        let text = pages.iter().map(Page::text).collect::<Vec<_>>().join(" ");
+        // Words of a digest stand between their numbers.
+        let spoken = text.split(' ').filter(|word| word.parse::<u8>().is_err()).collect::<Vec<_>>().join(" ");
+        for what in &said {
+            assert!(text.contains(what) || spoken.contains(what), "{}: {what} in\n{text}", size.0);
+        }
+        assert!(!text.contains(value.as_str().unwrap()), "what is private is not printed");
+    }
+    let again = day.keyrite(&arguments);
+    assert_eq!(again.status.code(), Some(1), "{}", told(&again));
+    assert!(told(&again).contains("FILE-EXISTS"));
+}
+
+#[test]
+fn the_report_of_a_broken_record_says_so() {
+    let day = day(Upto::End);
+    let anchor = day.anchor();
+    let entry = all(&day.record.join("transcripts"), ".json").remove(1);
+    fs::remove_file(entry).unwrap();
+    // What others wrote is text, whatever it looks like.
+    fs::write(day.record.join("keys").join("<img src=x onerror=alert(1)>\u{202e}.json"), "{}").unwrap();
+    let html = day.dir.join("report.html");
+    let out = day.keyrite(&["verify", "--anchor", &anchor, "--report", html.to_str().unwrap()]);
+    assert_eq!(out.status.code(), Some(1), "{}", told(&out));
+    let understood = dom(&html);
+    assert!(understood.contains("NOT verified") && understood.contains("TRANSCRIPT-BROKEN"));
+    assert!(!understood.contains("<img") && !understood.contains('\u{202e}'), "{understood}");
+    assert!(understood.contains("&lt;img src=x onerror=alert(1)&gt;\\u{202e}"), "{understood}");
+}
