@@ -137,8 +137,8 @@ fn every_signature_is_checked_by_openssl() {
                 fs::copy(from, desk.join(name)).unwrap();
             }
             let statement = fs::read_to_string(payload).unwrap().contains("keyrite-statement");
-            let form = if profile == "notary" && !statement { pair } else { der };
-            let (said, fine) = types(&desk, &format!("set -e\n{key}{form}{check}"));
+            let to_der = if profile == "notary" && !statement { pair } else { der };
+            let (said, fine) = types(&desk, &format!("set -e\n{key}{to_der}{check}"));
             assert!(
                 fine && said.contains("Verified OK") && said.contains(&identity),
                 "{}: {said}",
@@ -149,7 +149,7 @@ fn every_signature_is_checked_by_openssl() {
                 let mut bytes = fs::read(payload).unwrap();
                 bytes[10] ^= 1;
                 fs::write(desk.join("PAYLOAD.json"), bytes).unwrap();
-                let (said, fine) = types(&desk, &format!("set -e\n{key}{form}{check}"));
+                let (said, fine) = types(&desk, &format!("set -e\n{key}{to_der}{check}"));
                 assert!(!fine && !said.contains("Verified OK"), "{said}");
             }
         }

@@ -116,7 +116,7 @@ fn words(entry: &Entry) -> String {
             let names = if names.is_empty() { String::new() } else { format!(", for {}", names.join(", ")) };
             format!("the session ends: {}{names}", state.name())
         }
-        other => plain(other),
+        Outcome::Unknown { .. } => plain(&entry.outcome),
     }
 }
 
