@@ -208,3 +208,89 @@ fn begin() -> Outcome {
         heads: Vec::new(),
     }))
 }
+
+#[test]
+fn limits_are_loosened_by_the_root_threshold_alone_and_said_to_be() {
+    let mut limits = Limits::default_for(Profile::Notary);
+    limits.root.witnesses = 0;
+    let stage = Stage::new("limits-set", Profile::Notary, Kind::Production, &limits);
+    let (devices, map) = keys(&stage);
+    stage.hold(&map, &first_day("04-root")).1.ended(0);
+    let map = devices.knowing(&stage.root()).write("devices-2.toml");
+    let runbook = |members: &str| {
+        let text = format!(
+            "ceremony = \"set-limits\"\ntitle = \"Limits\"\n[people]\nada = \"administrator\"\n{members}"
+        );
+        stage.write("limits.toml", &text)
+    };
+    let plan = |runbook: &std::path::Path| stage.on(&stage.record, &map, &["plan", utf8(runbook)]);
+
+    for (members, rule) in [
+        ("[limits.root]\nthreshold-floor = 1\n", "LIMITS-FLOOR"),
+        ("[limits.ceremony]\nrecord-no-older = \"91 days\"\n", "LIMITS-FLOOR"),
+    ] {
+        assert_eq!(refused(plan(&runbook(members))).0, rule, "{members}");
+    }
+    for members in ["[limits]\nformat = 1\n", "[limits.root]\nspare-key = 1\n", ""] {
+        assert_eq!(plan(&runbook(members)).ended(2).json()["error"]["rule"], "RUNBOOK", "{members}");
+    }
+    let same = plan(&runbook("[limits.root]\nspare-keys = 1\n")).ended(0).json();
+    assert_eq!(same["already-held"], true);
+
+    let runbook =
+        runbook("[limits.root]\nspare-keys = 0\nwitnesses = 1\n[limits.targets]\nsoftware-keys = true\n");
+    let planned = plan(&runbook).ended(0).json();
+    let summary: Vec<_> =
+        planned["summary"].as_array().unwrap().iter().map(|l| l.as_str().unwrap()).collect();
+    assert_eq!(
+        summary,
+        [
+            "limits 2 take the place of limits 1",
+            "  LOOSER: root: spare keys 1 becomes 0",
+            "  LOOSER: targets: software keys: no becomes yes",
+            "  tighter: root: witnesses 0 becomes 1",
+        ]
+    );
+    let status = || stage.keyrite(["-C", utf8(&stage.record), "status"]).ended(0).text();
+    assert!(status().contains("limits in force  1"), "{}", status());
+    let (change, done) = stage.hold(&map, &runbook);
+    done.ended(0);
+    assert_eq!(change, planned["change"]);
+    let files: Vec<_> =
+        fs::read_dir(stage.record.join("limits")).unwrap().map(|f| f.unwrap().path()).collect();
+    let second = files.iter().find(|f| utf8(f).contains("/2.")).expect("limits 2");
+    let text = fs::read_to_string(second).unwrap();
+    assert!(text.contains("spare-keys        = 0") && text.contains("software-keys     = true"), "{text}");
+    assert_eq!(stage.verify().ended(0).json()["problems"], serde_json::json!([]));
+    assert!(status().contains("limits in force  2"), "{}", status());
+    assert_eq!(plan(&runbook).ended(0).json()["already-held"], true);
+
+    // In force: the next change of limits is root's as well, and now needs a witness.
+    let again = stage.write(
+        "again.toml",
+        "ceremony = \"set-limits\"\ntitle = \"Again\"\n[people]\nada = \"administrator\"\n[limits.root]\nspare-keys = 1\n",
+    );
+    assert_eq!(refused(plan(&again)).0, "WITNESSES");
+    // Nobody signs it but a threshold of root; a medium's unsigned limits stay there.
+    let medium = stage.path("medium");
+    stage.on(&stage.record, &map, &["export", utf8(&medium)]).ended(0);
+    let loose = text.replace("record-no-older   = \"14 days\"", "record-no-older   = \"90 days\"");
+    assert_ne!(loose, text);
+    fs::write(medium.join(format!("limits/3.{}.toml", Digest::of(loose.as_bytes()))), loose).unwrap();
+    let said = stage.on(&stage.record, &map, &["import", utf8(&medium)]).ended(0).json();
+    assert_eq!(said["left"][0]["rule"], "LIMITS-UNSIGNED", "{said}");
+}
+
+#[test]
+fn the_shipped_example_is_rehearsed_after_the_first_day() {
+    let stage =
+        Stage::new("limits-example", Profile::Notary, Kind::Rehearsal, &Limits::default_for(Profile::Notary));
+    for story in ["first-day", "first-day-tuf"] {
+        let profile = if story == "first-day" { "notary" } else { "tuf" };
+        let into = stage.path(story);
+        let days = [shipped(story), shipped("limits")];
+        let line = ["rehearse", "--profile", profile, "--into", utf8(&into), utf8(&days[0]), utf8(&days[1])];
+        stage.keyrite(line).ended(0);
+        assert!(fs::read_dir(into.join("record/limits")).unwrap().count() == 2, "{story}");
+    }
+}

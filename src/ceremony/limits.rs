@@ -155,7 +155,7 @@ impl Limits {
     pub fn parse(text: &str, profile: Profile) -> Result<Self> {
         let file: limits_toml::File = strict::read(text, &rules::LIMITS_FORM, "the limits")?;
         strict::format_one(file.format, "limits")?;
-        let limits = file.over(Self::default_for(profile));
+        let limits = file.members().over(Self::default_for(profile));
         limits.check_floor()?;
         Ok(limits)
     }

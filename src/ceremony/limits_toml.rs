@@ -23,7 +23,18 @@ pub(super) struct File {
     online: Option<Online>,
 }
 
-#[derive(Deserialize)]
+/// The same without the format: the members that a runbook moves.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Members {
+    root: Option<Root>,
+    targets: Option<Targets>,
+    delegations: Option<Delegations>,
+    ceremony: Option<Ceremony>,
+    online: Option<Online>,
+}
+
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Root {
     threshold_floor: Option<u32>,
@@ -33,7 +44,7 @@ struct Root {
     rehearsed: Option<bool>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Targets {
     threshold_floor: Option<u32>,
@@ -43,7 +54,7 @@ struct Targets {
     rehearsed: Option<bool>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Delegations {
     threshold_floor: Option<u32>,
@@ -54,7 +65,7 @@ struct Delegations {
     rehearsed: Option<bool>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Ceremony {
     sign_within: Option<Word<Term>>,
@@ -62,7 +73,7 @@ struct Ceremony {
     excluded: Option<Vec<Word<Person>>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Online {
     snapshot: Option<Vec<Word<KeyName>>>,
@@ -84,6 +95,15 @@ fn words<T: Ord>(from: Option<Vec<Word<T>>>) -> Option<BTreeSet<T>> {
 }
 
 impl File {
+    /// The members of the file.
+    pub(super) fn members(self) -> Members {
+        let Self { root, targets, delegations, ceremony, online, .. } = self;
+        Members { root, targets, delegations, ceremony, online }
+    }
+}
+
+impl Members {
+    /// Limits with these members in the place of theirs.
     pub(super) fn over(self, mut limits: Limits) -> Limits {
         if let Some(from) = self.root {
             let to = &mut limits.root;

@@ -66,6 +66,12 @@ pub trait Ceremony {
     /// Whether all that the runbook asks for is already so: then nothing is due, which is no error.
     fn held(&self, facts: &Facts) -> bool;
 
+    /// The limits file that the change puts in force, where it is one that the record doesn't have:
+    /// its number and text. It is written when the change is sealed.
+    fn limits_file(&self, _facts: &Facts) -> Option<(u64, String)> {
+        None
+    }
+
     /// The kind's own steps, in order; [`step::of`] unless a kind needs others. Content never
     /// depends on an earlier step's outcome, but for the named templates of a key that an earlier
     /// step makes. [`engine::assemble`] puts the site's notes and the witnesses around them.

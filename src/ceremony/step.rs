@@ -5,6 +5,7 @@ pub use super::rendering::{Blank, Expect, Line, PaperRow, Prompt};
 use super::change::{Change, Item, NewCertificate, NewKey};
 use super::facts::Facts;
 use super::people::{KeyName, Person};
+use super::rehearsed::speaks_for;
 use crate::tuf::diff;
 use crate::tuf::digest::Digest;
 use crate::tuf::evidence::Trusted;
@@ -180,7 +181,7 @@ pub fn of(change: &Change, facts: &Facts) -> Vec<Step> {
 /// touched, in any copy.
 pub fn agreement(change: &Change, facts: &Facts) -> Vec<Step> {
     let digest = change.digest();
-    let root = change.documents().any(|d| *d.role() == RoleName::Root);
+    let root = speaks_for(change).contains(&RoleName::Root);
     let how = if root { Confirmation::Words } else { Confirmation::Yes };
     let lines = change.summary.iter().cloned().chain(difference(change, facts)).collect();
     let acts = [

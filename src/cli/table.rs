@@ -285,7 +285,10 @@ pub fn finished(stored: &StoredChange, contents: &Contents) -> bool {
     keys || match standing.state {
         State::BaseMoved { .. } => true,
         // Sealed, and cut off before the upload was written: that is still to do.
-        State::Sealed => contents.facts.trust.profile == Profile::Tuf || uploaded(stored, contents),
+        State::Sealed => {
+            let uploads = stored.change.documents().next().is_some();
+            !uploads || contents.facts.trust.profile == Profile::Tuf || uploaded(stored, contents)
+        }
         _ => stored.closed(),
     }
 }

@@ -18,6 +18,7 @@ mod root_ledger;
 mod root_members;
 mod rotate_root;
 pub mod rules;
+mod set_limits;
 
 pub use making::software_allowed;
 
@@ -29,6 +30,7 @@ pub const ALL: &[&dyn Kind] = &[
     &create_root::CreateRoot,
     &rotate_root::RotateRoot,
     &grant_delegation::GrantDelegation,
+    &set_limits::SetLimits,
 ];
 
 /// Reads a runbook's own tables by its kind.

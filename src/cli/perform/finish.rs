@@ -4,16 +4,19 @@ use super::journal::Of;
 use super::{Agenda, Room};
 use crate::ceremony::change::{Counts, Item};
 use crate::ceremony::facts::Facts;
+use crate::ceremony::kinds;
+use crate::ceremony::runbook::Runbook;
 use crate::ceremony::step::Step;
 use crate::ceremony::transcript::{Outcome, Sealed};
 use crate::record::upload::Upload;
-use crate::record::{Inputs, SignedStatement};
+use crate::record::{Inputs, SignedStatement, StoredChange};
 use crate::tuf::digest::Digest;
 use crate::tuf::document::{Document, Keys};
 use crate::tuf::evidence::Trusted;
 use crate::tuf::payload::MetadataPayload;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::statement::Sentence;
 use crate::tuf::wire;
 use std::collections::BTreeMap;
 
@@ -30,6 +33,7 @@ impl Room<'_> {
                 "a change that the record holds",
             ));
         };
+        self.limits(stored, step, facts)?;
         let signatures = |digest| stored.signatures.get(&digest).map(Vec::as_slice).unwrap_or_default();
         for item in &agenda.change.items {
             if let Item::Statement { payload, .. } = item {
@@ -54,6 +58,26 @@ impl Room<'_> {
         }
         let of = Of { change: Some(agenda.digest), step: Some(step) };
         self.journal.say(self.record, self.session, of, Outcome::Seal { documents })
+    }
+
+    /// Writes the limits file that the change puts in force, if it brings one: before its statement,
+    /// which would else stand in the record without it.
+    fn limits(&self, stored: &StoredChange, step: &Step, facts: &Facts) -> Result<()> {
+        let runbook = Runbook::parse(&String::from_utf8_lossy(&stored.runbook))?;
+        let Some((number, text)) = kinds::read(&runbook)?.limits_file(facts) else { return Ok(()) };
+        let sha = Digest::of(text.as_bytes());
+        let says = |item: &Item| {
+            let Item::Statement { payload, .. } = item else { return false };
+            matches!(payload.sentence(), Sentence::Limits { limits, .. } if *limits == sha)
+        };
+        if !stored.change.items.iter().any(says) {
+            return Err(Refusal::new(
+                &super::super::rules::STEP_UNKNOWN,
+                format!("the step {}, and limits {number} of {sha}", step.id),
+                "the limits that the change's statement names",
+            ));
+        }
+        self.record.add_limits(number, text.as_bytes()).map(|_| ())
     }
 
     /// Writes what goes to the backend: the sealed documents of this change.
