@@ -94,7 +94,12 @@ pub fn hold(
                 report.root = table.know_root(&change).or(report.root);
             }
             Outcome::Waiting(waiting) => {
-                let made = |item: &Item| matches!(item, Item::NewKey(new) if waiting.iter().any(|w| w.key == new.name));
+                let waits = |key: &KeyName| waiting.iter().any(|w| w.key == *key);
+                let made = |item: &Item| match item {
+                    Item::NewKey(new) => waits(&new.name),
+                    Item::Certificate(new) => waits(&new.key),
+                    _ => false,
+                };
                 report.making = change.items.iter().any(made).then_some(digest);
                 let vault = waiting.iter().filter(|w| table.keyring.in_vault(&w.key));
                 report.vault = vault.map(|w| w.key.clone()).collect();

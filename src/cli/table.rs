@@ -227,6 +227,9 @@ pub fn recomputed(stored: &StoredChange, contents: &Contents) -> Result<()> {
     if stored.standing.as_ref().is_ok_and(|s| matches!(s.state, State::Sealed | State::Published)) {
         return Ok(());
     }
+    if half_sealed(stored, contents) {
+        return Ok(());
+    }
     let refuse = |found: String| {
         let expected = "the very change that the runbook and your own record give";
         Refusal::new(&rules::CHANGE_RECOMPUTED, found, expected)
@@ -245,12 +248,22 @@ pub fn recomputed(stored: &StoredChange, contents: &Contents) -> Result<()> {
     // Keys that this very change has made or taken in so far were not there when it was planned.
     let mut facts = contents.facts.clone();
     for item in &stored.change.items {
-        let (Item::NewKey(NewKey { name, .. }) | Item::EnrolledKey(EnrolledKey { name, .. })) = item else {
-            continue;
+        let (name, replaced) = match item {
+            Item::NewKey(NewKey { name, .. }) | Item::EnrolledKey(EnrolledKey { name, .. }) => (name, None),
+            Item::Certificate(new) => (&new.key, contents.key_files.get(&new.replaces)),
+            _ => continue,
         };
         let used = facts.keys.get(name).and_then(|record| contents.key_files.get(&record.file));
-        if used.is_some_and(|(file, _)| file.change == stored.digest) {
-            facts.keys.remove(name);
+        if used.is_none_or(|(file, _)| file.change != stored.digest) {
+            continue;
+        }
+        match (facts.keys.get_mut(name), replaced) {
+            (Some(record), Some((old, _))) => {
+                record.certificate.clone_from(&old.certificate);
+                record.possession = old.possession.clone();
+                record.file = old.digest();
+            }
+            _ => drop(facts.keys.remove(name)),
         }
     }
     if frame.rehearsal.is_some_and(|r| !contents.holds_rehearsal(&r, &frame.runbook)) {
@@ -271,6 +284,13 @@ pub fn recomputed(stored: &StoredChange, contents: &Contents) -> Result<()> {
     rehearsed::check(&again, &facts, "ask the administrator, who holds one and plans again")?;
     people::check_duties(&again, &facts.limits)?;
     people::check_witnesses(&again)
+}
+
+/// Whether sealing was cut off after its first documents: every threshold is met, and the record
+/// trusts one of them already, so it no longer comes out of the runbook. It did before it was signed.
+fn half_sealed(stored: &StoredChange, contents: &Contents) -> bool {
+    stored.standing.as_ref().is_ok_and(crate::ceremony::standing::Standing::thresholds_met)
+        && stored.change.documents().any(|d| contents.facts.history.contains(&d.digest()))
 }
 
 /// Whether nothing is left to do for a change: a ceremony without documents is finished once every

@@ -116,7 +116,7 @@ impl NewKeyOf<'_> {
             let found = format!("{}, an Ed25519 root key", self.name);
             return Err(Refusal::new(&rules::KEY_NOTARY_ROOT, found, "p256, p384, rsa-3072 or rsa-4096"));
         }
-        let certificate = if certified { Some(self.certificate(frame, facts)?) } else { None };
+        let certificate = if certified { Some(certificate(frame, facts, self.name)?) } else { None };
         Ok(NewKey {
             name: self.name.clone(),
             holder: self.holder.clone(),
@@ -126,30 +126,32 @@ impl NewKeyOf<'_> {
         })
     }
 
-    fn certificate(&self, frame: &Frame, facts: &Facts) -> Result<CertificateTemplate> {
-        // Unique for the collection without a source of chance of its own: the change's nonce and
-        // the key's name. The first bit is cleared, since serial numbers are positive.
-        let mut seed = frame.nonce.to_vec();
-        seed.extend_from_slice(self.name.as_str().as_bytes());
-        let mut serial = [0u8; 16];
-        for (to, from) in serial.iter_mut().zip(Digest::of(&seed).as_bytes()) {
-            *to = *from;
-        }
-        if let Some(first) = serial.first_mut() {
-            *first = (*first & 0x3f) | 0x40;
-        }
-        Ok(CertificateTemplate {
-            common_name: facts.trust.collection.clone(),
-            serial,
-            not_before: frame.held_at.minus(Term::new(1, Unit::Days))?,
-            not_after: frame.held_at.plus(Term::new(10, Unit::Years))?,
-        })
-    }
-
     /// For the summary.
     pub fn sentence(&self) -> String {
         format!("{} makes the key {} ({}) for {}", self.holder, self.name, self.spec, self.purpose.name())
     }
+}
+
+/// The certificate that a root key of profile `notary` signs over itself: of the collection, for
+/// ten years from the day before `held-at`.
+pub fn certificate(frame: &Frame, facts: &Facts, key: &KeyName) -> Result<CertificateTemplate> {
+    // Unique for the collection without a source of chance of its own: the change's nonce and
+    // the key's name. The first bit is cleared, since serial numbers are positive.
+    let mut seed = frame.nonce.to_vec();
+    seed.extend_from_slice(key.as_str().as_bytes());
+    let mut serial = [0u8; 16];
+    for (to, from) in serial.iter_mut().zip(Digest::of(&seed).as_bytes()) {
+        *to = *from;
+    }
+    if let Some(first) = serial.first_mut() {
+        *first = (*first & 0x3f) | 0x40;
+    }
+    Ok(CertificateTemplate {
+        common_name: facts.trust.collection.clone(),
+        serial,
+        not_before: frame.held_at.minus(Term::new(1, Unit::Days))?,
+        not_after: frame.held_at.plus(Term::new(10, Unit::Years))?,
+    })
 }
 
 /// Whether that key is in the record, as the runbook asks for it.

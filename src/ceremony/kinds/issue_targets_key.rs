@@ -1,9 +1,12 @@
-//! `issue-targets-key`: the update-service administrator's key is made on a token.
+//! `issue-targets-key`: the update-service administrator's key, made and put into its place.
 //!
-//! It makes the key; putting a new one in the place of the old, root and re-signed targets in one
-//! change, is this kind's rotation.
+//! With `[targets-key]` a token makes the key. With `[targets]` and `[root]` the new one takes the
+//! place of the old: root and targets, signed again with its targets and delegations, in one change,
+//! since a backend takes a root alone and then has no targets that clients accept (notary-v1 4.2).
 
 use super::generate_key::{NewKeyOf, is_held};
+use super::root_change::{Wanted, root_change};
+use super::root_members::{Keys, Role, is_so};
 use crate::ceremony::change::{Base, Change, Frame, Item, Purpose};
 use crate::ceremony::facts::Facts;
 use crate::ceremony::people::{KeyName, Person};
@@ -11,7 +14,10 @@ use crate::ceremony::runbook::Runbook;
 use crate::ceremony::strict::Word;
 use crate::ceremony::{Ceremony, Kind};
 use crate::tuf::key::KeySpec;
-use crate::tuf::rule::Result;
+use crate::tuf::role::RoleName;
+use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::statement::KeyEvent;
+use crate::tuf::time::Term;
 use serde::Deserialize;
 
 /// The kind.
@@ -23,18 +29,54 @@ impl Kind for IssueTargetsKey {
     }
 
     fn purpose(&self) -> &'static str {
-        "make the update-service administrator's key"
+        "make the update-service administrator's key, or put it in the place of the old one"
     }
 
     fn read(&self, runbook: &Runbook) -> Result<Box<dyn Ceremony>> {
-        Ok(Box::new(runbook.spec::<Spec>()?))
+        match runbook.spec::<Spec>()? {
+            Spec { targets_key: Some(key), targets: None, root: None } => Ok(Box::new(key)),
+            Spec { targets_key: None, targets: Some(targets), root: Some(root) } => {
+                Ok(Box::new(Rotation { targets, root }))
+            }
+            _ => Err(Refusal::new(
+                &crate::ceremony::rules::RUNBOOK,
+                "neither [targets-key] alone nor [targets] with [root]",
+                "[targets-key] to make the key, or [targets] and [root] to put it in its place",
+            )),
+        }
     }
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Spec {
-    targets_key: Table,
+    targets_key: Option<Table>,
+    targets: Option<Targets>,
+    root: Option<Root>,
+}
+
+/// Who signs targets from now on.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Targets {
+    keys: Vec<Word<KeyName>>,
+    threshold: Option<u32>,
+    #[serde(default)]
+    lost: Vec<Word<KeyName>>,
+    #[serde(default)]
+    compromised: Vec<Word<KeyName>>,
+    valid_for: Word<Term>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Root {
+    valid_for: Word<Term>,
+}
+
+struct Rotation {
+    targets: Targets,
+    root: Root,
 }
 
 #[derive(Deserialize)]
@@ -50,16 +92,48 @@ fn p256() -> Word<KeySpec> {
     Word(KeySpec::EcdsaP256)
 }
 
-impl Ceremony for Spec {
+impl Ceremony for Table {
     fn change(&self, frame: &Frame, facts: &Facts) -> Result<Change> {
-        let Table { name: Word(name), holder: Word(holder), algorithm: Word(algorithm) } = &self.targets_key;
+        let Self { name: Word(name), holder: Word(holder), algorithm: Word(algorithm) } = self;
         let new = NewKeyOf { name, holder, purpose: Purpose::Targets, spec: *algorithm };
         let items = vec![Item::NewKey(new.item(frame, facts)?)];
         Ok(Change::new(frame, facts, Base::default(), items, vec![new.sentence()]))
     }
 
     fn held(&self, facts: &Facts) -> bool {
-        let key = &self.targets_key;
-        is_held(facts, &key.name.0, &key.holder.0, Purpose::Targets)
+        is_held(facts, &self.name.0, &self.holder.0, Purpose::Targets)
+    }
+}
+
+impl Rotation {
+    fn role(&self) -> Role {
+        let keys = self.targets.keys.iter().map(|Word(name)| name.clone()).collect();
+        Role { keys: Keys::These(keys), threshold: self.targets.threshold }
+    }
+
+    fn gone(&self) -> impl Iterator<Item = (KeyName, KeyEvent)> {
+        let lost = self.targets.lost.iter().map(|Word(name)| (name.clone(), KeyEvent::Lost));
+        let stolen = self.targets.compromised.iter();
+        lost.chain(stolen.map(|Word(name)| (name.clone(), KeyEvent::Compromised)))
+    }
+}
+
+impl Ceremony for Rotation {
+    fn change(&self, frame: &Frame, facts: &Facts) -> Result<Change> {
+        let wanted = Wanted {
+            targets: self.role(),
+            targets_valid_for: Some(self.targets.valid_for.0),
+            gone: self.gone().collect(),
+            ..Wanted::again(self.root.valid_for.0)
+        };
+        let made = root_change(frame, facts, &wanted)?;
+        Ok(Change::new(frame, facts, made.base, made.items, made.summary))
+    }
+
+    fn held(&self, facts: &Facts) -> bool {
+        let said = |(name, event): (KeyName, KeyEvent)| {
+            facts.keys.get(&name).is_some_and(|r| r.life.iter().any(|(before, _)| *before == event))
+        };
+        is_so(facts, &RoleName::Targets, Purpose::Targets, &self.role()) && self.gone().all(said)
     }
 }

@@ -6,6 +6,7 @@ use crate::ceremony::runbook::Runbook;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
 
+mod certify_key;
 mod create_root;
 mod enroll_key;
 mod generate_key;
@@ -29,6 +30,7 @@ pub const ALL: &[&dyn Kind] = &[
     &enroll_key::EnrollKey,
     &create_root::CreateRoot,
     &rotate_root::RotateRoot,
+    &certify_key::CertifyKey,
     &grant_delegation::GrantDelegation,
     &set_limits::SetLimits,
 ];

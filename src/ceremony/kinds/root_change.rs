@@ -12,14 +12,13 @@
 use super::making::{asks_statement, base, expires, kept, no_software, unknown};
 use super::root_asks::{asks, root_asks};
 use super::root_ledger::{Ledger, summary};
-use super::root_members::{Member, Role, listed_entries, members, spec};
+use super::root_members::{Member, Role, ids, listed_entries, members, spec};
 use super::rules;
 use crate::ceremony::change::{Base, Counts, Frame, Item, Purpose};
 use crate::ceremony::facts::{Facts, KeyRecord};
 use crate::ceremony::people::{KeyName, check_holders};
 use crate::tuf::certificate::leaf;
 use crate::tuf::evidence::Trusted;
-use crate::tuf::key::KeyId;
 use crate::tuf::make::{self, RoleSpec, RootSpec, TargetsEdit};
 use crate::tuf::payload::MetadataPayload;
 use crate::tuf::profile::Profile;
@@ -27,7 +26,6 @@ use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::statement::{KeyEvent, Sentence, Statement};
 use crate::tuf::time::{Term, Time};
-use std::collections::BTreeSet;
 
 /// What the next root is to be; a role that is left as it is keeps the trusted root's entries.
 #[derive(Debug, Clone)]
@@ -182,9 +180,6 @@ impl<'a> Side<'a> {
 
     /// Whether keys, their entries or the threshold become others.
     pub fn changed(&self) -> bool {
-        let ids = |members: &[Member<'_>]| -> BTreeSet<KeyId> {
-            members.iter().map(|member| member.entry.id.clone()).collect()
-        };
         self.spec.threshold.get() != self.old_threshold || ids(&self.old) != ids(&self.new)
     }
 }

@@ -11,11 +11,12 @@ use crate::ceremony::facts::{Facts, KeyRecord};
 use crate::ceremony::people::KeyName;
 use crate::ceremony::strict::Word;
 use crate::tuf::document::DocumentKey;
-use crate::tuf::key::{KeyIdentity, PublicKey};
+use crate::tuf::key::{KeyId, KeyIdentity, PublicKey};
 use crate::tuf::make::RoleSpec;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::wire;
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
 /// What a role of the next root is to be.
@@ -182,6 +183,18 @@ fn rebuilt(facts: &Facts, member: &Member<'_>) -> Result<DocumentKey> {
         }
         _ => Ok(entry.clone()),
     }
+}
+
+/// Whether a role is as it is wanted already, certificates and all.
+pub fn is_so(facts: &Facts, role: &RoleName, purpose: Purpose, wanted: &Role) -> bool {
+    let Ok((old, threshold)) = listed_entries(facts, role) else { return false };
+    let Ok(new) = members(facts, role, purpose, &old, wanted) else { return false };
+    wanted.threshold.is_none_or(|wanted| wanted == threshold) && ids(&old) == ids(&new)
+}
+
+/// The ids of those keys.
+pub fn ids(members: &[Member<'_>]) -> BTreeSet<KeyId> {
+    members.iter().map(|member| member.entry.id.clone()).collect()
 }
 
 /// The role as `make` takes it.

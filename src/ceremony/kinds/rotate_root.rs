@@ -2,20 +2,18 @@
 //! new keys, in any mix; targets is signed again only where its own keys change.
 
 use super::root_change::{Wanted, root_change};
-use super::root_members::{Keys, Role, listed_entries, members};
+use super::root_members::{Keys, Member, Role, is_so, listed_entries};
 use crate::ceremony::change::{Change, Frame, Purpose};
 use crate::ceremony::facts::Facts;
 use crate::ceremony::people::KeyName;
 use crate::ceremony::runbook::Runbook;
 use crate::ceremony::strict::Word;
 use crate::ceremony::{Ceremony, Kind};
-use crate::tuf::key::KeyId;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::Result;
 use crate::tuf::statement::KeyEvent;
 use crate::tuf::time::Term;
 use serde::Deserialize;
-use std::collections::BTreeSet;
 
 /// The kind.
 pub struct RotateRoot;
@@ -107,16 +105,6 @@ impl Spec {
             ..Wanted::again(self.root.valid_for.0)
         }
     }
-
-    /// Whether a role is as the runbook wants it, certificates and all.
-    fn is_so(facts: &Facts, role: &RoleName, purpose: Purpose, wanted: &Role) -> bool {
-        let Ok((old, threshold)) = listed_entries(facts, role) else { return false };
-        let Ok(new) = members(facts, role, purpose, &old, wanted) else { return false };
-        let ids = |members: &[super::root_members::Member<'_>]| -> BTreeSet<KeyId> {
-            members.iter().map(|member| member.entry.id.clone()).collect()
-        };
-        wanted.threshold.is_none_or(|t| t == threshold) && ids(&old) == ids(&new)
-    }
 }
 
 impl Ceremony for Spec {
@@ -126,7 +114,7 @@ impl Ceremony for Spec {
     }
 
     fn held(&self, facts: &Facts) -> bool {
-        let has = |name: &KeyName, members: &[super::root_members::Member<'_>]| {
+        let has = |name: &KeyName, members: &[Member<'_>]| {
             let identity = facts.keys.get(name).map(|record| record.public.identity());
             identity.is_some() && members.iter().any(|member| member.identity() == identity)
         };
@@ -138,18 +126,8 @@ impl Ceremony for Spec {
         self.root.add.iter().all(|Word(name)| has(name, &old))
             && !self.root.remove.iter().any(|Word(name)| has(name, &old))
             && self.gone().iter().all(|gone| said(gone) && !has(&gone.0, &old))
-            && Self::is_so(facts, &RoleName::Root, Purpose::Root, &stays)
-            && Self::is_so(
-                facts,
-                &RoleName::Snapshot,
-                Purpose::Snapshot,
-                &Online::role(self.snapshot.as_ref()),
-            )
-            && Self::is_so(
-                facts,
-                &RoleName::Timestamp,
-                Purpose::Timestamp,
-                &Online::role(self.timestamp.as_ref()),
-            )
+            && is_so(facts, &RoleName::Root, Purpose::Root, &stays)
+            && is_so(facts, &RoleName::Snapshot, Purpose::Snapshot, &Online::role(self.snapshot.as_ref()))
+            && is_so(facts, &RoleName::Timestamp, Purpose::Timestamp, &Online::role(self.timestamp.as_ref()))
     }
 }

@@ -7,7 +7,7 @@ use crate::ceremony::change::{Change, Counts, Item, Purpose};
 use crate::ceremony::facts::Facts;
 use crate::ceremony::kinds;
 use crate::ceremony::runbook::Runbook;
-use crate::ceremony::standing::{Standing, State};
+use crate::ceremony::standing::{Gathered, Standing, State};
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::Result;
 use crate::tuf::statement::{KeyEvent, Sentence};
@@ -313,4 +313,126 @@ fn a_renewed_certificate_comes_in_with_the_next_root() {
     notary::push_root(&mut facts, "abc", 2, "t");
     let change = hold("rotate-root", ROTATE, &facts).unwrap();
     assert_eq!(asked(&change.items[0]), "a:onh1 b:on c:o d:n");
+}
+
+#[test]
+fn a_certificate_is_renewed_when_it_is_due() {
+    let due = |within: &str| format!("[certificate]\nkey = \"a\"\nwithin = \"{within}\"\n");
+    let mut facts = notary::first_day();
+    // The certificate ends on the first of 2036; today is in November 2026.
+    for (within, is_held) in [("9 years", true), ("10 years", false)] {
+        assert_eq!(held("certify-key", &due(within), &facts), is_held, "{within}");
+    }
+    assert!(held("certify-key", "[certificate]\nkey = \"a\"\n", &facts), "nine years");
+    let change = hold("certify-key", &due("10 years"), &facts).unwrap();
+    let Item::Certificate(new) = &change.items[0] else { panic!("no certificate") };
+    assert_eq!(new.replaces, facts.keys[&key("a")].file);
+    assert_eq!((new.template.common_name.as_str(), change.items.len()), ("example", 1));
+    assert!(new.template.not_after > frame().held_at.plus("9 years".parse().unwrap()).unwrap());
+    // While the new one waits for its root, nothing is due; then it is by what is left of it.
+    facts.keys.get_mut(&key("a")).unwrap().certificate = Some(notary::certificate("a", "2036-02-01"));
+    assert!(held("certify-key", &due("10 years"), &facts));
+    notary::push_root(&mut facts, "abc", 2, "t");
+    assert!(!held("certify-key", &due("10 years"), &facts));
+
+    for (what, tables, rule) in [
+        ("an unknown key", "[certificate]\nkey = \"q\"\n", "KEY-UNKNOWN"),
+        ("a targets key", "[certificate]\nkey = \"t\"\n", "KEY-PURPOSE"),
+    ] {
+        assert_eq!(hold("certify-key", tables, &facts).unwrap_err().rule().name, rule, "{what}");
+    }
+    facts.keys.get_mut(&key("a")).unwrap().life.push((KeyEvent::Lost, time("2026-01-01")));
+    assert_eq!(hold("certify-key", &due("10 years"), &facts).unwrap_err().rule().name, "KEY-GONE");
+    let tuf = rooted(&[("abc", 2)]);
+    assert_eq!(hold("certify-key", &due("10 years"), &tuf).unwrap_err().rule().name, "KEY-PROFILE");
+}
+
+#[test]
+fn a_new_targets_key_comes_with_targets_signed_again() {
+    let tables = |targets: &str| {
+        format!("[targets]\n{targets}\nvalid-for = \"1 year\"\n[root]\nvalid-for = \"2 years\"\n")
+    };
+    for facts in [rooted(&[("abc", 2)]), notary::first_day()] {
+        let change = hold("issue-targets-key", &tables("keys = [\"w\"]"), &facts).unwrap();
+        assert_eq!(titles(&change), ["root 2", "targets 2", "the limits statement"]);
+        assert_eq!(
+            change.items.iter().map(asked).collect::<Vec<_>>(),
+            ["a:on b:on c:on", "w:n", "a:n b:n c:n"]
+        );
+        assert_eq!(
+            change.base.documents.keys().map(ToString::to_string).collect::<Vec<_>>(),
+            ["root", "targets"]
+        );
+        // The server keeps what it has (notary-v1 4.2), so nothing in targets may get lost.
+        let before = facts.documents[&RoleName::Targets].document().as_targets().unwrap().clone();
+        let next = change.documents().nth(1).unwrap().document().as_targets().unwrap().clone();
+        assert!(!before.delegations.roles.is_empty());
+        assert_eq!((next.delegations, next.targets), (before.delegations, before.targets));
+        let gathered = signed_as(&change, &facts, &[(0, "ab"), (1, "w"), (2, "ab")]);
+        let standing = Standing::of(&change, &gathered, &facts).unwrap();
+        assert!(matches!(standing.state, State::Complete { .. }), "{:?}", standing.words());
+        let gathered = signed_as(&change, &facts, &[(0, "ab"), (1, "t"), (2, "ab")]);
+        assert_eq!(Standing::of(&change, &gathered, &facts).unwrap().state, State::Open);
+    }
+    // What is in [targets]; the rule, or who is asked to sign targets.
+    let table = [
+        ("keys = [\"w\", \"t\"]\nthreshold = 2", "w:n t:n"),
+        ("keys = [\"w\"]\ncompromised = [\"t\"]", "w:n"),
+        ("keys = [\"t\"]\ncompromised = [\"t\"]", "KEY-GONE"),
+        ("keys = [\"w\"]\nthreshold = 2", "THRESHOLD-RANGE"),
+        ("keys = []", "THRESHOLD-RANGE"),
+        ("keys = [\"a\"]", "KEY-PURPOSE"),
+        ("keys = [\"w\", \"w\"]", "KEY-DUPLICATE"),
+    ];
+    let facts = notary::first_day();
+    for (targets, expected) in table {
+        match hold("issue-targets-key", &tables(targets), &facts) {
+            Ok(change) => assert_eq!(asked(&change.items[1]), expected, "{targets}"),
+            Err(refusal) => assert_eq!(refusal.rule().name, expected, "{targets}: {refusal}"),
+        }
+    }
+    let mut software = notary::first_day();
+    software.keys.get_mut(&key("w")).unwrap().token = "file".to_owned();
+    let refusal = hold("issue-targets-key", &tables("keys = [\"w\"]"), &software).unwrap_err();
+    assert_eq!(refusal.rule().name, "KEY-SOFTWARE");
+    software.limits.targets.software_keys = true;
+    assert!(hold("issue-targets-key", &tables("keys = [\"w\"]"), &software).is_ok());
+    let mut empty = notary::first_day();
+    empty.documents.clear();
+    let refusal = hold("issue-targets-key", &tables("keys = [\"w\"]"), &empty).unwrap_err();
+    assert_eq!(refusal.rule().name, "DELEGATOR-MISSING");
+}
+
+#[test]
+fn a_targets_key_is_made_or_put_in_its_place() {
+    let read = |tables: &str| {
+        let text = format!("ceremony = \"issue-targets-key\"\n{HEAD}{tables}");
+        kinds::read(&Runbook::parse(&text).unwrap()).map(|_| ())
+    };
+    let make = "[targets-key]\nname = \"n\"\nholder = \"uma\"\n";
+    let put = "[targets]\nkeys = [\"w\"]\nvalid-for = \"1 year\"\n";
+    let root = "[root]\nvalid-for = \"2 years\"\n";
+    for (tables, fits) in [
+        (make.to_owned(), true),
+        (format!("{put}{root}"), true),
+        (put.to_owned(), false),
+        (root.to_owned(), false),
+        (format!("{make}{put}{root}"), false),
+        (String::new(), false),
+    ] {
+        assert_eq!(
+            read(&tables).map_err(|e| e.rule().name),
+            if fits { Ok(()) } else { Err("RUNBOOK") },
+            "{tables}"
+        );
+    }
+}
+
+/// Signatures of these keys of the facts over an item of a change.
+fn signed_as(change: &Change, facts: &Facts, by: &[(usize, &str)]) -> Gathered {
+    let signatures = by.iter().flat_map(|(item, word)| {
+        let digest = change.items[*item].payload_digest().unwrap();
+        names(word).into_iter().map(move |name| (facts.keys[&key(&name)].public.identity(), digest))
+    });
+    Gathered { signatures: signatures.collect(), ..Gathered::default() }
 }

@@ -3,7 +3,8 @@
 use super::journal::Of;
 use super::sign::{described, seen};
 use super::{Agenda, Room};
-use crate::ceremony::change::{CertificateTemplate, Change, EnrolledKey, Item, NewKey, Possession};
+use crate::ceremony::change::{CertificateTemplate, Change, EnrolledKey, Item, NewKey, Possession, Purpose};
+use crate::ceremony::people::{KeyName, Person};
 use crate::ceremony::step::Step;
 use crate::ceremony::transcript::{Intent, Outcome};
 use crate::record::key_file::{EvidenceNote, TokenNote};
@@ -37,7 +38,7 @@ impl Room<'_> {
                 format!("a key of the kind {}", new.spec),
             ));
         }
-        let file = match Self::written_before(contents, agenda, new, &generated.public) {
+        let file = match Self::written_before(contents, agenda, &new.name, &generated.public) {
             Some(file) => file,
             None => self.write_key(agenda, new, &token, &generated)?,
         };
@@ -84,14 +85,14 @@ impl Room<'_> {
     }
 
     /// The key file that a session wrote just before it was cut off.
-    fn written_before(
+    pub(super) fn written_before(
         contents: &Contents,
         agenda: &Agenda<'_>,
-        new: &NewKey,
+        name: &KeyName,
         public: &PublicKey,
     ) -> Option<Digest> {
         let ours =
-            |file: &KeyFile| file.name == new.name && file.change == agenda.digest && file.public == *public;
+            |file: &KeyFile| file.name == *name && file.change == agenda.digest && file.public == *public;
         contents.key_files.iter().find(|(_, (file, _))| ours(file)).map(|(digest, _)| *digest)
     }
 
@@ -107,7 +108,7 @@ impl Room<'_> {
         let payload = Payload::Statement(statement.clone());
         let signature = self.have_signed(&new.name, &made.public, scheme, &payload)?;
         let certificate = match &new.certificate {
-            Some(template) => Some(self.certify(new, template, &made.public)?),
+            Some(template) => Some(self.certificate(&new.name, template, &made.public)?),
             None => None,
         };
         let proof =
@@ -127,16 +128,16 @@ impl Room<'_> {
         })
     }
 
-    fn certify(
+    pub(super) fn certificate(
         &mut self,
-        new: &NewKey,
+        key: &KeyName,
         template: &CertificateTemplate,
         public: &PublicKey,
     ) -> Result<String> {
         let certificate = certificate(template, public)?;
         let scheme = Scheme::of(public.algorithm());
         let payload = Payload::Certificate(certificate.clone());
-        let signature = self.have_signed(&new.name, public, scheme, &payload)?;
+        let signature = self.have_signed(key, public, scheme, &payload)?;
         certificate.assemble(&signature)
     }
 
@@ -166,11 +167,25 @@ impl Room<'_> {
 ///
 /// What building a statement refuses.
 pub fn possession(change: &Change, digest: Digest, new: &NewKey, public: &PublicKey) -> Result<Statement> {
+    possession_of(change, digest, (&new.name, &new.holder, new.purpose), public)
+}
+
+/// The same of any key of which a change makes a file.
+///
+/// # Errors
+///
+/// What building a statement refuses.
+pub fn possession_of(
+    change: &Change,
+    digest: Digest,
+    (name, holder, purpose): (&KeyName, &Person, Purpose),
+    public: &PublicKey,
+) -> Result<Statement> {
     let sentence = Sentence::Possession {
         key: public.identity(),
-        name: new.name.to_string(),
-        holder: new.holder.to_string(),
-        purpose: new.purpose.name().to_owned(),
+        name: name.to_string(),
+        holder: holder.to_string(),
+        purpose: purpose.name().to_owned(),
         nonce: digest,
     };
     Statement::new(change.trust, sentence)

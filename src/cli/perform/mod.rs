@@ -8,6 +8,7 @@
 //! before it verified; an outcome held in memory while the next step begins.
 
 mod ask;
+mod certify;
 mod finish;
 pub mod journal;
 mod make_key;
@@ -138,6 +139,7 @@ impl Room<'_> {
         match &step.act {
             Act::Person(act) => self.ask(agenda, step, act, facts),
             Act::Token(TokenAct::Generate(new)) => self.make_key(contents, agenda, step, new, adopt),
+            Act::Token(TokenAct::Certify(new)) => self.certify_key(contents, agenda, step, new),
             Act::Token(TokenAct::Sign { item, key }) => {
                 let signed = self.sign(contents, agenda, step, *item, key)?;
                 gathered.signatures.push((signed.key(), signed.payload()));
@@ -146,7 +148,7 @@ impl Room<'_> {
             Act::Record(RecordAct::TakeKey { item }) => self.take_key(agenda, step, *item),
             Act::Record(RecordAct::Seal) => self.seal(agenda, step, facts),
             Act::Record(RecordAct::Upload) => self.upload(agenda, step),
-            Act::Token(TokenAct::Drain { .. } | TokenAct::Destroy { .. } | TokenAct::Certify(_))
+            Act::Token(TokenAct::Drain { .. } | TokenAct::Destroy { .. })
             | Act::Medium(_)
             | Act::Secret(_) => Err(crate::tuf::rule::Refusal::new(
                 &super::rules::STEP_UNKNOWN,

@@ -86,7 +86,11 @@ impl Room<'_> {
     /// # Errors
     ///
     /// `TOKEN-OTHER` if the device map leads to another.
-    fn token_of(&mut self, key: &KeyName, facts: &crate::ceremony::facts::Facts) -> Result<TokenIdentity> {
+    pub(super) fn token_of(
+        &mut self,
+        key: &KeyName,
+        facts: &crate::ceremony::facts::Facts,
+    ) -> Result<TokenIdentity> {
         let found =
             self.keyring.with_token(key, self.console, &mut |token, _| Ok(token.identity().clone()))?;
         if let Some(record) = facts.keys.get(key).filter(|r| r.token == "pkcs11")
