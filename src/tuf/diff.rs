@@ -123,8 +123,14 @@ impl Words<'_> {
     }
 
     fn delegations(&mut self, old: Option<&Delegations>, new: &Delegations) {
+        // By name: there can be thousands.
+        let by_name = |d: &'_ Delegations| -> BTreeMap<RoleName, usize> {
+            d.roles.iter().enumerate().map(|(place, role)| (role.name.clone(), place)).collect()
+        };
+        let (then, now) = (old.map(by_name).unwrap_or_default(), by_name(new));
         for role in &new.roles {
-            let before = old.and_then(|o| Some((o.role(&role.name)?, &o.keys)));
+            let was = old.zip(then.get(&role.name)).and_then(|(o, place)| o.roles.get(*place));
+            let before = old.and_then(|o| Some((was?, &o.keys)));
             let title = format!("delegation {}", role.name);
             match before {
                 None => self.say(format!("{title}: granted, {}", describe_reach(role))),
@@ -135,15 +141,14 @@ impl Words<'_> {
             }
             self.role(&title, before.map(|(was, keys)| (&was.keys, keys)), (&role.keys, &new.keys));
         }
-        for role in old.iter().flat_map(|o| &o.roles).filter(|role| new.role(&role.name).is_none()) {
+        for role in old.iter().flat_map(|o| &o.roles).filter(|role| !now.contains_key(&role.name)) {
             self.say(format!("delegation {}: revoked, it was {}", role.name, describe_reach(role)));
         }
-        let order = |d: &Delegations, other: &Delegations| -> Vec<RoleName> {
-            let both = d.roles.iter().filter(|r| other.role(&r.name).is_some());
-            both.map(|r| r.name.clone()).collect()
+        let both = |d: &Delegations, other: &BTreeMap<RoleName, usize>| -> Vec<RoleName> {
+            d.roles.iter().map(|r| &r.name).filter(|name| other.contains_key(name)).cloned().collect()
         };
         if let Some(old) = old
-            && order(new, old) != order(old, new)
+            && both(new, &then) != both(old, &now)
         {
             let names: Vec<_> = new.roles.iter().map(|r| r.name.to_string()).collect();
             self.say(format!("delegations: searched in another order, now {}", names.join(", ")));

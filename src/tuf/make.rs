@@ -8,7 +8,7 @@
 
 use super::document::{DocumentKey, MetaFile, PathRule, TargetFile};
 use super::json::{Json, Members};
-use super::key::KeyIdentity;
+use super::key::{KeyId, KeyIdentity};
 use super::payload::MetadataPayload;
 use super::profile::Profile;
 use super::role::RoleName;
@@ -60,11 +60,29 @@ pub struct Grant {
     pub terminating: bool,
 }
 
+/// A delegation that is there, with other keys, another threshold or more paths; all else that its
+/// entry says stays, also what keyrite doesn't know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Amendment {
+    /// Which.
+    pub role: RoleName,
+    /// Ids that it lists no longer.
+    pub remove: BTreeSet<KeyId>,
+    /// Keys that it lists from now on, each from [`super::wire::key_entry`].
+    pub add: Vec<DocumentKey>,
+    /// Distinct keys that must sign; none leaves it.
+    pub threshold: Option<NonZeroU32>,
+    /// Paths that it covers besides those that it does: patterns in `tuf`, prefixes in `notary`.
+    pub add_paths: Vec<String>,
+}
+
 /// One change of a targets document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TargetsEdit {
     /// Adds or replaces a delegation.
     Grant(Grant),
+    /// Changes a delegation in its place.
+    Amend(Amendment),
     /// Removes a delegation and the keys that only it used.
     Revoke(RoleName),
     /// Adds or replaces a target.
@@ -107,7 +125,7 @@ pub fn root(profile: Profile, spec: &RootSpec, base: Option<&MetadataPayload>) -
     let listed: BTreeSet<&str> = roles.values().flat_map(keyids).collect();
     let mut keys: Members = old_keys.into_iter().filter(|(id, _)| listed.contains(id.as_str())).collect();
     for role in [&spec.root, &spec.targets, &spec.snapshot, &spec.timestamp] {
-        put_keys(&mut keys, role);
+        put_keys(&mut keys, &role.keys);
     }
     signed.insert("roles".to_owned(), Json::Object(roles));
     signed.insert("keys".to_owned(), Json::Object(keys));
@@ -139,11 +157,8 @@ pub fn targets(
     let mut files = take_object(&mut signed, "targets");
     let mut delegations = take_object(&mut signed, "delegations");
     let mut keys = take_object(&mut delegations, "keys");
-    let mut roles = match delegations.remove("roles") {
-        Some(Json::Array(roles)) => roles,
-        _ => Vec::new(),
-    };
-    let listed_before: BTreeSet<String> = roles.iter().flat_map(keyids).map(str::to_owned).collect();
+    let mut roles = Roles::of(delegations.remove("roles"));
+    let listed_before: BTreeSet<String> = roles.listed().map(str::to_owned).collect();
     for edit in edits {
         match edit {
             TargetsEdit::Grant(grant) => {
@@ -151,19 +166,14 @@ pub fn targets(
                     return refuse_edit(&grant.role, "a document without hash bins");
                 }
                 let entry = delegation(profile, grant)?;
-                put_keys(&mut keys, &grant.keys);
-                match roles.iter_mut().find(|r| is_named(r, &grant.role)) {
-                    Some(place) => *place = entry,
-                    None => roles.push(entry),
-                }
+                put_keys(&mut keys, &grant.keys.keys);
+                roles.put(&grant.role, entry);
             }
-            TargetsEdit::Revoke(name) => {
-                let before = roles.len();
-                roles.retain(|r| !is_named(r, name));
-                if roles.len() == before {
-                    return refuse_edit(name, "a delegation that is there");
-                }
+            TargetsEdit::Amend(amendment) => {
+                amend(profile, roles.named(&amendment.role)?, amendment)?;
+                put_keys(&mut keys, &amendment.add);
             }
+            TargetsEdit::Revoke(name) => roles.remove(name)?,
             TargetsEdit::PutTarget { path, file } => {
                 files.insert(path.clone(), target_file(profile, file)?);
             }
@@ -174,12 +184,12 @@ pub fn targets(
             }
         }
     }
-    let listed: BTreeSet<&str> =
-        roles.iter().chain(delegations.get("succinct_roles")).flat_map(keyids).collect();
+    let bins = delegations.get("succinct_roles").into_iter().flat_map(keyids);
+    let listed: BTreeSet<&str> = roles.listed().chain(bins).collect();
     keys.retain(|id, _| listed.contains(id.as_str()) || !listed_before.contains(id));
     delegations.insert("keys".to_owned(), Json::Object(keys));
     if !delegations.contains_key("succinct_roles") {
-        delegations.insert("roles".to_owned(), Json::Array(roles));
+        delegations.insert("roles".to_owned(), Json::Array(roles.left()));
     }
     signed.insert("delegations".to_owned(), Json::Object(delegations));
     signed.insert("targets".to_owned(), Json::Object(files));
@@ -294,8 +304,102 @@ fn keyids(role: &Json) -> impl Iterator<Item = &str> {
     role.get("keyids").and_then(Json::as_array).unwrap_or_default().iter().filter_map(Json::as_str)
 }
 
-fn is_named(role: &Json, name: &RoleName) -> bool {
-    role.get("name").and_then(Json::as_str) == Some(name.as_str())
+/// The delegations of a document while they are edited, looked up by name: there can be thousands,
+/// and thousands of edits. One that is removed leaves its place empty.
+struct Roles {
+    entries: Vec<Option<Json>>,
+    places: BTreeMap<String, usize>,
+}
+
+impl Roles {
+    fn of(roles: Option<Json>) -> Self {
+        let entries = if let Some(Json::Array(roles)) = roles { roles } else { Vec::new() };
+        let name = |(place, role): (usize, &Json)| {
+            role.get("name").and_then(Json::as_str).map(|name| (name.to_owned(), place))
+        };
+        // Each delegation stands there once (wire::read).
+        let places = entries.iter().enumerate().filter_map(name).collect();
+        Self { entries: entries.into_iter().map(Some).collect(), places }
+    }
+
+    fn listed(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().flatten().flat_map(keyids)
+    }
+
+    fn named(&mut self, name: &RoleName) -> Result<&mut Members> {
+        let place = self.places.get(name.as_str()).and_then(|place| self.entries.get_mut(*place));
+        match place {
+            Some(Some(Json::Object(entry))) => Ok(entry),
+            _ => refuse_edit(name, "a delegation that is there"),
+        }
+    }
+
+    fn put(&mut self, name: &RoleName, entry: Json) {
+        match self.places.get(name.as_str()).and_then(|place| self.entries.get_mut(*place)) {
+            Some(place) => *place = Some(entry),
+            None => {
+                self.places.insert(name.as_str().to_owned(), self.entries.len());
+                self.entries.push(Some(entry));
+            }
+        }
+    }
+
+    fn remove(&mut self, name: &RoleName) -> Result<()> {
+        self.named(name)?;
+        if let Some(place) = self.places.remove(name.as_str()).and_then(|place| self.entries.get_mut(place)) {
+            *place = None;
+        }
+        Ok(())
+    }
+
+    fn left(self) -> Vec<Json> {
+        self.entries.into_iter().flatten().collect()
+    }
+}
+
+/// Changes a delegation's entry in place.
+fn amend(profile: Profile, entry: &mut Members, amendment: &Amendment) -> Result<()> {
+    let mut ids: Vec<Json> = match entry.remove("keyids") {
+        Some(Json::Array(ids)) => ids,
+        _ => Vec::new(),
+    };
+    let goes = |id: &Json| id.as_str().is_some_and(|id| amendment.remove.iter().any(|r| r.as_str() == id));
+    ids.retain(|id| !goes(id));
+    for key in &amendment.add {
+        if ids.iter().any(|id| id.as_str() == Some(key.id.as_str())) {
+            return Err(Refusal::new(
+                &rules::KEY_DUPLICATE,
+                format!("{}: the key {} twice", amendment.role, key.id),
+                "each public key once in a role",
+            ));
+        }
+        ids.push(key.id.as_str().into());
+    }
+    entry.insert("keyids".to_owned(), Json::Array(ids));
+    if let Some(threshold) = amendment.threshold {
+        entry.insert("threshold".to_owned(), Json::Int(i64::from(threshold.get())));
+    }
+    if amendment.add_paths.is_empty() {
+        return Ok(());
+    }
+    if profile == Profile::Tuf && entry.contains_key("path_hash_prefixes") {
+        return Err(Refusal::new(
+            &rules::PATHS,
+            format!("{}: a delegation by digests of paths", amendment.role),
+            "one by patterns, to which a path can be added",
+        ));
+    }
+    let mut paths = match entry.remove("paths") {
+        Some(Json::Array(paths)) => paths,
+        _ => Vec::new(),
+    };
+    for path in &amendment.add_paths {
+        if !paths.iter().any(|there| there.as_str() == Some(path)) {
+            paths.push(path.as_str().into());
+        }
+    }
+    entry.insert("paths".to_owned(), Json::Array(paths));
+    Ok(())
 }
 
 fn put_role_keys(entry: &mut Members, role: &RoleSpec) {
@@ -304,8 +408,8 @@ fn put_role_keys(entry: &mut Members, role: &RoleSpec) {
     entry.insert("threshold".to_owned(), Json::Int(i64::from(role.threshold.get())));
 }
 
-fn put_keys(keys: &mut Members, role: &RoleSpec) {
-    for key in &role.keys {
+fn put_keys(keys: &mut Members, listed: &[DocumentKey]) {
+    for key in listed {
         keys.insert(key.id.as_str().to_owned(), key.entry.clone());
     }
 }
