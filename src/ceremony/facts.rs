@@ -90,6 +90,13 @@ pub struct KeyRecord {
     pub file: Digest,
 }
 
+impl KeyRecord {
+    /// Whether it can be asked to sign: it is neither lost nor stolen nor destroyed.
+    pub fn can_sign(&self) -> bool {
+        self.life.iter().all(|(event, _)| *event == KeyEvent::Retired)
+    }
+}
+
 /// Where one of one's own keys is, from the device map and a look at the tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Device {
@@ -147,6 +154,15 @@ pub struct Facts {
     pub roots: Vec<Trusted>,
     /// The newest trusted targets and delegation documents, by role.
     pub documents: BTreeMap<RoleName, Trusted>,
+    /// The newest document of each delegation that a former delegator vouched for, where today's
+    /// does so no longer: what clients had, and where versions go on (notary-v1 4.2).
+    pub unvouched: BTreeMap<RoleName, Trusted>,
+    /// The document of each delegation that the backend was last seen with, before the newest: what
+    /// came since is what a stolen key may have signed. For the eye alone, since receipts prove
+    /// nothing; no change rests on it.
+    pub earlier: BTreeMap<RoleName, Trusted>,
+    /// Delegations that a former document listed and no newest one does: those that were revoked.
+    pub revoked: BTreeSet<RoleName>,
     /// The anchor that a person gave, if any.
     pub anchor: Option<Anchor>,
     /// Enrolment files at hand, by the name that a runbook gives the key.
@@ -177,6 +193,18 @@ impl Facts {
     /// alone may then say what became of it.
     pub fn delegation_key(&self, key: &KeyIdentity) -> bool {
         delegation_key(key, self.keys.values(), &self.roots)
+    }
+
+    /// The newest document of a role that clients were ever to have, vouched for today or not.
+    pub fn last(&self, role: &RoleName) -> Option<&Trusted> {
+        let (today, before) = (self.newest(role), self.unvouched.get(role));
+        today.into_iter().chain(before).max_by_key(|d| d.version())
+    }
+
+    /// The version that comes after every one that a role has had: a delegation that was revoked
+    /// and comes back goes on from its last (notary-v1 4.2).
+    pub fn next_version(&self, role: &RoleName) -> u64 {
+        self.last(role).map_or(1, |d| d.version().saturating_add(1))
     }
 
     /// The key with which a person signs transcript heads, if the record has one that is alive.

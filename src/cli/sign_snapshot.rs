@@ -127,25 +127,24 @@ fn nothing_lost(facts: &Facts) -> Result<()> {
     let Some(Document::Snapshot(old)) = old else { return Ok(()) };
     for (role, meta) in &old.meta {
         let version = meta.version.unwrap_or(1);
-        if facts.newest(role).is_none_or(|d| d.version() < version) && still_granted(facts, role) {
+        if facts.last(role).is_none_or(|d| d.version() < version) {
             return Err(lost(role, version));
         }
     }
     Ok(())
 }
 
-/// Whether some document delegates to the role; a revoked one may go.
-fn still_granted(facts: &Facts, role: &RoleName) -> bool {
-    let granted = |d: &Trusted| {
-        d.document().as_targets().is_some_and(|t| t.delegations.roles.iter().any(|r| r.name == *role))
-    };
-    !matches!(role, RoleName::Delegated(_)) || facts.documents.values().any(granted)
-}
-
-/// What a snapshot lists: targets and every delegation that has a document.
+/// What a snapshot lists: targets, every delegation that has a document, and what the snapshot
+/// before listed, though nobody vouches for it any more: clients refuse a snapshot that lists less
+/// than the one they have (TUF 5.5.5).
 fn listed(facts: &Facts) -> BTreeMap<RoleName, MetaFile> {
+    let old = facts.documents.get(&RoleName::Snapshot).map(Trusted::document);
+    let before = if let Some(Document::Snapshot(old)) = old { Some(&old.meta) } else { None };
+    let gone = before.into_iter().flatten().filter(|(role, _)| !facts.documents.contains_key(role));
     let offline = facts.documents.values().filter(|d| !d.role().is_online());
-    offline.map(|d| (d.role().clone(), meta_file(d.version(), d.bytes()))).collect()
+    let mut meta: BTreeMap<_, _> = gone.map(|(role, file)| (role.clone(), file.clone())).collect();
+    meta.extend(offline.map(|d| (d.role().clone(), meta_file(d.version(), d.bytes()))));
+    meta
 }
 
 fn meta_file(version: u64, bytes: &[u8]) -> MetaFile {

@@ -128,7 +128,7 @@ pub fn sign(name: &str, payload: &Payload) -> Signature {
     Signature::check(&public(name), Scheme::Ed25519, payload, &raw).unwrap()
 }
 
-fn envelope(payload: &MetadataPayload, signers: &str) -> wire::Envelope {
+pub fn envelope(payload: &MetadataPayload, signers: &str) -> wire::Envelope {
     let entries =
         names(signers).into_iter().map(|n| wire::key_entry(Profile::Tuf, &public(&n), None).unwrap());
     let keys: Keys = entries.map(|entry| (entry.id.clone(), entry)).collect();
@@ -158,6 +158,9 @@ pub fn nothing() -> Facts {
         keys: records.map(|record| (record.name.clone(), record)).collect(),
         roots: Vec::new(),
         documents: BTreeMap::new(),
+        unvouched: BTreeMap::new(),
+        earlier: BTreeMap::new(),
+        revoked: BTreeSet::new(),
         anchor: None,
         enrolments: BTreeMap::new(),
         devices: BTreeMap::new(),

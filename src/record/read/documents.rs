@@ -9,6 +9,7 @@ use super::statements::Said;
 use super::{Desk, decision, met};
 use crate::record::contents::StoredDocument;
 use crate::record::names::Place;
+use crate::record::receipt::{Answer, Receipt};
 use crate::record::rules;
 use crate::tuf::chain::{accept, signers_of};
 use crate::tuf::digest::Digest;
@@ -24,6 +25,10 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Documents {
     /// The newest of each role.
     pub newest: BTreeMap<RoleName, Trusted>,
+    /// Delegations that no newest document lists any more.
+    pub revoked: BTreeSet<RoleName>,
+    /// Every version of every delegation that met its thresholds.
+    pub delegations: Versions,
     /// Payload digests of all that met their thresholds, roots too.
     pub trusted: BTreeSet<Digest>,
     /// Payload digests of those that the backend serves or has served.
@@ -34,6 +39,46 @@ pub(super) struct Documents {
     pub files: BTreeMap<Digest, RoleName>,
     /// Roles whose newest version conflicts.
     pub conflicts: BTreeMap<RoleName, Refusal>,
+}
+
+/// Trusted documents by role and version.
+#[derive(Default)]
+pub(super) struct Versions(BTreeMap<RoleName, BTreeMap<u64, Trusted>>);
+
+impl Versions {
+    /// Of every delegation the document that the backend served when it was last seen with an older
+    /// one than the newest here.
+    pub(super) fn earlier(&self, receipts: &[Receipt]) -> BTreeMap<RoleName, Trusted> {
+        let mut found: BTreeMap<RoleName, Trusted> = BTreeMap::new();
+        for receipt in receipts.iter().filter(|r| !matches!(r.result, Answer::Rejected(_))) {
+            for (role, (version, _)) in &receipt.served {
+                let Some(versions) = self.0.get(role) else { continue };
+                let newest = versions.last_key_value().map(|(version, _)| version);
+                if let Some(document) = versions.get(version).filter(|_| newest > Some(version)) {
+                    found.insert(role.clone(), document.clone());
+                }
+            }
+        }
+        found
+    }
+}
+
+impl Documents {
+    /// The last of each delegation that clients were to have, where today's delegator vouches for
+    /// none so new. Only what the backend served or a change here made counts: who has a key that
+    /// was revoked can still sign any number of documents, of any version.
+    pub(super) fn unvouched(&self, made: &BTreeSet<Digest>) -> BTreeMap<RoleName, Trusted> {
+        let meant = |d: &&Trusted| {
+            let payload = d.payload().digest();
+            self.published.contains(&payload) || made.contains(&payload)
+        };
+        let last = |(role, versions): (&RoleName, &BTreeMap<u64, Trusted>)| {
+            let last = versions.values().rev().find(meant)?;
+            let newer = self.newest.get(role).is_none_or(|newest| newest.version() < last.version());
+            newer.then(|| (role.clone(), last.clone()))
+        };
+        self.delegations.0.iter().filter_map(last).collect()
+    }
 }
 
 /// A document that met its thresholds.
@@ -86,6 +131,11 @@ pub(super) fn read(desk: &mut Desk<'_>, roots: &[Trusted], said: &Said) -> Docum
         }
     }
     publish(&mut documents, &all, roots, desk.trust.profile);
+    documents.revoked = revoked(&documents.newest, &all);
+    for vouched in all.iter().filter(|v| matches!(v.trusted.role(), RoleName::Delegated(_))) {
+        let versions = documents.delegations.0.entry(vouched.trusted.role().clone()).or_default();
+        versions.insert(vouched.trusted.version(), vouched.trusted.clone());
+    }
     for vouched in &all {
         let payload = vouched.payload();
         documents.trusted.insert(payload);
@@ -101,6 +151,16 @@ pub(super) fn read(desk: &mut Desk<'_>, roots: &[Trusted], said: &Said) -> Docum
     }
     documents.history.sort();
     documents
+}
+
+/// Delegations that some document has listed and none of the newest does.
+fn revoked(newest: &BTreeMap<RoleName, Trusted>, all: &[Vouched]) -> BTreeSet<RoleName> {
+    let names = |d: &Trusted| -> BTreeSet<RoleName> {
+        let targets = d.document().as_targets();
+        targets.into_iter().flat_map(|t| &t.delegations.roles).map(|r| r.name.clone()).collect()
+    };
+    let today: BTreeSet<RoleName> = newest.values().flat_map(names).collect();
+    all.iter().flat_map(|v| names(&v.trusted)).filter(|name| !today.contains(name)).collect()
 }
 
 /// A root of the chain, found again by its payload.

@@ -162,8 +162,11 @@ pub fn contents(
     for key in keys_used.values_mut() {
         key.life = said.life(&key.public.identity());
     }
+    let receipts = receipts(desk);
     let mut history = documents.trusted.clone();
     history.extend(said.in_force());
+    let made = changes.values().flat_map(|stored| stored.change.documents());
+    let unvouched = documents.unvouched(&made.map(MetadataPayload::digest).collect());
     let mut facts = Facts {
         trust: trust.trust().clone(),
         limits: limits.limits,
@@ -172,6 +175,9 @@ pub fn contents(
         keys: keys_used,
         roots: roots.chain,
         documents: documents.newest,
+        unvouched,
+        earlier: documents.delegations.earlier(&receipts),
+        revoked: documents.revoked,
         anchor: inputs.anchor,
         enrolments: inputs.enrolments.clone(),
         devices: inputs.devices.clone(),
@@ -201,7 +207,6 @@ pub fn contents(
 
     let mut conflicts = documents.conflicts;
     conflicts.extend(roots.conflict.map(|refusal| (RoleName::Root, refusal)));
-    let receipts = receipts(desk);
     let statements: BTreeMap<Digest, StoredStatement> = said.stored();
     let refused = std::mem::take(&mut desk.refused);
     let accepted = std::mem::take(&mut desk.accepted);
