@@ -38,7 +38,8 @@ names its rule, what was found, what was expected and what to do next; with `--j
 are members. This page is made from the code, and a test compares the two.
 
 The exit code: 1 refused by a rule or a person, 2 bad usage, runbook or missing answer, 3 a token or
-a medium failed, 4 incomplete, 130 interrupted.
+a medium failed, 4 incomplete, 130 interrupted; 0 for a warning, which refuses nothing and is said in
+the plan and on the screen that people agree to.
 ";
 
 fn all() -> impl Iterator<Item = &'static Rule> {

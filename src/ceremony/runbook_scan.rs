@@ -30,7 +30,7 @@ const SECRETS: [&str; 12] = [
 ];
 
 /// Members whose strings are target paths, which look like places and are none.
-const TARGET_PATHS: [&str; 1] = ["paths"];
+const TARGET_PATHS: [&str; 3] = ["paths", "add-paths", "without-paths"];
 
 /// Beginnings of what only one machine knows.
 const PLACES: [&str; 9] = ["/", "~/", "./", "../", "file:", "pkcs11:", "yubihsm:", "piv:", "external:"];

@@ -119,6 +119,7 @@ fn error_json(refusal: &Refusal) -> Json {
 fn error_text(refusal: &Refusal, look: &Look) -> String {
     let rule = refusal.rule();
     let word = match rule.exit {
+        Exit::Warned => "warning",
         Exit::Refused | Exit::Usage => "refused",
         Exit::Device => "failed",
         Exit::Incomplete => "incomplete",

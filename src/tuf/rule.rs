@@ -11,6 +11,8 @@ use std::fmt;
 /// What a refusal means to the caller of the program, as its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
+    /// 0: a warning: it is said in the summary and the plan, and nothing is refused.
+    Warned,
     /// 1: refused by a rule or by a person.
     Refused,
     /// 2: bad usage, runbook or missing answer.
@@ -27,6 +29,7 @@ impl Exit {
     /// The process exit code.
     pub const fn code(self) -> u8 {
         match self {
+            Self::Warned => 0,
             Self::Refused => 1,
             Self::Usage => 2,
             Self::Device => 3,
@@ -49,6 +52,13 @@ pub struct Rule {
     pub source: &'static str,
     /// What the person does next, one sentence, no full stop.
     pub next: &'static str,
+}
+
+impl Rule {
+    /// A warning by this rule, for summaries: its name, what was found, what a person does next.
+    pub fn warning(&self, found: &str) -> String {
+        format!("{}: {found}; {}", self.name, self.next)
+    }
 }
 
 /// Declares rules as constants and lists them, so that none is forgotten in `RULES.md`.

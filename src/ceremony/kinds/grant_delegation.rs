@@ -1,10 +1,14 @@
 //! `grant-delegation`: an application's developers may sign for its paths.
 //!
-//! Targets grants applications; an application's own key grants tracks below it. In profile `tuf`
+//! Targets grants applications; an application's own key grants tracks below it. What is granted
+//! already gets more keys or paths by a `[more]` table ([`super::more`]). In profile `tuf`
 //! the change carries the delegation's empty first document, signed by the developer, since a
 //! delegated role that snapshot doesn't list breaks clients.
 
 use super::making::{asks, base, expires, kept, listed, no_software, records, role};
+use super::more::More;
+use super::revoke_delegation::no_spare;
+use super::rework::{Delegator, Reissue};
 use super::rules;
 use crate::ceremony::change::{Change, Counts, Frame, Item, Purpose};
 use crate::ceremony::facts::{Facts, KeyRecord};
@@ -20,6 +24,7 @@ use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::{ours, visible};
 use crate::tuf::time::Term;
 use serde::Deserialize;
+use std::num::NonZeroU32;
 
 /// The kind.
 pub struct GrantDelegation;
@@ -34,12 +39,32 @@ impl Kind for GrantDelegation {
     }
 
     fn read(&self, runbook: &Runbook) -> Result<Box<dyn Ceremony>> {
-        Ok(Box::new(runbook.spec::<Spec>()?))
+        let Tables { delegation, more, delegator, reissue } = runbook.spec()?;
+        match (delegation, more) {
+            (Some(delegation), None) if reissue.is_none() => Ok(Box::new(Spec { delegation, delegator })),
+            (None, Some(more)) => Ok(Box::new(more.with(delegator, reissue))),
+            (delegation, more) => Err(Refusal::new(
+                &crate::ceremony::rules::RUNBOOK,
+                match (delegation, more) {
+                    (None, None) => "neither [delegation] nor [more]",
+                    (Some(_), Some(_)) => "both [delegation] and [more]",
+                    _ => "[reissue] beside a new delegation",
+                },
+                "[delegation] for a new one, [more] for one that is there",
+            )),
+        }
     }
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct Tables {
+    delegation: Option<Delegation>,
+    more: Option<More>,
+    delegator: Option<Delegator>,
+    reissue: Option<Reissue>,
+}
+
 struct Spec {
     delegation: Delegation,
     delegator: Option<Delegator>,
@@ -55,13 +80,6 @@ struct Delegation {
     paths: Vec<String>,
     #[serde(default)]
     terminating: bool,
-    valid_for: Word<Term>,
-}
-
-/// How long the document that grants is valid from now on; without it, its expiry stays.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Delegator {
     valid_for: Word<Term>,
 }
 
@@ -84,7 +102,22 @@ impl Ceremony for Spec {
         Self::not_granted(facts, &delegator, &granted)?;
         let keys = records(facts, &wanted.keys, Purpose::Delegation)?;
         self.within_limits(facts, &granted, &keys)?;
-        let paths = self.paths(facts, profile, &delegator)?;
+        let paths = paths(facts, &delegator, &wanted.paths)?;
+        if paths.is_empty() {
+            let expected = "at least one path that the delegation covers";
+            return Err(Refusal::new(&rules::DELEGATION_PATHS, "no paths", expected));
+        }
+        if wanted.terminating && profile == Profile::Notary {
+            return Err(Refusal::new(
+                &rules::DELEGATION_PATHS,
+                "terminating = true",
+                "nothing: profile notary has no such delegations",
+            ));
+        }
+        let paths = match profile {
+            Profile::Tuf => PathRule::Patterns(paths),
+            Profile::Notary => PathRule::Prefixes(paths),
+        };
 
         let signers = listed(facts, &delegator);
         if signers.is_empty() {
@@ -124,8 +157,7 @@ impl Ceremony for Spec {
                 facts.limits.delegations.max_valid_for,
                 granted.as_str(),
             )?;
-            // A delegation that was revoked and comes back goes on from its last version.
-            let next = facts.documents.get(&granted).map_or(1, |d| d.version().saturating_add(1));
+            let next = facts.next_version(&granted);
             let payload = make::targets(profile, &granted, next, first, None, &[])?;
             items.push(Item::Document { payload, asked: asks(facts, &keys, &[Counts::New]) });
         }
@@ -177,59 +209,6 @@ impl Spec {
         no_software(facts, keys, facts.limits.delegations.software_keys, granted)
     }
 
-    fn paths(&self, facts: &Facts, profile: Profile, delegator: &RoleName) -> Result<PathRule> {
-        let paths = self.delegation.paths.clone();
-        if paths.is_empty() {
-            return Err(Refusal::new(
-                &rules::DELEGATION_PATHS,
-                "no paths",
-                "at least one path that the delegation covers",
-            ));
-        }
-        for path in &paths {
-            ours("a path", path)?;
-            let wide = path.is_empty()
-                || path == "*"
-                || path == "**"
-                || path.starts_with('/')
-                || path.contains("..")
-                || path.contains('\\');
-            if wide {
-                let found = format!("the path \"{}\"", visible(path));
-                return Err(Refusal::new(
-                    &rules::DELEGATION_PATHS,
-                    found,
-                    "an application's own folder, as \"camera-station/\"",
-                ));
-            }
-        }
-        if profile == Profile::Tuf {
-            return Ok(PathRule::Patterns(paths));
-        }
-        if self.delegation.terminating {
-            return Err(Refusal::new(
-                &rules::DELEGATION_PATHS,
-                "terminating = true",
-                "nothing: profile notary has no such delegations",
-            ));
-        }
-        // Clients restrict a child to its parent's prefixes (notary-v1 3.3): a track outside them
-        // would look granted and reach nobody.
-        let parent = facts.documents.get(&RoleName::Targets).and_then(|d| d.document().as_targets());
-        let above = parent.and_then(|t| t.delegations.roles.iter().find(|r| r.name == *delegator));
-        if let Some(PathRule::Prefixes(prefixes)) = above.map(|r| &r.paths)
-            && let Some(outside) = paths.iter().find(|p| !prefixes.iter().any(|prefix| p.starts_with(prefix)))
-        {
-            let found = format!("the path \"{}\"", visible(outside));
-            return Err(Refusal::new(
-                &rules::DELEGATION_PATHS,
-                found,
-                format!("a path below those of {delegator}"),
-            ));
-        }
-        Ok(PathRule::Prefixes(paths))
-    }
-
     fn summary(
         &self,
         granted: &RoleName,
@@ -243,11 +222,54 @@ impl Spec {
             format!("{delegator} {version} lets {granted} sign for {}", paths.join(", ")),
             format!("  any {} of: {}", self.delegation.threshold, names.join(", ")),
         ];
-        if keys.len() == 1 {
-            lines.push(
-                "  one key alone: if it is lost, only the delegator can put another in its place".to_owned(),
-            );
+        let threshold = NonZeroU32::new(self.delegation.threshold).unwrap_or(NonZeroU32::MIN);
+        if keys.len() <= usize::try_from(threshold.get()).unwrap_or(usize::MAX) {
+            lines.push(format!("  {}", rules::DELEGATION_NO_SPARE.warning(&no_spare(granted, &threshold))));
         }
         lines
     }
+}
+
+/// Paths that a delegation may cover: an application's own folder, and for a track of profile
+/// `notary` below its parent's.
+///
+/// # Errors
+///
+/// `DELEGATION-PATHS`, `TEXT`.
+pub fn paths(facts: &Facts, delegator: &RoleName, wanted: &[String]) -> Result<Vec<String>> {
+    for path in wanted {
+        ours("a path", path)?;
+        let wide = path.is_empty()
+            || path == "*"
+            || path == "**"
+            || path.starts_with('/')
+            || path.contains("..")
+            || path.contains('\\');
+        if wide {
+            let found = format!("the path \"{}\"", visible(path));
+            return Err(Refusal::new(
+                &rules::DELEGATION_PATHS,
+                found,
+                "an application's own folder, as \"camera-station/\"",
+            ));
+        }
+    }
+    if facts.trust.profile == Profile::Tuf {
+        return Ok(wanted.to_vec());
+    }
+    // Clients restrict a child to its parent's prefixes (notary-v1 3.3): a track outside them
+    // would look granted and reach nobody.
+    let parent = facts.documents.get(&RoleName::Targets).and_then(|d| d.document().as_targets());
+    let above = parent.and_then(|t| t.delegations.roles.iter().find(|r| r.name == *delegator));
+    if let Some(PathRule::Prefixes(prefixes)) = above.map(|r| &r.paths)
+        && let Some(outside) = wanted.iter().find(|p| !prefixes.iter().any(|prefix| p.starts_with(prefix)))
+    {
+        let found = format!("the path \"{}\"", visible(outside));
+        return Err(Refusal::new(
+            &rules::DELEGATION_PATHS,
+            found,
+            format!("a path below those of {delegator}"),
+        ));
+    }
+    Ok(wanted.to_vec())
 }

@@ -8,6 +8,8 @@ use crate::tuf::text::visible;
 
 mod certify_key;
 mod create_root;
+mod customers;
+mod delegations;
 mod enroll_key;
 mod generate_key;
 mod grant_delegation;
@@ -18,6 +20,10 @@ mod root_change;
 mod root_ledger;
 mod root_members;
 mod rotate_root;
+mod more;
+mod renew;
+mod revoke_delegation;
+mod rework;
 pub mod rules;
 mod set_limits;
 
@@ -33,6 +39,8 @@ pub const ALL: &[&dyn Kind] = &[
     &certify_key::CertifyKey,
     &grant_delegation::GrantDelegation,
     &set_limits::SetLimits,
+    &revoke_delegation::RevokeDelegation,
+    &renew::Renew,
 ];
 
 /// Reads a runbook's own tables by its kind.

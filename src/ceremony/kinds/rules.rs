@@ -47,4 +47,24 @@ crate::rules! {
         "choose another name, or change the delegation that is there";
     DELEGATION_PATHS: "DELEGATION-PATHS", Refused, "a delegation covers an application's own folder and no more", "threats T12",
         "write the application's folder as its path";
+    DELEGATION_MISSING: "DELEGATION-MISSING", Refused, "what is changed or revoked has been granted", "TUF 4.5",
+        "correct the application or track, or import the newest documents from the backend";
+    DELEGATION_NO_SPARE: "DELEGATION-NO-SPARE", Warned, "a delegation has a key beyond its threshold", "design",
+        "add a spare key of the administrators' with a [more] runbook, so that one loss stops no release";
+    DELEGATION_SAME: "DELEGATION-SAME", Refused, "a runbook that changes a delegation asks for something new", "design",
+        "name keys or paths that the delegation doesn't have yet, or another threshold";
+    BELOW_THRESHOLD: "BELOW-THRESHOLD", Refused, "no delegation is left with fewer keys than its threshold", "TUF 4.5",
+        "name other keys in replace-with, or say below-threshold = lower or remove";
+    REVOKE_NOTHING: "REVOKE-NOTHING", Refused, "the key or person to be revoked is in the record", "design",
+        "correct the name; keyrite status --who lists who may sign what";
+    REVOKED_ELSEWHERE: "REVOKED-ELSEWHERE", Refused, "a key that is lost or stolen leaves every delegation at once", "design",
+        "leave the application out of the runbook";
+    TARGET_MISSING: "TARGET-MISSING", Refused, "what is taken out of a document is in it", "design",
+        "correct the path, or import the newest documents from the backend";
+    RENEW_SHORT: "RENEW-SHORT", Refused, "what is renewed is not due again at once", "design",
+        "lengthen valid-for in the runbook, or shorten within";
+    RENEW_NOTHING: "RENEW-NOTHING", Refused, "a renewal that is agreed on renews something", "design",
+        "nothing is due; plan it again when something is";
+    ROOT_PUBLISH: "ROOT-PUBLISH", Refused, "root of profile notary is renewed before stock clients stop publishing, six months before its end", "notary-v1 6",
+        "renew root first, or together with the rest";
 }

@@ -9,6 +9,7 @@
 )]
 
 mod change;
+mod delegations;
 mod engine;
 mod kinds;
 mod notary_world;

@@ -1,0 +1,149 @@
+//! The delegations of a trust, each looked up once: a change can touch thousands of them.
+
+use super::rules;
+use crate::ceremony::facts::{Facts, KeyRecord};
+use crate::tuf::document::{DelegatedRole, Keys, PathRule};
+use crate::tuf::evidence::{Evidence, Trusted, Verified};
+use crate::tuf::key::{KeyId, KeyIdentity, PublicKey};
+use crate::tuf::profile::Profile;
+use crate::tuf::role::RoleName;
+use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::text::visible;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Every delegation of the newest documents, and every key of the record by what it is.
+pub struct Delegations<'a> {
+    by_role: BTreeMap<&'a RoleName, Delegation<'a>>,
+    children: BTreeMap<&'a RoleName, Vec<&'a RoleName>>,
+    records: BTreeMap<KeyIdentity, &'a KeyRecord>,
+}
+
+/// One delegation, as its delegator lists it.
+#[derive(Clone, Copy)]
+pub struct Delegation<'a> {
+    /// The role of the document that lists it.
+    pub delegator: &'a RoleName,
+    /// That document's key entries.
+    pub entries: &'a Keys,
+    /// What it says.
+    pub role: &'a DelegatedRole,
+}
+
+impl<'a> Delegations<'a> {
+    /// Looks all of them up. In profile `notary` a delegation is directly below its delegator
+    /// (notary-v1 3.3); in `tuf` any targets document may list it, and the top level counts first.
+    pub fn of(facts: &'a Facts) -> Self {
+        let mut by_role = BTreeMap::new();
+        for document in facts.documents.values() {
+            let Some(targets) = document.document().as_targets() else { continue };
+            let delegator = document.role();
+            for role in &targets.delegations.roles {
+                let parent = role.name.as_str().rsplit_once('/').map(|(parent, _)| parent);
+                if facts.trust.profile == Profile::Tuf || parent == Some(delegator.as_str()) {
+                    let entries = &targets.delegations.keys;
+                    by_role.entry(&role.name).or_insert(Delegation { delegator, entries, role });
+                }
+            }
+        }
+        let mut children: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (role, Delegation { delegator, .. }) in &by_role {
+            children.entry(*delegator).or_default().push(*role);
+        }
+        let records = facts.keys.values().map(|record| (record.public.identity(), record)).collect();
+        Self { by_role, children, records }
+    }
+
+    /// That delegation.
+    ///
+    /// # Errors
+    ///
+    /// `DELEGATION-MISSING`.
+    pub fn get(&self, role: &RoleName) -> Result<Delegation<'a>> {
+        self.find(role).ok_or_else(|| {
+            Refusal::new(
+                &rules::DELEGATION_MISSING,
+                format!("no delegation {role}"),
+                "one that a document of the record lists",
+            )
+        })
+    }
+
+    /// That delegation, if there is one.
+    pub fn find(&self, role: &RoleName) -> Option<Delegation<'a>> {
+        self.by_role.get(role).copied()
+    }
+
+    /// All of them, by name.
+    pub fn all(&self) -> impl Iterator<Item = Delegation<'a>> {
+        self.by_role.values().copied()
+    }
+
+    /// Those that are granted below a role, and below those, by name.
+    pub fn below(&self, role: &RoleName) -> Vec<Delegation<'a>> {
+        let mut found = BTreeMap::new();
+        let mut ahead = vec![role];
+        while let Some(role) = ahead.pop() {
+            for child in self.children.get(role).into_iter().flatten() {
+                // Documents of other tools can delegate in a circle.
+                if let Some(delegation) = self.find(child).filter(|_| !found.contains_key(child)) {
+                    found.insert(*child, delegation);
+                    ahead.push(child);
+                }
+            }
+        }
+        found.into_values().collect()
+    }
+
+    /// The record's file of a key.
+    pub fn record(&self, key: &KeyIdentity) -> Option<&'a KeyRecord> {
+        self.records.get(key).copied()
+    }
+
+    /// The record's keys for a role as the newest documents list it, those that can still be asked:
+    /// no key that is lost, stolen or destroyed.
+    pub fn signers(&self, facts: &'a Facts, role: &RoleName) -> Vec<&'a KeyRecord> {
+        let top = facts.root().and_then(|root| root.roles.get(role).map(|keys| (&root.keys, &keys.keyids)));
+        let below = || self.find(role).map(|d| (d.entries, &d.role.keys.keyids));
+        let Some((entries, ids)) = top.or_else(below) else { return Vec::new() };
+        let keys: BTreeSet<_> = ids.iter().filter_map(|id| identity(entries, id)).collect();
+        self.living(keys)
+    }
+
+    /// Of these keys, those of the record that can be asked, by name.
+    pub fn living(&self, keys: impl IntoIterator<Item = KeyIdentity>) -> Vec<&'a KeyRecord> {
+        let known = keys.into_iter().filter_map(|key| self.record(&key));
+        let living: BTreeMap<_, _> = known.filter(|r| r.can_sign()).map(|r| (&r.name, r)).collect();
+        living.into_values().collect()
+    }
+}
+
+impl Delegation<'_> {
+    /// The ids under which it lists keys, each with the key, where keyrite knows its kind.
+    pub fn keys(&self) -> impl Iterator<Item = (&KeyId, Option<KeyIdentity>)> {
+        self.role.keys.keyids.iter().map(|id| (id, identity(self.entries, id)))
+    }
+
+    /// The ids under which it lists one of these keys.
+    pub fn ids_of(&self, keys: &BTreeSet<KeyIdentity>) -> BTreeSet<KeyId> {
+        self.keys()
+            .filter(|(_, key)| key.is_some_and(|k| keys.contains(&k)))
+            .map(|(id, _)| id.clone())
+            .collect()
+    }
+
+    /// Whose signatures over its document verify.
+    pub fn signed(&self, document: &Trusted) -> BTreeSet<KeyIdentity> {
+        Verified::new(document.envelope()).signers(self.entries, &self.role.keys, document.payload())
+    }
+
+    /// Its paths as people read them.
+    pub fn reach(&self) -> String {
+        let (PathRule::Patterns(paths) | PathRule::HashPrefixes(paths) | PathRule::Prefixes(paths)) =
+            &self.role.paths;
+        paths.iter().map(|path| visible(path)).collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn identity(entries: &Keys, id: &KeyId) -> Option<KeyIdentity> {
+    entries.get(id).and_then(|key| key.public.as_ref()).map(PublicKey::identity)
+}
