@@ -7,8 +7,9 @@
 use super::customers::names;
 use super::delegations::Delegations;
 use super::rework::{Rework, Terms};
+use super::root_change::{Wanted, root_change};
 use super::rules;
-use crate::ceremony::change::{Change, Frame};
+use crate::ceremony::change::{Base, Change, Frame, Item};
 use crate::ceremony::facts::Facts;
 use crate::ceremony::runbook::Runbook;
 use crate::ceremony::strict::Word;
@@ -83,13 +84,22 @@ impl Ceremony for Spec {
             ));
         }
         self.root_in_time(facts, &due, frame.held_at)?;
-        let mut rework = Rework::new(facts, &delegations, self.terms(frame.held_at, &due)?, None);
+        let terms = self.terms(frame.held_at, &due)?;
+        let mut rework = Rework::new(facts, &delegations, terms, None);
         rework.again = due.others.clone();
-        let mut items = Vec::new();
-        let mut summary = Vec::new();
-        let (documents, base) = rework.documents(frame, rework.edits()?)?;
-        items.extend(documents);
-        for document in items.iter().filter_map(crate::ceremony::change::Item::document) {
+        let mut edits = rework.edits()?;
+        let (mut items, mut base, mut summary) = (Vec::new(), Base::default(), Vec::new());
+        if due.root {
+            let valid_for = valid_for(self.root.as_ref(), "root")?;
+            longer(frame.held_at, valid_for, self.root_within(facts), "root")?;
+            let targets_valid_for = edits.remove(&RoleName::Targets).and(terms.targets);
+            let wanted = Wanted { targets_valid_for, ..Wanted::again(valid_for) };
+            let made = root_change(frame, facts, &wanted)?;
+            (items, base, summary) = (made.items, made.base, made.summary);
+        }
+        let (documents, rests) = rework.documents(frame, edits)?;
+        base.documents.extend(rests.documents);
+        for document in documents.iter().filter_map(Item::document) {
             let role = document.role();
             let before = facts.last(role).map(|d| d.document().header().expires);
             summary.push(format!(
@@ -100,6 +110,7 @@ impl Ceremony for Spec {
                 names(&rework.signers(role))
             ));
         }
+        items.extend(documents);
         Ok(Change::new(frame, facts, base, items, summary))
     }
 
@@ -128,11 +139,7 @@ impl Spec {
         }
         let asked = |role: &RoleName| named.as_ref().is_none_or(|named| named.contains(role));
         if let Some(root) = facts.root().filter(|_| asked(&RoleName::Root)) {
-            let early = match facts.trust.profile {
-                Profile::Notary => at.plus(ROOT_DUE)?.max(until),
-                Profile::Tuf => until,
-            };
-            due.root = root.header.expires <= early;
+            due.root = root.header.expires <= at.plus(self.root_within(facts))?;
         }
         let ends = |role: &RoleName| facts.documents.get(role).map(|d| d.document().header().expires);
         let delegated = delegations.all().map(|d| &d.role.name);
@@ -149,15 +156,12 @@ impl Spec {
     /// The terms, each longer than what makes a document due.
     fn terms(&self, held_at: Time, due: &Due) -> Result<Terms> {
         let table = |valid: &Option<Valid>, name: &str, needed: bool| {
-            let Some(Valid { valid_for: Word(term) }) = valid else {
-                if !needed {
-                    return Ok(None);
-                }
-                let found = format!("{name} due, and no [{name}] valid-for");
-                return Err(Refusal::new(&crate::ceremony::rules::RUNBOOK, found, "how long it is valid"));
-            };
-            longer(held_at, *term, self.renew.within.0, name)?;
-            Ok(Some(*term))
+            if !needed {
+                return Ok(None);
+            }
+            let term = valid_for(valid.as_ref(), name)?;
+            longer(held_at, term, self.renew.within.0, name)?;
+            Ok(Some(term))
         };
         let delegated = due.others.iter().any(|role| matches!(role, RoleName::Delegated(_)));
         Ok(Terms {
@@ -165,6 +169,15 @@ impl Spec {
             again: table(&self.delegations, "delegations", delegated)?,
             granting: None,
         })
+    }
+
+    /// Within how long of its end root is due.
+    fn root_within(&self, facts: &Facts) -> Term {
+        let within = self.renew.within.0;
+        match facts.trust.profile {
+            Profile::Notary if within.days() < ROOT_DUE.days() => ROOT_DUE,
+            _ => within,
+        }
     }
 
     /// In profile `notary` nothing else is renewed while root is so near its end that no stock
@@ -182,6 +195,13 @@ impl Spec {
             format!("one that ends more than {ROOT_BLOCKED} after {held_at}"),
         ))
     }
+}
+
+fn valid_for(table: Option<&Valid>, name: &str) -> Result<Term> {
+    table.map(|valid| valid.valid_for.0).ok_or_else(|| {
+        let found = format!("{name} due, and no [{name}] valid-for");
+        Refusal::new(&crate::ceremony::rules::RUNBOOK, found, "how long it is valid")
+    })
 }
 
 /// Refuses a term after which the document would be due again at once.

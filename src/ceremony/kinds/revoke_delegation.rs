@@ -3,24 +3,29 @@
 //! The documents that only the revoked keys signed are signed again in the same change where the
 //! runbook says so; otherwise the summary names what waits, for whom, and by which runbook. A key
 //! that is lost or stolen is declared so by the targets keys, so that it never comes back, and it
-//! leaves every delegation at once. No key that is revoked is asked for anything.
+//! leaves every delegation at once. A person who holds keys of root or targets leaves those in the
+//! same change, by a change of root. No key that is revoked is asked for anything.
 
 use super::customers;
 use super::delegations::{Delegation, Delegations};
-use super::making::{asks, no_software, records};
+use super::making::{asks_statement, no_software, records};
 use super::rework::{After, Delegator, Reissue, Rework, Terms};
+use super::root_change::{RootChange, Wanted, root_change};
+use super::root_members::{Keys, Role, listed_entries};
 use super::rules;
-use crate::ceremony::change::{Change, Counts, Frame, Item, Purpose};
+use crate::ceremony::change::{Base, Change, Counts, Frame, Item, Purpose};
 use crate::ceremony::facts::{Facts, KeyRecord};
 use crate::ceremony::people::{KeyName, Person};
 use crate::ceremony::runbook::Runbook;
 use crate::ceremony::step::{self, Act, PersonAct, Step};
 use crate::ceremony::strict::Word;
 use crate::ceremony::{Ceremony, Kind};
-use crate::tuf::key::{KeyIdentity, Scheme};
+use crate::tuf::key::KeyIdentity;
+use crate::tuf::make::TargetsEdit;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::statement::{KeyEvent, Sentence, Statement};
+use crate::tuf::time::Term;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
@@ -50,6 +55,18 @@ struct Spec {
     revoke: Revoke,
     reissue: Option<Reissue>,
     delegator: Option<Delegator>,
+    root: Option<Top>,
+    targets: Option<Top>,
+}
+
+/// Root or targets, which a person leaves.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Top {
+    #[serde(default)]
+    replace_with: Vec<Word<KeyName>>,
+    threshold: Option<u32>,
+    valid_for: Option<Word<Term>>,
 }
 
 #[derive(Deserialize)]
@@ -104,16 +121,30 @@ impl Ceremony for Spec {
         let delegations = Delegations::of(facts);
         let gone = self.revoked(facts)?;
         let rework = self.rework(facts, &delegations, &gone)?;
-        let (mut items, base) = rework.documents(frame, rework.edits()?)?;
-        items.extend(self.declared(frame, facts, &delegations, &gone)?);
+        let mut edits = rework.edits()?;
+        let mut summary = self.summary(&rework, &gone);
+        let top = self.top(frame, facts, &gone, || edits.remove(&RoleName::Targets))?;
+        let declared = match top {
+            None => self.declared(frame, facts, &delegations, &gone)?,
+            Some(_) => Vec::new(),
+        };
+        let RootChange { mut base, mut items, summary: of_root } = top.unwrap_or_else(|| RootChange {
+            base: Base::default(),
+            items: Vec::new(),
+            summary: Vec::new(),
+        });
+        let (documents, rests) = rework.documents(frame, edits)?;
+        items.extend(documents);
+        items.extend(declared);
+        base.documents.extend(rests.documents);
+        summary.extend(of_root);
         if items.is_empty() {
             return Err(Refusal::new(
                 &rules::REVOKE_NOTHING,
-                "keys that no delegation lists, and nothing to declare",
+                "keys that nothing lists, and nothing to declare",
                 "a key that some delegation lists",
             ));
         }
-        let summary = self.summary(&rework, &gone);
         Ok(Change::new(frame, facts, base, items, summary))
     }
 
@@ -125,9 +156,11 @@ impl Ceremony for Spec {
         }
         let Ok(scope) = self.scope(facts, &delegations) else { return false };
         let identities = identities(&gone);
-        let declared = |event| gone.iter().all(|r| r.life.iter().any(|(found, _)| *found == event));
+        let mut declarable = gone.iter().filter(|r| r.purpose == Purpose::Delegation);
+        let mut declared = |event| declarable.all(|r| r.life.iter().any(|(found, _)| *found == event));
         scope.iter().all(|d| d.ids_of(&identities).is_empty())
-            && self.revoke.because.event().is_none_or(declared)
+            && self.listed_at_top(facts, &gone).is_empty()
+            && self.revoke.because.event().is_none_or(&mut declared)
     }
 
     fn steps(&self, change: &Change, facts: &Facts) -> Result<Vec<Step>> {
@@ -156,6 +189,9 @@ impl Spec {
         let refuse = |found: &str, expected: &str| {
             Err(Refusal::new(&crate::ceremony::rules::RUNBOOK, found.to_owned(), expected.to_owned()))
         };
+        if person.is_none() && (self.root.is_some() || self.targets.is_some()) {
+            return refuse("[root] or [targets] without a person", "person, who leaves them too");
+        }
         match (application, key, person) {
             (None, None, None) => refuse("[revoke] of nothing", "application, key or person"),
             (_, Some(_), Some(_)) | (Some(_), _, Some(_)) => {
@@ -297,6 +333,65 @@ impl Spec {
         }
     }
 
+    /// Which of a person's keys root and targets list.
+    fn listed_at_top(&self, facts: &Facts, gone: &[&KeyRecord]) -> Vec<(RoleName, Vec<KeyName>)> {
+        if self.revoke.person.is_none() {
+            return Vec::new();
+        }
+        let listed = |role: RoleName| {
+            let members = listed_entries(facts, &role).map(|(members, _)| members).unwrap_or_default();
+            let has = |r: &&&KeyRecord| members.iter().any(|m| m.identity() == Some(r.public.identity()));
+            let names: Vec<_> = gone.iter().filter(has).map(|r| r.name.clone()).collect();
+            (!names.is_empty()).then_some((role, names))
+        };
+        [RoleName::Root, RoleName::Targets].into_iter().filter_map(listed).collect()
+    }
+
+    /// The change of root, if the person holds a key of root or targets.
+    fn top(
+        &self,
+        frame: &Frame,
+        facts: &Facts,
+        gone: &[&KeyRecord],
+        of_targets: impl FnOnce() -> Option<Vec<TargetsEdit>>,
+    ) -> Result<Option<RootChange>> {
+        let listed = self.listed_at_top(facts, gone);
+        if listed.is_empty() {
+            return Ok(None);
+        }
+        let Some(Word(valid_for)) = self.root.as_ref().and_then(|top| top.valid_for.as_ref()) else {
+            let names: Vec<_> = listed.iter().flat_map(|(_, names)| names).map(ToString::to_string).collect();
+            return Err(Refusal::new(
+                &crate::ceremony::rules::RUNBOOK,
+                format!("{} in root, and no [root] valid-for", names.join(", ")),
+                "how long the next root is valid",
+            ));
+        };
+        let role = |role: RoleName, table: Option<&Top>| {
+            let remove = listed.iter().find(|(of, _)| *of == role).map(|(_, names)| names.clone());
+            let added = table.map(|top| top.replace_with.as_slice()).unwrap_or_default();
+            Role {
+                keys: Keys::Edited {
+                    add: added.iter().map(|Word(name)| name.clone()).collect(),
+                    remove: remove.unwrap_or_default(),
+                },
+                threshold: table.and_then(|top| top.threshold),
+            }
+        };
+        let own = self.targets.as_ref().and_then(|top| top.valid_for.as_ref());
+        let event = self.revoke.because.event();
+        let lives = |event| gone.iter().map(|r| (r.name.clone(), event)).collect();
+        let wanted = Wanted {
+            root: role(RoleName::Root, self.root.as_ref()),
+            targets: role(RoleName::Targets, self.targets.as_ref()),
+            targets_valid_for: own.or(self.delegator.as_ref().map(|d| &d.valid_for)).map(|term| term.0),
+            targets_edits: of_targets().unwrap_or_default(),
+            gone: event.map(lives).unwrap_or_default(),
+            ..Wanted::again(*valid_for)
+        };
+        root_change(frame, facts, &wanted).map(Some)
+    }
+
     /// The statements that declare what became of the keys, signed by the targets keys.
     fn declared(
         &self,
@@ -308,10 +403,8 @@ impl Spec {
         let (Some(event), Some(root)) = (self.revoke.because.event(), facts.roots.last()) else {
             return Ok(Vec::new());
         };
-        let mut asked = asks(facts, &delegations.signers(facts, &RoleName::Targets), &[Counts::New]);
-        for ask in &mut asked {
-            ask.scheme = Scheme::of(ask.public.algorithm());
-        }
+        let signers = delegations.signers(facts, &RoleName::Targets);
+        let asked = asks_statement(facts, &signers, &[Counts::New]);
         let declarable = |r: &&&KeyRecord| {
             r.purpose == Purpose::Delegation && !r.life.iter().any(|(found, _)| *found == event)
         };
@@ -362,7 +455,10 @@ impl Spec {
 
 /// That a delegation has no key to lose.
 pub fn no_spare(role: &RoleName, threshold: &NonZeroU32) -> String {
-    format!("{role} with {threshold} keys at a threshold of {threshold}")
+    match threshold.get() {
+        1 => format!("{role} has one key alone"),
+        many => format!("{role} has {many} keys, all of which must sign"),
+    }
 }
 
 /// Whether a delegation keeps as many keys as its threshold asks for.

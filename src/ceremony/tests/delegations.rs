@@ -286,7 +286,7 @@ fn the_summary_says_what_customers_see() {
     assert!(text.contains("stop with an error; until y of of-y sign version 4 or later"), "{text}");
     assert!(text.contains("cam/1, cam/2"), "{text}");
     assert!(text.contains("roles = [\"cam\"]"), "{text}");
-    assert!(text.contains("DELEGATION-NO-SPARE: cam with 1 keys at a threshold of 1"), "{text}");
+    assert!(text.contains("DELEGATION-NO-SPARE: cam has one key alone"), "{text}");
     let tables = "[revoke]\napplication = \"cam\"\nkey = \"x\"\nbecause = \"left\"\n[reissue]\nvalid-for = \"1 year\"\n";
     for (more, told, left) in [
         ("", "clients go on seeing cam/1, cam/2, signed again by y of of-y", &["cam/1", "cam/2"][..]),
@@ -480,10 +480,7 @@ fn a_new_delegation_without_a_spare_is_warned_of() {
         )
     };
     let alone = hold("grant-delegation", &grant("\"x\""), &world()).unwrap().summary.join("\n");
-    assert!(
-        alone.contains("DELEGATION-NO-SPARE: new with 1 keys at a threshold of 1; add a spare"),
-        "{alone}"
-    );
+    assert!(alone.contains("DELEGATION-NO-SPARE: new has one key alone; add a spare"), "{alone}");
     let two = hold("grant-delegation", &grant("\"x\", \"y\""), &world()).unwrap().summary.join("\n");
     assert!(!two.contains("DELEGATION-NO-SPARE"), "{two}");
 }
@@ -550,4 +547,87 @@ fn what_is_due_is_renewed_together() {
         assert_eq!(found.rule().name, *rule, "{tables}: {found}");
         assert!(!held("renew", tables, &world()) || *rule == "RENEW-SHORT", "{tables}");
     }
+}
+
+#[test]
+fn a_person_who_holds_a_root_key_leaves_root_in_the_same_change() {
+    let mut facts = world();
+    for name in ["c", "x"] {
+        facts.keys.get_mut(&key(name)).unwrap().holder = person("dana");
+    }
+    let tables = "[revoke]\nperson = \"dana\"\nbecause = \"compromised\"\nbelow-threshold = \"lower\"\n\
+        [reissue]\nvalid-for = \"1 year\"\n";
+    let refused = hold("revoke-delegation", tables, &facts).unwrap_err();
+    assert_eq!(refused.rule().name, "RUNBOOK");
+    assert!(refused.found().contains("c in root"), "{refused}");
+    let root = "[root]\nvalid-for = \"2 years\"\n";
+    let refused = hold("revoke-delegation", &format!("{tables}{root}"), &facts).unwrap_err();
+    assert_eq!(refused.rule().name, "SPARE-KEYS", "{refused}");
+    let tables = format!("{tables}{root}replace-with = [\"d\"]\n");
+    let change = hold("revoke-delegation", &tables, &facts).unwrap();
+    let lives = ["the key-life statement"; 2];
+    let expected = [&["root 2", "targets 5", "the limits statement"][..], &lives, &["cam 4"]].concat();
+    assert_eq!(titles(&change), expected);
+    assert_eq!(asked(&change, 0), "abd", "who goes is asked for nothing");
+    assert_eq!(asked(&change, 3), "abd", "with root there, root declares");
+    assert_eq!(asked(&change, 5), "y");
+    assert!(matches!(all_signed(&change, &facts), State::Complete { everyone: true }));
+    assert!(!held("revoke-delegation", &tables, &facts));
+    let alone = "[revoke]\nkey = \"x\"\nbecause = \"left\"\n[root]\nvalid-for = \"2 years\"\n";
+    assert_eq!(hold("revoke-delegation", alone, &facts).unwrap_err().rule().name, "RUNBOOK");
+}
+
+#[test]
+fn a_person_who_holds_the_targets_key_leaves_it_with_what_it_granted() {
+    let mut facts = world();
+    facts.keys.insert(key("w"), record("w", Purpose::Targets));
+    facts.keys.get_mut(&key("t")).unwrap().holder = person("dana");
+    facts.keys.get_mut(&key("z")).unwrap().holder = person("dana");
+    let tables = "[revoke]\nperson = \"dana\"\nbecause = \"left\"\nreplace-with = [\"y\"]\n\
+        [root]\nvalid-for = \"2 years\"\n[targets]\nreplace-with = [\"w\"]\n";
+    let change = hold("revoke-delegation", tables, &facts).unwrap();
+    assert_eq!(titles(&change), ["root 2", "targets 5", "the limits statement"]);
+    assert_eq!(asked(&change, 1), "w");
+    let targets = change.documents().nth(1).unwrap().document().as_targets().unwrap();
+    let park = targets.delegations.role(&RoleName::from_name("park")).unwrap();
+    let listed = targets.delegations.keys[&park.keys.keyids[0]].public.as_ref().unwrap();
+    assert_eq!(*listed, public("y"));
+    assert!(matches!(all_signed(&change, &facts), State::Complete { everyone: true }));
+}
+
+#[test]
+fn root_is_renewed_in_time_for_stock_clients() {
+    use super::notary_world::first_day;
+    // Root and targets end on 2028-01-01.
+    let terms = "[root]\nvalid-for = \"2 years\"\n[targets]\nvalid-for = \"2 years\"\n";
+    let on = |day: &str, tables: &str| {
+        let mut facts = first_day();
+        facts.today = time(day);
+        let runbook = Runbook::parse(&format!("ceremony = \"renew\"\n{HEAD}{tables}{terms}")).unwrap();
+        let ceremony = kinds::read(&runbook).unwrap();
+        let frame =
+            crate::ceremony::change::Frame { held_at: time(day), sign_by: time("2030-01-01"), ..frame() };
+        let change = ceremony.change(&frame, &facts);
+        let due = change.map(|change| (titles(&change).join(", "), change.summary.join("\n")));
+        (ceremony.held(&facts), due)
+    };
+    let cases: &[(&str, &str, &str)] = &[
+        ("2027-03-31", "[renew]\nwithin = \"30 days\"\n", "RENEW-NOTHING"),
+        ("2027-04-02", "[renew]\nwithin = \"30 days\"\n", "root 2, the limits statement"),
+        ("2027-12-15", "[renew]\nwithin = \"30 days\"\n", "root 2, targets 2, the limits statement"),
+        ("2027-06-01", "[renew]\nwithin = \"300 days\"\nroles = [\"targets\"]\n", "targets 2"),
+        ("2027-07-02", "[renew]\nwithin = \"300 days\"\nroles = [\"targets\"]\n", "ROOT-PUBLISH"),
+    ];
+    for (day, tables, expected) in cases {
+        let (held, due) = on(day, tables);
+        match due {
+            Ok((made, _)) => assert_eq!((made.as_str(), held), (*expected, false), "{day} {tables}"),
+            Err(refused) => {
+                assert_eq!(refused.rule().name, *expected, "{day} {tables}: {refused}");
+                assert_eq!(held, *expected == "RENEW-NOTHING", "{day} {tables}");
+            }
+        }
+    }
+    let short = on("2027-12-15", "[renew]\nwithin = \"30 days\"\n").1.unwrap();
+    assert!(short.1.contains("root 2 of example, valid for 2 years"), "{}", short.1);
 }
