@@ -4,7 +4,7 @@
 //! runbook says so; otherwise the summary names what waits, for whom, and by which runbook. A key
 //! that is lost or stolen is declared so by the targets keys, so that it never comes back, and it
 //! leaves every delegation at once. A person who holds keys of root or targets leaves those in the
-//! same change, by a change of root. No key that is revoked is asked for anything.
+//! same change, by a change of root. No key that is lost or stolen is asked for anything.
 
 use super::customers;
 use super::delegations::{Delegation, Delegations};
