@@ -13,144 +13,22 @@
     reason = "a test fails by panicking"
 )]
 
+mod server;
 mod stage;
 
-use base64ct::{Base64, Encoding as _};
 use keyrite::ceremony::facts::Stage as Kind;
 use keyrite::ceremony::limits::Limits;
 use keyrite::record::upload::fetch_keys;
 use keyrite::tuf::digest::Digest;
 use keyrite::tuf::profile::Profile;
 use serde_json::Value;
-use stage::{Devices, Done, PHRASE, Stage, block, blocks, brought, shell, shipped, utf8};
+use server::{Backend, publishes, same_bytes, take_published, upload, uploads};
+use stage::{Devices, Done, Stage, block, blocks, brought, shipped, utf8};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 const CUSTODIANS: [(&str, &str); 3] = [("ada", "root-a"), ("bruno", "root-b"), ("carla", "root-c")];
-
-/// A real backend on loopback, and the stock client.
-struct Backend {
-    dir: PathBuf,
-    url: String,
-    tls: bool,
-    /// Whether it wants a token from the registry's token server.
-    asks: bool,
-}
-
-impl Backend {
-    fn up(stage: &Stage, mode: &str) -> Self {
-        let dir = stage.path("backend");
-        let mut command = Command::new(Self::script());
-        let url = Done::of(command.arg("up").arg(&dir).arg(mode)).ended(0).text().trim().to_owned();
-        Self { tls: url.starts_with("https"), dir, url, asks: mode == "auth" }
-    }
-
-    fn script() -> &'static str {
-        concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/notary")
-    }
-
-    /// Types lines as a person of the backend's operations would: they trust its certificate.
-    fn types(&self, folder: &Path, lines: &str) -> Done {
-        let authority = self.dir.join("ca.crt");
-        let environment = [("CURL_CA_BUNDLE", utf8(&authority))];
-        shell(folder, lines, if self.tls { &environment } else { &[] }).ended(0)
-    }
-
-    /// The lines of a README up to the token: address, ping, and either the token server that the
-    /// ping named, with one's own name there, or no token where the ping was answered with 200.
-    fn address(&self, folder: &Path, lines: &[String]) -> String {
-        let (address, token) = (block(lines, "URL="), block(lines, "TOKEN="));
-        assert!(address.contains(&self.url), "the device map's backend is not in {address}");
-        let (ping, token) = token.split_once('\n').unwrap();
-        let answer = self.types(folder, &format!("{address}{ping}")).text();
-        if !self.asks {
-            assert!(answer.contains(" 200 "), "{answer}");
-            return format!("{address}TOKEN=\n");
-        }
-        let word = |name: &str| {
-            let rest =
-                answer.split_once(&format!("{name}=\"")).unwrap_or_else(|| panic!("{name}: {answer}")).1;
-            rest.split_once('"').unwrap().0.to_owned()
-        };
-        let (example, token) = token.split_once('\n').unwrap();
-        assert!(example.starts_with("REALM="), "{example}");
-        let own =
-            format!("REALM='{}' SERVICE='{}' NAME='pusher:push-secret'\n", word("realm"), word("service"));
-        format!("{address}{own}{token}")
-    }
-
-    /// A file as the backend serves it.
-    fn get(&self, carried: &Path, collection: &str, name: &str) -> Vec<u8> {
-        let readme = fs::read_to_string(carried.join("README.txt")).unwrap();
-        let place = format!("\"$URL/v2/{collection}/_trust/tuf/{name}\"");
-        let line = format!("curl -sS --fail -H \"Authorization: Bearer $TOKEN\" {place}");
-        self.types(carried, &format!("{}{line}", self.address(carried, &blocks(&readme)))).bytes()
-    }
-
-    /// The stock client with a trust folder of its own.
-    fn client(&self, folder: &Path, arguments: &[&str]) -> Done {
-        let mut command = Command::new("notary");
-        command.args(["-s", &self.url, "-d", utf8(folder)]);
-        if self.tls {
-            command.arg("--tlscacert").arg(self.dir.join("ca.crt"));
-        }
-        command.args(arguments).env("NOTARY_DELEGATION_PASSPHRASE", PHRASE);
-        command.env("NOTARY_AUTH", Base64::encode_string(b"pusher:push-secret"));
-        Done::of(&mut command)
-    }
-}
-
-impl Drop for Backend {
-    fn drop(&mut self) {
-        let _ = Command::new(Self::script()).arg("down").arg(&self.dir).status();
-    }
-}
-
-/// What a person does with an upload: carries it to another machine, checks it, types its lines.
-fn upload(stage: &Stage, backend: &Backend, folder: &str) -> PathBuf {
-    let carried = stage.path(&folder.replace('/', "-"));
-    Done::of(Command::new("cp").arg("-r").arg(stage.record.join(folder)).arg(&carried)).ended(0);
-    let readme = fs::read_to_string(carried.join("README.txt")).unwrap();
-    let lines = blocks(&readme);
-    backend.types(&carried, block(&lines, "sha256sum -c"));
-    let lines = format!("{}{}", backend.address(&carried, &lines), block(&lines, "-F 'files="));
-    assert_eq!(backend.types(&carried, &lines).text(), "");
-    carried
-}
-
-/// Fetches what the backend serves, by the README's lines, and takes it in.
-fn take_published(stage: &Stage, backend: &Backend, carried: &Path, delegation: Option<&str>) -> Value {
-    let readme = fs::read_to_string(carried.join("README.txt")).unwrap();
-    let lines = blocks(&readme);
-    let fetch = block(&lines, "mkdir -p published");
-    let (fetch, import) = fetch.split_at(fetch.find("keyrite import").unwrap());
-    let fetch = match delegation {
-        Some(role) => fetch.replacen("; do", &format!(" {role}; do"), 1),
-        None => fetch.to_owned(),
-    };
-    backend.types(carried, &format!("{}{fetch}", backend.address(carried, &lines)));
-    assert_eq!(import.trim(), "keyrite import published");
-    let published = carried.join("published");
-    stage.keyrite(["-C", utf8(&stage.record), "--json", "import", utf8(&published)]).ended(0).json()
-}
-
-/// That the server's snapshot lists the very bytes that went up.
-fn same_bytes(backend: &Backend, collection: &str, carried: &Path, roles: &[&str]) {
-    let snapshot: Value = serde_json::from_slice(&backend.get(carried, collection, "snapshot.json")).unwrap();
-    for role in roles {
-        let file = format!("{}.json", role.replace('/', "%2F"));
-        let ours = Digest::of(&fs::read(carried.join(file)).unwrap());
-        let listed = snapshot["signed"]["meta"][role]["hashes"]["sha256"].as_str().unwrap();
-        assert_eq!(Base64::decode_vec(listed).unwrap(), ours.as_bytes(), "{role}");
-        // A poisoned document is served all the same; only its digest tells.
-        assert_eq!(Digest::of(&backend.get(carried, collection, &format!("{role}.json"))), ours, "{role}");
-    }
-}
-
-fn uploads(done: &Value) -> Vec<String> {
-    done["uploads"].as_array().unwrap().iter().map(|u| u.as_str().unwrap().to_owned()).collect()
-}
 
 /// The three custodians, each on a copy of their own with nothing but their own token, and the
 /// copies taken back in the given order.
@@ -174,27 +52,6 @@ fn custodians_sign(stage: &Stage, change: &str, serials: &[String], order: [usiz
         let report = stage.keyrite(import).ended(0).json();
         assert_eq!(report["left"], serde_json::json!([]), "{report}");
     }
-}
-
-/// A developer publishes with the stock client alone, and another stock client finds it.
-fn publishes(stage: &Stage, backend: &Backend, developer: &str, role: &str, target: &str) {
-    let collection = stage.trust.collection.as_str();
-    let own = stage.path(&format!("{developer}-trust"));
-    let firmware = stage.write("firmware.bin", &format!("the first release of {developer}"));
-    let key = stage.path(&format!("developers/{developer}.key"));
-    backend.client(&own, &["key", "import", utf8(&key)]).ended(0);
-    let add = ["add", collection, target, utf8(&firmware), "-r", role, "--publish"];
-    backend.client(&own, &add).ended(0);
-
-    let fresh = stage.path(&format!("client-after-{developer}"));
-    let listed = backend.client(&fresh, &["list", collection]).ended(0).text();
-    assert!(listed.lines().any(|l| l.contains(target) && l.trim_end().ends_with(role)), "{listed}");
-    let found = backend.client(&fresh, &["lookup", collection, target]).ended(0).text();
-    let sha256 = Digest::of(&fs::read(&firmware).unwrap());
-    assert!(found.contains(&sha256.hex()), "{found}");
-    backend.client(&fresh, &["verify", collection, target, "-i", utf8(&firmware)]).ended(0);
-    let other = stage.write("other.bin", "not what was released");
-    backend.client(&fresh, &["verify", collection, target, "-i", utf8(&other)]).ended(1);
 }
 
 /// A track below the application, granted by its developer's key over the document that the stock
