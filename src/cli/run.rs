@@ -179,8 +179,7 @@ impl Report {
                 .digest(format!("payload of root {}", root.version), root.payload);
         }
         screen = self.for_maps(screen);
-        // `sign` looks for the map where it is typed, not beside the record.
-        let own = format!("keyrite -C {} --devices {}", shown(&session.directory), shown(&session.devices));
+        let own = session.keyrite_own();
         for key in &self.vault {
             screen = screen.next(match self.making {
                 Some(_) => format!(

@@ -146,11 +146,22 @@ impl Session {
     /// The start of a line that a person can type as it stands: the program, this record and this
     /// device map.
     pub fn keyrite(&self) -> String {
+        self.line(&self.directory.join("devices.toml"))
+    }
+
+    /// The same for `sign` and `tokens`, which take the map from where they are typed: one beside
+    /// the record may have come with it.
+    pub fn keyrite_own(&self) -> String {
+        self.line(Path::new("devices.toml"))
+    }
+
+    /// The line for commands whose device map is this one unless they are told otherwise.
+    fn line(&self, default: &Path) -> String {
         let mut line = "keyrite".to_owned();
         if self.directory != Path::new(".") {
             line = format!("{line} -C {}", shown(&self.directory));
         }
-        if self.devices != self.directory.join("devices.toml") {
+        if self.devices != default {
             line = format!("{line} --devices {}", shown(&self.devices));
         }
         line

@@ -37,6 +37,8 @@ use work::{Wanted, Work};
 const SIGNATURE_CAP: u64 = 16 * 1024;
 /// No public key file is larger, in bytes.
 const PUBLIC_CAP: u64 = 64 * 1024;
+/// What comes after a key's turn.
+const AGAIN: &str = "whoever leads gives the line again that stopped for this key: keyrite run RUNBOOK";
 
 /// Hands out what waits for the key, or takes its signatures back.
 ///
@@ -79,7 +81,7 @@ pub fn run(session: &Session, table: &mut Table, args: &Sign, key: &str) -> Resu
 fn line(session: &Session, args: &Sign, key: &KeyName) -> String {
     let from = args.from.as_deref().map(|from| format!(" {}", shown(from))).unwrap_or_default();
     let public = args.public.as_deref().map(|file| format!(" --public {}", shown(file))).unwrap_or_default();
-    format!("{} sign{from} --external {key}{public}", session.keyrite())
+    format!("{} sign{from} --external {key}{public}", session.keyrite_own())
 }
 
 fn read_public(file: &Path) -> Result<PublicKey> {
@@ -138,7 +140,7 @@ fn out(
     let back: Vec<String> =
         folders.iter().map(|folder| format!("--take-back {}", shown(&folder.join("signature")))).collect();
     let screen = screen
-        .next("carry it to where the key is, and sign by the README".to_owned())
+        .next("carry each folder to where the key is, and sign there by its README")
         .next(format!("{line} {}    once the signatures are there", back.join(" ")));
     let list = work.wanted.iter().zip(&folders).map(|(wanted, folder)| {
         object([
@@ -226,7 +228,7 @@ fn record(
         }
     }
     screen = match left {
-        0 => screen.next("the administrator gives the line again that waited: keyrite run RUNBOOK"),
+        0 => screen.next(AGAIN),
         _ => screen.next(format!("{line} --take-back FILE    with the rest: {left} still to come")),
     };
     let signed = signatures.iter().map(|s| Json::from(s.payload().hex()));
@@ -261,6 +263,7 @@ fn make(
     let path = record.join(format!("changes/{}/runbook.toml", work.stored.digest));
     let runbooks = vec![(path, Runbook::parse(&text)?)];
     let report = run::hold(session, table, runbooks, console.as_mut())?;
-    session.report(&report.screen(session, table.rehearsal()), report.json())?;
+    let screen = report.screen(session, table.rehearsal()).next(AGAIN);
+    session.report(&screen, report.json())?;
     Ok(report.ended())
 }
