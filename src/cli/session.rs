@@ -14,6 +14,7 @@ use crate::ui::Console;
 use crate::ui::interrupt::Interrupt;
 use crate::ui::screen::Screen;
 use crate::ui::scripted::Scripted;
+use rustix::mm::{MlockAllFlags, mlockall};
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -232,10 +233,20 @@ pub fn shown(path: &Path) -> String {
     crate::tuf::text::visible(&path.to_string_lossy())
 }
 
-/// No core file and no look into this process by others of the same user (threats T19). What the
-/// system refuses is recorded by the checks of the host that a ceremony begins with.
+/// No core file, no look into this process by others of the same user, and no page of it in swap
+/// (threats T19). What the system refuses is recorded by the checks of the host that a ceremony
+/// begins with.
+///
+/// The whole process is locked, since a single buffer can be locked by unsafe code alone, and a PIN
+/// passes through more than one: the terminal's, ours, the module's. Only without a limit on locked
+/// memory: under one, the first allocation beyond it would end the program in the middle of an act.
 fn keep_memory_private() {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     let _ = rustix::process::setrlimit(Resource::Core, none);
     let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    let unlimited = Rlimit { current: None, maximum: None };
+    let _ = rustix::process::setrlimit(Resource::Memlock, unlimited);
+    if rustix::process::getrlimit(Resource::Memlock).current.is_none() {
+        let _ = mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT);
+    }
 }
