@@ -24,6 +24,7 @@ use keyrite::tuf::profile::Profile;
 use keyrite::tuf::role::RoleName;
 use keyrite::tuf::time::Time;
 use keyrite::tuf::verify::ecdsa_from_der;
+use rexpect::session::spawn_command;
 use serde_json::{Value, json};
 use stage::{Devices, Done, Stage, utf8};
 use std::collections::BTreeMap;
@@ -106,6 +107,8 @@ struct Day {
     vaults: BTreeMap<&'static str, Vault>,
     model: BackendModel,
     devices: PathBuf,
+    /// Whether the developer makes an enrolment of the vault's key, on a machine of their own.
+    brought: bool,
 }
 
 fn now() -> Time {
@@ -131,7 +134,8 @@ impl Day {
         let model = BackendModel::new(&stage.trust.collection, server(1), server(2));
         let vaults =
             vault.iter().map(|(key, algorithm, form)| (*key, Vault::new(&stage, key, algorithm, *form)));
-        let mut day = Self { vaults: vaults.collect(), stage, model, devices: PathBuf::new() };
+        let mut day =
+            Self { vaults: vaults.collect(), stage, model, devices: PathBuf::new(), brought: false };
         day.devices = day.map().write("devices.toml");
         day
     }
@@ -245,7 +249,12 @@ impl Day {
             kind("targets-1")
         );
         self.holds(&self.runbook("targets", "issue-targets-key", &table));
-        self.holds(&self.runbook("developer", "generate-key", &key("dev-dana", "dana", "delegation", true)));
+        let made = !self.brought;
+        if self.brought {
+            self.developer_brings();
+        }
+        let developer = key("dev-dana", "dana", "delegation", made);
+        self.holds(&self.runbook("developer", if made { "generate-key" } else { "enroll-key" }, &developer));
         let made = self.stage.trust.profile == Profile::Tuf;
         let online =
             ["snapshot", "timestamp"].map(|role| key(&format!("online-{role}"), "uma", role, made)).concat();
@@ -292,19 +301,49 @@ impl Day {
         self.model.upload(&parts, now()).unwrap();
     }
 
+    /// The developer's own machine: the statement out and back, and the enrolment into the map.
+    fn developer_brings(&mut self) {
+        let vault = &self.vaults["dev-dana"];
+        let (out, public) = (self.stage.path("developers"), vault.public());
+        let trust = self.stage.record.join("trust.json");
+        let line = ["--json", "developer", "new", "dana", "--trust", utf8(&trust), "--out", utf8(&out)];
+        let says =
+            |more: &[&str]| self.stage.keyrite([&line[..], &["--public", utf8(&public)], more].concat());
+        let none = says(&["--take-back", utf8(&public)]).ended(1).json();
+        assert_eq!(none["error"]["rule"], "EXTERNAL-KEY", "nothing was handed out: {none}");
+        let first = says(&[]).ended(4).json();
+        assert_eq!(says(&[]).ended(4).json(), first, "the same again, nonce and all");
+        let signature = vault.signs(Path::new(first["folder"].as_str().unwrap()));
+        let wrong = says(&["--take-back", utf8(&public)]).ended(1).json();
+        assert_eq!(wrong["error"]["rule"], "EXTERNAL-FORM", "{wrong}");
+        let other = self.vaults["targets-1"].public();
+        let wrong = self.stage.keyrite([&line[..], &["--public", utf8(&other)]].concat()).ended(1).json();
+        assert_eq!(wrong["error"]["rule"], "EXTERNAL-KEY", "another key's statement is there: {wrong}");
+        let enrolment = out.join("dana.enrol.json");
+        assert!(!enrolment.exists());
+        let done = says(&["--take-back", utf8(&signature)]).ended(0).json();
+        assert_eq!(done["enrolment"], utf8(&enrolment));
+        let again = says(&["--take-back", utf8(&signature)]).ended(1).json();
+        assert_eq!(again["error"]["rule"], "FILE-EXISTS", "{again}");
+        let map = fs::read_to_string(&self.devices).unwrap();
+        let map = format!("{map}[enrol.dev-dana]\nfile = \"{}\"\n", utf8(&enrolment));
+        self.devices = self.stage.write("devices-with-dana.toml", &map);
+    }
+
     /// A vault's key is on record as one, with a proof of possession that names its change.
     fn what_the_record_says(&self) {
         for (key, vault) in &self.vaults {
+            let brought = self.brought && *key == "dev-dana";
             let folder = self.stage.record.join("keys").join(key);
             let file = fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
             let file: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
-            assert_eq!(file["token"]["kind"], "external");
+            assert_eq!(file["token"]["kind"], if brought { "elsewhere" } else { "external" });
             let public = PublicKey::from_pem(&fs::read_to_string(vault.public()).unwrap()).unwrap();
             assert_eq!(file["identity"], public.identity().to_string());
             let proof = file["possession"]["statement"].as_str().unwrap();
             let proof = self.stage.record.join(format!("statements/{proof}.json"));
             let proof: Value = serde_json::from_slice(&fs::read(proof).unwrap()).unwrap();
-            assert_eq!(proof["statement"]["body"]["nonce"], file["change"]);
+            assert_eq!(proof["statement"]["body"]["nonce"] == file["change"], !brought);
             let certified = key.starts_with("root") && self.stage.trust.profile == Profile::Notary;
             assert_eq!(file["certificate"].is_string(), certified);
         }
@@ -332,7 +371,9 @@ fn a_notary_day_with_a_p384_key_that_signs_over_two_hashes() {
 #[test]
 fn a_tuf_day_with_targets_and_a_developer_in_a_vault() {
     let vault = [("targets-1", "p384", Form::Url), ("dev-dana", "rsa-3072", Form::Azure)];
-    hold("tuf", Profile::Tuf, Kind::Production, &vault);
+    let mut day = Day::new("tuf", Profile::Tuf, Kind::Production, &vault);
+    day.brought = true;
+    day.first_day(&BTreeMap::from([("targets-1", "p384"), ("dev-dana", "rsa-3072")]));
 }
 
 #[test]
@@ -512,4 +553,61 @@ fn a_vault_is_refused_where_it_may_not_be() {
         "--unattended",
     ];
     day.refused(&line, "KEY-ELSEWHERE", 1, "the map has it in a file");
+}
+
+/// Types answers at a terminal, each after the text that asks for it; gives what came after them.
+fn typed(day: &Day, arguments: &[&str], answers: &[(&str, &str)], code: &str) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_keyrite"));
+    command.args(["-C", utf8(&day.stage.record), "--devices", utf8(&day.devices)]).args(arguments);
+    command.current_dir(&day.stage.dir);
+    let mut session = spawn_command(command, Some(60_000)).unwrap();
+    for (asked, answer) in answers {
+        session.exp_string(asked).unwrap_or_else(|e| panic!("{asked}: {e}"));
+        session.send_line(answer).unwrap();
+    }
+    let rest = session.exp_eof().unwrap();
+    let status = format!("{:?}", session.process().wait().unwrap());
+    assert!(status.ends_with(&format!(", {code})")), "{status}: {rest}");
+    rest
+}
+
+/// The lines that the screens print are the lines that work: each is typed as it stood there.
+#[test]
+fn people_follow_the_screens_from_run_to_the_recorded_key() {
+    let vault = [("targets-1", "p256", Form::Azure)];
+    let day = Day::new("terminal", Profile::Tuf, Kind::Rehearsal, &vault);
+    let table = "[targets-key]\nname = \"targets-1\"\nholder = \"uma\"\nalgorithm = \"p256\"\n";
+    let runbook = day.runbook("targets", "issue-targets-key", table);
+    let one_line = |screen: &str| screen.split_whitespace().collect::<Vec<_>>().join(" ");
+
+    let stopped = one_line(&typed(&day, &["run", utf8(&runbook)], &[], "4"));
+    let own = format!("keyrite -C {} --devices {} sign", utf8(&day.stage.record), utf8(&day.devices));
+    assert!(stopped.contains(&format!("{own} --external targets-1 --public FILE")), "{stopped}");
+    assert!(!stopped.contains("export DIR"), "nobody else is needed: {stopped}");
+
+    let public = day.vaults["targets-1"].public();
+    let out = ["sign", "--external", "targets-1", "--public", utf8(&public)];
+    let agree = [("(press Enter)", ""), ("(same or no) >", "same"), ("(Yes or no) >", "Yes")];
+    typed(&day, &out, &[("(press Enter)", ""), ("(same or no) >", "no")], "1");
+    let folders = || {
+        fs::read_dir(&day.stage.dir)
+            .unwrap()
+            .filter(|e| e.as_ref().unwrap().file_name().to_string_lossy().starts_with("external-"))
+            .count()
+    };
+    assert_eq!(folders(), 0, "nothing goes out that was not agreed to");
+    let handed = one_line(&typed(&day, &out, &agree, "4"));
+    let back = handed.split("--take-back ").nth(1).unwrap().split(' ').next().unwrap();
+    let signature = day.vaults["targets-1"].signs(day.stage.path(back).parent().unwrap());
+    assert_eq!(signature, day.stage.path(back));
+
+    let mut take = out.to_vec();
+    take.extend(["--take-back", back]);
+    let mut answers = agree.to_vec();
+    // The new key is read back, and the witness types their name.
+    answers.extend([("(same or no) >", "same"), ("once the words are on paper", "wim")]);
+    let taken = one_line(&typed(&day, &take, &answers, "0"));
+    assert!(taken.contains("targets Everyone writes these words"), "{taken}");
+    let held = one_line(&typed(&day, &["run", utf8(&runbook)], &[], "0"));
+    assert!(held.contains("already held: targets"), "{held}");
 }

@@ -312,6 +312,14 @@ pub enum DeveloperAct {
         /// The key file's form; the stock notary client reads "notary" [default: by the trust's profile]
         #[arg(long)]
         notary: bool,
+
+        /// The public half of a key in a vault: writes what it is to sign, and makes no key
+        #[arg(long, value_name = "FILE", conflicts_with = "notary")]
+        public: Option<PathBuf>,
+
+        /// Take back the signature that the vault made
+        #[arg(long, value_name = "FILE", requires = "public")]
+        take_back: Option<PathBuf>,
     },
 }
 
@@ -383,7 +391,7 @@ mod tests {
 : -C --devices --json --verbose
 completions: SHELL
 developer: 
-developer new: NAME --trust --out --notary
+developer new: NAME --trust --out --notary --public --take-back
 export: INTO --for
 import: FROM
 init: INTO --answers --unattended
@@ -466,6 +474,7 @@ verify: --anchor --report
             "keyrite verify --anchor 1:00",
             "keyrite verify --report report.html",
             "keyrite developer new dana --trust trust.json --out .",
+            "keyrite developer new dana --trust trust.json --out . --public dana.pem --take-back s",
             "keyrite sign-snapshot --unattended",
             "keyrite completions bash",
         ] {

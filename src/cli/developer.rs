@@ -3,10 +3,12 @@
 //! Runs on the developer's own machine, without a record: all that it knows of the trust is
 //! `trust.json`. What leaves the machine is one signed statement, which is no secret. If the key
 //! file is there already it is opened and used, so a command that was cut off can be given again.
+//! For a key in a vault, see [`developer_vault`].
 //!
 //! Never: an unencrypted key, or a pass-phrase from anywhere but a person.
 
 use super::arguments::{Answers, Developer, DeveloperAct};
+use super::developer_vault::{self, Brings};
 use super::pins::Pins;
 use super::session::{Ended, Session, TEXT_CAP, drawn, shown};
 use super::{files, rules};
@@ -78,11 +80,17 @@ pub struct Made {
 ///
 /// As [`make`]; what reading `trust.json` refuses; `NO-TERMINAL`.
 pub fn run(session: &Session, args: &Developer) -> Result<Ended> {
-    let DeveloperAct::New { name, trust: file, out, notary } = &args.act;
+    let DeveloperAct::New { name, trust: file, out, notary, public, take_back } = &args.act;
     let name: Person = name.parse()?;
     let key: KeyName = format!("dev-{name}").parse()?;
     let bytes = media::read_file(file, TEXT_CAP)?;
     let trust = TrustFile::from_json(&bytes).map_err(|e| e.at(shown(file)))?.trust().clone();
+    if let Some(public) = public {
+        let line = format!("keyrite developer new {name} --trust {} --out {}", shown(file), shown(out));
+        let back = take_back.as_deref();
+        let brings = Brings { trust: &trust, name: &name, key: &key, out, public, back, line: &line };
+        return developer_vault::run(session, &brings);
+    }
     let form = if *notary { Form::Notary } else { Form::of(trust.profile) };
     let mut console = session.console(&Answers::default())?;
     console.show(&opening(&trust, &name))?;

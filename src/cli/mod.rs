@@ -6,6 +6,7 @@
 pub mod arguments;
 pub mod completions;
 pub mod developer;
+mod developer_vault;
 pub mod devices;
 pub mod enrolment;
 pub mod export;

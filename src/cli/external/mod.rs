@@ -34,7 +34,7 @@ use std::path::{Path, PathBuf};
 use work::{Wanted, Work};
 
 /// No signature file is larger, in bytes.
-const SIGNATURE_CAP: u64 = 16 * 1024;
+pub(super) const SIGNATURE_CAP: u64 = 16 * 1024;
 /// No public key file is larger, in bytes.
 const PUBLIC_CAP: u64 = 64 * 1024;
 /// What comes after a key's turn.
@@ -84,7 +84,8 @@ fn line(session: &Session, args: &Sign, key: &KeyName) -> String {
     format!("{} sign{from} --external {key}{public}", session.keyrite_own())
 }
 
-fn read_public(file: &Path) -> Result<PublicKey> {
+/// The public key in a file: PEM (a key or a certificate) or DER.
+pub(super) fn read_public(file: &Path) -> Result<PublicKey> {
     let bytes = media::read_file(file, PUBLIC_CAP)?;
     let public = match std::str::from_utf8(&bytes) {
         Ok(text) if text.contains("-----BEGIN ") => PublicKey::from_pem(text),
