@@ -465,6 +465,36 @@ fn online_roles_are_signed_by_the_keys_that_limits_name_alone_and_lose_nothing()
     refused(&out, "KEY-ONLINE", 1, "no key in reach");
 }
 
+/// A folder of a medium that would be read in place, larger than the memory that is there.
+#[test]
+fn an_upload_of_any_size_is_compared_file_by_file() {
+    let day = day(Upto::End);
+    let upload = day.all("uploads", "").pop().unwrap();
+    let manifest = fs::read_to_string(upload.join("MANIFEST")).unwrap();
+    let zeros = keyrite::tuf::digest::Digest::of(&vec![0; 60 << 20]);
+    let many = 12;
+    let mut lines: Vec<_> = manifest.lines().skip(1).map(str::to_owned).collect();
+    lines.extend((0..many).map(|n| format!("{zeros}  {}  zeros-{n}.json  -", 60 << 20)));
+    lines.sort();
+    let head = manifest.lines().next().unwrap();
+    let listed = format!("{head}\n{}\n", lines.join("\n"));
+    let planted = day.record.join("uploads").join(keyrite::tuf::digest::Digest::of(listed.as_bytes()).hex());
+    day::copy(&upload, &planted);
+    fs::write(planted.join("MANIFEST"), listed).unwrap();
+    for folder in [&upload, &planted] {
+        for n in 0..many {
+            fs::File::create(folder.join(format!("zeros-{n}.json"))).unwrap().set_len(60 << 20).unwrap();
+        }
+    }
+    let mut little = Command::new("sh");
+    little.args(["-c", "ulimit -v 400000; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_keyrite"), "-C"]);
+    let out = little.args([day.record.to_str().unwrap(), "--json", "status"]).output().unwrap();
+    assert!(out.status.success(), "{}", told(&out));
+    let said: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    let found: Vec<_> = said["findings"].as_array().unwrap().iter().map(|f| &f["rule"]).collect();
+    assert!(!found.is_empty() && found.iter().all(|rule| *rule == "MANIFEST-MISMATCH"), "{said}");
+}
+
 #[test]
 fn a_rehearsal_that_stops_says_so() {
     let day = day(Upto::Keys);

@@ -61,7 +61,8 @@ impl Table {
 
     /// As [`Self::open`], for a record elsewhere: a medium that was received.
     pub fn open_at(session: &Session, directory: &Path) -> Result<Self> {
-        let record = Record::open(directory)?;
+        let received = *directory != session.directory;
+        let record = if received { Record::open_received(directory) } else { Record::open(directory) }?;
         let map = DeviceMap::read(&session.devices)?;
         let server = map.as_ref().and_then(|map| map.backend.clone());
         let keyring = Keyring::new(map, session.randomness());

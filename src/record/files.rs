@@ -10,7 +10,7 @@ use super::rules;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The record's folders, and how deep their files are.
@@ -128,12 +128,22 @@ pub struct Files<'a> {
     new: BTreeMap<Place, Vec<u8>>,
     /// The folder that was read from last, by its path.
     last: RefCell<Option<(Vec<String>, Dir)>>,
+    /// How many bytes may still be read.
+    left: Cell<u64>,
 }
 
 impl<'a> Files<'a> {
     /// The record's own files.
     pub fn new(dir: &'a Dir, own: BTreeSet<Place>) -> Self {
-        Self { dir, own, new: BTreeMap::new(), last: RefCell::new(None) }
+        Self { dir, own, new: BTreeMap::new(), last: RefCell::new(None), left: Cell::new(u64::MAX) }
+    }
+
+    /// The same, of which no more than `most` bytes are read in all: a folder that came from
+    /// elsewhere and is read in place.
+    #[must_use]
+    pub fn no_more_than(self, most: u64) -> Self {
+        self.left.set(most);
+        self
     }
 
     /// Adds a file that wants to come in. False if the record has it already. Where the record has
@@ -178,6 +188,15 @@ impl<'a> Files<'a> {
     /// `RECORD-REST` if it isn't there, `RECORD-TORN`, `MEDIA-KIND`, `MEDIA-SIZE`, `MEDIA-CHANGED`,
     /// `MEDIA-READ`.
     pub fn bytes(&self, place: &Place) -> Result<Cow<'_, [u8]>> {
+        self.bytes_within(place, place.cap())
+    }
+
+    /// As [`Self::bytes`], of a file that is no larger than `most` bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::bytes`].
+    pub fn bytes_within(&self, place: &Place, most: u64) -> Result<Cow<'_, [u8]>> {
         if let Some(bytes) = self.new.get(place) {
             place.check(bytes)?;
             return Ok(Cow::Borrowed(bytes));
@@ -194,8 +213,43 @@ impl<'a> Files<'a> {
             *last = folder.map(|dir| (folders.to_vec(), dir));
         }
         let folder = last.as_ref().map_or(self.dir, |(_, dir)| dir);
-        let bytes = folder.read(name, place.cap())?.ok_or_else(|| missing(place))?;
+        let cap = most.min(place.cap()).min(self.left.get());
+        let bytes = folder.read(name, cap)?.ok_or_else(|| missing(place))?;
+        // An upload's files are compared and let go; all others may stay in memory.
+        if !matches!(place, Place::Upload(..)) {
+            let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+            self.left.set(self.left.get().saturating_sub(size));
+        }
         place.check(&bytes)?;
         Ok(Cow::Owned(bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use crate::tuf::digest::Digest;
+
+    #[test]
+    fn a_folder_read_in_place_is_read_so_far_and_no_further() {
+        let path = std::env::temp_dir().join(format!("keyrite-files-{}", std::process::id()));
+        let dir = Dir::open_or_make(&path).unwrap();
+        let place = |bytes: &[u8]| Place::Statement(Digest::of(bytes));
+        let contents = [vec![b'a'; 100], vec![b'b'; 100], vec![b'c'; 100]];
+        for bytes in &contents {
+            let existing = crate::record::create::Existing::Torn;
+            crate::record::store::put_beneath(&dir, &place(bytes), bytes, existing).unwrap();
+        }
+        let places = || contents.iter().map(|bytes| place(bytes)).collect();
+        let rules = |files: &Files<'_>| {
+            let read =
+                |bytes: &Vec<u8>| files.bytes(&place(bytes)).map_or_else(|e| e.rule().name, |_| "read");
+            contents.iter().map(read).collect::<Vec<_>>()
+        };
+        assert_eq!(rules(&Files::new(&dir, places())), ["read"; 3]);
+        assert_eq!(rules(&Files::new(&dir, places()).no_more_than(250)), ["read", "read", "MEDIA-SIZE"]);
+        std::fs::remove_dir_all(path).unwrap();
     }
 }

@@ -43,6 +43,8 @@ pub struct Record {
     path: PathBuf,
     trust: TrustFile,
     lock: OnceCell<File>,
+    /// How many bytes one reading of it takes at most.
+    most: u64,
 }
 
 impl Record {
@@ -71,7 +73,8 @@ impl Record {
                 "a new directory for a new record",
             ));
         }
-        let record = Self { dir, path: path.to_owned(), trust: trust.clone(), lock: OnceCell::new() };
+        let record =
+            Self { dir, path: path.to_owned(), trust: trust.clone(), lock: OnceCell::new(), most: u64::MAX };
         record.put(&Place::Limits(1, trust.limits()), limits)?;
         for (name, content) in GIT {
             record.dir.create(name, content.as_bytes(), Access::Public, Existing::Stands)?;
@@ -92,7 +95,17 @@ impl Record {
             Refusal::new(&rules::RECORD_MISSING, found, "the directory of a record")
         })?;
         let trust = TrustFile::from_json(&bytes).map_err(|r| r.at("trust.json"))?;
-        Ok(Self { dir, path: path.to_owned(), trust, lock: OnceCell::new() })
+        Ok(Self { dir, path: path.to_owned(), trust, lock: OnceCell::new(), most: u64::MAX })
+    }
+
+    /// Opens a record that came from elsewhere and is used in place: no more than an import would
+    /// take is ever read of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`].
+    pub fn open_received(path: &Path) -> Result<Self> {
+        Ok(Self { most: super::take_in::MOST, ..Self::open(path)? })
     }
 
     /// Locks this copy against other writers until this value is dropped, and takes away what
@@ -161,7 +174,7 @@ impl Record {
     /// the chain of roots doesn't contain the anchor.
     pub fn read_all(&self, today: Time, inputs: &Inputs) -> Result<Contents> {
         let found = files::find(&self.dir)?;
-        let own = Files::new(&self.dir, found.places);
+        let own = Files::new(&self.dir, found.places).no_more_than(self.most);
         let mut contents = read::contents(&own, &self.trust, today, inputs)?.0;
         let others = found.others.into_iter().map(|name| {
             let shown = visible(&name);
@@ -176,7 +189,7 @@ impl Record {
 
     /// The record's own files, for import.
     pub(super) fn files(&self) -> Result<Files<'_>> {
-        Ok(Files::new(&self.dir, files::find(&self.dir)?.places))
+        Ok(Files::new(&self.dir, files::find(&self.dir)?.places).no_more_than(self.most))
     }
 
     /// The directory.

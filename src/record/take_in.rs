@@ -20,8 +20,8 @@ use crate::tuf::time::Time;
 use crate::tuf::wire;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The most bytes that one import takes.
-const MOST: u64 = 1024 * 1024 * 1024;
+/// The most bytes that one import takes, and that are read of a medium in place.
+pub(super) const MOST: u64 = 1024 * 1024 * 1024;
 
 /// What became of a medium's files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

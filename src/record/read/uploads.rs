@@ -1,9 +1,13 @@
 //! Uploads: folders whose MANIFEST and files agree, made of documents that the record has.
+//!
+//! A folder on a medium may hold anything: names, roles and digests are compared before a file is
+//! opened, and then one file at a time is in memory, as large as its line says and no larger.
 
 use super::{Desk, other_trust};
-use crate::record::manifest::{self, FileName, Manifest};
+use crate::record::manifest::{self, FileName, Line, Manifest};
 use crate::record::names::Place;
 use crate::record::rules;
+use crate::record::upload::README;
 use crate::tuf::digest::Digest;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
@@ -53,14 +57,28 @@ fn check(
     if manifest.trust != desk.trust.id {
         return Err(other_trust(&manifest.trust));
     }
-    let mut contents = BTreeMap::new();
-    for (place, name) in files.iter().filter(|(_, name)| name.as_str() != manifest::NAME) {
-        contents.insert(name.clone(), desk.files.bytes(place)?.into_owned());
+    let files: BTreeMap<&FileName, &Place> = files
+        .iter()
+        .map(|(place, name)| (name, place))
+        .filter(|(name, _)| name.as_str() != manifest::NAME)
+        .collect();
+    if let Some(extra) = files.keys().find(|name| !manifest.files.contains_key(**name)) {
+        return Err(mismatch(format!("\"{}\", which it doesn't list", extra.as_str())));
     }
-    manifest.check(&contents)?;
     for (name, line) in &manifest.files {
-        if line.role.is_some() && documents.get(&line.sha) != line.role.as_ref() {
+        let known = match &line.role {
+            Some(role) => documents.get(&line.sha) == Some(role),
+            None => name.as_str() == README,
+        };
+        if !known {
             return Err(mismatch(format!("\"{}\", which is no document of the record", name.as_str())));
+        }
+    }
+    for (name, line) in &manifest.files {
+        let place = files.get(name).ok_or_else(|| mismatch(format!("no file \"{}\"", name.as_str())))?;
+        let bytes = desk.files.bytes_within(place, line.size)?;
+        if Line::of(&bytes, line.role.clone()) != *line {
+            return Err(mismatch(format!("\"{}\" with other content", name.as_str())));
         }
     }
     Ok(manifest)
