@@ -2,6 +2,10 @@
 //!
 //! No wildcard and no default: a change is agreed to by its full digest, a question by its text.
 //! A PIN never stands in one; the device map names a file for it.
+//!
+//! What is held alone has its answers in `[answers]`. In a session of several, steps have the same
+//! names, so each has a table of its own: a runbook that of its file's name, `[01-root-keys]`, a
+//! change that of its digest; `[answers]` then has what the session itself asks.
 
 use super::step::{Expect, Prompt, StepId};
 use super::{rules, strict};
@@ -13,11 +17,20 @@ use toml::de::{DeTable, DeValue};
 /// How refusals call the file.
 const WHAT: &str = "the answers";
 
-/// Answers by step.
+/// The table of what is held alone, or of what a session of several asks itself.
+pub const ALONE: &str = "answers";
+
+/// Answers by step, in tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answers {
-    values: BTreeMap<StepId, String>,
-    used: BTreeSet<StepId>,
+    tables: BTreeMap<String, BTreeMap<StepId, String>>,
+    /// The table that is answered from.
+    table: String,
+    /// Whether all that is held has one table.
+    alone: bool,
+    /// What the session itself asks.
+    own: Vec<StepId>,
+    used: BTreeSet<(String, StepId)>,
 }
 
 /// An answer that fits its prompt.
@@ -34,31 +47,85 @@ pub enum Answer {
 }
 
 impl Answers {
-    /// Reads `[answers]`: a string for each step's name. A name with dots may be quoted or written
-    /// as tables in tables: `"sign.root-a.1"` and `[answers.sign]` with `root-a.1` are one.
+    /// Reads tables, `[answers]` or those of a session's parts: a string for each step's name. A
+    /// name with dots may be quoted or written as tables in tables: `"sign.root-a.1"` and
+    /// `[answers.sign]` with `root-a.1` are one.
     ///
     /// # Errors
     ///
     /// `ANSWERS` with line and column.
     pub fn parse(text: &str) -> Result<Self> {
         let top = strict::tables(text, &rules::ANSWERS, WHAT)?;
-        let mut values = BTreeMap::new();
+        let mut tables = BTreeMap::new();
         for (name, value) in top.get_ref() {
-            match value.get_ref() {
-                DeValue::Table(answers) if name.get_ref() == "answers" => {
-                    flatten(text, "", answers, &mut values)?;
-                }
-                _ => {
-                    let found = format!(
-                        "{WHAT}{}: \"{}\"",
-                        strict::place(text, &name.span()),
-                        visible(name.get_ref())
-                    );
-                    return Err(Refusal::new(&rules::ANSWERS, found, "the table [answers] alone"));
-                }
-            }
+            let DeValue::Table(answers) = value.get_ref() else {
+                let place = strict::place(text, &name.span());
+                let found = format!("{WHAT}{place}: \"{}\"", visible(name.get_ref()));
+                return Err(Refusal::new(&rules::ANSWERS, found, "tables alone, as [answers]"));
+            };
+            let mut values = BTreeMap::new();
+            flatten(text, "", answers, &mut values)?;
+            tables.insert(name.get_ref().to_string(), values);
         }
-        Ok(Self { values, used: BTreeSet::new() })
+        Ok(Self { tables, table: ALONE.to_owned(), alone: true, own: Vec::new(), used: BTreeSet::new() })
+    }
+
+    /// Refuses tables that are no part's, before the first is begun. A part that is alone may have
+    /// its answers in `[answers]`, which otherwise has what the session itself asks.
+    ///
+    /// # Errors
+    ///
+    /// `ANSWERS` for two parts of one name, or two tables for one part; `ANSWER-UNUSED`.
+    pub fn parts(&mut self, names: &[String], own: &[StepId]) -> Result<()> {
+        let alone = names.len() == 1;
+        self.alone = alone;
+        self.own = own.to_vec();
+        let tables = || names.iter().map(|n| format!("[{}]", visible(n))).collect::<Vec<_>>().join(", ");
+        if let Some(twice) = names.iter().enumerate().find(|(at, n)| names.iter().take(*at).any(|o| o == *n))
+        {
+            let found = format!("{WHAT}: two parts of this session called \"{}\"", visible(twice.1));
+            return Err(Refusal::new(&rules::ANSWERS, found, "names that differ"));
+        }
+        let none = |id: &&StepId| !alone && !own.contains(*id);
+        if let Some(id) = self.tables.get(ALONE).and_then(|values| values.keys().find(none)) {
+            let found = format!("an answer to \"{}\" in [answers]", visible(&id.0));
+            return Err(Refusal::new(
+                &rules::ANSWER_UNUSED,
+                found,
+                format!("a table for each: {}", tables()),
+            ));
+        }
+        let other = |table: &&String| *table != ALONE && !names.contains(*table);
+        if let Some(other) = self.tables.keys().find(other) {
+            let expected = if alone { "[answers]".to_owned() } else { tables() };
+            let found = format!("the table [{}], which is of nothing in this session", visible(other));
+            return Err(Refusal::new(&rules::ANSWER_UNUSED, found, expected));
+        }
+        if alone && self.tables.len() > 1 {
+            let found = format!("{WHAT}: both [answers] and {}", tables());
+            return Err(Refusal::new(&rules::ANSWERS, found, "one of them"));
+        }
+        if let Some(name) = names.first().filter(|name| alone && self.tables.contains_key(*name)) {
+            name.clone_into(&mut self.table);
+        }
+        Ok(())
+    }
+
+    /// Turns to the table of one part, in which these steps can ask. Answers whether it has one,
+    /// or needs none of its own: then each question says what is missing.
+    ///
+    /// # Errors
+    ///
+    /// `ANSWER-UNUSED` for an answer that none of them asks for.
+    pub fn turn_to(&mut self, name: &str, asks: &[StepId]) -> Result<bool> {
+        let own = self.tables.contains_key(name) || !self.alone;
+        if own { name } else { ALONE }.clone_into(&mut self.table);
+        let Some(values) = self.tables.get(&self.table) else { return Ok(self.alone) };
+        let own = |id: &StepId| self.alone && self.own.contains(id);
+        match values.keys().find(|id| !asks.contains(id) && !own(id)) {
+            None => Ok(true),
+            Some(id) => Err(unused(id, "which nothing here asks for")),
+        }
     }
 
     /// The text for one step, whatever it is; it counts as used.
@@ -67,14 +134,16 @@ impl Answers {
     ///
     /// `ANSWER-MISSING` naming the step, also if the answer was left empty.
     pub fn value(&mut self, id: &StepId) -> Result<&str> {
-        match self.values.get(id).filter(|text| !text.is_empty()) {
+        let table = if !self.alone && self.own.contains(id) { ALONE } else { self.table.as_str() }.to_owned();
+        let values = self.tables.get(&table);
+        match values.and_then(|values| values.get(id)).filter(|text| !text.is_empty()) {
             Some(text) => {
-                self.used.insert(id.clone());
+                self.used.insert((table, id.clone()));
                 Ok(text)
             }
             None => Err(Refusal::new(
                 &rules::ANSWER_MISSING,
-                format!("no answer to \"{}\"", visible(&id.0)),
+                format!("no answer to \"{}\" in [{}]", visible(&id.0), visible(&table)),
                 "one for every prompt",
             )),
         }
@@ -96,15 +165,20 @@ impl Answers {
     ///
     /// `ANSWER-UNUSED` naming the first.
     pub fn all_used(&self) -> Result<()> {
-        match self.values.keys().find(|id| !self.used.contains(id)) {
+        let all = self.tables.iter().flat_map(|(table, values)| values.keys().map(move |id| (table, id)));
+        match { all }.find(|(table, id)| !self.used.contains(&((*table).clone(), (*id).clone()))) {
             None => Ok(()),
-            Some(id) => Err(Refusal::new(
-                &rules::ANSWER_UNUSED,
-                format!("an answer to \"{}\", which was not asked", visible(&id.0)),
-                "answers to what is asked, and no others",
-            )),
+            Some((_, id)) => Err(unused(id, "which was not asked")),
         }
     }
+}
+
+fn unused(id: &StepId, why: &str) -> Refusal {
+    Refusal::new(
+        &rules::ANSWER_UNUSED,
+        format!("an answer to \"{}\", {why}", visible(&id.0)),
+        "answers to what is asked, and no others",
+    )
 }
 
 fn flatten(
@@ -174,21 +248,28 @@ fn allowed(expect: &Expect) -> String {
     }
 }
 
-/// The file that `plan --write-answers` writes: every prompt with its meaning and what is allowed
-/// as comments, and nothing filled in. A prompt left empty counts as unanswered.
-pub fn template(prompts: &[Prompt]) -> String {
+/// The file that `plan --write-answers` writes, a table for each part of the session: every prompt
+/// with its meaning and what is allowed as comments, and nothing filled in. A prompt left empty
+/// counts as unanswered.
+pub fn template(parts: &[(&str, &[Prompt])]) -> String {
     let mut lines = vec![
         "# Answers for an unattended run: one for each prompt, in the order in which they are asked."
             .to_owned(),
         "# PINs stand elsewhere: in files of mode 0600 that the device map names.".to_owned(),
-        "[answers]".to_owned(),
     ];
-    for prompt in prompts {
-        lines.push(String::new());
-        let who = prompt.who.as_ref().map_or_else(String::new, |who| format!("{who}: "));
-        lines.push(format!("# {who}{}", shown(&prompt.meaning)));
-        lines.push(format!("# {}", allowed(&prompt.expect)));
-        lines.push(format!("{} = \"\"", quoted(&prompt.id.0)));
+    for (at, (name, prompts)) in parts.iter().enumerate() {
+        if at > 0 {
+            lines.push(String::new());
+        }
+        let bare = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+        lines.push(if bare { format!("[{name}]") } else { format!("[{}]", quoted(name)) });
+        for prompt in *prompts {
+            lines.push(String::new());
+            let who = prompt.who.as_ref().map_or_else(String::new, |who| format!("{who}: "));
+            lines.push(format!("# {who}{}", shown(&prompt.meaning)));
+            lines.push(format!("# {}", allowed(&prompt.expect)));
+            lines.push(format!("{} = \"\"", quoted(&prompt.id.0)));
+        }
     }
     lines.push(String::new());
     lines.join("\n")
@@ -250,7 +331,6 @@ mod tests {
     #[test]
     fn what_is_not_an_answers_file_is_refused_where_it_stands() {
         let table = [
-            ("[answer]\na = \"b\"", "line 1, column 2"),
             ("a = \"b\"", "line 1, column 1"),
             ("answers = \"b\"", "line 1, column 1"),
             ("[answers]\na = 1", "line 2, column 1"),
@@ -296,8 +376,9 @@ mod tests {
             (choice(), "2".to_owned(), wrong),
         ];
         for (expect, answer, expected) in table {
-            let mut answers =
-                Answers { values: BTreeMap::from([(id("a"), answer.clone())]), used: BTreeSet::new() };
+            let values = BTreeMap::from([(id("a"), answer.clone())]);
+            let mut answers = Answers::parse("").unwrap();
+            answers.tables.insert(ALONE.to_owned(), values);
             let result = answers.take(&prompt("a", expect));
             if let Some(expected) = expected {
                 assert_eq!(result.unwrap(), expected, "{answer}");
@@ -326,13 +407,63 @@ mod tests {
     }
 
     #[test]
+    fn each_part_of_a_session_has_its_own_table() {
+        let text = "[01-keys]\nconfirm = \"a\"\n[02-root]\nconfirm = \"b\"\nnote = \"c\"\n";
+        let names = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
+        let asks = [id("confirm"), id("note")];
+        let mut answers = Answers::parse(text).unwrap();
+        answers.parts(&names(&["01-keys", "02-root", "03-grant"]), &[]).unwrap();
+        assert!(answers.turn_to("01-keys", &asks).unwrap());
+        assert_eq!(answers.value(&id("confirm")).unwrap(), "a");
+        assert_eq!(answers.value(&id("note")).unwrap_err().rule().name, "ANSWER-MISSING", "of another part");
+        assert!(answers.turn_to("02-root", &asks).unwrap());
+        assert_eq!(answers.value(&id("confirm")).unwrap(), "b");
+        assert!(!answers.turn_to("03-grant", &asks).unwrap());
+        assert_eq!(answers.turn_to("02-root", &asks[..1]).unwrap_err().rule().name, "ANSWER-UNUSED");
+        // What the session itself asks is asked once, wherever it stands.
+        let mut answers = Answers::parse("[answers]\ntoday = \"x\"\n[a]\nconfirm = \"y\"\n").unwrap();
+        answers.parts(&names(&["a", "b"]), &[id("today")]).unwrap();
+        assert!(answers.turn_to("a", &asks).unwrap());
+        assert_eq!(answers.value(&id("today")).unwrap(), "x");
+        for table in ["answers", "a"] {
+            let text = format!("[{table}]\ntoday = \"x\"\nconfirm = \"y\"\n");
+            let mut answers = Answers::parse(&text).unwrap();
+            answers.parts(&names(&["a"]), &[id("today")]).unwrap();
+            assert_eq!(answers.value(&id("today")).unwrap(), "x", "before it is turned to");
+            assert!(answers.turn_to("a", &asks).unwrap());
+            assert_eq!(answers.value(&id("confirm")).unwrap(), "y");
+        }
+        // Tables, parts, and how it ends before the first is begun.
+        let table = [
+            ("[answers]\n", &["a"][..], "ok"),
+            ("[a]\n", &["a"], "ok"),
+            ("", &["a"], "ok"),
+            ("[a]\n[answers]\n", &["a"], "ANSWERS"),
+            ("[answer]\n", &["a"], "ANSWER-UNUSED"),
+            ("[answers]\ntoday = \"x\"\n", &["a", "b"], "ok"),
+            ("[answers]\nconfirm = \"x\"\n", &["a", "b"], "ANSWER-UNUSED"),
+            ("[a]\n[c]\n", &["a", "b"], "ANSWER-UNUSED"),
+            ("[b]\n", &["a", "b"], "ok"),
+            ("[a]\n", &["a", "a"], "ANSWERS"),
+        ];
+        for (text, parts, ends) in table {
+            let result = Answers::parse(text).unwrap().parts(&names(parts), &[id("today")]);
+            assert_eq!(result.map_or_else(|r| r.rule().name, |()| "ok"), ends, "{text}{parts:?}");
+        }
+        let prompts = [prompt("confirm", Expect::Same)];
+        let written = template(&[("01-keys", &prompts), ("of \"x\"", &prompts)]);
+        assert!(written.contains("\"confirm\" = \"\"\n\n[\"of \\\"x\\\"\"]\n"), "{written}");
+        Answers::parse(&written).unwrap().parts(&names(&["01-keys", "of \"x\""]), &[]).unwrap();
+    }
+
+    #[test]
     fn the_template_names_every_prompt_and_answers_none() {
         let mut question = prompt("before.1", Expect::Text);
         question.meaning = "Camera \"A\"?\u{202e}\n[answers]".to_owned();
         question.who = None;
         let prompts =
             [question, prompt("confirm", agree(Confirmation::Words)), prompt("odd\"\\", Expect::Same)];
-        let written = template(&prompts);
+        let written = template(&[(ALONE, &prompts)]);
         let expected = format!(
             r#"# Answers for an unattended run: one for each prompt, in the order in which they are asked.
 # PINs stand elsewhere: in files of mode 0600 that the device map names.

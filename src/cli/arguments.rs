@@ -183,15 +183,15 @@ pub enum TokensAct {
 /// `plan`
 #[derive(Debug, Args)]
 pub struct Plan {
-    /// The runbook
-    #[arg(value_name = "RUNBOOK")]
+    /// The runbook, or a folder of them
+    #[arg(value_name = "DIR|RUNBOOK")]
     pub runbook: PathBuf,
 
     /// Write every question with its meaning and allowed answers, to be filled in
     #[arg(long, value_name = "FILE")]
     pub write_answers: Option<PathBuf>,
 
-    /// Write the script to print, one HTML file: steps with boxes for initials and time
+    /// Write the script to print, one HTML file a runbook: steps with boxes for initials and time
     #[arg(long, value_name = "FILE")]
     pub print: Option<PathBuf>,
 }

@@ -1,82 +1,266 @@
 //! `keyrite plan`: every check, the difference in words, every step and question, before a token is
-//! touched. Freezes the runbook into a change, which `run` then holds.
+//! touched. Freezes each runbook into a change, which `run` then holds.
+//!
+//! Of a folder it plans as many runbooks, in order, as the record allows by now: a root can't be
+//! planned before its keys are made.
 
 use super::arguments::Plan;
+use super::files;
+use super::opening;
+use super::run::part;
 use super::session::{Ended, Session, shown};
-use super::table::{Due, Frozen, Table};
+use super::table::{Due, Frozen, Table, runbook_paths};
+use crate::ceremony::answers::{self, ALONE};
 use crate::ceremony::change::Change;
+use crate::ceremony::engine;
 use crate::ceremony::step::{Prompt, Step};
-use crate::ceremony::{answers, engine};
 use crate::record::Contents;
-use crate::tuf::json::{Json, object};
-use crate::tuf::rule::Result;
+use crate::tuf::digest::Digest;
+use crate::tuf::json::{Json, Members, object};
+use crate::tuf::rule::{Exit, Result};
 use crate::ui::paper;
 use crate::ui::screen::{Screen, Tone};
+use std::path::{Path, PathBuf};
+
+/// What a runbook leads to.
+enum Planned {
+    /// Nothing is due.
+    Held { part: String, title: String },
+    /// A change.
+    Change(Box<Script>),
+}
+
+/// A change, with all that is said and asked of it.
+struct Script {
+    part: String,
+    change: Change,
+    digest: Digest,
+    steps: Vec<Step>,
+    prompts: Vec<Prompt>,
+    /// What changes, in words.
+    lines: Vec<String>,
+    /// Each step in a sentence.
+    sentences: Vec<String>,
+    /// The script to print.
+    html: String,
+}
 
 /// Runs the command.
 pub fn run(session: &Session, args: &Plan) -> Result<Ended> {
     let mut table = Table::open(session)?;
-    let runbook = Table::runbook(&args.runbook)?;
     table.record.lock()?;
+    let paths = runbook_paths(std::slice::from_ref(&args.runbook))?;
+    if !args.runbook.is_dir() {
+        let (contents, due) = look(session, &mut table, &args.runbook)?;
+        let planned = plan(&table, &args.runbook, &contents, due)?;
+        write(&table, args, std::slice::from_ref(&planned))?;
+        let screen = Screen::new(planned.title()).rehearsal(table.rehearsal());
+        let screen = next(planned.tell(screen), session, args, matches!(planned, Planned::Held { .. }));
+        session.report(&screen, Json::Object(planned.json()))?;
+        return Ok(Ended::Done);
+    }
+    let Plans { planned, stopped } = plan_all(session, &mut table, &paths)?;
+    write(&table, args, &planned)?;
+    let mut screen =
+        Screen::new(format!("Runbooks of {}", shown(&args.runbook))).rehearsal(table.rehearsal());
+    for one in &planned {
+        screen = one.tell(screen.heading(one.title()));
+    }
+    if let Some((path, why)) = &stopped {
+        let what = format!("{} can't be planned before what stands above is held: {why}", shown(path));
+        screen = screen.heading("No further for now").callout(Tone::Careful, what);
+    }
+    let idle = planned.iter().all(|one| matches!(one, Planned::Held { .. }));
+    let stop = stopped.as_ref().map_or(Json::Null, |(path, why)| {
+        object([("because", why.as_str().into()), ("runbook", part(path).into())])
+    });
+    let all: Vec<Json> = planned.iter().map(|one| Json::Object(one.json())).collect();
+    let json = object([("runbooks", all.into()), ("stopped", stop)]);
+    session.report(&next(screen, session, args, idle), json)?;
+    Ok(if stopped.is_some() { Ended::Incomplete } else { Ended::Done })
+}
+
+/// How far a folder could be planned.
+struct Plans {
+    planned: Vec<Planned>,
+    /// The first runbook that must wait for those before it, and why.
+    stopped: Option<(PathBuf, String)>,
+}
+
+/// Plans runbooks in order, as far as the record allows.
+///
+/// # Errors
+///
+/// What refuses a runbook before which nothing is left to hold, and what is wrong in any case.
+fn plan_all(session: &Session, table: &mut Table, paths: &[PathBuf]) -> Result<Plans> {
+    let mut planned: Vec<Planned> = Vec::new();
+    for path in paths {
+        let before = planned.iter().any(|one| matches!(one, Planned::Change(_)));
+        let rests = planned.iter().any(Planned::has_documents);
+        let stop = match look(session, table, path) {
+            Ok((_, Due::Change(frozen))) if rests && frozen.change.documents().next().is_some() => {
+                "its documents rest on those that are made there".to_owned()
+            }
+            Ok((contents, due)) => {
+                planned.push(plan(table, path, &contents, due)?);
+                continue;
+            }
+            // A file of bad form is bad whatever is held before it.
+            Err(refusal) if before && refusal.rule().exit == Exit::Refused => refusal.to_string(),
+            Err(refusal) => return Err(refusal),
+        };
+        return Ok(Plans { planned, stopped: Some((path.clone(), stop)) });
+    }
+    Ok(Plans { planned, stopped: None })
+}
+
+fn look(session: &Session, table: &mut Table, path: &Path) -> Result<(Contents, Due)> {
+    let runbook = Table::runbook(path)?;
     let contents = table.contents(session)?;
-    let frozen = match table.freeze(session, &args.runbook, runbook, &contents)? {
-        Due::Held(runbook) => {
-            let screen = Screen::new(runbook.title.as_str())
-                .rehearsal(table.rehearsal())
-                .callout(Tone::Done, "already held: nothing is due")
-                .next(format!("{} status    shows what is due next", session.keyrite()));
-            let json = object([("already-held", true.into()), ("title", runbook.title.as_str().into())]);
-            session.report(&screen, json)?;
-            return Ok(Ended::Done);
-        }
+    let due = table.freeze(session, path, runbook, &contents)?;
+    Ok((contents, due))
+}
+
+/// Writes the change into the record and looks through it.
+fn plan(table: &Table, path: &Path, contents: &Contents, due: Due) -> Result<Planned> {
+    let part = part(path);
+    let frozen = match due {
+        Due::Held(runbook) => return Ok(Planned::Held { part, title: runbook.title }),
         Due::Change(frozen) => frozen,
     };
     let Frozen { runbook, ceremony, change } = *frozen;
-    let digest = table.record.add_change(&change, runbook.text().as_bytes())?;
     let steps = engine::assemble(&runbook, ceremony.steps(&change, &contents.facts)?)?;
-    let today = super::opening::prompt(contents.facts.trust.stage);
-    let prompts: Vec<Prompt> = today.into_iter().chain(steps.iter().filter_map(Step::prompt)).collect();
+    let digest = table.record.add_change(&change, runbook.text().as_bytes())?;
+    let today = opening::prompt(contents.facts.trust.stage);
+    Ok(Planned::Change(Box::new(Script {
+        part,
+        digest,
+        prompts: today.into_iter().chain(steps.iter().filter_map(Step::prompt)).collect(),
+        lines: lines(&change, contents),
+        sentences: steps.iter().map(|s| s.paper(&change, &contents.facts).sentence()).collect(),
+        html: paper::script::script(&change, &steps, &contents.facts),
+        steps,
+        change,
+    })))
+}
+
+/// Writes what was asked for: the answers to be filled in, and the scripts to print.
+fn write(table: &Table, args: &Plan, planned: &[Planned]) -> Result<()> {
+    let folder = args.runbook.is_dir();
+    let scripts = planned.iter().filter_map(|one| match one {
+        Planned::Change(script) => Some(script),
+        Planned::Held { .. } => None,
+    });
     if let Some(path) = &args.write_answers {
-        super::files::create(path, answers::template(&prompts).as_bytes())?;
+        // What the session itself asks comes first; what is alone has one table with it.
+        let today: Vec<Prompt> = opening::prompt(table.record.trust().stage).into_iter().collect();
+        let own = |script: &Script| -> Vec<Prompt> {
+            script.prompts.iter().filter(|p| !folder || !today.contains(p)).cloned().collect()
+        };
+        let asked: Vec<(&str, Vec<Prompt>)> =
+            scripts.clone().map(|s| (if folder { &*s.part } else { ALONE }, own(s))).collect();
+        let mut parts: Vec<(&str, &[Prompt])> = asked.iter().map(|(name, asked)| (*name, &**asked)).collect();
+        if folder && !today.is_empty() && !parts.is_empty() {
+            parts.insert(0, (ALONE, &today));
+        }
+        // Without a question there is nothing to fill in, and no file.
+        if !parts.is_empty() {
+            files::create(path, answers::template(&parts).as_bytes())?;
+        }
     }
     if let Some(path) = &args.print {
-        let html = paper::script::script(&change, &steps, &contents.facts);
-        super::files::create(path, html.as_bytes())?;
+        for script in scripts {
+            files::create(&printed(path, folder.then_some(&script.part)), script.html.as_bytes())?;
+        }
+    }
+    Ok(())
+}
+
+/// Where a script goes: of several, each under its runbook's name as well.
+fn printed(path: &Path, part: Option<&String>) -> PathBuf {
+    let Some(part) = part else { return path.to_owned() };
+    let end = path.extension().unwrap_or_default().to_string_lossy();
+    path.with_extension(format!("{part}.{end}").trim_end_matches('.'))
+}
+
+fn next(mut screen: Screen, session: &Session, args: &Plan, idle: bool) -> Screen {
+    let keyrite = session.keyrite();
+    if idle {
+        return screen.next(format!("{keyrite} status    shows what is due next"));
     }
     let name = shown(&args.runbook);
-    let keyrite = session.keyrite();
-    let mut screen = Screen::new(change.frame.title.as_str()).rehearsal(table.rehearsal());
-    screen = screen
-        .fact("ceremony", change.frame.kind.as_str())
-        .fact("held at", change.frame.held_at.to_string())
-        .fact("sign by", change.frame.sign_by.to_string());
-    for (person, duty) in &change.frame.people {
-        screen = screen.fact(duty.name(), person.as_str());
-    }
-    screen = screen.heading("What changes").items(lines(&change, &contents));
-    screen = screen.heading("Steps").items(steps.iter().map(|s| paper(s, &change, &contents)));
-    screen = screen.heading("The change that everyone compares and agrees to").digest("change", digest);
     if let Some(path) = &args.print {
-        screen = screen.next(format!("print {} from a browser, on A4 or Letter", shown(path)));
+        let path = printed(path, args.runbook.is_dir().then_some(&"NAME".to_owned()));
+        screen = screen.next(format!("print {} from a browser, on A4 or Letter", shown(&path)));
     }
     screen = screen.next(format!("{keyrite} run {name}    holds it"));
     if let Some(path) = &args.write_answers {
-        screen = screen.next(format!(
-            "{keyrite} run {name} --answers {} --unattended    once it is filled in",
-            shown(path)
-        ));
+        let path = shown(path);
+        let line = format!("{keyrite} run {name} --answers {path} --unattended    once it is filled in");
+        screen = screen.next(line);
     }
-    let json = object([
-        ("change", digest.hex().into()),
-        ("already-held", false.into()),
-        ("kind", change.frame.kind.as_str().into()),
-        ("title", change.frame.title.as_str().into()),
-        ("summary", lines(&change, &contents).into_iter().map(Json::from).collect::<Vec<_>>().into()),
-        ("steps", steps.iter().map(|s| Json::from(s.id.to_string())).collect::<Vec<_>>().into()),
-        ("prompts", prompts.iter().map(|p| Json::from(p.id.to_string())).collect::<Vec<_>>().into()),
-    ]);
-    session.report(&screen, json)?;
-    Ok(Ended::Done)
+    screen
+}
+
+impl Planned {
+    fn title(&self) -> &str {
+        match self {
+            Self::Held { title, .. } => title,
+            Self::Change(script) => &script.change.frame.title,
+        }
+    }
+
+    fn has_documents(&self) -> bool {
+        matches!(self, Self::Change(script) if script.change.documents().next().is_some())
+    }
+
+    fn tell(&self, screen: Screen) -> Screen {
+        let Self::Change(script) = self else {
+            return screen.callout(Tone::Done, "already held: nothing is due");
+        };
+        let frame = &script.change.frame;
+        let mut screen = screen
+            .fact("ceremony", frame.kind.as_str())
+            .fact("held at", frame.held_at.to_string())
+            .fact("sign by", frame.sign_by.to_string());
+        for (person, duty) in &frame.people {
+            screen = screen.fact(duty.name(), person.as_str());
+        }
+        screen
+            .heading("What changes")
+            .items(script.lines.iter().map(String::as_str))
+            .heading("Steps")
+            .items(script.sentences.iter().map(String::as_str))
+            .heading("The change that everyone compares and agrees to")
+            .digest("change", script.digest)
+    }
+
+    fn json(&self) -> Members {
+        let name = |part: &str, title: &str| [("runbook", Json::from(part)), ("title", title.into())];
+        let members: Vec<(&str, Json)> = match self {
+            Self::Held { part, title } => {
+                name(part, title).into_iter().chain([("already-held", true.into())]).collect()
+            }
+            Self::Change(script) => {
+                let texts = |texts: Vec<String>| -> Json {
+                    texts.into_iter().map(Json::from).collect::<Vec<_>>().into()
+                };
+                let frame = &script.change.frame;
+                name(&script.part, &frame.title)
+                    .into_iter()
+                    .chain([
+                        ("change", script.digest.hex().into()),
+                        ("already-held", false.into()),
+                        ("kind", frame.kind.as_str().into()),
+                        ("summary", texts(script.lines.clone())),
+                        ("steps", texts(script.steps.iter().map(|s| s.id.to_string()).collect())),
+                        ("prompts", texts(script.prompts.iter().map(|p| p.id.to_string()).collect())),
+                    ])
+                    .collect()
+            }
+        };
+        members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
 }
 
 /// What becomes of the trust, in words: the proposer's, then what keyrite itself finds.
@@ -84,8 +268,4 @@ pub fn lines(change: &Change, contents: &Contents) -> Vec<String> {
     let mut lines = change.summary.clone();
     lines.extend(crate::ceremony::step::difference(change, &contents.facts));
     lines
-}
-
-fn paper(step: &Step, change: &Change, contents: &Contents) -> String {
-    step.paper(change, &contents.facts).sentence()
 }

@@ -10,13 +10,14 @@ use crate::ceremony::engine::{self, Waiting};
 use crate::ceremony::facts::Anchor;
 use crate::ceremony::people::{KeyName, Person};
 use crate::ceremony::runbook::Runbook;
+use crate::ceremony::step::Step;
 use crate::ceremony::transcript::EndState;
 use crate::tuf::json::{Json, object};
 use crate::tuf::rule::Result;
 use crate::ui::Console;
 use crate::ui::screen::{Screen, Tone};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Runs the command.
 pub fn run(session: &Session, args: &Run) -> Result<Ended> {
@@ -42,6 +43,9 @@ pub fn hold(
     console: &mut dyn Console,
 ) -> Result<Report> {
     table.record.lock()?;
+    let parts: Vec<_> = runbooks.iter().map(|(path, _)| part(path)).collect();
+    let own: Vec<_> = opening::prompt(table.record.trust().stage).into_iter().map(|p| p.id).collect();
+    console.parts(&parts, &own)?;
     let digests: Vec<_> = runbooks.iter().map(|(_, runbook)| runbook.digest()).collect();
     let mut people = BTreeMap::new();
     for (_, runbook) in &runbooks {
@@ -60,6 +64,12 @@ pub fn hold(
             Due::Change(frozen) => frozen,
         };
         let Frozen { runbook, ceremony, change } = *frozen;
+        let steps = engine::assemble(&runbook, ceremony.steps(&change, &contents.facts)?)?;
+        let asks: Vec<_> = steps.iter().filter_map(Step::prompt).map(|prompt| prompt.id).collect();
+        if !console.turn_to(&part(&path), &asks)? {
+            report.unanswered = Some((change.frame.title.clone(), path));
+            break;
+        }
         if journal.is_none() && host.is_none() {
             host = Some(opening::settle(session, &contents, console)?);
         }
@@ -70,7 +80,6 @@ pub fn hold(
             }
         }
         let contents = table.contents(session)?;
-        let steps = engine::assemble(&runbook, ceremony.steps(&change, &contents.facts)?)?;
         let begun = if let Some(journal) = journal.take() {
             journal
         } else {
@@ -119,12 +128,20 @@ pub fn hold(
     Ok(report)
 }
 
+/// The name of a runbook in its session: its file's, without the ending.
+pub fn part(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
 /// What a session came to.
 #[derive(Default)]
 pub struct Report {
     done: Vec<String>,
     held: Vec<String>,
     waiting: Option<(String, Vec<Waiting>)>,
+    /// The first runbook that the answers file has no table for: title and path. Its change could
+    /// not have been planned before what was done here.
+    unanswered: Option<(String, PathBuf)>,
     head: Option<crate::tuf::digest::Digest>,
     /// The change that waits for keys to be made, not for signatures.
     making: Option<crate::tuf::digest::Digest>,
@@ -138,7 +155,7 @@ pub struct Report {
 impl Report {
     /// How the command ends.
     pub const fn ended(&self) -> Ended {
-        if self.waiting.is_some() { Ended::Incomplete } else { Ended::Done }
+        if self.waiting.is_some() || self.unanswered.is_some() { Ended::Incomplete } else { Ended::Done }
     }
 
     /// Whether any runbook was carried out that was not held before.
@@ -165,6 +182,10 @@ impl Report {
         if let Some((title, waiting)) = &self.waiting {
             screen = screen.callout(Tone::Careful, format!("{title} waits for signatures or keys"));
             screen = screen.items(waiting.iter().map(|w| format!("{} with the key {}", w.holder, w.key)));
+        }
+        if let Some((title, path)) = &self.unanswered {
+            let what = format!("not begun, since the answers have no table [{}]: {title}", part(path));
+            screen = screen.callout(Tone::Careful, what);
         }
         if let Some(head) = self.head {
             screen = screen
@@ -198,6 +219,12 @@ impl Report {
                     "{keyrite} export DIR --for {person}    then hand DIR to {person}, who runs: keyrite sign DIR"
                 ),
             });
+        }
+        if let Some((_, path)) = &self.unanswered {
+            let path = shown(path);
+            screen = screen
+                .next(format!("{keyrite} plan {path} --write-answers FILE    writes down what it asks"))
+                .next(format!("{keyrite} run {path} --answers FILE --unattended    once it is filled in"));
         }
         match (&self.waiting, self.uploads.is_empty()) {
             (Some(_), _) if elsewhere.is_empty() => screen.next("then run the same command again"),
@@ -246,6 +273,7 @@ impl Report {
             ("done", texts(&self.done)),
             ("already-held", texts(&self.held)),
             ("waiting", waiting.collect::<Vec<_>>().into()),
+            ("unanswered", self.unanswered.as_ref().map_or(Json::Null, |(_, path)| part(path).into())),
             ("head", self.head.map_or(Json::Null, |h| h.hex().into())),
             (
                 "root",

@@ -10,7 +10,7 @@ use super::session::{Ended, Session};
 use super::table::{Table, recomputed};
 use crate::ceremony::people::KeyName;
 use crate::ceremony::standing::State;
-use crate::ceremony::step::{self, Act, Step, TokenAct};
+use crate::ceremony::step::{self, Act, Step, StepId, TokenAct};
 use crate::ceremony::transcript::{EndState, Outcome as Said};
 use crate::record::{Contents, SignedStatement, StoredChange};
 use crate::tuf::json::{Json, object};
@@ -21,6 +21,9 @@ use crate::tuf::statement::{Sentence, Statement};
 use crate::ui::screen::{Screen, Tone};
 use crate::ui::{Console, Prompt};
 use std::collections::BTreeSet;
+
+/// The question of `sign --refuse`.
+const REASON: &str = "refuse.reason";
 
 /// Runs the command.
 pub fn run(session: &Session, args: &Sign) -> Result<Ended> {
@@ -53,11 +56,15 @@ pub fn run(session: &Session, args: &Sign) -> Result<Ended> {
         return Ok(Ended::Done);
     }
     let mut console = session.console(&args.answers)?;
+    let parts: Vec<_> = waiting.iter().map(|stored| stored.digest.hex()).collect();
+    let own: Vec<_> = opening::prompt(contents.facts.trust.stage).into_iter().map(|p| p.id).collect();
+    console.parts(&parts, &own)?;
     let people = waiting.iter().flat_map(|s| s.change.frame.people.clone()).collect();
     let digests = waiting.iter().map(|s| s.change.frame.runbook).collect();
     let host = opening::settle(session, &contents, console.as_mut())?;
     let mut journal = Some(table.begin(session, &contents, people, digests, host)?);
     let mut done = Vec::new();
+    let mut unanswered = Vec::new();
     for stored in &waiting {
         let contents = table.contents(session)?;
         let Some(begun) = journal.take() else { break };
@@ -65,6 +72,7 @@ pub fn run(session: &Session, args: &Sign) -> Result<Ended> {
             one(session, &mut table, &contents, stored, console.as_mut(), begun, args.refuse);
         journal = Some(journal_back);
         match end {
+            Ok(None) => unanswered.push(stored),
             Ok(_) if !args.refuse => {
                 // What the record holds, not what was meant to be done.
                 let contents = table.contents(session)?;
@@ -72,7 +80,7 @@ pub fn run(session: &Session, args: &Sign) -> Result<Ended> {
                 let signed = mine(&table, stored).into_iter().filter(|key| !still.contains(key));
                 done.extend(signed.map(|key| format!("{key} has signed: {}", stored.change.frame.title)));
             }
-            Ok(lines) => done.extend(lines),
+            Ok(lines) => done.extend(lines.into_iter().flatten()),
             Err(refusal) => {
                 if let Some(mut journal) = journal {
                     table.end(session, &mut journal, EndState::Refused, Vec::new())?;
@@ -89,13 +97,17 @@ pub fn run(session: &Session, args: &Sign) -> Result<Ended> {
         let what = format!("not signed, since it does not come out of its runbook here: {}", stored.digest);
         screen = screen.callout(Tone::Careful, what);
     }
+    for stored in &unanswered {
+        let what = format!("not signed, since the answers have no table [{}]", stored.digest);
+        screen = screen.callout(Tone::Careful, format!("{what}: {}", stored.change.frame.title));
+    }
     for line in &done {
         screen = screen.callout(Tone::Done, line.as_str());
     }
     screen = screen.next("hand this folder back to the administrator, who runs: keyrite import DIR");
     let json = object([("signed", done.iter().map(|d| Json::from(d.as_str())).collect::<Vec<_>>().into())]);
     session.report(&screen, json)?;
-    Ok(Ended::Done)
+    Ok(if unanswered.is_empty() { Ended::Done } else { Ended::Incomplete })
 }
 
 /// Whether a change can still be signed.
@@ -117,18 +129,27 @@ fn one(
     console: &mut dyn Console,
     journal: super::perform::journal::Journal,
     refuse: bool,
-) -> (Result<Vec<String>>, super::perform::journal::Journal) {
+) -> (Result<Option<Vec<String>>>, super::perform::journal::Journal) {
     let keys = mine(table, stored);
-    let prepared = prepare(stored, contents, &keys);
+    let prepared = prepare(stored, contents, &keys).and_then(|steps| {
+        let mut asks: Vec<_> = steps.iter().filter_map(Step::prompt).map(|prompt| prompt.id).collect();
+        if refuse {
+            asks = vec![StepId(REASON.to_owned())];
+        }
+        Ok((console.turn_to(&stored.digest.hex(), &asks)?, steps))
+    });
     let mut room =
         Room { session, record: &table.record, console, keyring: &mut table.keyring, journal, server: None };
-    let result = prepared.and_then(|steps| {
+    let result = prepared.and_then(|(answered, steps)| {
+        if !answered {
+            return Ok(None);
+        }
         if refuse {
-            return refusal(&mut room, contents, stored, &keys, &steps);
+            return refusal(&mut room, contents, stored, &keys, &steps).map(Some);
         }
         let agenda = Agenda { change: &stored.change, digest: stored.digest, steps: &steps };
         match room.perform(contents, &agenda)? {
-            Outcome::Done | Outcome::Waiting(_) => Ok(Vec::new()),
+            Outcome::Done | Outcome::Waiting(_) => Ok(Some(Vec::new())),
         }
     });
     (result, room.journal)
@@ -165,7 +186,7 @@ fn refusal(
         room.console.show(&screen)?;
     }
     let Some(key) = keys.iter().next() else { return Ok(Vec::new()) };
-    let prompt = Prompt::new("refuse.reason", "Why do you refuse to sign?")
+    let prompt = Prompt::new(REASON, "Why do you refuse to sign?")
         .help("Your words go into the record, signed by your key.");
     let reason = room.console.ask_text(&prompt)?;
     let sentence = Sentence::Refusal { change: stored.digest, reason: reason.clone() };

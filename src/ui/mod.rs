@@ -162,6 +162,26 @@ pub trait Console {
         }
     }
 
+    /// Says of what a session has several: runbooks by their files' names, changes by their digests;
+    /// and what the session itself asks, before the first.
+    ///
+    /// # Errors
+    ///
+    /// Unattended, what [`Answers::parts`](crate::ceremony::answers::Answers::parts) refuses.
+    fn parts(&mut self, _names: &[String], _own: &[step::StepId]) -> Result<()> {
+        Ok(())
+    }
+
+    /// Turns to one of them, in which these steps can ask. Answers whether there is anyone to
+    /// answer them: unattended, whether the file has its table.
+    ///
+    /// # Errors
+    ///
+    /// Unattended, `ANSWER-UNUSED` for an answer that none of them asks for.
+    fn turn_to(&mut self, _name: &str, _asks: &[step::StepId]) -> Result<bool> {
+        Ok(true)
+    }
+
     /// Has one exact word typed.
     ///
     /// # Errors

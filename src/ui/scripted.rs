@@ -128,6 +128,14 @@ impl Console for Scripted {
         self.interrupt.check()
     }
 
+    fn parts(&mut self, names: &[String], own: &[StepId]) -> Result<()> {
+        self.answers.parts(names, own)
+    }
+
+    fn turn_to(&mut self, name: &str, asks: &[StepId]) -> Result<bool> {
+        self.answers.turn_to(name, asks)
+    }
+
     fn finish(&mut self) -> Result<()> {
         self.answers.all_used()
     }

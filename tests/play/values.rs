@@ -4,6 +4,7 @@
 use super::{Played, Tree};
 use jiff::Timestamp;
 use keyrite::record::TrustFile;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -12,6 +13,8 @@ use std::path::Path;
 pub struct Values {
     /// The change that appeared last.
     change: Option<String>,
+    /// Every change by its title.
+    titles: BTreeMap<String, String>,
     /// The transcript that appeared last ends with this file.
     head: Option<String>,
 }
@@ -23,7 +26,11 @@ impl Values {
         for path in after.keys().filter(|path| !before.contains_key(*path)) {
             let parts: Vec<&str> = path.split('/').collect();
             match parts.as_slice() {
-                [.., "changes", change, "change.json"] => self.change = Some((*change).to_owned()),
+                [.., "changes", change, "change.json"] => {
+                    let json: serde_json::Value = serde_json::from_slice(&after[path]).unwrap();
+                    self.titles.insert(json["title"].as_str().unwrap().to_owned(), (*change).to_owned());
+                    self.change = Some((*change).to_owned());
+                }
                 [.., "transcripts", _, entry] => {
                     let mut parts = entry.split('.');
                     let number: u64 = parts.next().unwrap().parse().unwrap();
@@ -52,8 +59,14 @@ impl Values {
             ("{root}", root),
             ("{trust}", trust),
         ];
+        let titles =
+            self.titles.iter().map(|(title, change)| (format!("{{change:{title}}}"), change.clone()));
+        let text = titles.fold(text.to_owned(), |text, (place, value)| text.replace(&place, &value));
         let mut filled = String::new();
         'lines: for line in text.lines() {
+            if line.contains("{change:") {
+                continue;
+            }
             let mut line = line.to_owned();
             for (place, value) in &values {
                 match value {
