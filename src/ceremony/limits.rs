@@ -33,6 +33,9 @@ pub struct RootLimits {
     pub threshold_floor: u32,
     /// Keys beyond the threshold that a root must list, so that one loss is no disaster.
     pub spare_keys: u32,
+    /// The most keys that change from one root to the next, one that takes another's place being
+    /// one; none is any number.
+    pub keys_changed: Option<u32>,
     /// The longest time from `held-at` to the expiry; never over 10 years.
     pub max_valid_for: Term,
     /// The least number of witnesses.
@@ -118,6 +121,7 @@ impl Limits {
             root: RootLimits {
                 threshold_floor: 2,
                 spare_keys: 1,
+                keys_changed: None,
                 max_valid_for: Term::new(3, Unit::Years),
                 witnesses: 1,
                 rehearsed: false,
@@ -177,6 +181,9 @@ impl Limits {
                 return Err(below(member, &value.to_string(), &format!("at least {floor}")));
             }
         }
+        if self.root.keys_changed == Some(0) {
+            return Err(below("[root] keys-changed", "0", "at least 1, or left out for any number"));
+        }
         let most = [
             ("[root] max-valid-for", self.root.max_valid_for, Term::new(10, Unit::Years)),
             ("[targets] max-valid-for", self.targets.max_valid_for, Term::new(3, Unit::Years)),
@@ -190,6 +197,23 @@ impl Limits {
             }
         }
         Ok(())
+    }
+
+    /// Refuses a new root that changes more keys than may change at once.
+    ///
+    /// # Errors
+    ///
+    /// `KEYS-CHANGED`.
+    pub fn check_keys_changed<T: Ord>(&self, old: &BTreeSet<T>, new: &BTreeSet<T>) -> Result<()> {
+        let changed = old.difference(new).count().max(new.difference(old).count());
+        match self.root.keys_changed {
+            Some(most) if usize::try_from(most).is_ok_and(|most| changed > most) => Err(Refusal::new(
+                &rules::KEYS_CHANGED,
+                format!("{changed} keys changed in one root"),
+                format!("at most {most}, as the limits in force say"),
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// The least number of witnesses of a change that signs for `role`; none for online roles.
@@ -234,6 +258,12 @@ pub fn differences(old: &Limits, new: &Limits) -> Vec<(String, Direction)> {
     let (was, is) = (&old.root, &new.root);
     found.more_is_tighter("root: threshold at least", was.threshold_floor, is.threshold_floor);
     found.more_is_tighter("root: spare keys", was.spare_keys, is.spare_keys);
+    let changed = |limits: &RootLimits| limits.keys_changed.unwrap_or(u32::MAX);
+    if changed(was) != changed(is) {
+        let word =
+            |limits: &RootLimits| limits.keys_changed.map_or("any number".to_owned(), |n| n.to_string());
+        found.add("root: keys changed at once", word(was), word(is), changed(is) < changed(was));
+    }
     found.longer_is_looser("root: valid for at most", was.max_valid_for, is.max_valid_for);
     found.more_is_tighter("root: witnesses", was.witnesses, is.witnesses);
     found.choice("root: rehearsed first", was.rehearsed, is.rehearsed, true);
@@ -334,6 +364,7 @@ mod tests {
             assert_eq!(Limits::parse(&limits.to_toml(), profile).unwrap(), limits);
             limits.root.threshold_floor = 4;
             limits.root.spare_keys = 0;
+            limits.root.keys_changed = Some(2);
             limits.root.max_valid_for = Term::new(18, Unit::Months);
             limits.root.witnesses = 2;
             limits.root.rehearsed = true;
@@ -422,11 +453,37 @@ mod tests {
     }
 
     #[test]
+    fn no_more_keys_change_than_may() {
+        // The most, keys before and after; whether it is refused.
+        let table = [
+            (None, "abc", "def", false),
+            (Some(1), "abc", "abc", false),
+            (Some(1), "abc", "abd", false),
+            (Some(1), "abc", "abcd", false),
+            (Some(1), "abc", "ab", false),
+            (Some(1), "abc", "ade", true),
+            (Some(1), "abc", "abcde", true),
+            (Some(1), "abc", "a", true),
+            (Some(2), "abc", "ade", false),
+            (Some(2), "abc", "def", true),
+        ];
+        for (most, old, new, refused) in table {
+            let mut limits = Limits::default_for(Profile::Tuf);
+            limits.root.keys_changed = most;
+            let result = limits.check_keys_changed(&old.chars().collect(), &new.chars().collect());
+            let rule = result.err().map(|refusal| refusal.rule().name);
+            assert_eq!(rule, refused.then_some("KEYS-CHANGED"), "{most:?} {old} {new}");
+        }
+        assert_eq!(parse("format = 1\n[root]\nkeys-changed = 0").unwrap_err().rule().name, "LIMITS-FLOOR");
+    }
+
+    #[test]
     fn every_difference_has_its_words_and_direction() {
         // what is written over the built-in values; the words, whether it loosens.
         let table = [
             ("[root]\nthreshold-floor = 3", "root: threshold at least 2 becomes 3", false),
             ("[root]\nspare-keys = 0", "root: spare keys 1 becomes 0", true),
+            ("[root]\nkeys-changed = 2", "root: keys changed at once any number becomes 2", false),
             ("[root]\nmax-valid-for = \"4 years\"", "root: valid for at most 3 years becomes 4 years", true),
             ("[root]\nwitnesses = 0", "root: witnesses 1 becomes 0", true),
             ("[root]\nrehearsed = true", "root: rehearsed first: no becomes yes", false),

@@ -39,6 +39,7 @@ pub(super) struct Members {
 struct Root {
     threshold_floor: Option<u32>,
     spare_keys: Option<u32>,
+    keys_changed: Option<u32>,
     max_valid_for: Option<Word<Term>>,
     witnesses: Option<u32>,
     rehearsed: Option<bool>,
@@ -109,6 +110,7 @@ impl Members {
             let to = &mut limits.root;
             put(&mut to.threshold_floor, from.threshold_floor);
             put(&mut to.spare_keys, from.spare_keys);
+            to.keys_changed = from.keys_changed.or(to.keys_changed);
             put(&mut to.max_valid_for, word(from.max_valid_for));
             put(&mut to.witnesses, from.witnesses);
             put(&mut to.rehearsed, from.rehearsed);
@@ -219,6 +221,10 @@ pub(super) fn write(limits: &Limits) -> String {
     for (table, members) in tables {
         lines.push(format!("[{table}]"));
         lines.extend(members.into_iter().map(|(member, value)| format!("{member:<17} = {value}")));
+        // Any number is what a missing member means.
+        if let Some(most) = root.keys_changed.filter(|_| table == "root") {
+            lines.push(format!("{:<17} = {most}", "keys-changed"));
+        }
     }
     lines.push(String::new());
     lines.join("\n")

@@ -25,6 +25,8 @@ crate::rules! {
         "let someone else witness, or another key sign";
     HOLDER_THRESHOLD: "HOLDER-THRESHOLD", Refused, "no one holds a threshold of root keys", "threats T32",
         "give the keys to more people, or raise the threshold";
+    KEYS_CHANGED: "KEYS-CHANGED", Refused, "no more keys of root change at once than limits allow", "design",
+        "change them by several roots; keyrite guide plans which";
     PERSON_EXCLUDED: "PERSON-EXCLUDED", Refused, "nobody whom the limits exclude holds a key of root or targets", "design",
         "choose another holder";
     LIMITS_FORM: "LIMITS-FORM", Usage, "limits files hold known members of known forms", "design",
