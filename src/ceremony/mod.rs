@@ -17,6 +17,7 @@ pub mod members;
 pub mod outcome;
 mod outcome_json;
 pub mod people;
+pub mod planner;
 pub mod rehearsed;
 pub mod rendering;
 pub mod rules;

@@ -14,7 +14,7 @@ mod enroll_key;
 mod generate_key;
 mod grant_delegation;
 mod issue_targets_key;
-mod making;
+pub(super) mod making;
 mod more;
 mod renew;
 mod revoke_delegation;

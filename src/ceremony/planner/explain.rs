@@ -1,0 +1,144 @@
+//! The planner's answer in words.
+
+use super::{Answer, Impossible, PlannedRoot, Question, Remedy, Signers, Why};
+use crate::ceremony::people::KeyName;
+use std::collections::BTreeSet;
+
+/// The answer, one line each, safe to show.
+pub fn explain(question: &Question, answer: &Answer) -> Vec<String> {
+    match answer {
+        Answer::Nothing => vec![format!("Root {} is as it is wanted: nothing to do.", question.version)],
+        Answer::Roots(roots) => ways(question, roots),
+        Answer::Impossible(impossible) => no_way(question, impossible),
+    }
+}
+
+fn ways(question: &Question, roots: &[PlannedRoot]) -> Vec<String> {
+    let mut lines = vec![summary(roots)];
+    for root in roots {
+        let mut changes = Vec::new();
+        for (names, one, more) in [(&root.enter, "enters", "enter"), (&root.leave, "leaves", "leave")] {
+            if !names.is_empty() {
+                changes.push(format!("{} {}", list(names), if names.len() == 1 { one } else { more }));
+            }
+        }
+        if changes.is_empty() {
+            changes.push(format!("the threshold becomes {}", root.root.threshold));
+        }
+        lines.push(format!("root {}, from {}: {}", root.version, root.day.date(), changes.join("; ")));
+        lines.push(format!("  any {} of: {}", root.root.threshold, held(question, &root.root.keys)));
+        let before = root.version.saturating_sub(1);
+        lines.push(signed(question, &format!("  root {before} signs with"), &root.old));
+        lines.push(signed(question, &format!("  root {} signs with", root.version), &root.new));
+        lines.push(format!("  at the least: {}", held(question, &root.fewest())));
+        let exposed: BTreeSet<KeyName> =
+            root.root.keys.iter().filter(|n| exposed(question, n)).cloned().collect();
+        if !exposed.is_empty() {
+            lines.push(format!("  still lists {}, which someone else may sign with", list(&exposed)));
+        }
+    }
+    lines
+}
+
+fn summary(roots: &[PlannedRoot]) -> String {
+    let count = if roots.len() == 1 { "1 root".to_owned() } else { format!("{} roots", roots.len()) };
+    let last = roots.last().map(|root| format!(", the last from {}", root.day.date()));
+    format!("{count}{}", last.unwrap_or_default())
+}
+
+fn signed(question: &Question, who: &str, signers: &Signers) -> String {
+    format!("{who} {} of: {}", signers.need, held(question, &signers.able))
+}
+
+fn exposed(question: &Question, name: &KeyName) -> bool {
+    question.keys.get(name).is_some_and(|key| key.standing.is_exposed())
+}
+
+fn no_way(question: &Question, impossible: &Impossible) -> Vec<String> {
+    let mut lines = vec![format!("There is no way: {}.", why(question, &impossible.why))];
+    for (remedy, roots) in &impossible.remains {
+        let way = summary(roots);
+        lines.push(match remedy {
+            Remedy::Spare => format!("With limits that demand no spare keys: {way}."),
+            Remedy::KeysChanged => format!("With limits that let more keys change in one root: {way}."),
+            Remedy::Found(name) => format!("If {name} is found: {way}."),
+            Remedy::CompromisedSigns => format!(
+                "Only with compromised keys' signatures: {way}. Whoever else has them may do the same, and \
+                 agents follow whichever root reaches them first."
+            ),
+        });
+    }
+    if matches!(impossible.why, Why::Quorum { .. }) {
+        lines.push(
+            "Otherwise a new trust: its root reaches agents by a way of its own, as a new version of the agent."
+                .to_owned(),
+        );
+    }
+    lines
+}
+
+/// Why there is no way, without a full stop.
+pub fn why(question: &Question, why: &Why) -> String {
+    let (now, wanted, bounds) = (&question.now, &question.wanted, &question.bounds);
+    match why {
+        Why::Threshold => {
+            format!("a threshold of {} of {} keys is none", wanted.threshold, wanted.keys.len())
+        }
+        Why::Gone(name) => format!("{name} is lost or compromised and enters no root"),
+        Why::Floor => {
+            format!(
+                "a threshold of {}, where limits want at least {}",
+                wanted.threshold, bounds.threshold_floor
+            )
+        }
+        Why::Spare => format!(
+            "{} keys at a threshold of {}, where limits want {} to spare",
+            wanted.keys.len(),
+            wanted.threshold,
+            bounds.spare_keys
+        ),
+        Why::Holder(person) => format!("{person} would hold a threshold of the wanted root"),
+        Why::Size(bytes) => {
+            format!("the wanted root has {bytes} bytes, where clients read {}", bounds.most_bytes)
+        }
+        Why::TooMany(keys) => {
+            format!("{keys} keys come, go and stay, where {} can be planned", super::MOST_KEYS)
+        }
+        Why::Quorum { able } => format!(
+            "root {} wants {} signatures, and {} can ever sign again",
+            question.version,
+            now.threshold,
+            only(able)
+        ),
+        Why::WantedQuorum { able } => {
+            format!(
+                "the wanted root wants {} signatures, and {} can ever sign it",
+                wanted.threshold,
+                only(able)
+            )
+        }
+        Why::NoWay if bounds.keys_changed.is_some() => {
+            "by the limits, no root can stand between the one that is there and the one that is wanted"
+                .to_owned()
+        }
+        Why::NoWay => {
+            "on no day can both roots' keys sign: certificates end, or tokens can't sign so much".to_owned()
+        }
+    }
+}
+
+fn only(names: &BTreeSet<KeyName>) -> String {
+    if names.is_empty() { "none".to_owned() } else { format!("only {}", list(names)) }
+}
+
+fn list(names: &BTreeSet<KeyName>) -> String {
+    names.iter().map(KeyName::as_str).collect::<Vec<_>>().join(", ")
+}
+
+fn held(question: &Question, names: &BTreeSet<KeyName>) -> String {
+    let one = |name: &KeyName| match question.keys.get(name) {
+        Some(key) => format!("{name} of {}", key.holder),
+        None => name.to_string(),
+    };
+    names.iter().map(one).collect::<Vec<_>>().join(", ")
+}
