@@ -33,7 +33,8 @@ fn questions(fates: &[Fate], mut each: impl FnMut(&Question)) {
     for old in 1..=count(|f| f.listed()) {
         for new in 2..=count(|f| f.wanted()).max(2) {
             for spare in [0, 1] {
-                for changed in [None, Some(1), Some(2)] {
+                for changed in [None, Some(1), Some(2)].into_iter().take(if fates.len() < 5 { 3 } else { 2 })
+                {
                     each(&question(fates, (old, new), spare, changed));
                 }
             }
@@ -80,7 +81,7 @@ fn compare(cases: &[Vec<Fate>]) -> (usize, usize, Shapes) {
 #[test]
 fn no_search_finds_a_better_way() {
     // These numbers change with the cases alone.
-    assert_eq!((COMPARED.0, COMPARED.1), (17921, 26353));
+    assert_eq!((COMPARED.0, COMPARED.1), (13858, 21164));
 }
 
 /// Numbers that look drawn and are the same in every run.
@@ -107,7 +108,9 @@ fn certificates_tokens_holders_and_sizes_are_minded() {
         }
         let mut q = plain.clone();
         for key in q.keys.values_mut() {
-            key.certificate_until = [None, None, None, Some(day(1)), Some(day(2))][drawn.below(5)];
+            let ends = [None, None, Some(day(0)), Some(day(1)), Some(day(2))];
+            key.listed_until = ends[drawn.below(5)];
+            key.certificate_until = [None, key.listed_until][drawn.below(2)];
             key.most_message = [None, None, None, Some(2_000)][drawn.below(4)];
             key.holder = ["ada", "bruno", "carla", "dora", "emil", "fritz"][drawn.below(6)].parse().unwrap();
         }
@@ -226,7 +229,11 @@ fn the_answer_in_words() {
     }
     let mut certificates = asked(&[Kept, Kept, Lost, AddedLate], (2, 3), 0, None);
     for key in certificates.keys.values_mut().take(2) {
-        key.certificate_until = Some(day(1));
+        key.listed_until = Some(day(1));
+    }
+    let mut ended = asked(&three, (2, 2), 1, None);
+    if let Some(mut key) = ended.keys.first_entry() {
+        key.get_mut().certificate_until = Some(day(1));
     }
     let mut again = asked(&three, (2, 2), 1, None);
     with(&mut again, "k3", Standing::Lost);
@@ -302,8 +309,20 @@ There is no way: a threshold of 1, where limits want at least 2."),
         ("a lost key as the new one", again, "\
 There is no way: k3 is lost or compromised and enters no root.
 If k3 is found: 1 root, the last from 2026-11-22."),
-        ("certificates end first", certificates, "\
-There is no way: the wanted root wants 3 signatures, and only k0, k1 can ever sign it."),
+        ("listed certificates end before the new key comes", certificates, "\
+2 roots, the last from 2026-12-02
+root 2, from 2026-11-22: k2 leaves
+  any 2 of: k0 of p0, k1 of p1
+  root 1 signs with 2 of: k0 of p0, k1 of p1
+  root 2 signs with 2 of: k0 of p0, k1 of p1
+  at the least: k0 of p0, k1 of p1
+root 3, from 2026-12-02: k3 enters
+  any 3 of: k0 of p0, k1 of p1, k3 of p3
+  root 2 signs with 2 of: k0 of p0, k1 of p1
+  root 3 signs with 3 of: k0 of p0, k1 of p1, k3 of p3
+  at the least: k0 of p0, k1 of p1, k3 of p3"),
+        ("a certificate ends before the root would", ended, "\
+There is no way: the certificate of k0 ends before the root would: renew it first, by certify-key."),
         ("too many", asked(&many, (2, 3), 0, None), "There is no way: 17 keys come, go and stay, where 16 can be planned."),
     ];
     for (what, q, words) in table {

@@ -71,6 +71,7 @@ pub fn question(fates: &[Fate], thresholds: (u32, u32), spare: u32, changed: Opt
         holder: format!("p{number}").parse().unwrap(),
         standing: fate.standing(),
         certificate_until: None,
+        listed_until: None,
         most_message: None,
         entry_bytes: 300,
     };
@@ -84,6 +85,7 @@ pub fn question(fates: &[Fate], thresholds: (u32, u32), spare: u32, changed: Opt
             threshold_floor: 2,
             spare_keys: spare,
             keys_changed: changed,
+            valid_for: Term::new(20, Unit::Days),
             rest_bytes: 1_000,
             signature_bytes: 260,
             most_bytes: 512_000,
@@ -129,8 +131,8 @@ struct Case {
     gone: Vec<bool>,
     /// From which day, by number; never for what is gone.
     ready: Vec<usize>,
-    /// Until which day, that one not included.
-    until: Vec<usize>,
+    /// When the certificates end by the root that is there, and by those to come.
+    ends: [Vec<Option<Time>>; 2],
     most: Vec<usize>,
     holder: Vec<String>,
 }
@@ -153,7 +155,10 @@ impl Case {
                     _ => 9,
                 })
                 .collect(),
-            until: keys.iter().map(|(_, k)| k.certificate_until.map_or(9, number)).collect(),
+            ends: [
+                keys.iter().map(|(_, k)| k.listed_until).collect(),
+                keys.iter().map(|(_, k)| k.certificate_until).collect(),
+            ],
             most: keys.iter().map(|(_, k)| k.most_message.unwrap_or(usize::MAX)).collect(),
             holder: keys.iter().map(|(_, k)| k.holder.to_string()).collect(),
         }
@@ -167,9 +172,20 @@ impl Case {
         (0..self.n).map(|key| usize::from(list[key]) << key).sum()
     }
 
-    fn able(&self, day: usize, bytes: usize) -> usize {
-        let able = |key: usize| self.ready[key] <= day && day < self.until[key] && bytes <= self.most[key];
-        (0..self.n).map(|key| usize::from(able(key)) << key).sum()
+    fn those(&self, fits: impl Fn(usize) -> bool) -> usize {
+        (0..self.n).map(|key| usize::from(fits(key)) << key).sum()
+    }
+
+    /// Who can sign on that day, by the certificates of the root that is there or of those to come.
+    fn able(&self, on: usize, bytes: usize, to_come: usize) -> usize {
+        let valid = |key: usize| self.ends[to_come][key].is_none_or(|end| day(on) < end);
+        self.those(|key| self.ready[key] <= on && valid(key) && bytes <= self.most[key])
+    }
+
+    /// Whose certificate lasts as long as a root that is made on that day.
+    fn lasts(&self, on: usize) -> usize {
+        let until = day(on).plus(Term::new(20, Unit::Days)).unwrap();
+        self.those(|key| self.ends[1][key].is_none_or(|end| end >= until))
     }
 }
 
@@ -178,8 +194,8 @@ impl Case {
 pub fn best(q: &Question) -> Option<Cost> {
     let case = Case::of(q);
     let bounds = q.bounds;
-    let first = (case.set(&case.listed), q.now.threshold);
-    let goal = (case.set(&case.wanted), q.wanted.threshold);
+    let first = (case.set(&case.listed), q.now.threshold, false);
+    let goal = (case.set(&case.wanted), q.wanted.threshold, true);
     let mut roots = vec![];
     for set in 0..1_usize << case.n {
         let count = set.count_ones();
@@ -191,17 +207,19 @@ pub fn best(q: &Question) -> Option<Cost> {
             let bytes =
                 bounds.rest_bytes + 300 * count as usize + 2 * bounds.signature_bytes * count as usize;
             if !together && bytes <= bounds.most_bytes {
-                roots.push((set, threshold));
+                // Made on the way, with every key's newest certificate.
+                roots.push((set, threshold, true));
             }
         }
     }
     if !roots.contains(&goal) || case.set(&case.gone) & goal.0 != 0 {
         return None;
     }
-    // Who is able to sign each root, by day.
+    // Who is able to sign each root, by day: as a key of the first root, as one of those to come.
     let bytes = |set: usize| bounds.rest_bytes + 300 * set.count_ones() as usize;
-    let able: Vec<[usize; 3]> =
-        roots.iter().map(|root| [0, 1, 2].map(|day| case.able(day, bytes(root.0)))).collect();
+    let able = |set: usize| [0, 1, 2].map(|day| [0, 1].map(|to_come| case.able(day, bytes(set), to_come)));
+    let able: Vec<_> = roots.iter().map(|root| able(root.0)).collect();
+    let lasts = [0, 1, 2].map(|day| case.lasts(day));
     let exposed = case.set(&case.exposed);
     // Where one can be: root, day, and by which day and root the compromised keys were out.
     let out = |set: usize, day, made| (set & exposed == 0).then_some((day, made));
@@ -218,10 +236,12 @@ pub fn best(q: &Question) -> Option<Cost> {
                     continue;
                 }
                 for day in *since..3 {
-                    let able = able[day];
-                    let signed = (from.0 & able).count_ones() >= from.1
-                        && (to.0 & able).count_ones() >= to.1
-                        && enter & !able == 0;
+                    let [was, is] = able[day];
+                    let old = if *from == first { was } else { is };
+                    let signed = (from.0 & old).count_ones() >= from.1
+                        && (to.0 & is).count_ones() >= to.1
+                        && enter & !is == 0
+                        && to.0 & !lasts[day] == 0;
                     // A compromised key that comes back was not out.
                     let is_out = out(to.0, day, made).and(was_out.or(out(to.0, day, made)));
                     let place = (*to, day, is_out);
@@ -263,13 +283,14 @@ pub fn cost(q: &Question, way: &[PlannedRoot]) -> Cost {
         assert!(root.root.keys.len() >= (root.root.threshold + q.bounds.spare_keys) as usize);
         for name in root.old.able.iter().chain(&root.new.able).chain(&root.enter) {
             let key = &q.keys[name];
-            assert!(key.certificate_until.is_none_or(|until| root.day < until));
             match key.standing {
                 Standing::AtHand => {}
                 Standing::From(time) => assert!(time <= root.day),
                 other => panic!("{name}, {other:?}, is asked"),
             }
         }
+        let until = root.day.plus(q.bounds.valid_for).unwrap();
+        assert!(root.root.keys.iter().all(|k| q.keys[k].certificate_until.is_none_or(|end| end >= until)));
         assert!(root.old.able.is_subset(&before.keys) && root.new.able.is_subset(&root.root.keys));
         assert_eq!((root.old.need, root.new.need), (before.threshold, root.root.threshold));
         let fewest = root.fewest();

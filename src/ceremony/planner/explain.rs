@@ -101,6 +101,9 @@ pub fn why(question: &Question, why: &Why) -> String {
         Why::Size(bytes) => {
             format!("the wanted root has {bytes} bytes, where clients read {}", bounds.most_bytes)
         }
+        Why::Certificate(name) => {
+            format!("the certificate of {name} ends before the root would: renew it first, by certify-key")
+        }
         Why::TooMany(keys) => {
             format!("{keys} keys come, go and stay, where {} can be planned", super::MOST_KEYS)
         }

@@ -8,6 +8,7 @@
 //! - a threshold of root N's keys and a threshold of its own (TUF 5.3.4), each of a key that is **able** on
 //!   that day: at hand, not lost, not in someone else's hands, its certificate (profile `notary`)
 //!   still valid (notary-v1 5), its token able to sign a root of that size. A key in both counts twice;
+//! - of keys that it lists, that their certificates last as long as the root;
 //! - of keys that enter, that they are able on that day: a root lists no key that nobody has tried;
 //! - that the limits hold for it, as for any root: threshold floor, spare keys, nobody with a
 //!   threshold of keys, at most so many keys changed (one that takes another's place is one), and a
@@ -25,8 +26,8 @@
 //! quorum that is gone otherwise it is the one alternative to a new trust, and a race.
 //!
 //! Keys that are neither in the old root nor in the wanted one take no part. No key comes back once it
-//! has left, or leaves once it has come, but where the length of a root matters to a token or a client
-//! and the keys are few; `tests/planner.rs` compares with a search that does without this assumption
+//! has left, or leaves once it has come, but where certificates end, someone holds two keys or the length of a
+//! root matters, and the keys are few; `tests/planner.rs` compares with a search that does without this assumption
 //! and finds nothing better.
 
 mod explain;
@@ -35,7 +36,7 @@ mod runbooks;
 mod search;
 
 use super::people::{KeyName, Person};
-use crate::tuf::time::Time;
+use crate::tuf::time::{Term, Time};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use explain::{explain, why};
@@ -76,8 +77,10 @@ pub struct Key {
     pub holder: Person,
     /// Whether it can sign.
     pub standing: Standing,
-    /// The end of its certificate, where roots list certificates.
+    /// The end of its newest certificate, where roots list certificates: every root to come lists it.
     pub certificate_until: Option<Time>,
+    /// The end of the certificate by which the root that is there lists it.
+    pub listed_until: Option<Time>,
     /// The longest message that its token signs, in bytes; none where it signs a digest.
     pub most_message: Option<usize>,
     /// What listing it adds to a root, in bytes, its signature apart.
@@ -120,6 +123,8 @@ pub struct Bounds {
     pub spare_keys: u32,
     /// The most keys that change from one root to the next; none is any number.
     pub keys_changed: Option<u32>,
+    /// How long each root is valid from the day on which it is made.
+    pub valid_for: Term,
     /// The bytes of a root without any root key.
     pub rest_bytes: usize,
     /// What one signature adds to the file, in bytes.
@@ -207,6 +212,8 @@ pub enum Why {
     Holder(Person),
     /// The wanted root is larger than every client reads, in bytes.
     Size(usize),
+    /// The certificate of a key of the wanted root ends before the root would.
+    Certificate(KeyName),
     /// More keys come and go than can be searched.
     TooMany(usize),
     /// Fewer keys of the root that is there than its threshold can ever sign again.

@@ -8,18 +8,18 @@ use crate::ceremony::kinds::rules;
 use crate::ceremony::people::KeyName;
 use crate::tuf::certificate::leaf;
 use crate::tuf::client::Caps;
-use crate::tuf::document::Root;
+use crate::tuf::document::{DocumentKey, Root};
 use crate::tuf::evidence::Trusted;
 use crate::tuf::key::{Algorithm, PublicKey};
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::statement::KeyEvent;
-use crate::tuf::time::Time;
+use crate::tuf::time::{Term, Time};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is known of keys, and what is wanted.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wish {
     /// Keys that enter.
     pub add: BTreeSet<KeyName>,
@@ -33,6 +33,23 @@ pub struct Wish {
     pub late: BTreeMap<KeyName, Time>,
     /// The threshold; as it is if none.
     pub threshold: Option<u32>,
+    /// How long each root is valid from the day on which it is made.
+    pub valid_for: Term,
+}
+
+impl Wish {
+    /// Nothing yet.
+    pub const fn new(valid_for: Term) -> Self {
+        Self {
+            add: BTreeSet::new(),
+            remove: BTreeSet::new(),
+            lost: BTreeSet::new(),
+            compromised: BTreeSet::new(),
+            late: BTreeMap::new(),
+            threshold: None,
+            valid_for,
+        }
+    }
 }
 
 /// What two ids and the marks around them add to a key's entry, in bytes.
@@ -54,7 +71,7 @@ pub fn question(wish: &Wish, facts: &Facts) -> Result<Question> {
     let now = listed(facts, root)?;
     let mut keys = BTreeMap::new();
     for name in now.keys.iter().chain(&wish.add) {
-        keys.insert(name.clone(), key(wish, facts, name)?);
+        keys.insert(name.clone(), key(wish, facts, root, name)?);
     }
     let named = [&wish.remove, &wish.lost, &wish.compromised].into_iter().flatten().chain(wish.late.keys());
     for name in named {
@@ -74,6 +91,7 @@ pub fn question(wish: &Wish, facts: &Facts) -> Result<Question> {
             threshold_floor: limits.threshold_floor,
             spare_keys: limits.spare_keys,
             keys_changed: limits.keys_changed,
+            valid_for: wish.valid_for,
             rest_bytes: rest(trusted, &now, &keys),
             signature_bytes: signature(facts, &keys),
             most_bytes: usize::try_from(caps(facts.trust.profile).root).unwrap_or(usize::MAX),
@@ -107,17 +125,19 @@ fn listed(facts: &Facts, root: &Root) -> Result<RootKeys> {
     Ok(RootKeys { keys, threshold: role.threshold.get() })
 }
 
-fn key(wish: &Wish, facts: &Facts, name: &KeyName) -> Result<Key> {
+fn key(wish: &Wish, facts: &Facts, root: &Root, name: &KeyName) -> Result<Key> {
     let record = facts.keys.get(name).ok_or_else(|| unknown(format!("no key {name} in the record")))?;
     if record.purpose != Purpose::Root {
         let found = format!("{name}, made for {}", record.purpose.name());
         return Err(Refusal::new(&rules::KEY_PURPOSE, found, "a key made for root"));
     }
-    let certificate = record.certificate.as_deref().map(leaf).transpose()?;
+    let is_this = |key: &&DocumentKey| key.public.as_ref() == Some(&record.public);
+    let until = |pem: Option<&String>| Ok(pem.map(|pem| leaf(pem)).transpose()?.map(|leaf| leaf.not_after));
     Ok(Key {
         holder: record.holder.clone(),
         standing: standing(wish, record),
-        certificate_until: certificate.map(|leaf| leaf.not_after),
+        certificate_until: until(record.certificate.as_ref())?,
+        listed_until: until(root.keys.values().find(is_this).and_then(|key| key.certificate.as_ref()))?,
         most_message: whole_message(record).and_then(|()| facts.devices.get(name)?.max_payload),
         entry_bytes: entry(facts, record)?.entry.canonical().len().saturating_add(AROUND_ENTRY),
     })

@@ -2,19 +2,16 @@
 
 use super::{PlannedRoot, Question, Standing};
 use crate::ceremony::people::{KeyName, Person};
-use crate::tuf::time::Term;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-/// Who takes part beside the holders of keys, and how long the roots live.
+/// Who takes part beside the holders of keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cast {
     /// Who leads.
     pub administrator: Person,
     /// Who watches; nobody of them holds a key that signs.
     pub witnesses: BTreeSet<Person>,
-    /// From the day on which each root is made.
-    pub valid_for: Term,
 }
 
 /// A `rotate-root` runbook for each root, in order: file name and text.
@@ -84,7 +81,7 @@ fn runbook(
     if root.root.threshold != threshold {
         let _ = writeln!(text, "threshold   = {}", root.root.threshold);
     }
-    let _ = writeln!(text, "valid-for   = \"{}\"", cast.valid_for);
+    let _ = writeln!(text, "valid-for   = \"{}\"", question.bounds.valid_for);
     text
 }
 

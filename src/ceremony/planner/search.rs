@@ -21,6 +21,8 @@ struct State {
     /// The threshold's place in [`Search::thresholds`].
     rank: usize,
     keys: Mask,
+    /// Whether it is made on the way, and so lists each key's newest certificate.
+    made: bool,
 }
 
 /// How a state is reached: on which day, from which state of the layer before.
@@ -31,6 +33,17 @@ struct Reached {
 }
 
 type Layer = BTreeMap<State, Reached>;
+
+/// For which threshold a key is to sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    /// That of the root that is there.
+    Start,
+    /// That of a root made on the way, seen from the next.
+    Before,
+    /// The new root's own.
+    New,
+}
 
 struct Search<'a> {
     question: &'a Question,
@@ -46,8 +59,13 @@ struct Search<'a> {
     days: Vec<Time>,
     holders: BTreeMap<&'a Person, Mask>,
     compromised_signs: bool,
-    /// Who is able on each day to sign a message of any length, compromised keys apart and included.
-    able: Vec<(Mask, Mask)>,
+    /// The root that is there.
+    start: State,
+    /// Who is able on each day to sign a message of any length: for the root that is there, for one
+    /// that was made on the way, for the new one itself.
+    able: Vec<[Mask; 3]>,
+    /// Which certificates last on each day as long as a root that is made then.
+    certified: Vec<Mask>,
     /// Whether the length of a root matters to any token.
     lengths_matter: bool,
     /// Keys that may leave, and keys that may enter.
@@ -56,14 +74,14 @@ struct Search<'a> {
 
 /// The best way; `compromised_signs` lets keys that someone else has as well sign for the root before.
 pub(super) fn roots(question: &Question, compromised_signs: bool) -> Result<Vec<PlannedRoot>, Why> {
-    let (search, start) = Search::new(question, compromised_signs)?;
+    let search = Search::new(question, compromised_signs)?;
     search.wanted_is_lawful()?;
-    let Some(states) = search.way(start) else { return Err(search.reason()) };
-    Ok(search.told(start, &states))
+    let Some(states) = search.way() else { return Err(search.reason()) };
+    Ok(search.told(&states))
 }
 
 impl<'a> Search<'a> {
-    fn new(question: &'a Question, compromised_signs: bool) -> Result<(Self, State), Why> {
+    fn new(question: &'a Question, compromised_signs: bool) -> Result<Self, Why> {
         let names: Vec<&KeyName> = question.now.keys.union(&question.wanted.keys).collect();
         if names.len() > MOST_KEYS {
             return Err(Why::TooMany(names.len()));
@@ -87,38 +105,49 @@ impl<'a> Search<'a> {
             *holders.entry(&key.holder).or_default() |= mask(&|other| other == name);
         }
         let wanted = mask(&|name| question.wanted.keys.contains(name));
+        let rank = usize::from(question.now.threshold != question.wanted.threshold);
         let mut search = Self {
             question,
             wanted,
-            goal: State { rank: 0, keys: wanted },
+            goal: State { rank: 0, keys: wanted, made: true },
             exposed: mask(&|name| standing(name).is_some_and(Standing::is_exposed)),
             thresholds,
             days: days.into_iter().collect(),
             holders,
             compromised_signs,
+            start: State { rank, keys: mask(&|name| question.now.keys.contains(name)), made: false },
             able: Vec::new(),
+            certified: Vec::new(),
             movable: (0, 0),
             lengths_matter: question.keys.values().any(|key| key.most_message.is_some()),
             keys: names.iter().map(|name| (*name, question.keys.get(*name))).collect(),
         };
-        // Where the length of a root matters, one that lists fewer keys for a while can be the way.
+        for day in &search.days {
+            search.able.push([Side::Start, Side::Before, Side::New].map(|side| search.look(*day, 0, side)));
+            let end = day.plus(question.bounds.valid_for).unwrap_or(*day);
+            let lasts = |name: &KeyName| {
+                let key = question.keys.get(name);
+                key.is_some_and(|key| key.certificate_until.is_none_or(|until| until >= end))
+            };
+            search.certified.push(mask(&lasts));
+        }
+        // There a root that lists fewer keys for a while can be the way.
         let all = mask(&|_| true);
-        let free = search.lengths_matter || search.file_bytes(all) > question.bounds.most_bytes;
-        search.movable = if free && names.len() <= MOST_FREE {
+        let all_last = search.certified.iter().all(|certified| *certified == all);
+        let all_fit = !search.lengths_matter && search.file_bytes(all) <= question.bounds.most_bytes;
+        let all_apart = search.holders.values().all(|held| held.count_ones() <= 1);
+        search.movable = if !(all_fit && all_last && all_apart) && names.len() <= MOST_FREE {
             (all, mask(&|name| standing(name).is_some_and(|s| !s.is_gone())))
         } else {
             (all & !wanted, wanted)
         };
-        let days = 0..search.days.len();
-        search.able = days.map(|day| (search.look(day, 0, false), search.look(day, 0, true))).collect();
-        let rank = usize::from(question.now.threshold != question.wanted.threshold);
-        let start = State { rank, keys: mask(&|name| question.now.keys.contains(name)) };
-        Ok((search, start))
+        Ok(search)
     }
 
     /// By the order in the module's header: the way whose last compromised key is out first, then
     /// the shortest, then the earliest.
-    fn way(&self, start: State) -> Option<Vec<(State, usize)>> {
+    fn way(&self) -> Option<Vec<(State, usize)>> {
+        let start = self.start;
         let begin = Layer::from([(start, Reached { day: 0, from: start })]);
         if start.keys & self.exposed == 0 {
             return self.to_goal(begin);
@@ -191,7 +220,7 @@ impl<'a> Search<'a> {
                 for enter in subsets(entering) {
                     let keys = state.keys & !leave | enter;
                     for rank in 0..self.thresholds.len() {
-                        self.step(*state, reached.day, State { rank, keys }, &mut next);
+                        self.step(*state, reached.day, State { rank, keys, made: true }, &mut next);
                     }
                 }
             }
@@ -265,7 +294,12 @@ impl<'a> Search<'a> {
             return Err(Why::Holder(person.clone()));
         }
         let bytes = self.file_bytes(self.wanted);
-        if bytes > bounds.most_bytes { Err(Why::Size(bytes)) } else { Ok(()) }
+        if bytes > bounds.most_bytes {
+            return Err(Why::Size(bytes));
+        }
+        // Today is the best day for it: the root of any other ends later.
+        let ended = self.wanted & !self.certified.first().copied().unwrap_or_default();
+        self.set(ended).into_iter().next().map_or(Ok(()), |name| Err(Why::Certificate(name)))
     }
 
     /// The root without signatures, in bytes.
@@ -283,31 +317,36 @@ impl<'a> Search<'a> {
     /// Whether the keys that are able on that day meet both thresholds.
     fn signable(&self, from: State, to: State, day: usize) -> bool {
         let bytes = self.bytes(to.keys);
-        let new = self.able(day, bytes, false);
-        let old = self.able(day, bytes, self.compromised_signs);
-        (to.keys & !from.keys) & !new == 0
+        let new = self.able(day, bytes, Side::New);
+        let old = self.able(day, bytes, self.before(from));
+        to.keys & !self.certified.get(day).copied().unwrap_or_default() == 0
+            && (to.keys & !from.keys) & !new == 0
             && (from.keys & old).count_ones() >= self.threshold(from)
             && (to.keys & new).count_ones() >= self.threshold(to)
     }
 
-    fn able(&self, day: usize, bytes: usize, compromised: bool) -> Mask {
-        if self.lengths_matter {
-            return self.look(day, bytes, compromised);
-        }
-        self.able.get(day).map_or(0, |(own, all)| if compromised { *all } else { *own })
+    fn before(&self, from: State) -> Side {
+        if from == self.start { Side::Start } else { Side::Before }
     }
 
-    fn look(&self, day: usize, bytes: usize, compromised: bool) -> Mask {
-        let Some(day) = self.days.get(day) else { return 0 };
+    fn able(&self, day: usize, bytes: usize, side: Side) -> Mask {
+        if self.lengths_matter {
+            return self.days.get(day).map_or(0, |day| self.look(*day, bytes, side));
+        }
+        self.able.get(day).and_then(|sides| sides.get(side as usize)).copied().unwrap_or_default()
+    }
+
+    fn look(&self, day: Time, bytes: usize, side: Side) -> Mask {
         let able = |key: &Key| {
             let at_hand = match key.standing {
                 Standing::AtHand => true,
-                Standing::From(from) => from <= *day,
-                Standing::Compromised => compromised,
+                Standing::From(from) => from <= day,
+                Standing::Compromised => self.compromised_signs && side != Side::New,
                 Standing::Lost | Standing::Stolen => false,
             };
+            let until = if side == Side::Start { key.listed_until } else { key.certificate_until };
             at_hand
-                && key.certificate_until.is_none_or(|until| *day < until)
+                && until.is_none_or(|until| day < until)
                 && key.most_message.is_none_or(|most| bytes <= most)
         };
         let bits = self.keys.iter().zip(0..u32::BITS).filter(|((_, key), _)| key.is_some_and(able));
@@ -325,16 +364,15 @@ impl<'a> Search<'a> {
 
     /// Why no way was found, from the ends.
     fn reason(&self) -> Why {
-        let ever = |root: &RootKeys| {
-            let days = 0..self.days.len();
-            let able = days.map(|day| self.set(self.able(day, 0, false)));
+        let ever = |root: &RootKeys, side| {
+            let able = self.days.iter().map(|day| self.set(self.look(*day, 0, side)));
             let able = able.map(|able| able.intersection(&root.keys).cloned().collect::<BTreeSet<_>>());
             able.max_by_key(BTreeSet::len).unwrap_or_default()
         };
         let short = |able: &BTreeSet<KeyName>, root: &RootKeys| {
             u32::try_from(able.len()).is_ok_and(|n| n < root.threshold)
         };
-        let (now, wanted) = (ever(&self.question.now), ever(&self.question.wanted));
+        let (now, wanted) = (ever(&self.question.now, Side::Start), ever(&self.question.wanted, Side::New));
         if short(&now, &self.question.now) {
             Why::Quorum { able: now }
         } else if short(&wanted, &self.question.wanted) {
@@ -344,14 +382,14 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn told(&self, start: State, way: &[(State, usize)]) -> Vec<PlannedRoot> {
-        let mut from = start;
+    fn told(&self, way: &[(State, usize)]) -> Vec<PlannedRoot> {
+        let mut from = self.start;
         let mut roots = Vec::new();
         for ((state, day), version) in way.iter().skip(1).zip(self.question.version.saturating_add(1)..) {
             let bytes = self.bytes(state.keys);
-            let signers = |of: State, compromised| Signers {
+            let signers = |of: State, side| Signers {
                 need: self.threshold(of),
-                able: self.set(of.keys & self.able(*day, bytes, compromised)),
+                able: self.set(of.keys & self.able(*day, bytes, side)),
             };
             roots.push(PlannedRoot {
                 version,
@@ -359,8 +397,8 @@ impl<'a> Search<'a> {
                 root: RootKeys { keys: self.set(state.keys), threshold: self.threshold(*state) },
                 enter: self.set(state.keys & !from.keys),
                 leave: self.set(from.keys & !state.keys),
-                old: signers(from, self.compromised_signs),
-                new: signers(*state, false),
+                old: signers(from, self.before(from)),
+                new: signers(*state, Side::New),
             });
             from = *state;
         }
