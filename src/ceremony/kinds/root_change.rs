@@ -82,7 +82,7 @@ pub struct RootChange {
 /// # Errors
 ///
 /// `ROOT-MISSING`; what [`members`] refuses of each role; `KEY-GONE` for a key that is given up and
-/// stays; `THRESHOLD-FLOOR`, `SPARE-KEYS`, `HOLDER-THRESHOLD`, `PERSON-EXCLUDED`, `KEY-SOFTWARE`,
+/// stays; `THRESHOLD-FLOOR`, `SPARE-KEYS`, `KEYS-CHANGED`, `HOLDER-THRESHOLD`, `PERSON-EXCLUDED`, `KEY-SOFTWARE`,
 /// `KEY-NOTARY-ROOT`, `CERTIFICATE-ENDS`, `EXPIRY-LIMIT`, `EXPIRY-PAST`, `QUORUM-LOST`, and whatever
 /// making the documents refuses.
 pub fn root_change(frame: &Frame, facts: &Facts, wanted: &Wanted) -> Result<RootChange> {
@@ -230,6 +230,9 @@ fn root_within_limits(facts: &Facts, root: &Side<'_>, until: Time) -> Result<()>
             ),
         ));
     }
+    let names =
+        |members: &[Member<'_>]| members.iter().map(Member::name).collect::<std::collections::BTreeSet<_>>();
+    facts.limits.check_keys_changed(&names(&root.old), &names(&root.new))?;
     let known: Vec<&KeyRecord> = root.new.iter().filter_map(|member| member.record).collect();
     check_holders(&RoleName::Root, &known, threshold, facts)?;
     no_software(facts, &known, false, &RoleName::Root)?;

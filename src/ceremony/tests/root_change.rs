@@ -114,6 +114,18 @@ fn who_signs_a_rotation() {
 }
 
 #[test]
+fn no_more_keys_change_in_one_root_than_limits_say() {
+    let one = "[root]\nadd = [\"d\"]\nremove = [\"c\"]\nvalid-for = \"2 years\"\n";
+    let two = "[root]\nadd = [\"d\", \"e\"]\nlost = [\"c\"]\nvalid-for = \"2 years\"\n";
+    let mut facts = rooted(&[("abc", 2)]);
+    facts.limits.root.keys_changed = Some(1);
+    hold("rotate-root", one, &facts).unwrap();
+    assert_eq!(hold("rotate-root", two, &facts).unwrap_err().rule().name, "KEYS-CHANGED");
+    facts.limits.root.keys_changed = Some(2);
+    hold("rotate-root", two, &facts).unwrap();
+}
+
+#[test]
 fn no_rotation_without_a_root() {
     let refusal = hold("rotate-root", "[root]\nvalid-for = \"2 years\"\n", &nothing()).unwrap_err();
     assert_eq!(refusal.rule().name, "ROOT-MISSING");
