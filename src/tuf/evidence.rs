@@ -38,6 +38,12 @@ impl<'a> Verified<'a> {
         Self { envelope, known: RefCell::new(envelope.known().clone()) }
     }
 
+    /// As [`Self::new`], with what was found out about this very file before.
+    pub(in crate::tuf) fn knowing(envelope: &'a Envelope, mut known: Checks) -> Self {
+        known.extend(envelope.known());
+        Self { envelope, known: RefCell::new(known) }
+    }
+
     /// What has been found out so far.
     pub(in crate::tuf) fn into_known(self) -> Checks {
         self.known.into_inner()

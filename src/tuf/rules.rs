@@ -102,6 +102,8 @@ crate::rules! {
         "delegate to the target more directly, or update more than once";
     CLIENT_STATE: "CLIENT-STATE", Refused, "a client begins from what an earlier update left and goes on in order", "TUF 5.2",
         "begin from the root that came with the program";
+    CLIENT_FORM: "CLIENT-FORM", Refused, "a root is of a form that the clients in use can read", "tuf/client/known.rs",
+        "use another kind of key, or see which clients the limits name";
     CERTIFICATE_EXPIRED: "CERTIFICATE-EXPIRED", Refused, "enough signers of a root have certificates that are valid now", "notary-v1 5",
         "rotate root to renewed certificates while the old ones are valid; afterwards clients must begin anew";
     PINNED: "PINNED", Refused, "on first contact enough signers of a root are pinned", "notary-v1 6",

@@ -104,6 +104,8 @@ pub struct BackendModel<J = Signatures> {
     collection: String,
     snapshot: ServerKey,
     timestamp: ServerKey,
+    /// Keys that it holds beside these two: those of an older root, or of a larger role.
+    others: Vec<ServerKey>,
     judge: J,
     /// Every version of every role; kept for good, as the server keeps them.
     files: BTreeMap<RoleName, BTreeMap<u64, Vec<u8>>>,
@@ -132,7 +134,40 @@ impl BackendModel {
 impl<J: Judge> BackendModel<J> {
     /// A server that judges signatures as `judge` does.
     pub fn with_judge(collection: &str, snapshot: ServerKey, timestamp: ServerKey, judge: J) -> Self {
-        Self { collection: collection.to_owned(), snapshot, timestamp, judge, files: BTreeMap::new() }
+        let collection = collection.to_owned();
+        Self { collection, snapshot, timestamp, others: Vec::new(), judge, files: BTreeMap::new() }
+    }
+
+    /// Gives the server more keys.
+    pub fn hold(&mut self, keys: impl IntoIterator<Item = ServerKey>) {
+        self.others.extend(keys);
+    }
+
+    /// Puts a file into the store that an earlier upload brought there.
+    pub fn stock(&mut self, role: &RoleName, version: u64, bytes: &[u8]) {
+        self.files.entry(role.clone()).or_default().insert(version, bytes.to_vec());
+    }
+
+    /// Makes snapshot and timestamp over the stored root and targets, as the upload did that
+    /// brought them.
+    ///
+    /// # Errors
+    ///
+    /// The server's answer if it couldn't.
+    pub fn publish(&mut self, now: Time) -> Result<(), ServerRefusal> {
+        let mut loaded = Loaded::default();
+        let stored = |role: &RoleName| {
+            let bytes = self.current(role).ok_or_else(|| ServerRefusal::of("METADATA_NOT_FOUND"))?;
+            open(role, bytes).map_err(|_| ServerRefusal::of("INVALID_UPDATE"))
+        };
+        loaded.root = Some(stored(&RoleName::Root)?);
+        loaded.targets.insert(RoleName::Targets, stored(&RoleName::Targets)?);
+        let snapshot = self.make_snapshot(&loaded, now)?;
+        let timestamp = self.make_timestamp(&loaded, &snapshot, now)?;
+        self.store(vec![
+            (RoleName::Snapshot, snapshot.payload().version(), snapshot.bytes().to_vec()),
+            (RoleName::Timestamp, timestamp.payload().version(), timestamp.bytes().to_vec()),
+        ])
     }
 
     /// What the server answers to `GET …/snapshot.key` and `…/timestamp.key`; nothing for others.

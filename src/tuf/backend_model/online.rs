@@ -102,8 +102,8 @@ impl<J: Judge> BackendModel<J> {
         let (keys, role) = signers_of(root.payload().document(), payload.role()).map_err(|e| other(&e))?;
         let listed: Vec<_> = role.keyids.iter().filter_map(|id| keys.get(id)?.public.as_ref()).collect();
         // The server signs with whatever keys it finds, whichever role it made them for.
-        let own = [&self.snapshot, &self.timestamp];
-        let held: Vec<_> = own.into_iter().filter(|key| listed.contains(&key.public())).collect();
+        let own = [&self.snapshot, &self.timestamp].into_iter().chain(&self.others);
+        let held: Vec<_> = own.filter(|key| listed.contains(&key.public())).collect();
         if usize::try_from(role.threshold.get()).is_ok_and(|need| held.len() < need) {
             return Err(Why::Keys);
         }

@@ -10,6 +10,8 @@
 //! Never: a clock, a file believed before its length, digest, threshold, version and expiry are
 //! checked, an answer after a refusal.
 
+pub mod expected;
+pub mod known;
 pub mod notary;
 pub(in crate::tuf) mod roots;
 mod rotate;
@@ -39,6 +41,12 @@ use std::sync::Arc;
 pub trait Judge {
     /// The evidence for this file.
     fn evidence<'a>(&'a self, envelope: &'a Envelope) -> Box<dyn Evidence + 'a>;
+}
+
+impl<J: Judge> Judge for &J {
+    fn evidence<'a>(&'a self, envelope: &'a Envelope) -> Box<dyn Evidence + 'a> {
+        J::evidence(self, envelope)
+    }
 }
 
 /// Signatures are checked.
