@@ -5,6 +5,7 @@
 
 use super::people::{KeyName, Person};
 use super::{limits_toml, rules, strict};
+use crate::tuf::client::known::Known;
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
@@ -24,6 +25,9 @@ pub struct Limits {
     pub ceremony: CeremonyLimits,
     /// `[online]`
     pub online: OnlineLimits,
+    /// `[clients] named`: whom customers run beside the profile's reference client; losing one of
+    /// them stops a change.
+    pub clients: BTreeSet<ClientName>,
 }
 
 /// What holds for root.
@@ -105,6 +109,34 @@ pub struct OnlineLimits {
     pub timestamp: BTreeSet<KeyName>,
 }
 
+/// A client of the table, by its word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ClientName(&'static str);
+
+impl std::borrow::Borrow<str> for ClientName {
+    fn borrow(&self) -> &str {
+        self.0
+    }
+}
+
+impl std::fmt::Display for ClientName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::str::FromStr for ClientName {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Known::named(text).map(|known| Self(known.name)).ok_or_else(|| {
+            let names: Vec<_> = Known::ALL.iter().map(|known| known.name).collect();
+            let found = format!("\"{}\"", crate::tuf::text::visible(text));
+            Refusal::new(&rules::LIMITS_FORM, found, names.join(", "))
+        })
+    }
+}
+
 /// Which way a limit has moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Direction {
@@ -147,6 +179,7 @@ impl Limits {
                 excluded: BTreeSet::new(),
             },
             online: OnlineLimits::default(),
+            clients: BTreeSet::new(),
         }
     }
 
@@ -288,6 +321,7 @@ pub fn differences(old: &Limits, new: &Limits) -> Vec<(String, Direction)> {
     let (was, is) = (&old.online, &new.online);
     found.set("online keys for snapshot", &was.snapshot, &is.snapshot, Direction::Loosening);
     found.set("online keys for timestamp", &was.timestamp, &is.timestamp, Direction::Loosening);
+    found.set("clients", &old.clients, &new.clients, Direction::Tightening);
     let mut found = found.0;
     found.sort_by_key(|(_, direction)| *direction);
     found
@@ -384,6 +418,7 @@ mod tests {
             limits.ceremony.excluded = ["carol", "dana"].map(|p| p.parse().unwrap()).into();
             limits.online.snapshot = ["snapshot-a"].map(|p| p.parse().unwrap()).into();
             limits.online.timestamp = ["timestamp-a"].map(|p| p.parse().unwrap()).into();
+            limits.clients = ["tough", "go-tuf"].map(|c| c.parse().unwrap()).into();
             assert_eq!(Limits::parse(&limits.to_toml(), profile).unwrap(), limits);
         }
     }
@@ -418,6 +453,7 @@ mod tests {
                 "LIMITS-FORM",
                 "line 3, column 14",
             ),
+            ("no client", "format = 1\n[clients]\nnamed = [\"curl\"]", "LIMITS-FORM", "line 3, column 10"),
             ("member twice", "format = 1\n[root]\nwitnesses = 1\nwitnesses = 2", "LIMITS-FORM", "line 4"),
             ("no TOML", "format = 1\n[root", "LIMITS-FORM", "line 2"),
         ];
@@ -523,6 +559,7 @@ mod tests {
             ("[ceremony]\nexcluded = [\"bob\"]", "excluded people: bob is added", false),
             ("[online]\nsnapshot = [\"s\"]", "online keys for snapshot: s is added", true),
             ("[online]\ntimestamp = [\"t\"]", "online keys for timestamp: t is added", true),
+            ("[clients]\nnamed = [\"tough\"]", "clients: tough is added", false),
         ];
         let old = Limits::default_for(Profile::Tuf);
         for (text, words, loosens) in table {

@@ -1,6 +1,6 @@
 //! The form of limits files: what TOML holds, apart from what it means.
 
-use super::limits::{Limits, PossessionLimit};
+use super::limits::{ClientName, Limits, PossessionLimit};
 use super::people::{KeyName, Person};
 use super::rules;
 use super::strict::Word;
@@ -21,6 +21,7 @@ pub(super) struct File {
     delegations: Option<Delegations>,
     ceremony: Option<Ceremony>,
     online: Option<Online>,
+    clients: Option<Clients>,
 }
 
 /// The same without the format: the members that a runbook moves.
@@ -79,6 +80,12 @@ struct Ceremony {
 struct Online {
     snapshot: Option<Vec<Word<KeyName>>>,
     timestamp: Option<Vec<Word<KeyName>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Clients {
+    named: Option<Vec<Word<ClientName>>>,
 }
 
 fn put<T>(to: &mut T, from: Option<T>) {
@@ -141,6 +148,9 @@ impl Members {
         if let Some(from) = self.online {
             put(&mut limits.online.snapshot, words(from.snapshot));
             put(&mut limits.online.timestamp, words(from.timestamp));
+        }
+        if let Some(from) = self.clients {
+            put(&mut limits.clients, words(from.named));
         }
         limits
     }
@@ -216,6 +226,7 @@ pub(super) fn write(limits: &Limits) -> String {
                 ("timestamp", names(&limits.online.timestamp)),
             ],
         ),
+        ("clients", vec![("named", names(&limits.clients))]),
     ];
     let mut lines = vec!["format = 1".to_owned()];
     for (table, members) in tables {

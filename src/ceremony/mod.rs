@@ -10,6 +10,7 @@ mod change_json;
 pub mod confirm;
 pub mod engine;
 pub mod facts;
+pub mod gate;
 pub mod kinds;
 pub mod limits;
 mod limits_toml;

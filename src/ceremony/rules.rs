@@ -62,6 +62,18 @@ crate::rules! {
     REHEARSAL_MISSING: "REHEARSAL-MISSING", Refused, "a runbook is rehearsed first where limits demand it", "design",
         "hold the rehearsal with keyrite rehearse --from RECORD RUNBOOK, then plan again";
 
+    // --- the client gate
+    CLIENT_LOST: "CLIENT-LOST", Refused, "clients of every root in the field come to the newest state", "TUF 5.3, notary-v1 5, 6",
+        "see which root stops them; let keys of older roots sign too, or choose keys that these clients read";
+    CLIENT_ROTATIONS: "CLIENT-ROTATIONS", Refused, "clients take as many new roots in one update as lie before them", "TUF 5.3.3, tuf/client/known.rs",
+        "ship a newer root with the program";
+    CLIENT_CHILD: "CLIENT-CHILD", Refused, "documents that a change leaves alone still verify under what it makes", "notary-v1 4.2",
+        "sign the document again in the same change";
+    CLIENT_BACKEND: "CLIENT-BACKEND", Refused, "the backend takes the change", "notary-v1 4.2",
+        "look at the backend's answer; fetch what it serves and import it, then plan again";
+    CLIENT_DEADLINE: "CLIENT-DEADLINE", Refused, "root and enough of its certificates are valid for more than 6 months", "notary-v1 5, 6",
+        "choose a longer valid-for, or renew certificates first with certify-key";
+
     // --- frame: transcripts and answers
     CEREMONY_ID: "CEREMONY-ID", Refused, "a ceremony's id is 128 bits in lower-case hexadecimal", "design",
         "take the transcript from where it was made";

@@ -12,8 +12,8 @@ use super::session::{Ended, Session, shown};
 use super::table::{Due, Frozen, Table, runbook_paths};
 use crate::ceremony::answers::{self, ALONE};
 use crate::ceremony::change::Change;
-use crate::ceremony::engine;
 use crate::ceremony::step::{Prompt, Step};
+use crate::ceremony::{engine, gate};
 use crate::record::Contents;
 use crate::tuf::digest::Digest;
 use crate::tuf::json::{Json, Members, object};
@@ -39,6 +39,8 @@ struct Script {
     prompts: Vec<Prompt>,
     /// What changes, in words.
     lines: Vec<String>,
+    /// What customers' clients will make of it, where they see any of it.
+    clients: Vec<String>,
     /// Each step in a sentence.
     sentences: Vec<String>,
     /// The script to print.
@@ -128,7 +130,7 @@ fn plan(table: &Table, path: &Path, contents: &Contents, due: Due) -> Result<Pla
         Due::Held(runbook) => return Ok(Planned::Held { part, title: runbook.title }),
         Due::Change(frozen) => frozen,
     };
-    let Frozen { runbook, ceremony, change } = *frozen;
+    let Frozen { runbook, ceremony, change, clients } = *frozen;
     let steps = engine::assemble(&runbook, ceremony.steps(&change, &contents.facts)?)?;
     let digest = table.record.add_change(&change, runbook.text().as_bytes())?;
     let today = opening::prompt(contents.facts.trust.stage);
@@ -137,6 +139,7 @@ fn plan(table: &Table, path: &Path, contents: &Contents, due: Due) -> Result<Pla
         digest,
         prompts: today.into_iter().chain(steps.iter().filter_map(Step::prompt)).collect(),
         lines: lines(&change, contents),
+        clients: if gate::concerns(&change) { clients.lines() } else { Vec::new() },
         sentences: steps.iter().map(|s| s.paper(&change, &contents.facts).sentence()).collect(),
         html: paper::script::script(&change, &steps, &contents.facts),
         steps,
@@ -226,9 +229,12 @@ impl Planned {
         for (person, duty) in &frame.people {
             screen = screen.fact(duty.name(), person.as_str());
         }
+        screen = screen.heading("What changes").items(script.lines.iter().map(String::as_str));
+        if !script.clients.is_empty() {
+            let lines = script.clients.iter().map(String::as_str);
+            screen = screen.heading("What customers' clients will make of it").items(lines);
+        }
         screen
-            .heading("What changes")
-            .items(script.lines.iter().map(String::as_str))
             .heading("Steps")
             .items(script.sentences.iter().map(String::as_str))
             .heading("The change that everyone compares and agrees to")
@@ -253,6 +259,7 @@ impl Planned {
                         ("already-held", false.into()),
                         ("kind", frame.kind.as_str().into()),
                         ("summary", texts(script.lines.clone())),
+                        ("clients", texts(script.clients.clone())),
                         ("steps", texts(script.steps.iter().map(|s| s.id.to_string()).collect())),
                         ("prompts", texts(script.prompts.iter().map(|p| p.id.to_string()).collect())),
                     ])

@@ -63,7 +63,7 @@ pub fn hold(
             }
             Due::Change(frozen) => frozen,
         };
-        let Frozen { runbook, ceremony, change } = *frozen;
+        let Frozen { runbook, ceremony, change, .. } = *frozen;
         let steps = engine::assemble(&runbook, ceremony.steps(&change, &contents.facts)?)?;
         let asks: Vec<_> = steps.iter().filter_map(Step::prompt).map(|prompt| prompt.id).collect();
         if !console.turn_to(&part(&path), &asks)? {

@@ -7,7 +7,7 @@ use super::opening;
 use super::perform::journal::Of;
 use super::perform::{Agenda, Outcome, Room};
 use super::session::{Ended, Session};
-use super::table::{Table, recomputed};
+use super::table::{Table, past_the_gate, recomputed};
 use crate::ceremony::people::KeyName;
 use crate::ceremony::standing::State;
 use crate::ceremony::step::{self, Act, Step, StepId, TokenAct};
@@ -160,6 +160,7 @@ fn prepare(stored: &StoredChange, contents: &Contents, keys: &BTreeSet<KeyName>)
     recomputed(stored, contents)?;
     contents.require_anchor()?;
     contents.require_fresh()?;
+    past_the_gate(stored, contents)?;
     let signer = keys.iter().find_map(|key| contents.facts.keys.get(key)).map(|r| r.holder.clone());
     let mut steps = step::agreement(&stored.change, &contents.facts);
     for step in &mut steps {

@@ -12,7 +12,7 @@ use crate::ceremony::people::{Duty, Person};
 use crate::ceremony::runbook::Runbook;
 use crate::ceremony::standing::State;
 use crate::ceremony::transcript::{Begin, CeremonyId, EndState, Outcome, Transcript};
-use crate::ceremony::{Ceremony, kinds, people, rehearsed};
+use crate::ceremony::{Ceremony, gate, kinds, people, rehearsed};
 use crate::record::{Contents, Record, StoredChange};
 use crate::tuf::digest::Digest;
 use crate::tuf::profile::Profile;
@@ -39,6 +39,8 @@ pub struct Frozen {
     pub ceremony: Box<dyn Ceremony>,
     /// The change: one that was open, or a new one.
     pub change: Change,
+    /// What clients will make of it; empty for one that is sealed, or waits for another.
+    pub clients: gate::Report,
 }
 
 /// What a runbook leads to.
@@ -124,7 +126,8 @@ impl Table {
                 contents.require_fresh()?;
             }
             recomputed(stored, contents)?;
-            return Ok(Due::Change(Box::new(Frozen { runbook, ceremony, change: stored.change.clone() })));
+            let (clients, change) = (past_the_gate(stored, contents)?, stored.change.clone());
+            return Ok(Due::Change(Box::new(Frozen { runbook, ceremony, change, clients })));
         }
         if ceremony.held(facts) {
             return Ok(Due::Held(runbook));
@@ -151,7 +154,9 @@ impl Table {
         rehearsed::check(&change, facts, &how)?;
         people::check_duties(&change, &facts.limits)?;
         people::check_witnesses(&change)?;
-        Ok(Due::Change(Box::new(Frozen { runbook, ceremony, change })))
+        let clients = gate::planned(&change, facts)?;
+        clients.check()?;
+        Ok(Due::Change(Box::new(Frozen { runbook, ceremony, change, clients })))
     }
 
     /// Begins a session's transcript. One that was cut off is never gone on with: what people read
@@ -292,6 +297,21 @@ pub fn recomputed(stored: &StoredChange, contents: &Contents) -> Result<()> {
 fn half_sealed(stored: &StoredChange, contents: &Contents) -> bool {
     stored.standing.as_ref().is_ok_and(crate::ceremony::standing::Standing::thresholds_met)
         && stored.change.documents().any(|d| contents.facts.history.contains(&d.digest()))
+}
+
+/// Walks clients through a change that can still be signed, before anyone does.
+///
+/// # Errors
+///
+/// What the gate refuses: `CLIENT-LOST` and its like.
+pub fn past_the_gate(stored: &StoredChange, contents: &Contents) -> Result<gate::Report> {
+    let open = |state: &State| matches!(state, State::Open | State::Complete { .. });
+    if half_sealed(stored, contents) || !stored.standing.as_ref().is_ok_and(|s| open(&s.state)) {
+        return Ok(gate::Report::default());
+    }
+    let report = gate::planned(&stored.change, &contents.facts)?;
+    report.check()?;
+    Ok(report)
 }
 
 /// Whether nothing is left to do for a change: a ceremony without documents is finished once every

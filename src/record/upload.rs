@@ -13,6 +13,7 @@ use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
+use crate::tuf::wire;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -226,7 +227,25 @@ fn notary(text: &mut String, trust: &Trust, parts: &[Part<'_>], server: Option<&
          keyrite import published\n",
         roles.join(" ")
     );
+    text.push_str(&pins(trust, parts));
     text.push_str(&fetch_keys(trust, server));
+}
+
+/// What fresh clients that pin root keys need from this root on (notary-v1 6): a certificate's id
+/// is another with every new certificate, and pins count towards the threshold.
+fn pins(trust: &Trust, parts: &[Part<'_>]) -> String {
+    let root = parts.iter().find(|part| *part.role == RoleName::Root);
+    let read = root.and_then(|part| wire::parse(trust.profile, part.role, part.bytes).ok());
+    let role = read.as_ref().and_then(|root| root.payload().document().as_root()?.roles.get(&RoleName::Root));
+    let Some(role) = role else { return String::new() };
+    let ids: Vec<_> = role.keyids.iter().map(|id| format!("\"{}\"", visible(id.as_str()))).collect();
+    format!(
+        "\nPublish these ids of root's certificates for clients that pin them on first contact. Clients\n\
+         that know an older root need nothing. In the client's config.json:\n\n    \
+         {{\"trust_pinning\": {{\"certs\": {{\"{}\": [\n      {}]}}}}}}\n",
+        trust.collection,
+        ids.join(",\n      ")
+    )
 }
 
 /// The lines that fetch the backend's public keys, for people to type once, before the first root.

@@ -93,6 +93,7 @@ LIMITS = {
     },
     "ceremony": {"sign-within": "30 days", "record-no-older": "14 days", "excluded": []},
     "online": {"snapshot": [], "timestamp": []},
+    "clients": {"named": []},
 }
 
 

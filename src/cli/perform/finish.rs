@@ -4,6 +4,7 @@ use super::journal::Of;
 use super::{Agenda, Room};
 use crate::ceremony::change::{Counts, Item};
 use crate::ceremony::facts::Facts;
+use crate::ceremony::gate;
 use crate::ceremony::kinds;
 use crate::ceremony::runbook::Runbook;
 use crate::ceremony::step::Step;
@@ -33,8 +34,16 @@ impl Room<'_> {
                 "a change that the record holds",
             ));
         };
-        self.limits(stored, step, facts)?;
         let signatures = |digest| stored.signatures.get(&digest).map(Vec::as_slice).unwrap_or_default();
+        let mut files = BTreeMap::new();
+        for payload in agenda.change.documents() {
+            let keys = keys_for(payload, agenda, facts)?;
+            let bytes = wire::seal(payload, &keys, signatures(payload.digest()))?;
+            files.insert(payload.role().clone(), bytes);
+        }
+        // Once more with the signatures that are there: fewer may have come than were planned.
+        gate::sealed(agenda.change, facts, &files)?.check()?;
+        self.limits(stored, step, facts)?;
         for item in &agenda.change.items {
             if let Item::Statement { payload, .. } = item {
                 for signature in signatures(Digest::of(payload.bytes())) {
@@ -47,13 +56,11 @@ impl Room<'_> {
             }
         }
         let mut documents = BTreeMap::new();
-        for item in agenda.change.items.iter().rev() {
-            if let Item::Document { payload, .. } = item {
-                let keys = keys_for(payload, agenda, facts)?;
-                let bytes = wire::seal(payload, &keys, signatures(payload.digest()))?;
-                let version = payload.version();
-                let file = self.record.add_metadata(payload.role(), version, &bytes)?;
-                documents.insert(payload.role().clone(), Sealed { version, file });
+        for payload in agenda.change.items.iter().rev().filter_map(Item::document) {
+            let (role, version) = (payload.role(), payload.version());
+            if let Some(bytes) = files.get(role) {
+                let file = self.record.add_metadata(role, version, bytes)?;
+                documents.insert(role.clone(), Sealed { version, file });
             }
         }
         let of = Of { change: Some(agenda.digest), step: Some(step) };

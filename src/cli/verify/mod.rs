@@ -8,6 +8,7 @@ use super::rules;
 use super::session::{Ended, Session, shown};
 use super::table::Table;
 use crate::ceremony::facts::{Anchor, Stage};
+use crate::ceremony::gate;
 use crate::record::Contents;
 use crate::record::listing::PrivateAnswers;
 use crate::tuf::digest::Digest;
@@ -23,9 +24,10 @@ pub fn run(session: &Session, args: &Verify) -> Result<Ended> {
     let contents = table.contents_with(session, anchor)?;
     let listing = table.record.listing()?;
     let answers = table.record.private_answers(&contents);
+    let clients = gate::standing(&contents.facts)?.lines();
     let mut problems = problems(&contents);
     problems.extend(answers.wrong.iter().cloned());
-    let seen = Seen { listing: Digest::of(listing.as_bytes()), answers };
+    let seen = Seen { listing: Digest::of(listing.as_bytes()), answers, clients };
     let mut screen = screen(&contents, &problems, &seen);
     if let Some(path) = &args.report {
         let verified = problems.is_empty();
@@ -49,6 +51,7 @@ pub fn run(session: &Session, args: &Verify) -> Result<Ended> {
     let json = object([
         ("root", root),
         ("record", seen.listing.hex().into()),
+        ("clients", seen.clients.iter().map(|line| Json::from(line.as_str())).collect::<Vec<_>>().into()),
         ("problems", list.collect::<Vec<_>>().into()),
         ("roots", number(contents.facts.roots.len())),
         ("keys", number(contents.facts.keys.len())),
@@ -102,6 +105,8 @@ struct Seen {
     listing: Digest,
     /// How its private answers stand.
     answers: PrivateAnswers,
+    /// What clients see, a line each.
+    clients: Vec<String>,
 }
 
 fn screen(contents: &Contents, problems: &[(String, Refusal)], seen: &Seen) -> Screen {
@@ -141,6 +146,10 @@ fn screen(contents: &Contents, problems: &[(String, Refusal)], seen: &Seen) -> S
     }
     if let Some(root) = facts.roots.last() {
         screen = screen.digest(format!("payload of root {}", root.version()), root.payload().digest());
+    }
+    if !seen.clients.is_empty() {
+        let lines = seen.clients.iter().map(String::as_str);
+        screen = screen.heading("What clients of every root see").items(lines);
     }
     for (place, refusal) in problems {
         screen = screen.callout(Tone::Refused, format!("{place}: {refusal}"));

@@ -1,0 +1,133 @@
+//! Documents that a change leaves alone, under what it makes: the backend doesn't look, and
+//! accepts a root whose new targets key has signed nothing yet (notary-v1 4.2).
+
+use super::scene::Scene;
+use super::{Finding, rules, trusted};
+use crate::tuf::chain::{check_role, not_expired, signers_of};
+use crate::tuf::client::Judge as _;
+use crate::tuf::profile::Profile;
+use crate::tuf::role::RoleName;
+use crate::tuf::rule::Refusal;
+use crate::tuf::threshold::tally;
+use crate::tuf::wire::Envelope;
+use std::collections::BTreeMap;
+
+/// Looks at targets, and at each delegation whose document or delegator the change makes; at all
+/// of them where there is no change.
+pub(super) fn check(scene: &Scene<'_>, findings: &mut Vec<Finding>) {
+    let Some(root) = scene.newest() else { return };
+    if let Some(targets) = scene.documents.get(&RoleName::Targets) {
+        top(scene, root, targets, findings);
+    } else {
+        let found = format!("no targets document that root {} vouches for", root.payload().version());
+        let refusal = Refusal::new(&rules::CLIENT_CHILD, found, "one, in the change or in the record");
+        findings.push(if scene.makes_root() { Finding::stops(refusal) } else { Finding::tells(refusal) });
+    }
+    let everything = scene.changed.is_empty();
+    let looked_at = |role: &RoleName| everything || scene.changed.contains(role);
+    let delegators = Delegators::of(scene);
+    for (role, held) in &scene.documents {
+        if !matches!(role, RoleName::Delegated(_)) {
+            continue;
+        }
+        let Some(by) = delegators.of_role(role) else { continue };
+        if looked_at(role) || looked_at(by.payload().role()) {
+            below(scene, by, role, held, findings);
+        }
+    }
+    // A delegated role that no snapshot lists ends every search that comes to it (TUF 5.6.7).
+    if scene.facts.trust.profile == Profile::Tuf {
+        for (role, by) in &delegators.named {
+            if looked_at(by.payload().role()) && !scene.documents.contains_key(role) {
+                let refusal = Refusal::new(
+                    &rules::CLIENT_CHILD,
+                    format!("{role}, to which {} delegates, without a document", by.payload().role()),
+                    "its first document, in the change or in the record",
+                );
+                let listed = trusted(scene.facts, by.payload().role());
+                let before = listed.is_some_and(|by| signers_of(by.document(), role).is_ok());
+                findings.push(if before || everything {
+                    Finding::tells(refusal)
+                } else {
+                    Finding::stops(refusal)
+                });
+            }
+        }
+    }
+}
+
+fn top(scene: &Scene<'_>, root: &Envelope, targets: &Envelope, findings: &mut Vec<Finding>) {
+    let verdict = check_role(root.payload(), targets.payload(), &*scene.judge.evidence(targets));
+    if let Err(refused) = verdict {
+        let expected = "targets signed again in the same change, by the keys that the new root lists";
+        findings.push(Finding::stops(Refusal::new(&rules::CLIENT_CHILD, refused.to_string(), expected)));
+    }
+    if let Err(refused) = not_expired(targets.payload(), scene.now) {
+        let refusal =
+            Refusal::new(&rules::CLIENT_CHILD, refused.to_string(), "a targets document that is valid");
+        let ours = scene.changed.contains(&RoleName::Targets);
+        findings.push(if ours { Finding::stops(refusal) } else { Finding::tells(refusal) });
+    }
+}
+
+fn below(scene: &Scene<'_>, by: &Envelope, role: &RoleName, held: &Envelope, findings: &mut Vec<Finding>) {
+    let evidence = scene.judge.evidence(held);
+    let ours = scene.changed.contains(role);
+    if let Err(refused) = check_role(by.payload(), held.payload(), &*evidence) {
+        let targets = held.payload().document().as_targets().map_or(0, |t| t.targets.len());
+        let found = format!("{refused}; {targets} targets of {role} would vanish for customers");
+        let expected = "the delegation's document signed again in the same change, at a higher version";
+        let refusal = Refusal::new(&rules::CLIENT_CHILD, found, expected);
+        let stops = ours || !revoked(scene, by, role, held);
+        findings.push(if stops { Finding::stops(refusal) } else { Finding::tells(refusal) });
+        return;
+    }
+    if let Err(refused) = not_expired(held.payload(), scene.now) {
+        let refusal = Refusal::new(&rules::CLIENT_CHILD, refused.to_string(), "a delegation that is valid");
+        findings.push(if ours { Finding::stops(refusal) } else { Finding::tells(refusal) });
+    }
+}
+
+/// Whether a document stops verifying because one of its signers was taken out: that is what
+/// revoking means. Else the change has left something out, as when it raises a threshold.
+fn revoked(scene: &Scene<'_>, by: &Envelope, role: &RoleName, held: &Envelope) -> bool {
+    let evidence = scene.judge.evidence(held);
+    let Ok((keys, now)) = signers_of(by.payload().document(), role) else { return true };
+    let after = tally(keys, now, held.payload(), &*evidence);
+    let Some(before) = trusted(scene.facts, by.payload().role()) else { return false };
+    let Ok((keys, was)) = signers_of(before.document(), role) else { return false };
+    let before = tally(keys, was, held.payload(), &*evidence);
+    !before.met() || before.signed.iter().any(|key| !after.listed.contains(key))
+}
+
+/// Who delegates to whom, as the change leaves it: the top level first, as clients search.
+struct Delegators<'a> {
+    named: BTreeMap<&'a RoleName, &'a Envelope>,
+    bins: Vec<&'a Envelope>,
+}
+
+impl<'a> Delegators<'a> {
+    fn of(scene: &Scene<'a>) -> Self {
+        let mut found = Self { named: BTreeMap::new(), bins: Vec::new() };
+        for held in scene.documents.values() {
+            let held: &'a Envelope = held;
+            let Some(targets) = held.payload().document().as_targets() else { continue };
+            if targets.delegations.succinct.is_some() {
+                found.bins.push(held);
+            }
+            for role in &targets.delegations.roles {
+                let above = role.name.as_str().rsplit_once('/').map(|(above, _)| above);
+                if scene.facts.trust.profile == Profile::Tuf || above == Some(held.payload().role().as_str())
+                {
+                    found.named.entry(&role.name).or_insert(held);
+                }
+            }
+        }
+        found
+    }
+
+    fn of_role(&self, role: &RoleName) -> Option<&'a Envelope> {
+        let bin = || self.bins.iter().find(|by| signers_of(by.payload().document(), role).is_ok()).copied();
+        self.named.get(role).copied().or_else(bin)
+    }
+}
