@@ -145,7 +145,7 @@ fn a_first_root_is_walked_to_from_itself() {
     let (one, top) = (root(1, "abc", 't'), targets("targets", 1, &[]));
     let report = plan(&tuf(&[]), &[(&one, "abc"), (&top, "t")]);
     assert_eq!(verdict(&report), ("ok", vec![]), "{}", everything(&report));
-    assert_eq!(report.lines(), ["python-tuf, go-tuf, tough from root 1 comes to root 1"]);
+    assert_eq!(report.lines(), ["clients of root 1 come to root 1: python-tuf, go-tuf, tough"]);
     let short = plan(&tuf(&[]), &[(&one, "a"), (&top, "t")]);
     assert_eq!(verdict(&short).0, "CLIENT-LOST");
 }
@@ -238,7 +238,7 @@ fn two_hundred_and_fifty_eight_roots() {
         let report = plan(&tuf(&files), &[(&root(roots as u64 + 1, "abd", 't'), "abd")]);
         (verdict(&report), report.lines()[0].clone())
     };
-    let everyone = "python-tuf, go-tuf, tough from root 1 to 257 comes to root 257";
+    let everyone = "clients of root 1 to 257 come to root 257: python-tuf, go-tuf, tough";
     assert_eq!(with(256), (("ok", vec![]), everyone.to_owned()));
     assert_eq!(with(257).0, ("ok", vec!["CLIENT-ROTATIONS"; 2]));
     // tough begins anew each time: those who ship it with root 1 are lost for good.
@@ -422,7 +422,7 @@ fn stale_clients_jump_where_old_keys_sign_and_are_lost_where_they_do_not() {
     assert_eq!(lost.reached, [("notary", vec![3, 4])]);
     assert_eq!(verdict(&lost), ("CLIENT-LOST", vec!["CLIENT-LOST"]));
     let found = lost.check().unwrap_err().to_string();
-    assert!(found.contains("notary from root 1:"), "{found}");
+    assert!(found.contains("clients of root 1 (notary):"), "{found}");
 }
 
 #[test]

@@ -33,6 +33,7 @@ pub(super) struct Members {
     delegations: Option<Delegations>,
     ceremony: Option<Ceremony>,
     online: Option<Online>,
+    clients: Option<Clients>,
 }
 
 #[derive(Clone, Deserialize)]
@@ -82,7 +83,7 @@ struct Online {
     timestamp: Option<Vec<Word<KeyName>>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Clients {
     named: Option<Vec<Word<ClientName>>>,
@@ -105,8 +106,8 @@ fn words<T: Ord>(from: Option<Vec<Word<T>>>) -> Option<BTreeSet<T>> {
 impl File {
     /// The members of the file.
     pub(super) fn members(self) -> Members {
-        let Self { root, targets, delegations, ceremony, online, .. } = self;
-        Members { root, targets, delegations, ceremony, online }
+        let Self { root, targets, delegations, ceremony, online, clients, .. } = self;
+        Members { root, targets, delegations, ceremony, online, clients }
     }
 }
 

@@ -153,7 +153,8 @@ impl Report {
             for (roots, clients) in alike {
                 let from =
                     if roots.is_empty() { "no root".to_owned() } else { format!("root {}", ranges(roots)) };
-                lines.push(format!("{} from {from} comes to root {newest}", clients.join(", ")));
+                let clients = clients.join(", ");
+                lines.push(format!("clients of {from} come to root {newest}: {clients}"));
             }
         }
         lines.extend(self.told());
@@ -240,7 +241,7 @@ fn report_walks(scene: &Scene<'_>, walked: &[Walked], report: &mut Report) {
     }
     for Reason { text, refusal, new, stops, roots, clients } in reasons {
         let already = if new { "" } else { ", already without this change" };
-        let found = format!("{} from root {}{already}: {text}", clients.join(", "), ranges(&roots));
+        let found = format!("clients of root {} ({}){already}: {text}", ranges(&roots), clients.join(", "));
         let many = refusal.rule() == &crate::tuf::rules::SEARCH_LIMIT;
         let rule = if many { &rules::CLIENT_ROTATIONS } else { &rules::CLIENT_LOST };
         let refusal = Refusal::new(rule, found, "a client that comes to the newest root");

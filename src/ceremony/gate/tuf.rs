@@ -53,7 +53,7 @@ fn slow(scene: &Scene<'_>, all: &[Walked], report: &mut Report) {
     let oldest = scene.roots.first().map_or(0, |root| root.payload().version());
     let steps = steps(scene, 0);
     for known in all.iter().map(|walked| walked.known).filter(|k| k.goes_on && steps > k.rotations) {
-        let found = format!("{} from root {oldest}, {steps} roots behind", known.name);
+        let found = format!("clients of root {oldest} ({}), {steps} roots behind", known.name);
         let expected = format!("at most {} in one update; it goes on with the next", known.rotations);
         let refusal = Refusal::new(&super::rules::CLIENT_ROTATIONS, found, expected);
         report.findings.push(super::Finding::tells(refusal));
