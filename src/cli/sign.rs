@@ -50,7 +50,8 @@ pub fn run(session: &Session, args: &Sign) -> Result<Ended> {
     if waiting.is_empty() {
         let screen = Screen::new("Nothing waits for your keys")
             .rehearsal(table.rehearsal())
-            .text("No open change in this record asks a key of your device map to sign.")
+            .text("No open change in this record asks a key of your device map to sign.");
+        let screen = in_vault(session, args, &table, &contents, screen)
             .next("keyrite status    shows what is open, and who is still needed");
         session.report(&screen, object([("signed", Json::Array(Vec::new()))]))?;
         return Ok(Ended::Done);
@@ -104,10 +105,22 @@ pub fn run(session: &Session, args: &Sign) -> Result<Ended> {
     for line in &done {
         screen = screen.callout(Tone::Done, line.as_str());
     }
+    let contents = table.contents(session)?;
+    screen = in_vault(session, args, &table, &contents, screen);
     screen = screen.next("hand this folder back to the administrator, who runs: keyrite import DIR");
     let json = object([("signed", done.iter().map(|d| Json::from(d.as_str())).collect::<Vec<_>>().into())]);
     session.report(&screen, json)?;
     Ok(if unanswered.is_empty() { Ended::Done } else { Ended::Incomplete })
+}
+
+/// The lines for one's own keys that are asked too, and are in a vault.
+fn in_vault(session: &Session, args: &Sign, table: &Table, contents: &Contents, screen: Screen) -> Screen {
+    let asked = contents.changes.values().filter(|stored| going_on(stored)).flat_map(|stored| {
+        let missing = stored.standing.as_ref().map(|s| s.missing()).unwrap_or_default();
+        missing.into_iter().map(|asked| asked.key.clone())
+    });
+    let keys: BTreeSet<KeyName> = asked.filter(|key| table.keyring.in_vault(key)).collect();
+    keys.iter().fold(screen, |screen, key| screen.next(external::line(session, args, key)))
 }
 
 /// Whether a change can still be signed.

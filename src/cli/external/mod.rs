@@ -78,7 +78,7 @@ pub fn run(session: &Session, table: &mut Table, args: &Sign, key: &str) -> Resu
 }
 
 /// What to type for this key, as far as it is always the same.
-fn line(session: &Session, args: &Sign, key: &KeyName) -> String {
+pub(super) fn line(session: &Session, args: &Sign, key: &KeyName) -> String {
     let from = args.from.as_deref().map(|from| format!(" {}", shown(from))).unwrap_or_default();
     let public = args.public.as_deref().map(|file| format!(" --public {}", shown(file))).unwrap_or_default();
     format!("{} sign{from} --external {key}{public}", session.keyrite_own())
