@@ -3,7 +3,8 @@
 //! comes back is taken in whatever form a vault gives it.
 //!
 //! A first day in both profiles, in production (targets and delegation in the vault) and as a
-//! rehearsal (root too), up to what the backend takes; then everything that may not come back.
+//! rehearsal (root too), up to what the backend takes: a model of it, and the real server for what is
+//! oddest. Then everything that may not come back.
 
 #![allow(
     clippy::unwrap_used,
@@ -26,7 +27,7 @@ use keyrite::tuf::time::Time;
 use keyrite::tuf::verify::ecdsa_from_der;
 use rexpect::session::spawn_command;
 use serde_json::{Value, json};
-use stage::{Devices, Done, Stage, utf8};
+use stage::{Devices, Done, Stage, block, blocks, shell, utf8};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -101,11 +102,82 @@ impl Vault {
     }
 }
 
+/// What takes uploads in profile `notary`.
+enum Backend {
+    /// The model of the server's rules.
+    Model(Box<BackendModel>),
+    /// Debian's notary-server on loopback.
+    Real { dir: PathBuf, url: String },
+}
+
+impl Backend {
+    fn model(stage: &Stage) -> Self {
+        let server = |seed: u8| ServerKey::ed25519(&[seed; 32]).unwrap();
+        Self::Model(Box::new(BackendModel::new(&stage.trust.collection, server(1), server(2))))
+    }
+
+    fn real(stage: &Stage) -> Self {
+        let dir = stage.path("backend");
+        let url =
+            Done::of(Command::new(Self::script()).arg("up").arg(&dir)).ended(0).text().trim().to_owned();
+        Self::Real { dir, url }
+    }
+
+    fn script() -> &'static str {
+        concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/notary")
+    }
+
+    fn key_file(&self, collection: &str, role: &RoleName) -> Vec<u8> {
+        match self {
+            Self::Model(model) => model.key_file(role),
+            Self::Real { url, .. } => {
+                let key = format!("{url}/v2/{collection}/_trust/tuf/{role}.key");
+                Done::of(Command::new("curl").args(["-fsS", &key])).ended(0).bytes()
+            }
+        }
+    }
+
+    fn takes(&mut self, folder: &Path, roles: &[&str]) {
+        match self {
+            Self::Model(model) => {
+                let part = |role: &&str| {
+                    ((*role).to_owned(), fs::read(folder.join(format!("{role}.json"))).unwrap())
+                };
+                model.upload(&roles.iter().map(part).collect::<Vec<_>>(), now()).unwrap();
+            }
+            Self::Real { url, .. } => {
+                let readme = fs::read_to_string(folder.join("README.txt")).unwrap();
+                let lines = blocks(&readme);
+                let lines = format!("URL={url}\nTOKEN=\n{}", block(&lines, "-F 'files="));
+                assert_eq!(shell(folder, &lines, &[]).ended(0).text(), "");
+            }
+        }
+    }
+
+    /// What a fresh stock client makes of it.
+    fn client(&self, stage: &Stage) {
+        if let Self::Real { url, .. } = self {
+            let own = stage.path("client");
+            let list = ["-s", url, "-d", utf8(&own), "list", &stage.trust.collection];
+            let listed = Done::of(Command::new("notary").args(list)).ended(0).text();
+            assert!(listed.contains("No targets present"), "{listed}");
+        }
+    }
+}
+
+impl Drop for Backend {
+    fn drop(&mut self) {
+        if let Self::Real { dir, .. } = self {
+            let _ = Command::new(Self::script()).arg("down").arg(dir).status();
+        }
+    }
+}
+
 /// A stage with its vault and the device map of its one laptop.
 struct Day {
     stage: Stage,
     vaults: BTreeMap<&'static str, Vault>,
-    model: BackendModel,
+    backend: Backend,
     devices: PathBuf,
     /// Whether the developer makes an enrolment of the vault's key, on a machine of their own.
     brought: bool,
@@ -130,12 +202,13 @@ impl Day {
             limits.online.timestamp.insert("online-timestamp".parse().unwrap());
         }
         let stage = Stage::new(&format!("external-{name}"), profile, kind, &limits);
-        let server = |seed: u8| ServerKey::ed25519(&[seed; 32]).unwrap();
-        let model = BackendModel::new(&stage.trust.collection, server(1), server(2));
+        // P-384 keys are where the profile differs most from what vaults do: the server itself.
+        let odd = profile == Profile::Notary && vault.iter().any(|(_, algorithm, _)| *algorithm == "p384");
+        let backend = if odd { Backend::real(&stage) } else { Backend::model(&stage) };
         let vaults =
             vault.iter().map(|(key, algorithm, form)| (*key, Vault::new(&stage, key, algorithm, *form)));
         let mut day =
-            Self { vaults: vaults.collect(), stage, model, devices: PathBuf::new(), brought: false };
+            Self { vaults: vaults.collect(), stage, backend, devices: PathBuf::new(), brought: false };
         day.devices = day.map().write("devices.toml");
         day
     }
@@ -166,7 +239,7 @@ impl Day {
             [("online-snapshot", RoleName::Snapshot), ("online-timestamp", RoleName::Timestamp)]
         {
             let file = self.stage.path(&format!("{key}.key"));
-            fs::write(&file, self.model.key_file(&role)).unwrap();
+            fs::write(&file, self.backend.key_file(&self.stage.trust.collection, &role)).unwrap();
             map = map.enrol(key, &file);
         }
         map
@@ -234,7 +307,7 @@ impl Day {
         last
     }
 
-    /// The whole first day, what goes up judged by the backend's model.
+    /// The whole first day, what goes up taken by the backend.
     fn first_day(&mut self, algorithms: &BTreeMap<&str, &str>) {
         let kind = |key: &str| algorithms.get(key).copied().unwrap_or("p256");
         let key = |name: &str, holder: &str, purpose: &str, made: bool| {
@@ -296,9 +369,8 @@ impl Day {
         }
         let upload = report["uploads"].as_array().unwrap().last().unwrap_or_else(|| panic!("{report}"));
         let folder = self.stage.record.join(upload.as_str().unwrap());
-        let part = |role: &&str| ((*role).to_owned(), fs::read(folder.join(format!("{role}.json"))).unwrap());
-        let parts: Vec<_> = roles.iter().map(part).collect();
-        self.model.upload(&parts, now()).unwrap();
+        self.backend.takes(&folder, roles);
+        self.backend.client(&self.stage);
     }
 
     /// The developer's own machine: the statement out and back, and the enrolment into the map.
@@ -476,7 +548,7 @@ fn what_is_not_the_signature_asked_for_is_refused_by_name_and_nothing_is_written
         utf8(&handed.join("KEY.pem")),
         utf8(&other)
     );
-    stage::shell(&day.stage.dir, &line, &[]).ended(0);
+    shell(&day.stage.dir, &line, &[]).ended(0);
     refused(named(&public, &[&day.stage.path("other.sig")]), "SIGNATURE-WRONG", 1, "over something else");
     refused(named(&public, &[&signature, &signature]), "EXTERNAL-FORM", 1, "twice the same");
     refused(named(&public, &[&day.stage.path("nowhere")]), "MEDIA-READ", 3, "no file");
