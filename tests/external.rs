@@ -181,6 +181,8 @@ struct Day {
     devices: PathBuf,
     /// Whether the developer makes an enrolment of the vault's key, on a machine of their own.
     brought: bool,
+    /// Whether who signs does so on a stick that was handed to them, away from the laptop.
+    sticks: bool,
 }
 
 fn now() -> Time {
@@ -207,8 +209,14 @@ impl Day {
         let backend = if odd { Backend::real(&stage) } else { Backend::model(&stage) };
         let vaults =
             vault.iter().map(|(key, algorithm, form)| (*key, Vault::new(&stage, key, algorithm, *form)));
-        let mut day =
-            Self { vaults: vaults.collect(), stage, backend, devices: PathBuf::new(), brought: false };
+        let mut day = Self {
+            vaults: vaults.collect(),
+            stage,
+            backend,
+            devices: PathBuf::new(),
+            brought: false,
+            sticks: false,
+        };
         day.devices = day.map().write("devices.toml");
         day
     }
@@ -255,26 +263,37 @@ impl Day {
     }
 
     /// Hands out what waits for a key: the folders.
-    fn handed_out(&self, key: &str, answers: &Path, more: &[&str]) -> Vec<PathBuf> {
+    fn handed_out(&self, record: &Path, key: &str, answers: &Path, more: &[&str]) -> Vec<PathBuf> {
         let start = ["sign", "--external", key, "--answers", utf8(answers), "--unattended"];
-        let report = self.on(&[&start, more].concat()).ended(4).json();
+        let report = self.stage.on(record, &self.devices, &[&start, more].concat()).ended(4).json();
         let handed = report["handed-out"].as_array().unwrap();
         handed.iter().map(|h| self.stage.path(h["folder"].as_str().unwrap())).collect()
     }
 
     /// One key's turn: out, to the vault, back.
-    fn vault_signs(&self, key: &str, answers: &Path, new: bool) -> Value {
+    fn vault_signs(&self, key: &str, holder: &str, answers: &Path, new: bool) -> Value {
+        let away = self.sticks && !new;
+        let stick = self.stage.path(&format!("stick-{}", fs::read_dir(&self.stage.dir).unwrap().count()));
+        let record = if away { &stick } else { &self.stage.record };
+        if away {
+            self.on(&["export", utf8(&stick), "--for", holder]).ended(0);
+        }
         let vault = &self.vaults[key];
         let public = vault.public();
         let named: &[&str] = if new { &["--public", utf8(&public)] } else { &[] };
         // Handed out twice: what is there already stays.
-        let handed = self.handed_out(key, answers, named);
-        assert_eq!(self.handed_out(key, answers, named), handed);
+        let handed = self.handed_out(record, key, answers, named);
+        assert_eq!(self.handed_out(record, key, answers, named), handed);
         let files: Vec<PathBuf> = handed.iter().map(|folder| vault.signs(folder)).collect();
         let mut line = vec!["sign", "--external", key, "--answers", utf8(answers), "--unattended"];
         line.extend(named);
         line.extend(files.iter().flat_map(|file| ["--take-back", utf8(file)]));
-        self.on(&line).ended(if new { self.left(key) } else { 0 }).json()
+        let done = self.stage.on(record, &self.devices, &line);
+        let report = done.ended(if new { self.left(key) } else { 0 }).json();
+        if away {
+            self.on(&["import", utf8(&stick)]).ended(0);
+        }
+        report
     }
 
     /// How a session ends that has made this key: others in the vault may still be waited for.
@@ -293,9 +312,9 @@ impl Day {
             return first.ended(0).json();
         };
         first.ended(4);
-        let keys: Vec<&str> = waiting.iter().map(|w| w["key"].as_str().unwrap()).collect();
-        for key in &keys {
-            let report = self.vault_signs(key, &answers, new);
+        for who in &waiting {
+            let (key, holder) = (who["key"].as_str().unwrap(), who["holder"].as_str().unwrap());
+            let report = self.vault_signs(key, holder, &answers, new);
             if new {
                 assert!(report["head"].is_string(), "a session of its own: {report}");
             }
@@ -462,7 +481,9 @@ fn a_rehearsal_with_a_certified_root_in_a_vault() {
 fn a_rehearsal_with_a_mixed_root_in_a_vault() {
     let vault =
         [("root-a", "ed25519", Form::Url), ("root-b", "p384", Form::Raw), ("dev-dana", "p256", Form::Azure)];
-    hold("tuf-root", Profile::Tuf, Kind::Rehearsal, &vault);
+    let mut day = Day::new("tuf-root", Profile::Tuf, Kind::Rehearsal, &vault);
+    day.sticks = true;
+    day.first_day(&vault.iter().map(|(key, algorithm, _)| (*key, *algorithm)).collect());
 }
 
 /// Every file of a folder but those of `private/`, with its bytes.
@@ -531,7 +552,7 @@ fn what_is_not_the_signature_asked_for_is_refused_by_name_and_nothing_is_written
 
     // The signature.
     let line = ["--public", utf8(&public)];
-    let handed = day.handed_out("targets-1", &answers, &line).remove(0);
+    let handed = day.handed_out(&day.stage.record, "targets-1", &answers, &line).remove(0);
     let signature = day.vaults["targets-1"].signs(&handed);
     let stranger = Vault::new(&day.stage, "stranger", "p256", Form::Plain);
     let carried = day.stage.path("carried-to-a-stranger");
