@@ -16,6 +16,7 @@ mod grant_delegation;
 mod issue_targets_key;
 pub(super) mod making;
 mod more;
+mod recover;
 mod renew;
 mod revoke_delegation;
 mod rework;
@@ -36,6 +37,7 @@ pub const ALL: &[&dyn Kind] = &[
     &enroll_key::EnrollKey,
     &create_root::CreateRoot,
     &rotate_root::RotateRoot,
+    &recover::Recover,
     &certify_key::CertifyKey,
     &grant_delegation::GrantDelegation,
     &set_limits::SetLimits,

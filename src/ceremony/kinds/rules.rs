@@ -35,6 +35,8 @@ crate::rules! {
         "take the key out of the runbook, or import the newest record";
     QUORUM_LOST: "QUORUM-LOST", Refused, "a root is reached without the keys that are lost or compromised", "TUF 5.3.4",
         "find a key that is thought lost, or begin a new trust that clients are told of by other means";
+    RECOVER_NO_WAY: "RECOVER-NO-WAY", Refused, "some way leads from the root that is there to one without the keys that are gone", "design",
+        "keyrite guide says what remains";
     CERTIFICATE_ENDS: "CERTIFICATE-ENDS", Refused, "certificates of root keys outlive the root that lists them", "notary-v1 5",
         "renew the certificates with certify-key, or shorten valid-for";
     THRESHOLD_FLOOR: "THRESHOLD-FLOOR", Refused, "thresholds are no lower than limits say", "design",

@@ -40,7 +40,7 @@ use crate::tuf::time::{Term, Time};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use explain::{explain, why};
-pub use question::{Wish, question};
+pub use question::{Wish, question, with_tokens};
 pub use runbooks::{Cast, runbooks};
 pub use search::MOST_KEYS;
 

@@ -104,6 +104,18 @@ pub fn question(wish: &Wish, facts: &Facts) -> Result<Question> {
     })
 }
 
+/// The same question, with what the tokens at hand can sign: for whoever plans, not for what a change
+/// is made of, since others who sign have other tokens.
+#[must_use]
+pub fn with_tokens(mut question: Question, facts: &Facts) -> Question {
+    for (name, key) in &mut question.keys {
+        // Ed25519 signs the message itself; all others sign a digest that is made on the host.
+        let whole = facts.keys.get(name).is_some_and(|k| k.public.algorithm() == Algorithm::Ed25519);
+        key.most_message = facts.devices.get(name).and_then(|d| d.max_payload).filter(|_| whole);
+    }
+    question
+}
+
 const fn caps(profile: Profile) -> Caps {
     match profile {
         Profile::Tuf => Caps::TUF,
@@ -138,7 +150,7 @@ fn key(wish: &Wish, facts: &Facts, root: &Root, name: &KeyName) -> Result<Key> {
         standing: standing(wish, record),
         certificate_until: until(record.certificate.as_ref())?,
         listed_until: until(root.keys.values().find(is_this).and_then(|key| key.certificate.as_ref()))?,
-        most_message: whole_message(record).and_then(|()| facts.devices.get(name)?.max_payload),
+        most_message: None,
         entry_bytes: entry(facts, record)?.entry.canonical().len().saturating_add(AROUND_ENTRY),
     })
 }
@@ -154,11 +166,6 @@ fn standing(wish: &Wish, record: &KeyRecord) -> Standing {
         (false, true) => Standing::Compromised,
         (false, false) => wish.late.get(&record.name).map_or(Standing::AtHand, |day| Standing::From(*day)),
     }
-}
-
-/// Ed25519 signs the message itself; all others sign a digest that is made on the host.
-fn whole_message(record: &KeyRecord) -> Option<()> {
-    (record.public.algorithm() == Algorithm::Ed25519).then_some(())
 }
 
 /// The root that is there, without its root keys.

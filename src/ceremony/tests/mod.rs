@@ -14,6 +14,7 @@ mod engine;
 mod kinds;
 mod notary_world;
 mod people;
+mod recover;
 mod root_change;
 mod standing;
 mod steps;

@@ -14,18 +14,18 @@ use crate::tuf::statement::{KeyEvent, Sentence};
 
 const HEAD: &str = "title = \"t\"\n[people]\nalice = \"administrator\"\nbob = \"witness\"\n";
 
-fn hold(kind: &str, tables: &str, facts: &Facts) -> Result<Change> {
+pub(super) fn hold(kind: &str, tables: &str, facts: &Facts) -> Result<Change> {
     let runbook = Runbook::parse(&format!("ceremony = \"{kind}\"\n{HEAD}{tables}")).unwrap();
     kinds::read(&runbook).unwrap().change(&frame(), facts)
 }
 
-fn held(kind: &str, tables: &str, facts: &Facts) -> bool {
+pub(super) fn held(kind: &str, tables: &str, facts: &Facts) -> bool {
     let runbook = Runbook::parse(&format!("ceremony = \"{kind}\"\n{HEAD}{tables}")).unwrap();
     kinds::read(&runbook).unwrap().held(facts)
 }
 
 /// Facts with these roots, each of keys and threshold, signed by all of its keys and the ones before.
-fn rooted(roots: &[(&str, u32)]) -> Facts {
+pub(super) fn rooted(roots: &[(&str, u32)]) -> Facts {
     let made: Vec<_> =
         roots.iter().enumerate().map(|(n, (keys, t))| root(n as u64 + 1, keys, *t, "t")).collect();
     let all: String = roots.iter().map(|(keys, _)| *keys).collect();
@@ -49,7 +49,7 @@ fn rooted(roots: &[(&str, u32)]) -> Facts {
 }
 
 /// `a:on d:n`: who is asked to sign an item, and for which thresholds.
-fn asked(item: &Item) -> String {
+pub(super) fn asked(item: &Item) -> String {
     let counts = |counts: &Counts| match counts {
         Counts::Old => "o".to_owned(),
         Counts::New => "n".to_owned(),
