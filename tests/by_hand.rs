@@ -128,12 +128,12 @@ fn every_signature_is_checked_by_openssl() {
         for sig in all(&day.record.join("changes"), ".sig.json") {
             let identity = json(&sig)["identity"].as_str().unwrap().to_owned();
             let keys = all(&day.record.join("keys"), ".json");
-            let file = keys.iter().find(|file| json(file)["identity"] == identity.as_str()).unwrap();
-            assert_eq!(json(file)["algorithm"], "ECDSA P-256");
+            let of_key = keys.iter().find(|file| json(file)["identity"] == identity.as_str()).unwrap();
+            assert_eq!(json(of_key)["algorithm"], "ECDSA P-256");
             let named = sig.file_name().unwrap().to_str().unwrap()[..64].to_owned();
             let payloads = all(sig.parent().unwrap(), ".payload.json");
             let payload = payloads.iter().find(|p| Digest::of(&fs::read(p).unwrap()).hex() == named).unwrap();
-            for (from, name) in [(file, "KEY.json"), (&sig, "SIG.json"), (payload, "PAYLOAD.json")] {
+            for (from, name) in [(of_key, "KEY.json"), (&sig, "SIG.json"), (payload, "PAYLOAD.json")] {
                 fs::copy(from, desk.join(name)).unwrap();
             }
             let statement = fs::read_to_string(payload).unwrap().contains("keyrite-statement");

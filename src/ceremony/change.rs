@@ -244,6 +244,11 @@ impl Purpose {
             Self::Witness => "witness",
         }
     }
+
+    /// Whether such a key belongs into a role of the metadata.
+    pub const fn is_of_a_role(self) -> bool {
+        !matches!(self, Self::Witness)
+    }
 }
 
 impl FromStr for Purpose {

@@ -8,6 +8,7 @@ pub mod answers;
 pub mod change;
 mod change_json;
 pub mod confirm;
+pub mod due;
 pub mod engine;
 pub mod facts;
 pub mod gate;

@@ -258,7 +258,15 @@ pub struct Export {
 
 /// `status`
 #[derive(Debug, Args)]
-pub struct Status {}
+pub struct Status {
+    /// Show who may release what instead: person, application, paths
+    #[arg(long)]
+    pub who: bool,
+
+    /// Write the days on which something is due or ends, for a calendar (RFC 5545)
+    #[arg(long, value_name = "FILE")]
+    pub calendar: Option<PathBuf>,
+}
 
 /// `show`
 #[derive(Debug, Args)]
@@ -401,7 +409,7 @@ run: RUNBOOKS --answers --unattended
 show: FILE --against
 sign: FROM --external --public --take-back --refuse --answers --unattended
 sign-snapshot: --unattended
-status: 
+status: --who --calendar
 tokens: --module
 tokens list: 
 tokens prepare: 
@@ -470,6 +478,7 @@ verify: --anchor --report
             "keyrite import /media/stick",
             "keyrite export /media/stick --for bruno",
             "keyrite status --json",
+            "keyrite status --who --calendar due.ics",
             "keyrite show a.json --against b.json",
             "keyrite verify --anchor 1:00",
             "keyrite verify --report report.html",

@@ -7,6 +7,7 @@
 //! Never: text that was not made visible ([`screen::Safe`]), a meaning that only a colour carries,
 //! a line that is cut, a secret that is shown, kept or taken from a pipe.
 
+pub mod calendar;
 pub mod interrupt;
 mod keyboard;
 pub mod layout;

@@ -10,6 +10,7 @@
 
 mod change;
 mod delegations;
+mod due;
 mod engine;
 mod kinds;
 mod notary_world;

@@ -1,0 +1,95 @@
+//! `keyrite status`: the one page to open. Roles and who holds them, what ends when, who must still
+//! sign, what is due next; who may release what; appointments for a calendar.
+
+mod appointments;
+mod json;
+mod page;
+mod view;
+mod who;
+
+pub use page::state;
+
+use super::arguments::Status;
+use super::session::{Ended, Session, shown};
+use super::sign::going_on;
+use super::table::Table;
+use crate::ceremony::due::{Urgency, What};
+use crate::ceremony::facts::Stage;
+use crate::ceremony::standing::Standing;
+use crate::record::{Contents, StoredChange};
+use crate::tuf::rule::Result;
+use crate::tuf::text::visible;
+use crate::ui::screen::Screen;
+use view::View;
+
+/// Runs the command.
+pub fn run(session: &Session, args: &Status) -> Result<Ended> {
+    let mut table = Table::open(session)?;
+    let contents = table.contents(session)?;
+    let view = View::of(&contents);
+    let grants = who::grants(&view);
+    let mut next = next(session, &contents, &view);
+    if let Some(path) = &args.calendar {
+        let file = appointments::file(&contents.facts, &view);
+        super::files::create(path, file.as_bytes())?;
+        next.push(format!("take {} into the calendars of those who renew", shown(path)));
+    }
+    let json = json::report(&contents, &view, &grants, &next);
+    if !args.who {
+        session.report(&page::screen(&contents, &view, &next), json)?;
+        return Ok(Ended::Done);
+    }
+    let screen = Screen::new(format!("Who may release what: {}", visible(&contents.facts.trust.collection)))
+        .rehearsal(contents.facts.trust.stage == Stage::Rehearsal);
+    let screen = if grants.is_empty() {
+        screen.text("Nobody yet: there is no root that names a targets key.")
+    } else {
+        screen.table(who::table(&grants))
+    };
+    session.report(&screen, json)?;
+    Ok(Ended::Done)
+}
+
+/// What to do next, the most pressing first; each begins with a command where there is one.
+fn next(session: &Session, contents: &Contents, view: &View<'_>) -> Vec<String> {
+    let keyrite = session.keyrite();
+    if let Some(stored) = contents.changes.values().find(|stored| going_on(stored) && !keys_only(stored)) {
+        let title = visible(&stored.change.frame.title);
+        let needed = stored.standing.as_ref().map(Standing::needed).unwrap_or_default();
+        let mut lines: Vec<_> = needed
+            .iter()
+            .map(|asked| format!("{keyrite} export DIR --for {}    and have DIR back signed", asked.holder))
+            .collect();
+        lines.push(format!("{keyrite} run RUNBOOK    goes on with \"{title}\""));
+        return lines;
+    }
+    if contents.facts.roots.is_empty() {
+        let first_day = shown(&session.directory.join(super::init::FOLDER));
+        return vec![format!("{keyrite} run {first_day}    holds the first day")];
+    }
+    let upload = |folder: String| {
+        let folder = shown(&session.directory.join(folder));
+        format!("hand {folder} to the backend; its README.txt has the lines to type")
+    };
+    let mut lines: Vec<_> = contents.unpublished_uploads().into_iter().map(upload).collect();
+    let now = contents.facts.today;
+    for ending in view.due(now) {
+        let name = view::what(&ending.what);
+        let kinds = match ending.what {
+            What::Document(_) => "renew",
+            What::Certificate(_) => "certify-key, then rotate-root",
+        };
+        let state = if ending.urgency(now) == Urgency::Ended { "ended" } else { "ends" };
+        let on = ending.at.date();
+        lines.push(format!("{keyrite} run RUNBOOK    of the kind {kinds}: {name} {state} on {on}"));
+    }
+    if let (true, Some(first)) = (view.due(now).is_empty(), view.endings.first()) {
+        let (name, from) = (view::what(&first.what), first.due.date());
+        lines.push(format!("nothing is due until {from}, when {name} is to be renewed"));
+    }
+    lines
+}
+
+fn keys_only(stored: &StoredChange) -> bool {
+    stored.change.documents().next().is_none()
+}
