@@ -19,7 +19,6 @@ mod stage;
 use keyrite::ceremony::facts::Stage as Kind;
 use keyrite::ceremony::limits::Limits;
 use keyrite::record::upload::fetch_keys;
-use keyrite::tuf::digest::Digest;
 use keyrite::tuf::profile::Profile;
 use serde_json::Value;
 use server::{Backend, publishes, same_bytes, take_published, upload, uploads};

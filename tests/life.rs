@@ -23,6 +23,7 @@ use keyrite::tuf::digest::Digest;
 use keyrite::tuf::profile::Profile;
 use server::{Backend, publishes, same_bytes, take_published, upload, uploads};
 use stage::{Devices, Done, Stage, block, blocks, brought, shipped, utf8};
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -160,7 +161,7 @@ impl<'a> Life<'a> {
         let mut tables = String::new();
         for (key, holder) in keys {
             self.token(key);
-            tables += &format!("[[key]]\nname = \"{key}\"\nholder = \"{holder}\"\npurpose = \"root\"\n");
+            writeln!(tables, "[[key]]\nname = \"{key}\"\nholder = \"{holder}\"\npurpose = \"root\"").unwrap();
         }
         let name = format!("keys-{}", self.changes);
         let runbook = self.runbook(&name, "generate-key", &tables);

@@ -344,6 +344,34 @@ fn the_targets_keys_give_up_delegation_keys_and_no_others() {
 }
 
 #[test]
+fn an_answer_to_a_roll_call_has_the_date_of_its_change_and_no_other() {
+    let identity = |name: &str| key(name).public().identity();
+    // Whether the sentence holds for the change that asks, who has signed; who has answered.
+    for (own, by, answered) in [
+        (true, vec!["root-a", "root-c"], vec!["root-a", "root-c"]),
+        (true, vec![], vec![]),
+        (false, vec!["root-a"], vec![]),
+    ] {
+        let day = Day::whole(&folder("roll-call"));
+        let contents = day.read();
+        let frame = kept::frame("roll-call", 9);
+        let nonce = if own { frame.roll_call() } else { Digest::of(&frame.nonce) };
+        let call = |name: &&str| {
+            let sentence = Sentence::RollCall { key: identity(name), nonce };
+            let payload = Statement::new(contents.facts.trust.id, sentence).unwrap();
+            Item::Statement { payload, asked: vec![kept::ask(name, None, &[])] }
+        };
+        let items = ["root-a", "root-b", "root-c"].iter().map(call).collect();
+        let change =
+            Change::new(&frame, &contents.facts, Base::default(), items, vec!["all here".to_owned()]);
+        day.record.add_change(&change, kept::RUNBOOK.as_bytes()).unwrap();
+        kept::sign(&day.record, &change, &by);
+        let expected = answered.into_iter().map(|name| (identity(name), frame.held_at)).collect();
+        assert_eq!(day.read().facts.roll_calls, expected);
+    }
+}
+
+#[test]
 fn a_witness_holds_the_transcript_to_what_they_saw() {
     let mut day = Day::begin(&folder("witness"));
     day.start();

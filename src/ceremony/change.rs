@@ -47,6 +47,15 @@ pub struct Frame {
     pub rehearsal: Option<Rehearsal>,
 }
 
+impl Frame {
+    /// What a key signs that answers a roll-call: SHA-256 of `<nonce>:<held-at>`, so that its answer
+    /// has a date that no other change can give it.
+    pub fn roll_call(&self) -> Digest {
+        let text = format!("{}:{}", base16ct::lower::encode_string(&self.nonce), self.held_at);
+        Digest::of(text.as_bytes())
+    }
+}
+
 /// A rehearsal that was held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rehearsal {

@@ -142,6 +142,9 @@ struct View<'a> {
     begun: bool,
     by_step: BTreeMap<&'a StepId, Vec<&'a Entry>>,
     intended: BTreeSet<&'a KeyName>,
+    /// Keys that a token was about to destroy, and those that it has.
+    doomed: BTreeSet<&'a KeyName>,
+    destroyed: BTreeSet<&'a KeyName>,
     written: BTreeSet<&'a KeyName>,
     enrolled: BTreeSet<&'a KeyName>,
     reached: Reached,
@@ -157,6 +160,8 @@ impl<'a> View<'a> {
             begun: false,
             by_step: BTreeMap::new(),
             intended: BTreeSet::new(),
+            doomed: BTreeSet::new(),
+            destroyed: BTreeSet::new(),
             written: BTreeSet::new(),
             enrolled: BTreeSet::new(),
             reached: match standing.state {
@@ -173,6 +178,8 @@ impl<'a> View<'a> {
             }
             match &entry.outcome {
                 Outcome::Intent { key, what: Intent::Generate { .. }, .. } => drop(view.intended.insert(key)),
+                Outcome::Intent { key, what: Intent::Destroy, .. } => drop(view.doomed.insert(key)),
+                Outcome::Destroy { key, .. } => drop(view.destroyed.insert(key)),
                 Outcome::Key { name, .. } => drop(view.written.insert(name)),
                 Outcome::Enrol { name, .. } => drop(view.enrolled.insert(name)),
                 // Anyone can write an entry: whoever calls leaves out what the record doesn't bear out.
@@ -195,16 +202,9 @@ impl<'a> View<'a> {
             Act::Token(TokenAct::Certify(new)) if self.written.contains(&new.key) => Status::Done,
             Act::Token(TokenAct::Certify(new)) => self.if_here(step.actor.as_ref(), &new.key, Status::Ready),
             Act::Token(TokenAct::Sign { item, key }) => self.sign(*item, key),
-            Act::Token(TokenAct::Drain { .. } | TokenAct::Destroy { .. })
-                if self.by_step.contains_key(&step.id) =>
-            {
-                Status::Done
-            }
-            // What can't be undone comes after everything that others still have to do.
-            Act::Token(TokenAct::Destroy { .. }) if blocked => Status::Later,
-            Act::Token(TokenAct::Drain { key } | TokenAct::Destroy { key }) => {
-                self.if_here(step.actor.as_ref(), key, Status::Ready)
-            }
+            Act::Token(TokenAct::Drain { .. }) if self.by_step.contains_key(&step.id) => Status::Done,
+            Act::Token(TokenAct::Drain { key }) => self.if_here(step.actor.as_ref(), key, Status::Ready),
+            Act::Token(TokenAct::Destroy { key }) => self.destroy(step, key, blocked),
             Act::Record(RecordAct::TakeKey { item }) => match self.change.items.get(*item) {
                 Some(Item::EnrolledKey(key)) => ready_unless(self.enrolled.contains(&key.name)),
                 _ => Status::Done,
@@ -239,6 +239,23 @@ impl<'a> View<'a> {
             (PersonAct::ReadBack { digest, .. }, Outcome::ReadBack { digest: read, .. }) => digest == read,
             (PersonAct::Confirm { .. }, Outcome::Confirm { change, .. }) => *change == self.progress.change,
             _ => false,
+        }
+    }
+
+    /// What can't be undone comes after everything that others still have to do.
+    fn destroy(&self, step: &Step, key: &KeyName, blocked: bool) -> Status {
+        if self.destroyed.contains(key) {
+            return Status::Done;
+        }
+        let status = match (blocked, self.gathered()) {
+            (false, _) if self.doomed.contains(key) => Status::Adopt,
+            (false, _) => Status::Ready,
+            (true, Status::MaySeal(missing)) => Status::MaySeal(missing),
+            (true, _) => Status::Later,
+        };
+        match status {
+            Status::Later => Status::Later,
+            status => self.if_here(step.actor.as_ref(), key, status),
         }
     }
 
@@ -277,7 +294,18 @@ impl<'a> View<'a> {
         }
     }
 
+    /// A change that says of a key that it is destroyed is sealed once it is.
     fn seal(&self) -> Status {
+        let left =
+            |item: &Item| matches!(item, Item::DestroyedKey { key, .. } if !self.destroyed.contains(key));
+        match self.gathered() {
+            Status::Ready | Status::MaySeal(_) if self.change.items.iter().any(left) => Status::Later,
+            status => status,
+        }
+    }
+
+    /// Whether the gathering of signatures is over.
+    fn gathered(&self) -> Status {
         let standing = self.progress.standing;
         let waiting = |asked: Vec<&Asked>| {
             let wait = |a: &Asked| Waiting { holder: a.holder.clone(), key: a.key.clone() };

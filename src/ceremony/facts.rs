@@ -171,6 +171,9 @@ pub struct Facts {
     pub devices: BTreeMap<KeyName, Device>,
     /// Today, by the host's clock or a person.
     pub today: Time,
+    /// When each key last answered a roll-call: its signature over one is in the record, and the date
+    /// is the change's.
+    pub roll_calls: BTreeMap<KeyIdentity, Time>,
     /// The payload digest of every document, old or new, that met its thresholds here or elsewhere,
     /// and of every statement that is in force.
     pub history: BTreeSet<Digest>,

@@ -76,6 +76,17 @@ pub enum Outcome {
         /// Which token.
         token: TokenSeen,
     },
+    /// `destroy`: a private key was destroyed on its token.
+    Destroy {
+        /// The record's name of the key.
+        key: KeyName,
+        /// The key.
+        identity: KeyIdentity,
+        /// Whether a session that was cut off had destroyed it: the token no longer had it.
+        found_gone: bool,
+        /// Which token.
+        token: TokenSeen,
+    },
     /// `enrol`: a public key was taken into the record.
     Enrol {
         /// The record's name.
@@ -250,6 +261,7 @@ impl Outcome {
             Self::Note { .. } => "note",
             Self::Key { .. } => "key",
             Self::Sign { .. } => "sign",
+            Self::Destroy { .. } => "destroy",
             Self::Enrol { .. } => "enrol",
             Self::Seal { .. } => "seal",
             Self::Upload { .. } => "upload",

@@ -42,6 +42,12 @@ impl Outcome {
                 ("payload", digest(payload)),
                 ("token", token.to_json()),
             ]),
+            Self::Destroy { key, identity, found_gone, token } => object([
+                ("found-gone", (*found_gone).into()),
+                ("identity", digest(&identity.digest())),
+                ("key", key.as_str().into()),
+                ("token", token.to_json()),
+            ]),
             Self::Enrol { name, file, identity } => object([
                 ("file", digest(file)),
                 ("identity", digest(&identity.digest())),
@@ -122,6 +128,12 @@ impl Outcome {
                 key: from.parsed("key")?,
                 payload: from.parsed("payload")?,
                 file: from.parsed("file")?,
+                token: TokenSeen::read(&mut from)?,
+            },
+            "destroy" => Self::Destroy {
+                key: from.parsed("key")?,
+                identity: from.parsed("identity")?,
+                found_gone: from.flag("found-gone")?,
                 token: TokenSeen::read(&mut from)?,
             },
             "enrol" => Self::Enrol {

@@ -107,6 +107,7 @@ pub fn hold(
                 let made = |item: &Item| match item {
                     Item::NewKey(new) => waits(&new.name),
                     Item::Certificate(new) => waits(&new.key),
+                    Item::DestroyedKey { key, .. } => waits(key),
                     _ => false,
                 };
                 report.making = change.items.iter().any(made).then_some(digest);

@@ -109,7 +109,7 @@ pub enum Sentence {
     RollCall {
         /// The key.
         key: KeyIdentity,
-        /// The nonce of the change that asks.
+        /// Of the change that asks: SHA-256 of its nonce and date.
         nonce: Digest,
     },
     /// `decision`: of two files that conflict, this one stands. Signed by the root threshold.

@@ -60,6 +60,7 @@ pub fn facts(profile: Profile, collection: &str, today: Time, files: &[Envelope]
         enrolments: BTreeMap::new(),
         devices: BTreeMap::new(),
         today,
+        roll_calls: BTreeMap::new(),
         history,
         published: BTreeSet::new(),
     }

@@ -18,14 +18,18 @@ pub(super) mod making;
 mod more;
 mod recover;
 mod renew;
+mod retire_key;
 mod revoke_delegation;
 mod rework;
+mod roll_call;
 mod root_asks;
 mod root_change;
 mod root_ledger;
 mod root_members;
 mod rotate_root;
 pub mod rules;
+
+pub use making::unknown as key_unknown;
 mod set_limits;
 
 pub use making::software_allowed;
@@ -39,6 +43,8 @@ pub const ALL: &[&dyn Kind] = &[
     &rotate_root::RotateRoot,
     &recover::Recover,
     &certify_key::CertifyKey,
+    &roll_call::RollCall,
+    &retire_key::RetireKey,
     &grant_delegation::GrantDelegation,
     &set_limits::SetLimits,
     &revoke_delegation::RevokeDelegation,

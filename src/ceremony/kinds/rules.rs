@@ -39,6 +39,8 @@ crate::rules! {
         "keyrite guide says what remains";
     CERTIFICATE_ENDS: "CERTIFICATE-ENDS", Refused, "certificates of root keys outlive the root that lists them", "notary-v1 5",
         "renew the certificates with certify-key, or shorten valid-for";
+    KEY_STILL_LISTED: "KEY-STILL-LISTED", Refused, "a key is destroyed once no document lists it", "design",
+        "take it out of its role first, and publish that";
     THRESHOLD_FLOOR: "THRESHOLD-FLOOR", Refused, "thresholds are no lower than limits say", "design",
         "raise the threshold in the runbook";
     SPARE_KEYS: "SPARE-KEYS", Refused, "root lists as many keys beyond the threshold as limits say", "threats T7",

@@ -116,6 +116,10 @@ impl Table {
                 let identity = public(new.name.as_str()).identity();
                 Outcome::Key { name: new.name, file, identity, adopted: false, token: token() }
             }
+            Act::Token(TokenAct::Destroy { key }) => {
+                let identity = public(key.as_str()).identity();
+                Outcome::Destroy { key, identity, found_gone: false, token: token() }
+            }
             Act::Token(TokenAct::Sign { item, key }) => {
                 let payload = Digest::of(self.change.items[item].payload_bytes().unwrap());
                 self.gathered.signatures.push((public(key.as_str()).identity(), payload));
@@ -405,7 +409,7 @@ fn what_cannot_be_undone_comes_last() {
     let at = table.steps.iter().position(|step| step.id.0 == "destroy.d").unwrap();
     let destroy = table.steps.remove(at);
     let at = table.steps.iter().position(|step| step.id.0 == "seal").unwrap();
-    table.steps.insert(at + 1, destroy);
+    table.steps.insert(at, destroy);
     for step in AGREE {
         table.perform(step);
     }
@@ -414,10 +418,41 @@ fn what_cannot_be_undone_comes_last() {
     assert_eq!(done, all(&["after.1", "witness.bob"], &[], &[]));
     assert_eq!(end, ("waiting".to_owned(), waiting("b")));
     table.perform("sign.b.0");
-    assert_eq!(table.next("d").0, "seal");
-    table.perform("seal");
     assert_eq!(table.next("d").0, "destroy.d");
+    // Nothing says of a key that it is destroyed before it is.
     assert_eq!(table.next(""), ("waiting".to_owned(), waiting("d")));
+    // Cut off while it was being destroyed: the token is looked at.
+    let what = Intent::Destroy;
+    table.say(Some("destroy.d"), Outcome::Intent { key: key("d"), token: token(), what });
+    assert_eq!(table.next("d").0, "adopt destroy.d");
+    table.perform("destroy.d");
+    assert_eq!(table.next("").0, "seal");
+    table.perform("seal");
+    assert_eq!(table.next("").0, "done");
+}
+
+#[test]
+fn a_key_is_destroyed_without_those_who_need_not_sign() {
+    let facts = facts(&[(&root(1, "abc", 2, "t"), "abc")], &[]);
+    let life = crate::tuf::statement::Sentence::KeyLife {
+        key: public("d").identity(),
+        event: crate::tuf::statement::KeyEvent::Destroyed,
+        at: time("2026-11-22"),
+        root: facts.roots[0].payload().digest(),
+    };
+    let gone = Item::DestroyedKey { key: key("d"), identity: public("d").identity() };
+    let change = change(&facts, &[RoleName::Root], vec![statement(life, "abc"), gone]);
+    let mut table = Table::of(facts, change);
+    let at = table.steps.iter().position(|step| step.id.0 == "destroy.d").unwrap();
+    let destroy = table.steps.remove(at);
+    let at = table.steps.iter().position(|step| step.id.0 == "seal").unwrap();
+    table.steps.insert(at, destroy);
+    for step in AGREE.iter().copied().chain(["sign.a.0", "sign.b.0"]) {
+        table.perform(step);
+    }
+    assert_eq!(table.next("d"), ("may destroy.d".to_owned(), waiting("c")));
+    table.say(Some("destroy.d"), Outcome::Close { without: vec![key("c")] });
+    assert_eq!(table.next("d").0, "destroy.d");
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod change;
 mod delegations;
 mod due;
 mod engine;
+mod key_care;
 mod kinds;
 mod notary_world;
 mod people;

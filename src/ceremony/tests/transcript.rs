@@ -76,6 +76,7 @@ fn outcomes() -> Vec<Outcome> {
         },
         Outcome::Sign { key: key("root-a"), payload: sha("payload"), file: sha("sig"), token: token() },
         Outcome::Intent { key: key("root-a"), token: token(), what: Intent::Destroy },
+        Outcome::Destroy { key: key("root-a"), identity, found_gone: true, token: token() },
         Outcome::Enrol { name: key("dev-dana"), file: sha("file"), identity },
         Outcome::Close { without: vec![key("root-c")] },
         Outcome::Seal {

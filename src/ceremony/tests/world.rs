@@ -165,6 +165,7 @@ pub fn nothing() -> Facts {
         enrolments: BTreeMap::new(),
         devices: BTreeMap::new(),
         today: time("2026-11-22"),
+        roll_calls: BTreeMap::new(),
         history: BTreeSet::new(),
         published: BTreeSet::new(),
     }

@@ -9,6 +9,7 @@
 
 mod ask;
 mod certify;
+mod destroy;
 mod finish;
 pub mod journal;
 mod make_key;
@@ -24,7 +25,7 @@ use crate::ceremony::facts::Facts;
 use crate::ceremony::people::{KeyName, Person};
 use crate::ceremony::standing::{Gathered, Standing, State};
 use crate::ceremony::step::{self, Act, RecordAct, Step, TokenAct};
-use crate::ceremony::transcript::{Entry, Outcome as Said};
+use crate::ceremony::transcript::{Entry, Intent, Outcome as Said};
 use crate::record::{Contents, Record};
 use crate::tuf::digest::Digest;
 use crate::tuf::rule::Result;
@@ -139,6 +140,7 @@ impl Room<'_> {
         match &step.act {
             Act::Person(act) => self.ask(agenda, step, act, facts),
             Act::Token(TokenAct::Generate(new)) => self.make_key(contents, agenda, step, new, adopt),
+            Act::Token(TokenAct::Destroy { key }) => self.destroy_key(facts, agenda, step, key, adopt),
             Act::Token(TokenAct::Certify(new)) => self.certify_key(contents, agenda, step, new),
             Act::Token(TokenAct::Sign { item, key }) => {
                 let signed = self.sign(contents, agenda, step, *item, key)?;
@@ -148,13 +150,13 @@ impl Room<'_> {
             Act::Record(RecordAct::TakeKey { item }) => self.take_key(agenda, step, *item),
             Act::Record(RecordAct::Seal) => self.seal(agenda, step, facts),
             Act::Record(RecordAct::Upload) => self.upload(agenda, step),
-            Act::Token(TokenAct::Drain { .. } | TokenAct::Destroy { .. })
-            | Act::Medium(_)
-            | Act::Secret(_) => Err(crate::tuf::rule::Refusal::new(
-                &super::rules::STEP_UNKNOWN,
-                format!("the step {}", step.id),
-                "a step that this keyrite performs",
-            )),
+            Act::Token(TokenAct::Drain { .. }) | Act::Medium(_) | Act::Secret(_) => {
+                Err(crate::tuf::rule::Refusal::new(
+                    &super::rules::STEP_UNKNOWN,
+                    format!("the step {}", step.id),
+                    "a step that this keyrite performs",
+                ))
+            }
         }
     }
 
@@ -195,6 +197,10 @@ impl Room<'_> {
                 contents.facts.keys.get(name).is_some_and(|record| record.file == *file)
             }
             Said::Seal { .. } | Said::Upload { .. } => sealed,
+            // Nothing in a record shows that a key is gone from its token: only who saw it counts.
+            Said::Destroy { .. } | Said::Intent { what: Intent::Destroy, .. } => {
+                self.record.held_here(entry.ceremony).unwrap_or(false)
+            }
             _ => true,
         };
         let before = before.filter(borne_out);

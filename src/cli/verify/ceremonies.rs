@@ -88,6 +88,10 @@ fn words(entry: &Entry) -> String {
             format!("{name} {how}{}: {}", on(token), short(&identity.digest()))
         }
         Outcome::Sign { key, payload, token, .. } => format!("{key} signed {}{}", short(payload), on(token)),
+        Outcome::Destroy { key, identity, found_gone, token } => {
+            let how = if *found_gone { "was found destroyed" } else { "destroyed" };
+            format!("{key} {how}{}: {}", on(token), short(&identity.digest()))
+        }
         Outcome::Enrol { name, identity, .. } => format!("{name} taken in: {}", short(&identity.digest())),
         Outcome::Seal { documents } => {
             let each = documents

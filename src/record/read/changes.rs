@@ -1,14 +1,17 @@
 //! Changes: whole ones, with the signatures that came in for them.
 
 use super::{Desk, other_trust};
-use crate::ceremony::change::Change;
+use crate::ceremony::change::{Change, Item};
 use crate::ceremony::standing::Gathered;
 use crate::record::contents::StoredChange;
 use crate::record::names::Place;
 use crate::record::rules;
 use crate::record::signed::read_signature;
 use crate::tuf::digest::Digest;
+use crate::tuf::key::KeyIdentity;
 use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::statement::Sentence;
+use crate::tuf::time::Time;
 use std::collections::BTreeMap;
 
 /// The files of one change's folder.
@@ -56,6 +59,25 @@ pub(super) fn read(desk: &mut Desk<'_>) -> BTreeMap<Digest, StoredChange> {
         }
     }
     changes
+}
+
+/// When each key last answered a roll-call. The sentence that it signed holds for that change alone,
+/// since it commits to the change's nonce and date.
+pub(super) fn roll_calls<'a>(changes: impl Iterator<Item = &'a StoredChange>) -> BTreeMap<KeyIdentity, Time> {
+    let mut last = BTreeMap::new();
+    for stored in changes {
+        let frame = &stored.change.frame;
+        for item in &stored.change.items {
+            let Item::Statement { payload, .. } = item else { continue };
+            let Sentence::RollCall { key, nonce } = payload.sentence() else { continue };
+            let answer = (*key, Digest::of(payload.bytes()));
+            if *nonce == frame.roll_call() && stored.gathered.signatures.contains(&answer) {
+                let at = last.entry(*key).or_insert(frame.held_at);
+                *at = frame.held_at.max(*at);
+            }
+        }
+    }
+    last
 }
 
 /// The change, if all its files are there and are the ones that it names.

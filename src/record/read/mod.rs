@@ -182,6 +182,7 @@ pub fn contents(
         enrolments: inputs.enrolments.clone(),
         devices: inputs.devices.clone(),
         today,
+        roll_calls: changes::roll_calls(changes.values()),
         history,
         published: documents.published,
     };
