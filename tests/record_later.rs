@@ -130,8 +130,21 @@ fn certificate() -> String {
     payload.assemble(&signature).unwrap()
 }
 
-/// Writes a key file and has the transcript name it.
+/// Writes a key file, has the transcript name it, people compare its digest and the witness see it.
 fn witness(day: &mut Day, file: &KeyFile) -> Digest {
+    let sha = name(day, file);
+    compare(day, file);
+    day.witness();
+    sha
+}
+
+fn compare(day: &mut Day, file: &KeyFile) {
+    let digest = file.public.identity().digest();
+    day.say(None, Outcome::ReadBack { what: format!("the public key {}", file.name), digest });
+}
+
+/// Writes a key file and has the transcript name it.
+fn name(day: &mut Day, file: &KeyFile) -> Digest {
     let sha = day.record.add_key(file).unwrap();
     let outcome = Outcome::Key {
         name: file.name.clone(),
@@ -142,6 +155,52 @@ fn witness(day: &mut Day, file: &KeyFile) -> Digest {
     };
     day.say(None, outcome);
     sha
+}
+
+/// A transcript that names a key is not enough: anyone can write one on a medium, and a session may
+/// have been cut off before people saw what they made.
+#[test]
+fn a_key_counts_once_people_have_compared_it_before_their_witness() {
+    type Told = fn(&mut Day, &KeyFile);
+    let cases: &[(&str, &[Told], bool)] = &[
+        ("named alone", &[|d, f| drop(name(d, f))], false),
+        (
+            "named, and another digest compared",
+            &[|d, f| drop(name(d, f)), |d, _| d.read_back(Digest::of(b""), "root-b"), |d, _| d.witness()],
+            false,
+        ),
+        ("named and compared", &[|d, f| drop(name(d, f)), compare], false),
+        ("seen before it was compared", &[|d, f| drop(name(d, f)), |d, _| d.witness(), compare], false),
+        (
+            "compared and seen, and not named",
+            &[|d, f| drop(d.record.add_key(f)), compare, |d, _| d.witness()],
+            false,
+        ),
+        (
+            "cut off before its witness",
+            &[|d, f| drop(name(d, f)), compare, |d, _| d.end(), |d, _| d.start(), |d, _| d.witness()],
+            false,
+        ),
+        (
+            "compared in the next session",
+            &[|d, f| drop(name(d, f)), |d, _| d.end(), |d, _| d.start(), compare, |d, _| d.witness()],
+            true,
+        ),
+        ("compared before it came in", &[compare, |d, f| drop(name(d, f)), |d, _| d.witness()], true),
+    ];
+    for (what, told, counts) in cases {
+        let mut day = Day::begin(&folder("compared"));
+        day.start();
+        let change = Digest::of(b"change");
+        let proof = day.record.add_statement(&day.possession("root-a", change)).unwrap();
+        let file = day.key_file("root-a", change, Possession::Proved(proof));
+        for say in *told {
+            say(&mut day, &file);
+        }
+        let contents = day.read();
+        assert_eq!(!contents.facts.keys.is_empty(), *counts, "{what}: {:?}", contents.findings);
+        assert_eq!(findings(&contents).contains(&"KEY-UNWITNESSED"), !counts, "{what}");
+    }
 }
 
 /// A second file for a key's name: a conflict, unless it replaces the first or people decide.

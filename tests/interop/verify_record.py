@@ -224,6 +224,7 @@ class Verifier:
             if entry["act"] in ("key", "enrol") and entry["outcome"]["file"] == sha
         ]  # fmt: skip
         need(witnessed, "KEY-UNWITNESSED: no transcript has it")
+        need(key.identity in self.read_back(), "KEY-UNWITNESSED: its digest was not read back before a witness")
         for outcome in witnessed:
             need(outcome["name"] == name and outcome["identity"] == key.identity, "KEY-UNWITNESSED: another key")
         self.check_possession(file, key)
@@ -232,6 +233,21 @@ class Verifier:
             chained = sha == theirs["replaces"] or other_sha == file["replaces"]
             if other == name and other_sha != sha and not (chained and theirs["spki"] == file["spki"]):
                 raise Wrong(f"RECORD-CONFLICT: keys/{name}/{other_sha[:8]} stands for it too")
+
+    def read_back(self) -> set:
+        """Digests that people compared, before the witness of the session where its `begin` names one."""
+        found, waiting, watched = set(), {}, {}
+        for _, entry in self.outcomes:
+            ceremony, outcome = entry["ceremony"], entry["outcome"]
+            if entry["act"] == "begin":
+                watched[ceremony] = "witness" in outcome["people"].values()
+                waiting[ceremony] = []
+            elif entry["act"] == "read-back":
+                (waiting[ceremony].append if watched[ceremony] else found.add)(outcome["digest"])
+            elif entry["act"] == "witness":
+                found.update(waiting[ceremony])
+                waiting[ceremony] = []
+        return found
 
     def check_possession(self, file: dict, key: Key) -> None:
         possession = file["possession"]

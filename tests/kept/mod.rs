@@ -19,7 +19,7 @@ use keyrite::ceremony::change::{
 };
 use keyrite::ceremony::facts::Stage;
 use keyrite::ceremony::limits::Limits;
-use keyrite::ceremony::outcome::{Begin, EndState, Outcome, TokenSeen};
+use keyrite::ceremony::outcome::{Begin, EndState, Outcome, TokenSeen, Witnessed};
 use keyrite::ceremony::people::Duty;
 use keyrite::ceremony::transcript::{CeremonyId, Said, Transcript};
 use keyrite::record::key_file::{EvidenceNote, TokenNote};
@@ -283,6 +283,22 @@ impl Day {
             let outcome = Outcome::Enrol { name: file.name, file: sha, identity: file.public.identity() };
             self.say(Some(digest), outcome);
         }
+        for name in MADE.iter().chain(&BROUGHT) {
+            self.read_back(digest, name);
+        }
+        self.witness();
+    }
+
+    /// People compare the digest of a key.
+    pub fn read_back(&mut self, change: Digest, name: &str) {
+        let digest = key(name).public().identity().digest();
+        self.say(Some(change), Outcome::ReadBack { what: format!("the public key {name}"), digest });
+    }
+
+    /// The witness copies the words.
+    pub fn witness(&mut self) {
+        let how = Witnessed::Words("words".to_owned());
+        self.say(None, Outcome::Witness { witness: "wanda".parse().unwrap(), how });
     }
 
     pub fn possession(&self, name: &str, nonce: Digest) -> SignedStatement {

@@ -5,7 +5,7 @@ use super::statements::{Said, root_met};
 use super::{Desk, decision, other_trust};
 use crate::ceremony::change::{Possession, Purpose};
 use crate::ceremony::facts::KeyRecord;
-use crate::ceremony::people::KeyName;
+use crate::ceremony::people::{Duty, KeyName};
 use crate::ceremony::transcript::{CeremonyId, Outcome, Transcript};
 use crate::record::names::Place;
 use crate::record::{KeyFile, rules};
@@ -84,22 +84,44 @@ pub(super) fn read(
     keys
 }
 
-/// The files that a transcript's outcome names, with the key that it names.
+/// The files that a transcript's outcome names, with the key that it names: of keys whose digest
+/// people have read back.
 fn witnessed(
     transcripts: &BTreeMap<CeremonyId, Transcript>,
 ) -> BTreeMap<(KeyName, Digest), (KeyIdentity, Origin)> {
+    let compared = compared(transcripts);
     let outcomes = transcripts.values().flat_map(Transcript::entries).map(|(entry, _)| &entry.outcome);
-    outcomes
-        .filter_map(|outcome| match outcome {
-            Outcome::Key { name, file, identity, .. } => {
-                Some(((name.clone(), *file), (*identity, Origin::Made)))
+    let named = outcomes.filter_map(|outcome| match outcome {
+        Outcome::Key { name, file, identity, .. } => Some(((name.clone(), *file), (*identity, Origin::Made))),
+        Outcome::Enrol { name, file, identity } => {
+            Some(((name.clone(), *file), (*identity, Origin::Enrolled)))
+        }
+        _ => None,
+    });
+    named.filter(|(_, (identity, _))| compared.contains(&identity.digest())).collect()
+}
+
+/// Every digest that people read back, where a witness has looked on: one who was named as the
+/// session began has copied the transcript's words afterwards.
+fn compared(transcripts: &BTreeMap<CeremonyId, Transcript>) -> BTreeSet<Digest> {
+    let mut compared = BTreeSet::new();
+    for transcript in transcripts.values() {
+        let mut watched = false;
+        let mut waiting = Vec::new();
+        for (entry, _) in transcript.entries() {
+            match &entry.outcome {
+                Outcome::Begin(begin) => {
+                    watched = begin.people.values().any(|duty| *duty == Duty::Witness);
+                    waiting.clear();
+                }
+                Outcome::ReadBack { digest, .. } if watched => waiting.push(*digest),
+                Outcome::ReadBack { digest, .. } => drop(compared.insert(*digest)),
+                Outcome::Witness { .. } => compared.extend(waiting.drain(..)),
+                _ => {}
             }
-            Outcome::Enrol { name, file, identity } => {
-                Some(((name.clone(), *file), (*identity, Origin::Enrolled)))
-            }
-            _ => None,
-        })
-        .collect()
+        }
+    }
+    compared
 }
 
 fn check(
@@ -132,8 +154,8 @@ fn check(
     let Some((_, origin)) = origin else {
         return Err(Refusal::new(
             &rules::KEY_UNWITNESSED,
-            format!("a key file of \"{name}\" that no transcript names"),
-            "a key or enrol outcome with its SHA-256",
+            format!("a key file of \"{name}\" that no transcript bears out"),
+            "a key or enrol outcome with its SHA-256, and the key's digest read back before the session's witness",
         ));
     };
     possession(file, *origin, said, documents)
