@@ -19,6 +19,7 @@ use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
 use crate::ui::screen::{Screen, Tone};
 use crate::ui::table::Table;
+use std::collections::BTreeMap;
 
 /// Runs the command.
 ///
@@ -70,9 +71,14 @@ fn observe(session: &Session, record: &Record, report: &ImportReport) -> Result<
     if served != Some(Digest::of(timestamp.bytes())) || timestamp.document().header().expires <= at {
         return Ok(());
     }
+    // What went up, or what developers have published over it since.
+    let versions: BTreeMap<Digest, u64> = contents.history.iter().map(|d| (d.file, d.version)).collect();
     let of_upload = |manifest: &Manifest| {
         let mut lines = manifest.files.values().filter_map(|line| Some((line.role.as_ref()?, line.sha)));
-        lines.all(|(role, sha)| report.served.get(role).is_some_and(|(_, file)| *file == sha))
+        let newer = |version: u64, sha: Digest| versions.get(&sha).is_some_and(|own| *own < version);
+        lines.all(|(role, sha)| {
+            report.served.get(role).is_some_and(|(version, file)| *file == sha || newer(*version, sha))
+        })
     };
     let Some((manifest, _)) = contents.uploads.iter().find(|(_, manifest)| of_upload(manifest)) else {
         return Ok(());
