@@ -214,7 +214,8 @@ fn role_documents(
     }
     let newest_delegator = current(documents, delegators, role);
     let mut all = Vec::new();
-    for (version, files) in versions {
+    for (version, mut files) in versions {
+        former_give_way(desk, &mut files, newest_delegator.as_ref(), role);
         let places: Vec<_> = files.iter().map(|(place, _)| place.clone()).collect();
         let rivals: Vec<_> = places.iter().filter_map(Place::digest).collect();
         let what = format!("metadata/{}/{version}", role.file_name());
@@ -247,6 +248,34 @@ fn role_documents(
         all.push(best);
     }
     all
+}
+
+/// Of files of one version, those for which today's delegator vouches stand: whoever has a key that
+/// was revoked can sign any number of others, and none of them may come before a successor's. They
+/// are kept, and nothing rests on them: clients take none.
+fn former_give_way(
+    desk: &mut Desk<'_>,
+    files: &mut Vec<(Place, Vouched)>,
+    delegator: Option<&Trusted>,
+    role: &RoleName,
+) {
+    let (Some(delegator), true) = (delegator, files.len() > 1) else { return };
+    let today = |v: &Vouched| {
+        v.by == (delegator.role().clone(), delegator.version())
+            || accept(delegator, role, v.trusted.envelope().clone(), None).is_ok()
+    };
+    let standing: BTreeSet<Digest> =
+        files.iter().filter(|(_, v)| today(v)).map(|(_, v)| v.payload()).collect();
+    if standing.is_empty() {
+        return;
+    }
+    files.retain(|(place, v)| {
+        let stays = standing.contains(&v.payload());
+        if !stays {
+            desk.accept(place);
+        }
+        stays
+    });
 }
 
 /// As [`one_payload`]; the other files of the winning payload are history too.
