@@ -8,6 +8,7 @@ use super::session::{Ended, Session};
 use super::table::Table;
 use crate::ceremony::facts::Facts;
 use crate::ceremony::people::KeyName;
+use crate::record::Contents;
 use crate::record::upload::Upload;
 use crate::tuf::digest::Digest;
 use crate::tuf::document::{Document, MetaFile, RoleKeys};
@@ -94,20 +95,38 @@ pub fn make_both(session: &Session, table: &mut Table, console: &mut dyn Console
     if let Some(old) = facts.documents.get(&RoleName::Timestamp) {
         let names = matches!(old.document(), Document::Timestamp(t) if t.snapshot == of_snapshot);
         if names && fresh(old, now, TIMESTAMP) {
-            return Ok(None);
+            // A new root is in no snapshot, and a cut may have come between both and the upload.
+            return if uploaded(&contents) { Ok(None) } else { upload(table, &contents).map(Some) };
         }
     }
     let version = facts.documents.get(&RoleName::Timestamp).map_or(1, |d| d.version().saturating_add(1));
     let payload = make::timestamp(Profile::Tuf, version, now.plus(TIMESTAMP)?, &of_snapshot)?;
     seal(table, console, facts, &payload, &facts.limits.online.timestamp)?;
-
     let contents = table.contents(session)?;
+    upload(table, &contents).map(Some)
+}
+
+/// Everything that clients are to be served.
+fn served(contents: &Contents) -> impl Iterator<Item = &Trusted> {
+    contents.facts.roots.last().into_iter().chain(contents.facts.documents.values())
+}
+
+/// Whether some upload holds the very files that clients are to be served.
+fn uploaded(contents: &Contents) -> bool {
+    let wanted: BTreeSet<Digest> = served(contents).map(|d| Digest::of(d.bytes())).collect();
+    contents.uploads.values().any(|manifest| {
+        let files: BTreeSet<Digest> = manifest.files.values().map(|line| line.sha).collect();
+        wanted.is_subset(&files)
+    })
+}
+
+fn upload(table: &Table, contents: &Contents) -> Result<Digest> {
     let mut documents = BTreeMap::new();
-    for document in contents.facts.roots.last().into_iter().chain(contents.facts.documents.values()) {
+    for document in served(contents) {
         documents.insert(document.role().clone(), (document.version(), document.bytes().to_vec()));
     }
     let upload = Upload::new(table.record.trust(), None, &documents, table.server.as_deref())?;
-    table.record.add_upload(&upload).map(Some)
+    table.record.add_upload(&upload)
 }
 
 /// Refuses a record that lacks what the snapshot before listed: clients would take a document for
