@@ -12,7 +12,7 @@ use super::session::{Ended, Session, shown};
 use super::table::{Due, Frozen, Table, runbook_paths};
 use crate::ceremony::answers::{self, ALONE};
 use crate::ceremony::change::Change;
-use crate::ceremony::step::{Prompt, Step};
+use crate::ceremony::step::{Act, PersonAct, Prompt, Step};
 use crate::ceremony::{engine, gate};
 use crate::record::Contents;
 use crate::tuf::digest::Digest;
@@ -205,6 +205,17 @@ fn next(mut screen: Screen, session: &Session, args: &Plan, idle: bool) -> Scree
     screen
 }
 
+/// What people are shown besides the change itself, which no summary holds since it rests on what
+/// proves nothing: they have to know it before they hold the ceremony.
+fn shown_besides(steps: &[Step]) -> impl Iterator<Item = (&str, &[String])> {
+    steps.iter().filter_map(|step| match &step.act {
+        Act::Person(PersonAct::Show { title, lines }) if step.id.0 != "show" => {
+            Some((title.as_str(), lines.as_slice()))
+        }
+        _ => None,
+    })
+}
+
 impl Planned {
     fn title(&self) -> &str {
         match self {
@@ -233,6 +244,9 @@ impl Planned {
         if !script.clients.is_empty() {
             let lines = script.clients.iter().map(String::as_str);
             screen = screen.heading("What customers' clients will make of it").items(lines);
+        }
+        for (title, found) in shown_besides(&script.steps) {
+            screen = screen.heading(title).items(found.iter().map(String::as_str));
         }
         screen
             .heading("Steps")
