@@ -9,7 +9,7 @@ use super::perform::{Agenda, Outcome, Room};
 use super::session::{Ended, Session};
 use super::table::{Table, past_the_gate, recomputed};
 use crate::ceremony::people::KeyName;
-use crate::ceremony::standing::State;
+use crate::ceremony::standing::{Standing, State};
 use crate::ceremony::step::{self, Act, Step, StepId, TokenAct};
 use crate::ceremony::transcript::{EndState, Outcome as Said};
 use crate::record::{Contents, SignedStatement, StoredChange};
@@ -48,9 +48,12 @@ pub fn run(session: &Session, args: &Sign) -> Result<Ended> {
         recomputed(first, &contents)?;
     }
     if waiting.is_empty() {
-        let screen = Screen::new("Nothing waits for your keys")
+        let mut screen = Screen::new("Nothing waits for your keys")
             .rehearsal(table.rehearsal())
             .text("No open change in this record asks a key of your device map to sign.");
+        for line in too_late(&table, &contents) {
+            screen = screen.callout(Tone::Note, line);
+        }
         let screen = in_vault(session, args, &table, &contents, screen)
             .next("keyrite status    shows what is open, and who is still needed");
         session.report(&screen, object([("signed", Json::Array(Vec::new()))]))?;
@@ -121,6 +124,18 @@ fn in_vault(session: &Session, args: &Sign, table: &Table, contents: &Contents, 
     });
     let keys: BTreeSet<KeyName> = asked.filter(|key| table.keyring.in_vault(key)).collect();
     keys.iter().fold(screen, |screen, key| screen.next(external::line(session, args, key)))
+}
+
+/// Changes that asked for a key in reach and can't be signed any more, each with the rule: whoever
+/// was sent one wants to know why nothing is asked.
+fn too_late(table: &Table, contents: &Contents) -> Vec<String> {
+    let mut lines = Vec::new();
+    for stored in contents.changes.values().filter(|stored| !mine(table, stored).is_empty()) {
+        if let Some(refusal) = stored.standing.as_ref().ok().and_then(Standing::refusal) {
+            lines.push(format!("{}: {refusal}", stored.change.frame.title));
+        }
+    }
+    lines
 }
 
 /// Whether a change can still be signed.

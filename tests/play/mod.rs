@@ -106,14 +106,19 @@ impl Scene {
             ["at", time] => self.at = time.parse().unwrap_or_else(|e| panic!("{line}: {e}")),
             ["folder", name] => fs::create_dir_all(self.stage.join(name)).unwrap(),
             ["copy", from, to] => self.copy(from, to),
+            ["drop", file] => fs::remove_file(self.stage.join(self.only(file).0)).unwrap(),
+            ["public", from, to] => self.public(from, to),
             ["break", file, from, to] => self.spoil(file, from, to),
             ["keyrite", ..] => self.say(line, &words),
-            _ => panic!("{}/lines.txt: {line}: at, folder, copy, break or keyrite", self.name),
+            _ => panic!("{}/lines.txt: {line}: at, folder, copy, drop, break, public or keyrite", self.name),
         }
     }
 
     /// Hands a folder to someone else: `copy record stick`.
     fn copy(&self, from: &str, to: &str) {
+        if let Ok(bytes) = fs::read(self.stage.join(from)) {
+            return put(&self.stage, to, &bytes);
+        }
         let files = read(&self.stage.join(from));
         assert!(!files.is_empty(), "{}: copy {from}: nothing there", self.name);
         for (path, bytes) in files {
@@ -124,6 +129,21 @@ impl Scene {
     /// Replaces a text in the one file that a pattern names: `break stick/changes/{change}/change.json a b`; of a name, `*` stands for any
     /// part.
     fn spoil(&self, pattern: &str, from: &str, to: &str) {
+        let (path, bytes) = self.only(pattern);
+        let text = String::from_utf8(bytes).unwrap();
+        assert!(text.contains(from), "{}: no {from} in {path}", self.name);
+        fs::write(self.stage.join(path), text.replace(from, to)).unwrap();
+    }
+
+    /// The public half that stands in a key file, in a file of its own.
+    fn public(&self, from: &str, to: &str) {
+        let text = fs::read_to_string(self.stage.join(from)).unwrap();
+        let block = text.find("-----BEGIN PUBLIC KEY").unwrap_or_else(|| panic!("no public key in {from}"));
+        put(&self.stage, to, &text.as_bytes()[block..]);
+    }
+
+    /// The one file that a pattern names.
+    fn only(&self, pattern: &str) -> (String, Vec<u8>) {
         let pattern = &self.values.filled(pattern);
         let fits = |path: &str| {
             let (a, b) = (path.split('/'), pattern.split('/'));
@@ -133,12 +153,9 @@ impl Scene {
                     None => name == part,
                 })
         };
-        let files: Vec<_> = read(&self.stage).into_iter().filter(|(path, _)| fits(path)).collect();
-        assert_eq!(files.len(), 1, "{}: break {pattern}: {} files", self.name, files.len());
-        let (path, bytes) = &files[0];
-        let text = String::from_utf8(bytes.clone()).unwrap();
-        assert!(text.contains(from), "{}: no {from} in {path}", self.name);
-        fs::write(self.stage.join(path), text.replace(from, to)).unwrap();
+        let files: Tree = read(&self.stage).into_iter().filter(|(path, _)| fits(path)).collect();
+        assert_eq!(files.len(), 1, "{}: {pattern}: {} files", self.name, files.len());
+        files.into_iter().next().unwrap()
     }
 
     /// Gives one line to the program's own code.
@@ -165,7 +182,7 @@ impl Scene {
     }
 
     /// Writes what the folder brings, with what is known by now in the places left for it.
-    fn render(&self, words: &[&str]) {
+    fn render(&mut self, words: &[&str]) {
         let record = words.iter().position(|w| *w == "-C").map_or("record", |at| words[at + 1]);
         for (path, bytes) in &self.brought {
             match std::str::from_utf8(bytes) {
@@ -174,6 +191,8 @@ impl Scene {
                 }
                 _ => put(&self.stage, path, bytes),
             }
+            // Whatever this machine's umask is: a rule looks at it.
+            fs::set_permissions(self.stage.join(path), fs::Permissions::from_mode(0o644)).unwrap();
         }
     }
 

@@ -17,6 +17,8 @@ pub struct Values {
     titles: BTreeMap<String, String>,
     /// The transcript that appeared last ends with this file.
     head: Option<String>,
+    /// The newest root that any record has had: who knows it doesn't forget it.
+    root: Option<(u64, String)>,
 }
 
 impl Values {
@@ -49,9 +51,12 @@ impl Values {
     }
 
     /// A text with every place filled. A line with a place for what isn't known yet is left out.
-    pub fn fill(&self, text: &str, record: &Path, now: Timestamp) -> String {
+    pub fn fill(&mut self, text: &str, record: &Path, now: Timestamp) -> String {
         let needs = |place: &str| text.contains(place);
-        let root = if needs("{root}") { root(record, now) } else { None };
+        if needs("{root}") {
+            self.root = self.root.take().max(root(record, now));
+        }
+        let root = self.root.as_ref().map(|(_, root)| root.clone());
         let trust = if needs("{trust}") { trust(record) } else { None };
         let values = [
             ("{change}", self.change.clone()),
@@ -88,7 +93,7 @@ fn trust(record: &Path) -> Option<String> {
 }
 
 /// The newest root, as `status` tells it and a person writes it into their device map.
-fn root(record: &Path, now: Timestamp) -> Option<String> {
+fn root(record: &Path, now: Timestamp) -> Option<(u64, String)> {
     let (code, out, _) =
         Played::new("root", now).run(&["keyrite", "-C", record.to_str()?, "--json", "status"]);
     if code != 0 {
@@ -96,5 +101,6 @@ fn root(record: &Path, now: Timestamp) -> Option<String> {
     }
     let status: serde_json::Value = serde_json::from_str(&out).unwrap();
     let payload = status["root"]["payload"].as_str()?;
-    Some(format!("{{ version = {}, payload = \"{payload}\" }}", status["root"]["version"]))
+    let version = status["root"]["version"].as_u64()?;
+    Some((version, format!("{{ version = {version}, payload = \"{payload}\" }}")))
 }
