@@ -79,7 +79,7 @@ fn every_folder_comes_out_as_it_did() {
         assert!(!names.is_empty(), "no folder has {part} in its name");
     }
     let mut done = BTreeMap::new();
-    let mut wrong = Vec::new();
+    let (mut wrong, mut differ) = (Vec::new(), Vec::new());
     for name in &names {
         let found = played(name, &scratch, &mut done).expected;
         let fresh = scratch.join(name).join("expected");
@@ -88,13 +88,21 @@ fn every_folder_comes_out_as_it_did() {
         }
         let kept = folders().join(name).join("expected");
         if let Some(difference) = difference(&read(&kept), &found) {
+            differ.push(name.as_str());
             let (kept, fresh) = (kept.display(), fresh.display());
             wrong.push(format!(
                 "{name}: {difference}\n  if that is meant:\n      rm -rf {kept} && cp -r {fresh} {kept}"
             ));
         }
     }
-    assert!(wrong.is_empty(), "{} of {} folders differ\n\n{}", wrong.len(), names.len(), wrong.join("\n\n"));
+    let all = format!(
+        "all of them, once each has been read:\n      for f in {}; do rm -rf {kept}/$f/expected && cp -r {fresh}/$f/expected {kept}/$f; done",
+        differ.join(" "),
+        kept = folders().display(),
+        fresh = scratch.display(),
+    );
+    let (count, wrong) = (wrong.len(), wrong.join("\n\n"));
+    assert!(count == 0, "{count} of {} folders differ\n\n{wrong}\n\n{all}", names.len());
 }
 
 #[test]
