@@ -224,6 +224,21 @@ fn root_is_changed_in_every_way_and_no_client_is_lost() {
     life.holds(&shipped("rotate-targets-key/01-targets-key.toml"));
     life.changes("targets", &shipped("rotate-targets-key/02-rotate.toml"), &["root", "targets"]);
 
+    // Everyone answers a roll-call; called again the same day, they have.
+    let call = shipped("roll-call/01-roll-call.toml");
+    life.holds(&call);
+    let again = stage.on(&stage.record, &life.map(), &["plan", utf8(&call)]).ended(0).json();
+    assert_eq!(again["already-held"], true, "{again}");
+
+    // A key that left the root is destroyed; one that it lists is not.
+    let listed = life.runbook("listed", "retire-key", "[retire]\nkey = \"root-e\"\n");
+    let refused = stage.on(&stage.record, &life.map(), &["plan", utf8(&listed)]).ended(1).json();
+    assert_eq!(refused["error"]["rule"], "KEY-STILL-LISTED", "{refused}");
+    life.holds(&shipped("retire-key/01-retire.toml"));
+    let called = life.runbook("called", "roll-call", "[roll-call]\nkeys = [\"root-c\"]\n");
+    let refused = stage.on(&stage.record, &life.map(), &["plan", utf8(&called)]).ended(1).json();
+    assert_eq!(refused["error"]["rule"], "KEY-GONE", "{refused}");
+
     // The whole life from FORMAT.md alone, without keyrite.
     let (version, payload) = stage.root();
     assert_eq!(version, 7);
