@@ -14,9 +14,9 @@ use crate::tuf::time::{Term, Time, Unit};
 
 /// Root in profile `notary` is due this long before its end, so that six months are never left: by
 /// then the stock client publishes nothing any more (notary-v1 6).
-const NOTARY_ROOT: Term = Term::new(9, Unit::Months);
+pub const NOTARY_ROOT: Term = Term::new(9, Unit::Months);
 /// From then on the stock client blocks (notary-v1 6).
-const NOTARY_BLOCKS: Term = Term::new(6, Unit::Months);
+pub const NOTARY_BLOCKS: Term = Term::new(6, Unit::Months);
 /// Any other document.
 const DOCUMENT: Term = Term::new(90, Unit::Days);
 /// A root key's certificate takes a new root (notary-v1 5), with all the people that it needs.

@@ -10,6 +10,7 @@ use super::rework::{Rework, Terms};
 use super::root_change::{Wanted, root_change};
 use super::rules;
 use crate::ceremony::change::{Base, Change, Frame, Item};
+use crate::ceremony::due::{NOTARY_BLOCKS, NOTARY_ROOT};
 use crate::ceremony::facts::Facts;
 use crate::ceremony::runbook::Runbook;
 use crate::ceremony::strict::Word;
@@ -17,14 +18,9 @@ use crate::ceremony::{Ceremony, Kind};
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
-use crate::tuf::time::{Term, Time, Unit};
+use crate::tuf::time::{Term, Time};
 use serde::Deserialize;
 use std::collections::BTreeSet;
-
-/// In profile `notary` root is due this long before its end (notary-v1 6) ...
-const ROOT_DUE: Term = Term::new(9, Unit::Months);
-/// ... and no stock client publishes any more this long before it.
-const ROOT_BLOCKED: Term = Term::new(6, Unit::Months);
 
 /// The kind.
 pub struct Renew;
@@ -175,7 +171,7 @@ impl Spec {
     fn root_within(&self, facts: &Facts) -> Term {
         let within = self.renew.within.0;
         match facts.trust.profile {
-            Profile::Notary if within.days() < ROOT_DUE.days() => ROOT_DUE,
+            Profile::Notary if within.days() < NOTARY_ROOT.days() => NOTARY_ROOT,
             _ => within,
         }
     }
@@ -186,13 +182,13 @@ impl Spec {
         let Some(root) = facts.root().filter(|_| facts.trust.profile == Profile::Notary && !due.root) else {
             return Ok(());
         };
-        if root.header.expires > held_at.plus(ROOT_BLOCKED)? {
+        if root.header.expires > held_at.plus(NOTARY_BLOCKS)? {
             return Ok(());
         }
         Err(Refusal::new(
             &rules::ROOT_PUBLISH,
             format!("root that ends {}", root.header.expires),
-            format!("one that ends more than {ROOT_BLOCKED} after {held_at}"),
+            format!("one that ends more than {NOTARY_BLOCKS} after {held_at}"),
         ))
     }
 }

@@ -68,22 +68,30 @@ fn next(session: &Session, contents: &Contents, view: &View<'_>) -> Vec<String> 
         return vec![format!("{keyrite} run {first_day}    holds the first day")];
     }
     let upload = |folder: String| {
+        let title = folder.rsplit('/').next().and_then(|sha| sha.parse().ok()).and_then(|sha| {
+            let change = contents.uploads.get(&sha)?.change?;
+            Some(format!("\"{}\"", visible(&contents.changes.get(&change)?.change.frame.title)))
+        });
+        let title = title.unwrap_or_else(|| "the online roles".to_owned());
         let folder = shown(&session.directory.join(folder));
-        format!("hand {folder} to the backend; its README.txt has the lines to type")
+        format!("hand the upload of {title} to the backend; its README.txt has the lines to type: {folder}")
     };
     let mut lines: Vec<_> = contents.unpublished_uploads().into_iter().map(upload).collect();
     let now = contents.facts.today;
-    for ending in view.due(now) {
-        let name = view::what(&ending.what);
-        let kinds = match ending.what {
-            What::Document(_) => "renew",
-            What::Certificate(_) => "certify-key, then rotate-root",
-        };
-        let state = if ending.urgency(now) == Urgency::Ended { "ended" } else { "ends" };
-        let on = ending.at.date();
-        lines.push(format!("{keyrite} run RUNBOOK    of the kind {kinds}: {name} {state} on {on}"));
+    let due = view.due(now);
+    for (story, wanted) in [("ceremonies/renewal", true), ("ceremonies/renew-certificate", false)] {
+        let named = due.iter().filter(|ending| matches!(ending.what, What::Document(_)) == wanted);
+        let named: Vec<_> = named
+            .map(|ending| {
+                let state = if ending.urgency(now) == Urgency::Ended { "ended" } else { "ends" };
+                format!("{} ({state} {})", view::what(&ending.what), ending.at.date())
+            })
+            .collect();
+        if !named.is_empty() {
+            lines.push(format!("{keyrite} run {story}    renews {}", named.join(", ")));
+        }
     }
-    if let (true, Some(first)) = (view.due(now).is_empty(), view.endings.first()) {
+    if let (true, Some(first)) = (due.is_empty(), view.endings.first()) {
         let (name, from) = (view::what(&first.what), first.due.date());
         lines.push(format!("nothing is due until {from}, when {name} is to be renewed"));
     }

@@ -6,6 +6,7 @@ use crate::ceremony::facts::{Facts, Stage};
 use crate::ceremony::standing::{Standing, State};
 use crate::cli::verify::is_beside;
 use crate::record::Contents;
+use crate::tuf::digest::Digest;
 use crate::tuf::text::visible;
 use crate::tuf::time::Time;
 use crate::ui::screen::{Screen, Tone};
@@ -27,7 +28,7 @@ pub fn screen(contents: &Contents, view: &View<'_>, next: &[String]) -> Screen {
     for (role, version, payload) in contents.loose_documents() {
         let role = visible(role.as_str());
         let text = format!(
-            "{role} {version} was withdrawn after it had met its threshold: whoever has it can publish it. \
+            "LOOSE-DOCUMENT: {role} {version} was withdrawn after it had met its threshold: whoever has it can publish it. \
              Its payload is {payload}"
         );
         screen = screen.callout(Tone::Careful, text);
@@ -38,22 +39,24 @@ pub fn screen(contents: &Contents, view: &View<'_>, next: &[String]) -> Screen {
     next.iter().fold(screen, Screen::next)
 }
 
+/// A digest in groups, broken between them.
+fn groups(digest: Digest) -> String {
+    let digits: Vec<char> = digest.hex().chars().collect();
+    digits.chunks(8).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join(" ")
+}
+
 fn head(facts: &Facts) -> Screen {
-    let groups = |hex: &str| {
-        let digits: Vec<char> = hex.chars().collect();
-        digits.chunks(8).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join(" ")
-    };
     let screen = Screen::new(visible(&facts.trust.collection))
         .rehearsal(facts.trust.stage == Stage::Rehearsal)
         .fact("trust", facts.trust.id.to_string())
         .fact("profile", facts.trust.profile.name())
         .fact("today", facts.today.to_string())
         .fact("limits", format!("number {}", facts.limits_number))
-        .fact("", groups(&facts.limits_file.hex()));
+        .fact("", groups(facts.limits_file));
     let Some(root) = facts.roots.last() else { return screen };
     screen
         .fact("newest root", format!("version {}", root.version()))
-        .fact("", groups(&root.payload().digest().hex()))
+        .fact("", groups(root.payload().digest()))
 }
 
 fn roles(screen: Screen, view: &View<'_>) -> Screen {
@@ -161,7 +164,7 @@ fn open_changes(mut screen: Screen, contents: &Contents) -> Screen {
             continue;
         }
         screen = screen.heading(format!("Open: {}", visible(&stored.change.frame.title)));
-        screen = screen.fact("state", state(standing)).fact("change", stored.digest.to_string());
+        screen = screen.fact("state", state(standing)).fact("change", groups(stored.digest));
         for item in &standing.items {
             for need in &item.needs {
                 screen =

@@ -94,3 +94,38 @@ pub fn json(grants: &[Grant]) -> Json {
     };
     grants.iter().map(one).collect::<Vec<_>>().into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::status::view::{Listed, Role};
+    use std::collections::BTreeMap;
+
+    fn granted(name: &str, rule: &PathRule, threshold: u32) -> Vec<(String, String, (u32, usize))> {
+        let keys = (0..3).map(|_| Listed { record: None, kind: "ECDSA P-256".to_owned() }).collect();
+        let role =
+            Role { name: RoleName::from_name(name), document: None, keys, threshold, paths: Some(rule) };
+        let view =
+            View { roles: vec![role], keys: Vec::new(), endings: Vec::new(), roll_call: BTreeMap::new() };
+        grants(&view).into_iter().map(|g| (g.person, g.paths.join(", "), g.threshold)).collect()
+    }
+
+    #[test]
+    fn every_kind_of_path_rule_is_told_in_words() {
+        let list = |paths: &[&str]| paths.iter().map(|p| (*p).to_owned()).collect::<Vec<_>>();
+        let table = [
+            (PathRule::Prefixes(list(&[""])), "everything"),
+            (PathRule::Prefixes(list(&[])), "nothing"),
+            (PathRule::Prefixes(list(&["camera/", "a\u{202e}b"])), "camera/..., a\\u{202e}b..."),
+            (PathRule::Patterns(list(&["*.bin", "x/?\u{1b}[2J"])), "*.bin, x/?\\u{1b}[2J"),
+            (PathRule::HashPrefixes(list(&["0f"])), "paths whose SHA-256 begins with 0f"),
+        ];
+        for (rule, words) in table {
+            let found = granted("targets/camera", &rule, 2);
+            assert_eq!(found.len(), 3, "one line for each key");
+            assert_eq!(found.first(), Some(&("unknown (ECDSA P-256)".to_owned(), words.to_owned(), (2, 3))));
+        }
+        let everything = PathRule::Prefixes(list(&[""]));
+        assert_eq!(granted("snapshot", &everything, 1), [], "who may sign a snapshot releases nothing");
+    }
+}
