@@ -103,7 +103,7 @@ impl Ceremony for Spec {
             }
             Answer::Impossible(impossible) => return Err(no_way(&question, Some(&impossible))),
         }
-        wanted.targets = self.targets(facts)?;
+        wanted.targets = self.targets(facts);
         if !matches!(&wanted.targets.keys, Keys::Edited { add, remove } if add.is_empty() && remove.is_empty())
         {
             wanted.targets_valid_for = self.targets.as_ref().map(|targets| targets.valid_for.0);
@@ -177,7 +177,7 @@ impl Spec {
         }
     }
 
-    fn targets(&self, facts: &Facts) -> Result<Role> {
+    fn targets(&self, facts: &Facts) -> Role {
         let of = |words: Vec<KeyName>, listed| -> Vec<KeyName> {
             let fits = |name: &KeyName| {
                 let purpose = facts.keys.get(name).map(|record| record.purpose);
@@ -187,7 +187,7 @@ impl Spec {
         };
         let new = self.recover.replace_with.iter().map(|Word(name)| name.clone()).collect();
         let gone = self.gone().into_iter().map(|(name, _)| name).collect();
-        Ok(Role { keys: Keys::Edited { add: of(new, false), remove: of(gone, true) }, threshold: None })
+        Role { keys: Keys::Edited { add: of(new, false), remove: of(gone, true) }, threshold: None }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::time::Time;
+use crate::tuf::wire;
 use crate::ui::rehearser::Rehearser;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,6 +42,19 @@ impl Backend {
             }
             _ => None,
         }
+    }
+
+    /// The same for one more key, which the backend holds from now on: what it answers when it is
+    /// asked for new ones.
+    pub fn another_key_file(&mut self, purpose: &str, session: &Session) -> Result<Option<Vec<u8>>> {
+        let Self::Notary(model) = self else { return Ok(None) };
+        if !matches!(purpose, "snapshot" | "timestamp") {
+            return Ok(None);
+        }
+        let key = ServerKey::ed25519(&session.random::<32>()?)?;
+        let entry = wire::key_entry(Profile::Notary, key.public(), None)?;
+        model.hold([key]);
+        Ok(Some(entry.entry.canonical()))
     }
 
     /// Hands over whatever is sealed and not there yet.

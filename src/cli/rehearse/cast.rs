@@ -22,7 +22,7 @@ use crate::tuf::profile::Profile;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::statement::{Sentence, Statement};
 use crate::ui::Console;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -125,11 +125,16 @@ impl<'a> Cast<'a> {
         console: &mut dyn Console,
         keyring: &mut Keyring,
         trust: &Trust,
-        backend: &Backend,
+        backend: &mut Backend,
     ) -> Result<()> {
+        let mut served = BTreeSet::new();
         for (name, holder, purpose) in &self.enrolled {
             let file = self.folder.join("incoming").join(format!("{name}.json"));
-            let bytes = match (purpose.as_str(), backend.public_key_file(purpose)) {
+            let own = match served.insert(purpose) {
+                true => backend.public_key_file(purpose),
+                false => backend.another_key_file(purpose, self.session)?,
+            };
+            let bytes = match (purpose.as_str(), own) {
                 (_, Some(bytes)) => bytes,
                 ("delegation", None) => self.developer(console, keyring, trust, name, holder)?,
                 (_, None) => self.make(console, keyring, name)?.spki_pem().into_bytes(),

@@ -159,7 +159,7 @@ fn perform<W: std::io::Write>(
         server: None,
     };
     cast.tokens(console, &mut table.keyring)?;
-    cast.enrolments(console, &mut table.keyring, &trust, &backend)?;
+    cast.enrolments(console, &mut table.keyring, &trust, &mut backend)?;
     past::hold_again(session, &mut table, &original.past, &mut backend, console)?;
     let before = table.contents(session)?.transcripts;
     let mut held = 0_usize;
