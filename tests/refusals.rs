@@ -465,6 +465,40 @@ fn online_roles_are_signed_by_the_keys_that_limits_name_alone_and_lose_nothing()
     refused(&out, "KEY-ONLINE", 1, "no key in reach");
 }
 
+/// Whoever prepared a medium doesn't choose which module is loaded and which root is believed.
+#[test]
+fn a_map_that_lies_beside_a_record_counts_on_the_machine_that_wrote_it_alone() {
+    let day = day(Upto::End);
+    let own = anchored(&day, Upto::End).unwrap();
+    let text = fs::read_to_string(&own).unwrap();
+    let planted = day.record.join("devices.toml");
+    let foreign = text.replace("[trust]\n", &format!("[trust]\nmachine = \"{}\"\n", "00".repeat(32)));
+    assert_ne!(foreign, text);
+    let grant = day.dir.join("door.toml");
+    fs::write(&grant, GRANT.replace("camera-station", "door").replace("Camera station", "Door")).unwrap();
+    let commands: [&[&str]; 5] = [
+        &["verify"],
+        &["status"],
+        &["plan", "door.toml"],
+        &["run", "door.toml"],
+        &["sign-snapshot", "--unattended"],
+    ];
+    for map in [&text, &foreign] {
+        fs::write(&planted, map).unwrap();
+        let before = day.files();
+        for command in commands {
+            refused(&day.keyrite(command), "DEVICES-ELSEWHERE", 1, command[0]);
+        }
+        // In the folder itself, where `sign` and `tokens` look.
+        for command in [&["sign"][..], &["tokens", "list"]] {
+            refused(&day::keyrite(&day.record, command), "DEVICES-ELSEWHERE", 1, command[0]);
+        }
+        assert_eq!(day.files(), before, "nothing is written");
+        let named = day.keyrite(&["--devices", planted.to_str().unwrap(), "verify"]);
+        assert!(named.status.success(), "{}", told(&named));
+    }
+}
+
 /// A folder of a medium that would be read in place, larger than the memory that is there.
 #[test]
 fn an_upload_of_any_size_is_compared_file_by_file() {

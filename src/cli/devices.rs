@@ -28,6 +28,8 @@ use std::path::{Path, PathBuf};
 pub struct DeviceMap {
     /// The trust that its keys serve.
     pub trust: TrustId,
+    /// The machine that it was written on: [`machine_mark`].
+    pub machine: Option<Digest>,
     /// The newest root that its owner knows.
     pub anchor: Option<Anchor>,
     /// The newest transcript head that its owner knows.
@@ -80,6 +82,7 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct TrustPart {
     id: Word<TrustId>,
+    machine: Option<Word<Digest>>,
     root: Option<RootPart>,
 }
 
@@ -128,6 +131,7 @@ impl DeviceMap {
     pub const fn new(trust: TrustId) -> Self {
         Self {
             trust,
+            machine: None,
             anchor: None,
             head: None,
             modules: BTreeMap::new(),
@@ -164,6 +168,7 @@ impl DeviceMap {
         let file: File = strict::read(text, &rules::DEVICES, "the device map")?;
         let anchor = file.trust.root.map(|root| Anchor { version: root.version, payload: root.payload.0 });
         let mut map = Self { anchor, head: file.head.map(|h| h.newest.0), ..Self::new(file.trust.id.0) };
+        map.machine = file.trust.machine.map(|mark| mark.0);
         map.backend = file.backend.map(|b| backend_url(&b.url)).transpose()?;
         for (name, part) in file.module {
             let pin = ModulePin { path: folder.join(part.path), sha256: Some(part.sha256.0) };
@@ -236,6 +241,9 @@ impl DeviceMap {
             "# Where my own keys are. This file stays on this machine: it is no part of the record.\n",
         );
         let _ = writeln!(text, "\n[trust]\nid = {}", quoted(&self.trust.to_string()));
+        if let Some(machine) = &self.machine {
+            let _ = writeln!(text, "machine = {}", quoted(&machine.hex()));
+        }
         match &self.anchor {
             Some(Anchor { version, payload }) => {
                 let payload = quoted(&payload.hex());
@@ -287,6 +295,12 @@ impl DeviceMap {
         Self::parse(&text, folder)?;
         files::create(file, text.as_bytes())
     }
+}
+
+/// What a map says of the machine that it was written on. Nobody elsewhere can say it: the
+/// machine's own name is secret (machine-id(5)), and the trust is mixed in so that it stays so.
+pub fn machine_mark(machine: &str, trust: TrustId) -> Digest {
+    Digest::of(format!("keyrite device map\n{machine}\n{trust}\n").as_bytes())
 }
 
 /// A backend's address, which people will find on lines that they type into a shell.
@@ -366,6 +380,7 @@ mod tests {
             r#"
 [trust]
 id = "00112233445566778899aabbccddeeff"
+machine = "{HEX}"
 root = {{ version = 4, payload = "{HEX}" }}
 
 [head]
@@ -442,7 +457,7 @@ file = "dana.enrol.json"
             (String::new(), "trust"),
             (one("id = ", "ident = "), "line 3"),
             (one("newest", "oldest"), "oldest"),
-            (one("version = 4", "version = \"4\""), "line 4"),
+            (one("version = 4", "version = \"4\""), "line 5"),
             (one(HEX, "00"), "hexadecimal"),
             (one("[enrol.dev-dana]", "[enroll.dev-dana]"), "enroll"),
             (one("pin = \"tty\"", "pin-value = \"1234\""), "pin-value"),

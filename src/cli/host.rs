@@ -59,6 +59,9 @@ pub trait Host {
     /// What the machine is like, by name: what a session's first entry says of it.
     fn machine(&self) -> BTreeMap<String, String>;
 
+    /// A name of this machine that no other machine knows, if it has one.
+    fn secret_name(&self) -> Option<String>;
+
     /// Where people read and answer, unless an answers file does it for them.
     ///
     /// # Errors
@@ -103,6 +106,14 @@ impl Host for System {
 
     fn machine(&self) -> BTreeMap<String, String> {
         opening::machine()
+    }
+
+    fn secret_name(&self) -> Option<String> {
+        // A machine that was installed has the first, any other the second until it is restarted.
+        ["/etc/machine-id", "/proc/sys/kernel/random/boot_id"].iter().find_map(|file| {
+            let name = std::fs::read_to_string(file).ok()?.trim().to_owned();
+            (name.len() >= 32).then_some(name)
+        })
     }
 
     fn console(&self, interrupt: &Interrupt) -> Result<Box<dyn Console>> {

@@ -4,7 +4,6 @@
 //! because one damaged file must not hold up a ceremony.
 
 use super::arguments::Import;
-use super::devices::DeviceMap;
 use super::rules;
 use super::session::{Ended, Session, shown};
 use crate::ceremony::facts::Stage;
@@ -83,7 +82,7 @@ fn observe(session: &Session, record: &Record, report: &ImportReport) -> Result<
     let Some((manifest, _)) = contents.uploads.iter().find(|(_, manifest)| of_upload(manifest)) else {
         return Ok(());
     };
-    let map = DeviceMap::read(&session.devices)?;
+    let map = session.map()?;
     record.add_receipt(&Receipt {
         trust: record.trust().id,
         at,

@@ -58,7 +58,7 @@ pub fn run(session: &Session, args: &Init) -> Result<Ended> {
         start: None,
         nonce: nonce(session, &started)?,
     })?;
-    let map = device_map(&trust, &told);
+    let map = device_map(session, &trust, &told);
     for (name, text) in &runbooks {
         files::create(&into.join(FOLDER).join(name), text.as_bytes())?;
     }
@@ -109,8 +109,9 @@ fn nonce(session: &Session, started: &Path) -> Result<[u8; 32]> {
     Ok(nonce)
 }
 
-fn device_map(trust: &TrustFile, told: &Interview) -> DeviceMap {
+fn device_map(session: &Session, trust: &TrustFile, told: &Interview) -> DeviceMap {
     let mut map = DeviceMap::new(trust.trust().id);
+    map.machine = session.mark(map.trust);
     map.backend.clone_from(&told.backend);
     for (name, key, module) in &told.keys {
         let mut key = key.clone();

@@ -1,14 +1,17 @@
 //! One run of the program: where its record is, on which machine it is, how it talks to people.
 
 use super::arguments::{Answers, Arguments, Command};
+use super::devices::{DeviceMap, machine_mark};
 use super::host::{Host, Out, Program, Stream, System};
 use super::{report, rules};
 use crate::ceremony::answers;
 use crate::record::media;
 use crate::signer::backends::Modules;
 use crate::signer::randomness::Randomness;
+use crate::tuf::digest::Digest;
 use crate::tuf::json::Json;
 use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::statement::TrustId;
 use crate::tuf::time::Time;
 use crate::ui::Console;
 use crate::ui::interrupt::Interrupt;
@@ -53,6 +56,8 @@ pub struct Session {
     pub directory: PathBuf,
     /// The device map's file.
     pub devices: PathBuf,
+    /// Whether a person named that file.
+    devices_named: bool,
     /// Whether reports are JSON.
     pub json: bool,
     /// How often `-v` was given.
@@ -80,14 +85,15 @@ impl Session {
     /// A run on a host that the caller has: takes the global arguments.
     pub fn on(host: Rc<dyn Host>, arguments: &Arguments, interrupt: Interrupt) -> Self {
         let directory = arguments.directory.clone();
-        // A medium that came from elsewhere may hold a map as well, and a map names modules to load:
-        // who signs or looks at tokens uses their own.
+        // Who signs or looks at tokens uses their own map, not one that lies beside a record.
         let own = matches!(arguments.command, Command::Sign(_) | Command::Tokens(_));
         let beside = if own { PathBuf::from("devices.toml") } else { directory.join("devices.toml") };
+        let devices_named = arguments.devices.is_some();
         let devices = arguments.devices.clone().unwrap_or(beside);
         Self {
             directory,
             devices,
+            devices_named,
             json: arguments.json,
             verbose: arguments.verbose,
             modules: Modules::drawing(host.randomness()),
@@ -95,6 +101,36 @@ impl Session {
             host,
             interrupt,
         }
+    }
+
+    /// The device map, if there is one. A map names modules to load, files to read and the root to
+    /// believe in, and a medium that came from elsewhere may hold one: so a map that nobody named
+    /// counts only if keyrite wrote it on this machine.
+    ///
+    /// # Errors
+    ///
+    /// `DEVICES`; `DEVICES-ELSEWHERE`; what reading a file refuses.
+    pub fn map(&self) -> Result<Option<DeviceMap>> {
+        let map = DeviceMap::read(&self.devices)?;
+        match &map {
+            Some(found) if !self.devices_named => {
+                let mark = self.mark(found.trust);
+                if mark.is_none() || found.machine != mark {
+                    return Err(Refusal::new(
+                        &rules::DEVICES_ELSEWHERE,
+                        format!("{}, which was not written on this machine", shown(&self.devices)),
+                        format!("--devices {}, if this map is your own", shown(&self.devices)),
+                    ));
+                }
+                Ok(map)
+            }
+            _ => Ok(map),
+        }
+    }
+
+    /// What a device map of this trust says that was written on this machine.
+    pub fn mark(&self, trust: TrustId) -> Option<Digest> {
+        self.host.secret_name().map(|name| machine_mark(&name, trust))
     }
 
     /// What the machine is like, by name.

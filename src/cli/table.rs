@@ -1,7 +1,6 @@
 //! What `run`, `sign` and `plan` share: opening the record, freezing a change, beginning and ending
 //! a session's transcript.
 
-use super::devices::DeviceMap;
 use super::keyring::Keyring;
 use super::perform::journal::{Journal, Of};
 use super::rules;
@@ -65,7 +64,7 @@ impl Table {
     pub fn open_at(session: &Session, directory: &Path) -> Result<Self> {
         let received = *directory != session.directory;
         let record = if received { Record::open_received(directory) } else { Record::open(directory) }?;
-        let map = DeviceMap::read(&session.devices)?;
+        let map = session.map()?;
         let server = map.as_ref().and_then(|map| map.backend.clone());
         let keyring = Keyring::new(map, session.randomness());
         keyring.require_trust(record.trust().id)?;

@@ -42,7 +42,7 @@ fn modules(session: &Session, args: &Tokens) -> Result<Vec<ModulePin>> {
     let named: Vec<ModulePin> =
         args.module.iter().map(|path| ModulePin { path: absolute(path), sha256: None }).collect();
     let all = if named.is_empty() {
-        DeviceMap::read(&session.devices)?.map(|map| map.modules.into_values().collect()).unwrap_or_default()
+        session.map()?.map(|map| map.modules.into_values().collect()).unwrap_or_default()
     } else {
         named
     };
@@ -288,6 +288,7 @@ fn write(session: &Session, args: &Tokens, file: &Path, answers: &Answers) -> Re
     let modules = modules(session, args)?;
     let mut console = session.console(answers)?;
     let mut map = DeviceMap::new(trust);
+    map.machine = session.mark(trust);
     console.show(
         &Screen::new("Device map")
             .text(

@@ -78,6 +78,10 @@ impl Host for Played {
         BTreeMap::new()
     }
 
+    fn secret_name(&self) -> Option<String> {
+        Some("a machine that is played".to_owned())
+    }
+
     fn console(&self, interrupt: &Interrupt) -> Result<Box<dyn Console>> {
         let answers = Answers::parse("[answers]\n")?;
         let out = Box::new(Out(Rc::new(self.clone())));
