@@ -235,7 +235,7 @@ pub fn check(expect: &Expect, text: &str) -> Result<Answer> {
 }
 
 /// What may be answered, in words, for an answers file.
-fn allowed(expect: &Expect) -> String {
+pub(super) fn allowed(expect: &Expect) -> String {
     match expect {
         Expect::Agree { digest, .. } => format!("the full digest, {digest}"),
         Expect::Same => "same, once the digest has been compared".to_owned(),
@@ -246,44 +246,6 @@ fn allowed(expect: &Expect) -> String {
             format!("one of: {}", words.iter().map(|w| visible(w)).collect::<Vec<_>>().join(", "))
         }
     }
-}
-
-/// The file that `plan --write-answers` writes, a table for each part of the session: every prompt
-/// with its meaning and what is allowed as comments, and nothing filled in. A prompt left empty
-/// counts as unanswered.
-pub fn template(parts: &[(&str, &[Prompt])]) -> String {
-    let mut lines = vec![
-        "# Answers for an unattended run: one for each prompt, in the order in which they are asked."
-            .to_owned(),
-        "# PINs stand elsewhere: in files of mode 0600 that the device map names.".to_owned(),
-    ];
-    for (at, (name, prompts)) in parts.iter().enumerate() {
-        if at > 0 {
-            lines.push(String::new());
-        }
-        let bare = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
-        lines.push(if bare { format!("[{name}]") } else { format!("[{}]", quoted(name)) });
-        for prompt in *prompts {
-            lines.push(String::new());
-            let who = prompt.who.as_ref().map_or_else(String::new, |who| format!("{who}: "));
-            lines.push(format!("# {who}{}", shown(&prompt.meaning)));
-            lines.push(format!("# {}", allowed(&prompt.expect)));
-            lines.push(format!("{} = \"\"", quoted(&prompt.id.0)));
-        }
-    }
-    lines.push(String::new());
-    lines.join("\n")
-}
-
-/// A meaning is safe to show already, but a comment that ended early would be an answer.
-fn shown(text: &str) -> String {
-    if ours("a meaning", text).is_ok() { text.to_owned() } else { visible(text) }
-}
-
-/// A quoted key of TOML: quotes and backslashes are the only characters of step names that a basic
-/// string would not take as they are.
-fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 #[cfg(test)]
@@ -450,48 +412,5 @@ mod tests {
             let result = Answers::parse(text).unwrap().parts(&names(parts), &[id("today")]);
             assert_eq!(result.map_or_else(|r| r.rule().name, |()| "ok"), ends, "{text}{parts:?}");
         }
-        let prompts = [prompt("confirm", Expect::Same)];
-        let written = template(&[("01-keys", &prompts), ("of \"x\"", &prompts)]);
-        assert!(written.contains("\"confirm\" = \"\"\n\n[\"of \\\"x\\\"\"]\n"), "{written}");
-        Answers::parse(&written).unwrap().parts(&names(&["01-keys", "of \"x\""]), &[]).unwrap();
-    }
-
-    #[test]
-    fn the_template_names_every_prompt_and_answers_none() {
-        let mut question = prompt("before.1", Expect::Text);
-        question.meaning = "Camera \"A\"?\u{202e}\n[answers]".to_owned();
-        question.who = None;
-        let prompts =
-            [question, prompt("confirm", agree(Confirmation::Words)), prompt("odd\"\\", Expect::Same)];
-        let written = template(&[(ALONE, &prompts)]);
-        let expected = format!(
-            r#"# Answers for an unattended run: one for each prompt, in the order in which they are asked.
-# PINs stand elsewhere: in files of mode 0600 that the device map names.
-[answers]
-
-# Camera "A"?\u{{202e}}\u{{a}}[answers]
-# a text of letters, digits and printable ASCII
-"before.1" = ""
-
-# alice: what is confirm?
-# the full digest, {}
-"confirm" = ""
-
-# alice: what is odd"\?
-# same, once the digest has been compared
-"odd\"\\" = ""
-"#,
-            Digest::of(b"change")
-        );
-        assert_eq!(written, expected);
-        let mut answers = Answers::parse(&written).unwrap();
-        for prompt in &prompts {
-            assert_eq!(answers.take(prompt).unwrap_err().rule().name, "ANSWER-MISSING");
-        }
-        // A name is a name, whatever stands in it.
-        Answers::parse(&written.replace("\"odd\\\"\\\\\" = \"\"", "\"odd\\\"\\\\\" = \"same\""))
-            .unwrap()
-            .take(&prompts[2])
-            .unwrap();
     }
 }

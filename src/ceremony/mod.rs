@@ -5,6 +5,7 @@
 //! a clock; everything that can be refused is refused before a token is touched.
 
 pub mod answers;
+pub mod answers_form;
 pub mod change;
 mod change_json;
 pub mod confirm;

@@ -10,7 +10,8 @@ use super::opening;
 use super::run::part;
 use super::session::{Ended, Session, shown};
 use super::table::{Due, Frozen, Table, runbook_paths};
-use crate::ceremony::answers::{self, ALONE};
+use crate::ceremony::answers::ALONE;
+use crate::ceremony::answers_form::template;
 use crate::ceremony::change::Change;
 use crate::ceremony::step::{Act, PersonAct, Prompt, Step};
 use crate::ceremony::{engine, gate};
@@ -168,7 +169,7 @@ fn write(table: &Table, args: &Plan, planned: &[Planned]) -> Result<()> {
         }
         // Without a question there is nothing to fill in, and no file.
         if !parts.is_empty() {
-            files::create(path, answers::template(&parts).as_bytes())?;
+            files::create(path, template(&parts).as_bytes())?;
         }
     }
     if let Some(path) = &args.print {
