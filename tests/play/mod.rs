@@ -209,9 +209,16 @@ impl Scene {
         if !self.refusals.is_empty() {
             expected.insert("refusal.txt".to_owned(), self.refusals.into_bytes());
         }
+        let mut gone = String::new();
         for (path, bytes) in &self.start {
-            let there = state.get(path).unwrap_or_else(|| panic!("{}: {path} is gone", self.name));
-            assert!(there == bytes, "{}: {path} was changed", self.name);
+            match state.get(path) {
+                Some(there) => assert!(there == bytes, "{}: {path} was changed", self.name),
+                None => writeln!(gone, "{path}").unwrap(),
+            }
+        }
+        assert!(!gone.contains("record/"), "{}: a record only grows: {gone}", self.name);
+        if !gone.is_empty() {
+            expected.insert("gone.txt".to_owned(), gone.into_bytes());
         }
         let new = state.iter().filter(|(path, _)| !self.start.contains_key(*path));
         expected.extend(new.map(|(path, bytes)| (kept_as(path), bytes.clone())));
