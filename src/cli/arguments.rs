@@ -47,6 +47,8 @@ pub enum Command {
     Rehearse(Rehearse),
     /// Answer a dozen questions: makes a trust, its limits, the device map and the first day's runbooks
     Init(Init),
+    /// Take in a repository that other tools made
+    Adopt(Adopt),
     /// List tokens and their keys, prepare blank ones, write the device map
     Tokens(Tokens),
     /// Check a runbook without touching a token, and print the script
@@ -143,6 +145,26 @@ pub struct Init {
     /// The record's directory to make [default: -C DIR]
     #[arg(value_name = "DIR")]
     pub into: Option<PathBuf>,
+
+    /// Where answers come from
+    #[command(flatten)]
+    pub answers: Answers,
+}
+
+/// `adopt`
+#[derive(Debug, Args)]
+pub struct Adopt {
+    /// The directory with its metadata: every root, and what clients get now
+    #[arg(value_name = "DIR")]
+    pub from: PathBuf,
+
+    /// The record's directory to make, or to go on with
+    #[arg(long, value_name = "RECORD")]
+    pub into: PathBuf,
+
+    /// Limits to begin with [default: the built-in ones]
+    #[arg(long, value_name = "FILE")]
+    pub limits: Option<PathBuf>,
 
     /// Where answers come from
     #[command(flatten)]

@@ -120,6 +120,22 @@ pub fn hold(session: &Session, console: &mut dyn Console) -> Result<Interview> {
     Ok(Interview { collection, stage, day, keys, enrolments, backend })
 }
 
+/// The first questions of a trust that adopts what others made.
+///
+/// # Errors
+///
+/// As [`hold`].
+pub fn stage_and_collection(
+    session: &Session,
+    console: &mut dyn Console,
+    profile: Profile,
+) -> Result<(Stage, String)> {
+    let mut asking = Asking { session, console, used: BTreeSet::new(), module: None };
+    let stage = asking.stage()?;
+    let collection = asking.collection(profile, stage)?;
+    Ok((stage, collection))
+}
+
 fn file_key(name: &str) -> DeviceKey {
     DeviceKey {
         uri: KeyUri::File(Path::new(KEY_FILES).join(format!("{name}.pem"))),

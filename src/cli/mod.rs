@@ -3,6 +3,7 @@
 //! Each command is one file with a `run(&Session, &its arguments) -> Result<Ended>`. What goes
 //! wrong comes back as a [`Refusal`] and is told here, once, by [`report`].
 
+mod adopt;
 pub mod arguments;
 pub mod completions;
 pub mod developer;
@@ -72,6 +73,7 @@ fn dispatch(session: &Session, command: &Command) -> Result<Ended, Refusal> {
     match command {
         Command::Rehearse(args) => rehearse::run(session, args),
         Command::Init(args) => init::run(session, args),
+        Command::Adopt(args) => adopt::run(session, args),
         Command::Tokens(args) => tokens::run(session, args),
         Command::Plan(args) => plan::run(session, args),
         Command::Run(args) => run::run(session, args),

@@ -186,7 +186,7 @@ fn one(
 /// The custodian's steps: show, read back, agree, sign with one's own keys.
 fn prepare(stored: &StoredChange, contents: &Contents, keys: &BTreeSet<KeyName>) -> Result<Vec<Step>> {
     recomputed(stored, contents)?;
-    contents.require_anchor()?;
+    contents.require_anchor_for(&stored.change)?;
     contents.require_fresh()?;
     past_the_gate(stored, contents)?;
     let signer = keys.iter().find_map(|key| contents.facts.keys.get(key)).map(|r| r.holder.clone());

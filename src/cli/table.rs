@@ -121,7 +121,7 @@ impl Table {
         if let Some(stored) = open_change(contents, &runbook.digest()) {
             // It may have come in by a medium: nothing of it is believed.
             if !made_first_root(stored, contents) {
-                contents.require_anchor()?;
+                contents.require_anchor_for(&stored.change)?;
                 contents.require_fresh()?;
             }
             recomputed(stored, contents)?;
@@ -131,7 +131,7 @@ impl Table {
         if ceremony.held(facts) {
             return Ok(Due::Held(runbook));
         }
-        contents.require_anchor()?;
+        contents.require_known_root()?;
         contents.require_fresh()?;
         let held_at = session.now()?;
         let frame = Frame {
@@ -150,6 +150,7 @@ impl Table {
             change = ceremony.change(&Frame { rehearsal, ..frame }, facts)?;
         }
         let how = format!("keyrite rehearse --from {} {}", shown(self.record.path()), shown(path));
+        contents.require_anchor_for(&change)?;
         rehearsed::check(&change, facts, &how)?;
         people::check_duties(&change, &facts.limits)?;
         people::check_witnesses(&change)?;

@@ -12,7 +12,7 @@ use crate::tuf::digest::Digest;
 use crate::tuf::key::KeyIdentity;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
-use crate::tuf::statement::TrustId;
+use crate::tuf::statement::{Sentence, TrustId};
 use crate::tuf::time::Time;
 use crate::tuf::verify::Signature;
 use std::collections::{BTreeMap, BTreeSet};
@@ -143,6 +143,36 @@ impl Contents {
     ///
     /// `ANCHOR`, `TRUST-UNBOUND`.
     pub fn require_anchor(&self) -> Result<()> {
+        self.require_known_root()?;
+        self.unbound.clone().map_or(Ok(()), Err)
+    }
+
+    /// As [`Self::require_anchor`], for a change that is about to be signed: an adopted trust is
+    /// bound to its limits by the first change that carries their statement.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn require_anchor_for(&self, change: &Change) -> Result<()> {
+        self.require_known_root()?;
+        let limits = |sentence: &Sentence| matches!(sentence, Sentence::Limits { .. });
+        let bound = self.statements.values().any(|s| limits(s.signed.statement().sentence()));
+        let binds = change
+            .items
+            .iter()
+            .any(|item| matches!(item, Item::Statement { payload, .. } if limits(payload.sentence())));
+        if self.facts.trust.start.is_some() && binds && !bound {
+            return Ok(());
+        }
+        self.require_anchor()
+    }
+
+    /// Refuses a record without the root that a person knows, bound to its limits or not.
+    ///
+    /// # Errors
+    ///
+    /// `ANCHOR`.
+    pub fn require_known_root(&self) -> Result<()> {
         let Some(newest) = self.facts.roots.last() else {
             let Some(anchor) = self.facts.anchor else { return Ok(()) };
             return Err(Refusal::new(
@@ -158,7 +188,7 @@ impl Contents {
                 "the digest of a root that a person knows, from paper or from [trust] in the device map",
             ));
         }
-        self.unbound.clone().map_or(Ok(()), Err)
+        Ok(())
     }
 
     /// In production: refuses a record that lacks a transcript head which people know, and, where

@@ -9,6 +9,7 @@
 //! layout's forms before it is used. Nothing here changes or deletes a file of the record.
 
 mod add;
+pub mod adopt;
 pub mod contents;
 pub mod create;
 pub mod dir;

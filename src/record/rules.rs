@@ -1,6 +1,8 @@
 //! The rules of the `record` layer.
 
 crate::rules! {
+    ADOPT_NOTHING: "ADOPT-NOTHING", Refused, "what is adopted has a root", "design",
+        "name the directory with the repository's metadata, every N.root.json in it";
     RECORD_NAME: "RECORD-NAME", Refused, "files of the record have the names that FORMAT.md gives them", "design, threats T15",
         "ask who sent the file; take it from another copy of the record";
     RECORD_TORN: "RECORD-TORN", Refused, "files of the record have the content that name, folder, change or MANIFEST says", "design, threats T20",

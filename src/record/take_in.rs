@@ -228,7 +228,7 @@ impl Load<'_> {
 
 /// The role that a published document's name stands for: `root.json`, `3.root.json`,
 /// `targets%2Fapp.json`, `targets/app.json`.
-fn role_of(profile: Profile, path: &str) -> Option<RoleName> {
+pub(super) fn role_of(profile: Profile, path: &str) -> Option<RoleName> {
     let stem = path.strip_suffix(".json")?;
     let stem = match stem.split_once('.') {
         Some((version, rest)) if !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit()) => rest,

@@ -2,7 +2,7 @@
 """Makes a small TUF repository with python-tuf, for our reader to be tried on.
 
     make_tuf_repo.py DIR [--keys ed25519|ecdsa|rsa|mixed] [--rotate] [--slashes]
-                         [--expires-in-days N]
+                         [--expires-in-days N] [--private PHRASE]
 
 DIR must not exist. Written below it:
 
@@ -19,7 +19,8 @@ Root has three keys with a threshold of two, the other roles one key each. `targ
 `--rotate` there is a root version 2 that replaces a root key. With `--slashes` the roles are
 called `targets/app1` and `targets/app1/sub`, as in Notary; their files are `1.targets%2Fapp1.json`
 and so on. `mixed` uses each kind once for root. A negative N makes a repository that has expired.
-Keys are new each time and are thrown away.
+Keys are new each time and are thrown away; with `--private` they stay in keys/, as PKCS#8 under that
+pass-phrase, named by role: root-0.pem, targets.pem.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
+from cryptography.hazmat.primitives import serialization
 from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import (
     DelegatedRole,
@@ -63,6 +65,7 @@ def main() -> None:
     parser.add_argument("--rotate", action="store_true")
     parser.add_argument("--slashes", action="store_true")
     parser.add_argument("--expires-in-days", type=int, default=365)
+    parser.add_argument("--private")
     args = parser.parse_args()
 
     metadata, targets = args.dir / "metadata", args.dir / "targets"
@@ -98,6 +101,7 @@ def main() -> None:
         root.add_key(added.public_key, "root")
         # The leaving key signs once more, as it would in a ceremony.
         write(Metadata(root), "2.root.json", [*root_keys, added])
+        root_keys.append(added)
 
     def called(name: str) -> str:
         return SLASHES.get(name, name) if args.slashes else name
@@ -127,6 +131,16 @@ def main() -> None:
         seen[name] = {"length": len(content), "sha256": digest, "role": called(role)}
     write(Metadata(snapshot), "1.snapshot.json", [keys["snapshot"]])
     write(Metadata(Timestamp(expires=expires)), "timestamp.json", [keys["timestamp"]])
+
+    if args.private:
+        (args.dir / "keys").mkdir()
+        named = keys | {f"root-{n}": signer for n, signer in enumerate(root_keys)}
+        lock = serialization.BestAvailableEncryption(args.private.encode())
+        for name, signer in named.items():
+            private = serialization.load_pem_private_key(signer.private_bytes, None)
+            pem = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, lock)
+            (args.dir / "keys" / f"{name}.pem").write_bytes(pem)
+            (args.dir / "keys" / f"{name}.pem").chmod(0o600)
 
     expected = {
         "root": root.version,

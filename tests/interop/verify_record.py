@@ -461,7 +461,8 @@ class Verifier:
                 if part != "delegations":
                     need(file["holder"] not in limits["ceremony"]["excluded"], f"PERSON-EXCLUDED: {file['holder']}")
                 elif limits[part]["possession"] == "proved":
-                    need(file["possession"]["by"] == "statement", f"KEY-POSSESSION: {file['name']} is not proved")
+                    by = file["possession"]["by"]
+                    need(by in ("statement", "trusted-document"), f"KEY-POSSESSION: {file['name']} is not proved")
                 software = file["token"]["kind"] == "file" and self.trust["stage"] == "production"
                 need(not software or limits[part].get("software-keys"), f"KEY-SOFTWARE: {file['name']} in {part}")
 

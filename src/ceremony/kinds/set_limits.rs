@@ -72,12 +72,21 @@ impl Ceremony for Spec {
     }
 
     fn held(&self, facts: &Facts) -> bool {
-        self.limits.clone().over(facts.limits.clone()) == facts.limits
+        let same = self.limits.clone().over(facts.limits.clone()) == facts.limits;
+        same && (facts.trust.start.is_none() || bound(facts))
     }
 
     fn limits_file(&self, facts: &Facts) -> Option<(u64, String)> {
         Some(self.file(facts))
     }
+}
+
+/// Whether the newest root has signed the limits in force: an adopted trust begins without.
+fn bound(facts: &Facts) -> bool {
+    let (number, limits) = (facts.limits_number, facts.limits_file);
+    let sentence = Sentence::Limits { number, limits, chain: facts.chain(None) };
+    let statement = Statement::new(facts.trust.id, sentence);
+    statement.is_ok_and(|statement| facts.history.contains(&Digest::of(statement.bytes())))
 }
 
 impl Spec {

@@ -16,7 +16,7 @@ use super::arguments::Sign;
 use super::perform::journal::{Journal, Of};
 use super::perform::{Agenda, Room};
 use super::session::{Ended, Session, shown};
-use super::table::{Table, recomputed};
+use super::table::{Table, past_the_gate, recomputed};
 use super::{files, opening, rules, run};
 use crate::ceremony::people::KeyName;
 use crate::ceremony::runbook::Runbook;
@@ -56,8 +56,9 @@ pub fn run(session: &Session, table: &mut Table, args: &Sign, key: &str) -> Resu
         table.keyring.require_vault(&key)?;
     }
     recomputed(work.stored, &contents)?;
-    contents.require_anchor()?;
+    contents.require_anchor_for(&work.stored.change)?;
     contents.require_fresh()?;
+    past_the_gate(work.stored, &contents)?;
     let (now, sign_by) = (session.now()?, work.stored.change.frame.sign_by);
     if now > sign_by {
         let expected = format!("a signature by {sign_by}");
