@@ -122,7 +122,7 @@ fn the_script_prints_whole_on_a4_and_letter() {
             let (hex, words) = printed(*payload);
             assert!(whole.contains(&hex) && whole.contains(&words), "{}: {hex}", size.0);
         }
-        for sheet in ["Exceptions", "At the end", "Signatures"] {
+        for sheet in ["What customers' clients will make of it", "Exceptions", "At the end", "Signatures"] {
             assert!(whole.contains(sheet), "{}: {sheet}", size.0);
         }
     }

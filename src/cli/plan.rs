@@ -135,14 +135,15 @@ fn plan(table: &Table, path: &Path, contents: &Contents, due: Due) -> Result<Pla
     let steps = engine::assemble(&runbook, ceremony.steps(&change, &contents.facts)?)?;
     let digest = table.record.add_change(&change, runbook.text().as_bytes())?;
     let today = opening::prompt(contents.facts.trust.stage);
+    let clients = if gate::concerns(&change) { clients.lines() } else { Vec::new() };
     Ok(Planned::Change(Box::new(Script {
         part,
         digest,
         prompts: today.into_iter().chain(steps.iter().filter_map(Step::prompt)).collect(),
         lines: lines(&change, contents),
-        clients: if gate::concerns(&change) { clients.lines() } else { Vec::new() },
         sentences: steps.iter().map(|s| s.paper(&change, &contents.facts).sentence()).collect(),
-        html: paper::script::script(&change, &steps, &contents.facts),
+        html: paper::script::script(&change, &steps, &contents.facts, &clients),
+        clients,
         steps,
         change,
     })))

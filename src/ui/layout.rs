@@ -162,7 +162,12 @@ impl Page<'_> {
             Block::Heading(text) => self.wrapped(INDENT, &self.look.text(text), &Style::new().bold()),
             Block::Items(items) => {
                 for item in items {
-                    self.hanging(INDENT, "- ", &self.look.text(item));
+                    let text = self.look.text(item);
+                    // A line that begins with a space belongs to the one above.
+                    match text.strip_prefix(' ') {
+                        Some(below) => self.hanging(INNER, "  ", below.trim_start()),
+                        None => self.hanging(INDENT, "- ", &text),
+                    }
                 }
             }
             Block::Facts(facts) => self.facts(INDENT, facts),
@@ -285,6 +290,16 @@ mod tests {
                 assert!(look.utf8 || text.is_ascii(), "{text:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_line_below_an_item_stands_under_it() {
+        let screen = Screen::default().items(["root 1", "  any 2 of: root-a, root-b", "limits 1"]);
+        let look = Look { columns: 24, ..Look::PLAIN };
+        assert_eq!(
+            lay_out(&screen, &look),
+            ["  - root 1", "      any 2 of: root-a,", "      root-b", "  - limits 1"]
+        );
     }
 
     #[test]

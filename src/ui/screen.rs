@@ -87,7 +87,7 @@ pub enum Block {
     Text(Safe),
     /// A heading within the screen.
     Heading(Safe),
-    /// Items, each with a dash, wrapped.
+    /// Items, each with a dash, wrapped; one that begins with a space belongs to the one above.
     Items(Vec<Safe>),
     /// Labels and values, the values in one column.
     Facts(Vec<(Safe, Safe)>),

@@ -101,10 +101,9 @@ mod tests {
     use crate::cli::status::view::{Listed, Role};
     use std::collections::BTreeMap;
 
-    fn granted(name: &str, rule: &PathRule, threshold: u32) -> Vec<(String, String, (u32, usize))> {
+    fn granted(of: &str, rule: &PathRule, threshold: u32) -> Vec<(String, String, (u32, usize))> {
         let keys = (0..3).map(|_| Listed { record: None, kind: "ECDSA P-256".to_owned() }).collect();
-        let role =
-            Role { name: RoleName::from_name(name), document: None, keys, threshold, paths: Some(rule) };
+        let role = Role { name: RoleName::from_name(of), document: None, keys, threshold, paths: Some(rule) };
         let view =
             View { roles: vec![role], keys: Vec::new(), endings: Vec::new(), roll_call: BTreeMap::new() };
         grants(&view).into_iter().map(|g| (g.person, g.paths.join(", "), g.threshold)).collect()

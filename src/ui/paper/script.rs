@@ -21,8 +21,8 @@ const LONG: usize = 30;
 /// Rows of the exceptions sheet.
 const EXCEPTIONS: usize = 9;
 
-/// The script as one HTML file.
-pub fn script(change: &Change, steps: &[Step], facts: &Facts) -> String {
+/// The script as one HTML file. `clients`: what customers' clients will make of the change.
+pub fn script(change: &Change, steps: &[Step], facts: &Facts, clients: &[String]) -> String {
     let rehearsal = facts.trust.stage == Stage::Rehearsal;
     let digest = change.digest();
     let frame = &change.frame;
@@ -49,6 +49,14 @@ pub fn script(change: &Change, steps: &[Step], facts: &Facts) -> String {
     page.leaf("h2", "", "People");
     add_table(page, "people full", &people(change, steps));
     page.element("section", "page", |page| {
+        if !clients.is_empty() {
+            page.leaf("h2", "", "What customers' clients will make of it");
+            page.element("ul", "plain", |ul| {
+                for line in clients {
+                    add_item(ul, line);
+                }
+            });
+        }
         page.leaf("h2", "", "Steps");
         page.leaf(
             "p",
