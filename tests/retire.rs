@@ -75,9 +75,9 @@ impl Room {
         let arguments = ["-C", utf8(&stage.record), "--devices", utf8(&devices), "--json", "run"];
         let rest = [utf8(&runbook), "--answers", utf8(&answers), "--unattended"];
         let arguments = arguments.iter().chain(&rest).map(ToString::to_string).collect();
-        let room = Self { stage, devices, arguments };
-        room.keep("before");
-        room
+        let made = Self { stage, devices, arguments };
+        made.keep("before");
+        made
     }
 
     /// Puts record and tokens aside, or back.
