@@ -29,6 +29,8 @@ pub struct Progress<'a> {
     pub standing: &'a Standing,
     /// Whether a key's token is in reach of this session.
     pub here: &'a dyn Fn(&KeyName) -> bool,
+    /// Whether signatures have come in that the sealed documents lack: it is sealed again.
+    pub late: bool,
     /// Whether the administrator has said in this session to wait for signatures that are missing
     /// though every threshold is met. That they closed the gathering is an entry.
     pub wait: bool,
@@ -166,7 +168,7 @@ impl<'a> View<'a> {
             enrolled: BTreeSet::new(),
             reached: match standing.state {
                 State::Published => Reached::Uploaded,
-                State::Sealed => Reached::Sealed,
+                State::Sealed if !progress.late => Reached::Sealed,
                 _ => Reached::Gathering,
             },
             items: standing.items.iter().map(|item| (item.item, item)).collect(),
@@ -186,6 +188,9 @@ impl<'a> View<'a> {
                 Outcome::Close { .. } if matches!(standing.state, State::Complete { .. }) => {
                     view.reached = view.reached.max(Reached::Closed);
                 }
+                // Sealed again: what earlier sessions sealed and uploaded lacks the late signatures.
+                Outcome::Seal { .. } | Outcome::Upload { .. }
+                    if progress.late && entry.ceremony != progress.session => {}
                 Outcome::Seal { .. } => view.reached = view.reached.max(Reached::Sealed),
                 Outcome::Upload { .. } => view.reached = Reached::Uploaded,
                 _ => {}
@@ -286,9 +291,12 @@ impl<'a> View<'a> {
 
     fn sign(&self, item: usize, key: &KeyName) -> Status {
         let missing = self.items.get(&item).map(|item| item.missing.as_slice()).unwrap_or_default();
-        // The gathering is over: by hand, by the day, or because it is sealed.
-        let over = self.reached > Reached::Gathering || self.progress.standing.past_sign_by;
+        // The gathering is over: by hand, by the day, or because it is sealed. Until it is published,
+        // whoever is here may add their signature to what is sealed.
+        let sealed = self.progress.standing.state == State::Sealed;
+        let over = self.progress.standing.past_sign_by || (self.reached > Reached::Gathering && !sealed);
         match missing.iter().find(|asked| asked.key == *key) {
+            Some(_) if sealed && !(self.progress.here)(key) => Status::Done,
             Some(asked) if !over => self.if_here(Some(&asked.holder), key, Status::Ready),
             _ => Status::Done,
         }
@@ -314,6 +322,7 @@ impl<'a> View<'a> {
         let over = self.reached == Reached::Closed || standing.past_sign_by;
         match &standing.state {
             _ if self.reached >= Reached::Sealed => Status::Done,
+            State::Sealed => Status::Ready,
             State::Complete { everyone } if *everyone || over => Status::Ready,
             State::Complete { .. } if self.progress.wait => Status::Blocked(waiting(standing.missing())),
             State::Complete { .. } => Status::MaySeal(waiting(standing.missing())),

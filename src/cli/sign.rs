@@ -37,7 +37,7 @@ pub fn run(session: &Session, args: &Sign) -> Result<Ended> {
     let waiting: Vec<StoredChange> = contents
         .changes
         .values()
-        .filter(|stored| going_on(stored))
+        .filter(|stored| may_sign(stored))
         .filter(|stored| !mine(&table, stored).is_empty())
         .cloned()
         .collect();
@@ -141,6 +141,13 @@ fn too_late(table: &Table, contents: &Contents) -> Vec<String> {
 /// Whether a change can still be signed.
 pub fn going_on(stored: &StoredChange) -> bool {
     stored.standing.as_ref().is_ok_and(|s| matches!(s.state, State::Open | State::Complete { .. }))
+}
+
+/// Whether a signature still helps: a change that is sealed is sealed again with it, until the
+/// backend is seen to serve it.
+fn may_sign(stored: &StoredChange) -> bool {
+    let sealed = |s: &Standing| s.state == State::Sealed && !s.past_sign_by;
+    going_on(stored) || stored.standing.as_ref().is_ok_and(sealed)
 }
 
 /// The keys in reach that a change asks and that have not signed all it asks of them.

@@ -327,6 +327,9 @@ pub fn finished(stored: &StoredChange, contents: &Contents) -> bool {
         State::BaseMoved { .. } => true,
         // Sealed, and cut off before the upload was written: that is still to do.
         State::Sealed => {
+            if contents.late(stored) {
+                return false;
+            }
             let uploads = stored.change.documents().next().is_some();
             !uploads || contents.facts.trust.profile == Profile::Tuf || uploaded(stored, contents)
         }

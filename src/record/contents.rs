@@ -10,6 +10,7 @@ use crate::ceremony::standing::{Gathered, Standing, State};
 use crate::ceremony::transcript::{CeremonyId, Outcome, Transcript};
 use crate::tuf::digest::Digest;
 use crate::tuf::key::KeyIdentity;
+use crate::tuf::payload::MetadataPayload;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::statement::{Sentence, TrustId};
@@ -240,6 +241,25 @@ impl Contents {
             && receipt.at <= self.facts.today
     }
 
+    /// Whether signatures have come in for a sealed change that its sealed documents lack, and it
+    /// can be sealed again with them: the backend has not been seen to serve it, and its documents
+    /// are the newest.
+    pub fn late(&self, stored: &StoredChange) -> bool {
+        let sealed = stored.standing.as_ref().is_ok_and(|s| s.state == State::Sealed);
+        let newest = |payload: &MetadataPayload| {
+            self.facts.newest(payload.role()).filter(|d| d.payload().digest() == payload.digest())
+        };
+        // One signature stands under every id of its key.
+        let lacks = |payload: &MetadataPayload| {
+            newest(payload).is_some_and(|document| {
+                let there: BTreeSet<_> = document.signatures().iter().map(|s| s.bytes.clone()).collect();
+                stored.signatures.get(&payload.digest()).is_some_and(|came| came.len() > there.len())
+            })
+        };
+        let mut documents = stored.change.documents();
+        sealed && documents.all(|d| newest(d).is_some()) && stored.change.documents().any(lacks)
+    }
+
     /// The newest rehearsal of this very runbook that was held to its end.
     pub fn rehearsal_of(&self, runbook: &Digest) -> Option<Rehearsal> {
         let held = self.rehearsals.iter().rfind(|held| held.done && held.runbooks.contains(runbook))?;
@@ -335,6 +355,9 @@ impl Contents {
         let version = |sha: &Digest| self.history.iter().find(|d| d.file == *sha).map_or(0, |d| d.version);
         let mut waiting = Vec::new();
         for (digest, manifest) in &self.uploads {
+            if self.sealed_again(manifest) {
+                continue;
+            }
             let documents =
                 manifest.files.values().filter_map(|line| Some((line.role.as_ref()?, version(&line.sha))));
             let documents: BTreeMap<&RoleName, u64> = documents.collect();
@@ -349,6 +372,17 @@ impl Contents {
             (held_at.is_none(), *held_at, documents.clone(), *digest)
         });
         waiting.into_iter().map(|(_, _, digest)| format!("uploads/{digest}")).collect()
+    }
+
+    /// Whether a document of an upload has been sealed again since, with more signatures.
+    fn sealed_again(&self, manifest: &Manifest) -> bool {
+        manifest.files.values().any(|line| {
+            let newest = line.role.as_ref().and_then(|role| self.facts.newest(role));
+            let payload = self.history.iter().find(|d| d.file == line.sha).map(|d| d.payload);
+            newest.is_some_and(|newest| {
+                Some(newest.payload().digest()) == payload && Digest::of(newest.bytes()) != line.sha
+            })
+        })
     }
 
     /// Withdrawn payloads that met their thresholds: they can be published by whoever has them, so

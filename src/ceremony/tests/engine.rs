@@ -38,13 +38,14 @@ struct Table {
     gathered: Gathered,
     session: CeremonyId,
     wait: bool,
+    late: bool,
 }
 
 impl Table {
     fn of(facts: Facts, change: Change) -> Self {
         let steps = assemble(&runbook(), step::of(&change, &facts)).unwrap();
         let gathered = Gathered::default();
-        Self { facts, change, steps, entries: Vec::new(), gathered, session: FIRST, wait: false }
+        Self { facts, change, steps, entries: Vec::new(), gathered, session: FIRST, wait: false, late: false }
     }
 
     /// A first root by abc, 2 of 3, and targets by t, for the backend of profile notary.
@@ -67,6 +68,7 @@ impl Table {
             entries: &entries,
             standing: &standing,
             here: &here,
+            late: self.late,
             wait: self.wait,
         };
         match next(&self.change, &self.steps, &progress) {

@@ -137,7 +137,10 @@ fn keys_for(payload: &MetadataPayload, agenda: &Agenda<'_>, facts: &Facts) -> Re
     };
     if let Document::Root(root) = payload.document() {
         let mut keys: Keys = historic_keys(payload, agenda, facts);
-        keys.extend(facts.root().map(|old| old.keys.clone()).unwrap_or_default());
+        // Sealed again, the newest root is this one.
+        let older = facts.roots.iter().rfind(|root| root.version() < payload.version());
+        let older = older.and_then(|root| root.document().as_root());
+        keys.extend(older.map(|old| old.keys.clone()).unwrap_or_default());
         keys.extend(root.keys.clone());
         return Ok(keys);
     }

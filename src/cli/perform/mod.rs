@@ -77,6 +77,8 @@ impl Room<'_> {
     pub fn perform(&mut self, contents: &Contents, agenda: &Agenda<'_>) -> Result<Outcome> {
         let facts = &contents.facts;
         let mut gathered = gathered(contents, &agenda.digest);
+        let late = contents.changes.get(&agenda.digest).is_some_and(|stored| contents.late(stored));
+        let before = gathered.signatures.len();
         let mut wait = false;
         loop {
             self.console.interrupted()?;
@@ -91,6 +93,7 @@ impl Room<'_> {
                 entries: &entries,
                 standing: &standing,
                 here: &here,
+                late: late || (standing.state == State::Sealed && gathered.signatures.len() > before),
                 wait,
             };
             let (step, adopt) = match engine::next(agenda.change, agenda.steps, &progress) {

@@ -76,7 +76,16 @@ fn next(session: &Session, contents: &Contents, view: &View<'_>) -> Vec<String> 
         let folder = shown(&session.directory.join(folder));
         format!("hand the upload of {title} to the backend; its README.txt has the lines to type: {folder}")
     };
-    let mut lines: Vec<_> = contents.unpublished_uploads().into_iter().map(upload).collect();
+    let late = contents.changes.values().filter(|stored| contents.late(stored)).map(|stored| {
+        let runbook = session.directory.join(format!("changes/{}/runbook.toml", stored.digest));
+        let title = visible(&stored.change.frame.title);
+        format!(
+            "{keyrite} run {}    seals \"{title}\" again, with the signatures that came in since",
+            shown(&runbook)
+        )
+    });
+    let mut lines: Vec<_> = late.collect();
+    lines.extend(contents.unpublished_uploads().into_iter().map(upload));
     let now = contents.facts.today;
     let due = view.due(now);
     for (story, wanted) in [("ceremonies/renewal", true), ("ceremonies/renew-certificate", false)] {
