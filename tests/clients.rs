@@ -10,17 +10,20 @@
     reason = "a test fails by panicking"
 )]
 
+mod field;
 mod made;
 
+use keyrite::ceremony::gate;
 use keyrite::tuf::chain::check_root;
 use keyrite::tuf::digest::Digest;
 use keyrite::tuf::document::{DocumentKey, Keys, MetaFile, PathRule, TargetFile};
 use keyrite::tuf::evidence::Assumed;
+use keyrite::tuf::json::Json;
 use keyrite::tuf::make::{self, Grant, RoleSpec, RootSpec, TargetsEdit};
 use keyrite::tuf::payload::{MetadataPayload, Payload};
 use keyrite::tuf::profile::Profile::Tuf;
 use keyrite::tuf::role::RoleName;
-use keyrite::tuf::wire::{key_entry, scheme, seal};
+use keyrite::tuf::wire::{self, key_entry, scheme, seal};
 use made::keys::TestKey;
 use made::{expires, letter, threshold};
 use std::collections::BTreeMap;
@@ -83,12 +86,19 @@ fn grant(name: &str, letters: &str) -> TargetsEdit {
 
 /// Writes a repository with two delegations, the first without targets yet.
 fn repository(name: &str, roots: &[(MetadataPayload, &str)]) -> PathBuf {
+    let sealed: Vec<_> =
+        roots.iter().map(|(root, signers)| (root.version(), sealed(root, signers))).collect();
+    repository_of(name, &sealed)
+}
+
+/// The same with roots as they are.
+fn repository_of(name: &str, roots: &[(u64, Vec<u8>)]) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clients").join(name);
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();
     let write = |name: &str, bytes: &[u8]| fs::write(folder.join(name), bytes).unwrap();
-    for (root, signers) in roots {
-        write(&format!("{}.root.json", root.version()), &sealed(root, signers));
+    for (version, bytes) in roots {
+        write(&format!("{version}.root.json"), bytes);
     }
     let hashes = BTreeMap::from([("sha256".to_owned(), vec![7; 32])]);
     let put = TargetsEdit::PutTarget {
@@ -193,5 +203,59 @@ fn other_clients_judge_a_rotation_as_keyrite_does() {
         let folder = repository(name, &[(first, "ab"), (next, signers)]);
         assert_eq!(accepted(&python_tuf(&folder)), expected == "ok", "{name}: python-tuf");
         assert_eq!(accepted(&tough(&folder)), expected == "ok", "{name}: tough");
+    }
+}
+
+/// What the gate says of a change is what the clients themselves do with it.
+#[test]
+fn other_clients_fare_as_the_gate_says() {
+    let file = |json: &Json| {
+        let by = |c: char| made::signed_as(Tuf, &json.canonical(), entry(c).id.as_str(), &key(c));
+        made::file(json, "ab".chars().map(by).collect())
+    };
+    let first = root(1, 2, "abc");
+    let spoiled = |path: &[&str], value: Json| {
+        let mut json = made::json(&first);
+        *made::at(&mut json, path) = value;
+        file(&json)
+    };
+    let plain = sealed(&first, "ab");
+    let wide = spoiled(&["x-note"], "x".repeat(600_000).into());
+    let other_id = spoiled(&["keys", "b"], entry('b').entry);
+    let offset = spoiled(&["expires"], "2030-01-01T02:00:00.5+02:00".into());
+    let grown = |letters: &str| {
+        let base = wire::parse(Tuf, &RoleName::Root, &wide).unwrap();
+        let spec = RootSpec {
+            version: 2,
+            expires: expires(),
+            root: role(2, letters),
+            targets: role(1, "T"),
+            snapshot: role(1, "s"),
+            timestamp: role(1, "Z"),
+        };
+        make::root(Tuf, &spec, Some(base.payload())).unwrap()
+    };
+    // Root 1, root 2 and who signs it; who comes from the one to the other.
+    let table: Vec<(&str, &Vec<u8>, MetadataPayload, &str, [bool; 2])> = vec![
+        ("gate-well", &plain, root(2, 2, "abd"), "abd", [true, true]),
+        ("gate-old-short", &plain, root(2, 2, "def"), "ade", [false, false]),
+        ("gate-p384", &plain, root(2, 2, "ab3"), "ab", [true, false]),
+        ("gate-600-kb", &plain, grown("abc"), "ab", [false, true]),
+        ("gate-other-id", &other_id, root(2, 2, "abc"), "ab", [true, false]),
+        ("gate-offset", &offset, root(2, 2, "abc"), "ab", [false, false]),
+    ];
+    for (name, one, two, signers, expected) in table {
+        let folder = repository_of(name, &[(1, one.clone()), (2, sealed(&two, signers))]);
+        let files = [("root", "1.root.json"), ("targets", "1.targets.json"), ("camera", "1.camera.json")];
+        let files = files.map(|(role, file)| {
+            wire::parse(Tuf, &RoleName::from_name(role), &fs::read(folder.join(file)).unwrap()).unwrap()
+        });
+        let facts = field::facts(Tuf, "example", "2026-11-22T12:00:00Z".parse().unwrap(), &files);
+        let asked = signers.chars().map(|c| key(c).public()).collect();
+        let report = gate::planned(&field::change(&facts, &[(&two, asked)]), &facts).unwrap();
+        let comes =
+            |client: &str| report.reached.iter().any(|(known, roots)| *known == client && roots.contains(&1));
+        assert_eq!([comes("python-tuf"), comes("tough")], expected, "{name}: the gate");
+        assert_eq!([accepted(&python_tuf(&folder)), accepted(&tough(&folder))], expected, "{name}");
     }
 }
