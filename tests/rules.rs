@@ -47,6 +47,112 @@ fn all() -> impl Iterator<Item = &'static Rule> {
 }
 
 /// The page as the code has it.
+/// What the words of the column "source" stand for, by how they begin.
+const SOURCES: &[(&str, &str)] = &[
+    (
+        "design",
+        "a promise of this project: `README.md`, the manual and `FORMAT.md` make it to people, this page to programs",
+    ),
+    ("TUF n", "section n of The Update Framework's specification, version 1.0.34"),
+    ("RFC n", "the RFC of that number, and a section of it"),
+    ("PKCS#11", "OASIS PKCS #11 of that version, and a section of it"),
+    (
+        "notary-v1 n",
+        "how Notary 0.7 behaves, whose server and client Debian packages; the tests named here show it",
+    ),
+    (
+        "notary-v1 3",
+        "its documents, keys and key ids, byte for byte (`tuf/data` of its source): `tests/seal.rs`, `tests/others.rs`",
+    ),
+    (
+        "notary-v1 4",
+        "what its server takes (`server/handlers/validation.go`): `tests/backend_model.rs`, `tests/backend.rs`",
+    ),
+    (
+        "notary-v1 5",
+        "what was tried against both with thresholds and rotated root keys: the cases of `tests/collection/`",
+    ),
+    (
+        "notary-v1 6",
+        "what its client accepts (`client/tufclient.go`, `trustpinning`): `tests/client_notary.rs`",
+    ),
+    ("notary-v1 7", "its key files (`tuf/utils`, `trustmanager`): `tests/keyfile.rs`"),
+    (
+        "tokens 0",
+        "PKCS#11 modules as they were measured: `src/signer/backends/pkcs11/profile.rs` has the differences as data",
+    ),
+    (
+        "tokens 1",
+        "what a token says of its keys and its PIN, and how much it signs at once: `tests/pkcs11.rs`, `tests/faults.rs`",
+    ),
+    (
+        "tuf/client/known.rs",
+        "the table of real clients in `src/tuf/client/known.rs`, each entry with its own source",
+    ),
+    ("threats T1", "people agree to one thing and the machine signs another"),
+    ("threats T3", "a public key is swapped on its way from the token to the root"),
+    ("threats T7", "thresholds that count one key twice, or count nothing (CVE-2020-6174, CVE-2020-15093)"),
+    ("threats T8", "a key id that is not the key's"),
+    (
+        "threats T10",
+        "an old plan, or a version that was skipped or comes again (CVE-2022-29173, CVE-2025-2885)",
+    ),
+    ("threats T11", "a wrong clock, and dates that are past or too far off"),
+    ("threats T12", "a delegation that reaches further than it seems"),
+    ("threats T13", "names that draw something else on the screen (CVE-2025-58160)"),
+    ("threats T14", "JSON that two programs read differently"),
+    ("threats T15", "a name on a medium that leads out of its folder (CVE-2021-41131)"),
+    ("threats T16", "a medium with links, devices, endless files, or files that change while they are read"),
+    ("threats T17", "archives, and lists of files that disagree with the files"),
+    ("threats T18", "a file that nobody planned gets in, or gets signed"),
+    ("threats T19", "a secret in arguments, environment, files, swap or a core dump"),
+    ("threats T20", "power cut, or a medium pulled out, in the middle of writing"),
+    ("threats T21", "a key left on a token by a session that was cut off"),
+    ("threats T22", "another token in the place of the right one"),
+    ("threats T23", "a PIN locked by trying"),
+    ("threats T28", "randomness that somebody else chose"),
+    ("threats T30", "another PKCS#11 module under the name of the right one"),
+    ("threats T32", "one person in two duties, or with a threshold in their hands"),
+    ("threats T33", "a transcript that is changed afterwards"),
+    ("threats T34", "private facts in what is handed out"),
+    ("threats T36", "a signature that means something else elsewhere"),
+    ("threats T37", "a signature that is wrong by a fault (RUSTSEC-2022-0093)"),
+];
+
+/// Whether the table explains a source of a rule.
+fn explained(source: &str) -> bool {
+    let mut whose = String::new();
+    source.split(", ").all(|part| {
+        // `notary-v1 5, 6` and `threats T15, T17` name the page once.
+        let bare = part.starts_with(|c: char| c.is_ascii_digit())
+            || part.strip_prefix('T').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+        if !bare {
+            part.split(' ').next().unwrap_or_default().clone_into(&mut whose);
+        }
+        let rest = part.strip_prefix(whose.as_str()).unwrap_or(part).trim();
+        let number = rest.split('.').next().unwrap_or_default();
+        let exact = format!("{whose} {number}");
+        let pages = ["threats", "notary-v1", "tokens"];
+        let named = |(name, _): &(&str, &str)| {
+            if pages.contains(&whose.as_str()) {
+                *name == exact
+            } else {
+                name.split(' ').next() == Some(whose.as_str())
+            }
+        };
+        // Papers that say themselves what they are.
+        SOURCES.iter().any(named) || part.contains("RFC") || part.contains('(')
+    })
+}
+
+#[test]
+fn every_source_is_explained() {
+    let odd: BTreeSet<_> = all().map(|rule| rule.source).filter(|source| !explained(source)).collect();
+    let odd: Vec<_> = odd.into_iter().map(str::to_owned).collect();
+    none(&odd, "sources that the page does not explain");
+    assert!(!explained("threats T99") && !explained("design, notary-v1 99") && !explained("a feeling"));
+}
+
 fn page() -> String {
     let mut text = HEAD.to_owned();
     for (_, title, rules) in PARTS {
@@ -60,6 +166,10 @@ fn page() -> String {
             let Rule { name, exit, checks, source, next } = rule;
             writeln!(text, "| `{name}` | {checks} | {source} | {} | {next} |", exit.code()).unwrap();
         }
+    }
+    text.push_str("\n## Sources\n\n| in the column \"source\" | what it stands for |\n|---|---|\n");
+    for (source, what) in SOURCES {
+        writeln!(text, "| {source} | {what} |").unwrap();
     }
     text
 }

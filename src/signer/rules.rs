@@ -58,7 +58,7 @@ crate::rules! {
         "convert it with `openssl pkcs8 -topk8 -v2 aes-256-cbc`";
     KEY_FILE_PLAIN: "KEY-FILE-PLAIN", Refused, "a private key is never kept unencrypted", "threats T19",
         "encrypt it with `openssl pkcs8 -topk8 -v2 aes-256-cbc`, and consider the key exposed";
-    KEY_FILE_PUBLIC: "KEY-FILE-PUBLIC", Refused, "the private key in a file belongs to the public key beside it", "crates 13",
+    KEY_FILE_PUBLIC: "KEY-FILE-PUBLIC", Refused, "the private key in a file belongs to the public key beside it", "RFC 5958 2",
         "do not use the file; bring in a backup of it";
     KEY_FILE_EXISTS: "KEY-FILE-EXISTS", Refused, "a key file is never overwritten", "design",
         "choose another file name";
