@@ -22,7 +22,7 @@ use keyrite::tuf::profile::Profile;
 use keyrite::tuf::role::RoleName;
 use keyrite::tuf::wire;
 use program::{folder, run};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -41,9 +41,9 @@ fn copy(from: &Path, to: &Path) {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap();
         if path.is_dir() {
-            copy(&path, &to.join(name))
+            copy(&path, &to.join(name));
         } else {
-            fs::copy(&path, to.join(name)).map(|_| ()).unwrap()
+            fs::copy(&path, to.join(name)).unwrap();
         }
     }
 }
@@ -178,6 +178,7 @@ fn devices(dir: &Path, keys: &BTreeMap<String, PathBuf>) {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "one life, in its order")]
 fn a_repository_of_python_tuf_goes_on_by_ceremonies() {
     let dir = folder("adopt-python");
     let made = python(&dir, &["--keys", "ecdsa", "--rotate"]);
@@ -328,6 +329,78 @@ fn roots_in_production_begin_a_history() {
     let history = History::look(&Media::open(&fixture("bottlerocket")).unwrap()).unwrap();
     assert_eq!((history.profile, history.chain.all().len()), (Profile::Tuf, 2));
     assert!(history.broken.is_none() && history.before.is_empty());
+}
+
+/// A folder; roots and documents that come in and what is left, or the rule; quirks.
+type Tuftool<'a> = (&'a str, Result<(usize, usize, usize), &'a str>, &'a str);
+
+/// Repositories that tuftool made, and roots that tough's own tests reject or accept.
+#[test]
+fn repositories_of_tuftool_come_in_as_far_as_they_verify() {
+    let table: &[Tuftool<'_>] = &[
+        ("rotated-root", Ok((2, 5, 0)), ""),
+        ("consistent-snapshots", Ok((1, 4, 0)), ""),
+        ("expired-repository", Ok((1, 4, 0)), ""),
+        ("tuf-reference-impl", Ok((1, 6, 0)), "MEMBER-UNKNOWN META-PARTIAL"),
+        ("dubious-role-names", Ok((1, 6, 0)), "DATE-FORM"),
+        ("safe-target-paths", Ok((1, 5, 0)), ""),
+        (
+            "hex-encoded-ecdsa-sig-keys",
+            Ok((1, 1, 0)),
+            "DATE-FORM KEY-HEX-POINT KEY-TYPE-CURVE MEMBER-UNKNOWN",
+        ),
+        ("pem-encoded-ecdsa-sig-keys", Ok((1, 1, 0)), "KEY-TYPE-CURVE MEMBER-UNKNOWN"),
+        ("ecdsa-new-type-sig-keys", Ok((1, 1, 0)), "MEMBER-UNKNOWN"),
+        ("duplicate-sigs", Err("ROOT-THRESHOLD-NEW"), ""),
+        ("duplicate-sig-keys", Err("ROOT-THRESHOLD-NEW"), ""),
+        ("duplicate-keyid", Err("JSON"), ""),
+        ("mismatched-root-json-keyids", Err("ROOT-THRESHOLD-NEW"), ""),
+        ("no-root-json-signatures", Err("ROOT-THRESHOLD-NEW"), ""),
+        ("invalid-root-json-signature", Err("ROOT-THRESHOLD-NEW"), ""),
+    ];
+    let mut wrong = String::new();
+    for (name, expected, quirks) in table {
+        let dir = folder(&format!("adopt-tough-{name}"));
+        let from = fixture("tough").join(name);
+        let look = History::look(&Media::open(&from).unwrap());
+        let found = look.map_err(|e| e.rule().name).map(|_| {
+            let mut text = answers(&from, "rehearsal", |public, _| {
+                let short: String = public.identity().to_string().chars().take(8).collect();
+                format!("key-{short} someone")
+            });
+            let (mut code, mut out, mut err) = adopt(&dir, &from, &text, &[]);
+            // Files have no fixed names here, so keys of delegations are named as they are asked for.
+            while err.contains("ANSWER-MISSING") {
+                let id = err.split("key.").nth(1).unwrap_or_else(|| panic!("{name}: {err}"));
+                let id: String = id.chars().take_while(char::is_ascii_hexdigit).collect();
+                writeln!(text, "key.{id} = \"key-{id} someone\"").unwrap();
+                fs::remove_dir_all(dir.join("record")).unwrap();
+                (code, out, err) = adopt(&dir, &from, &text, &[]);
+            }
+            assert_eq!(code, 0, "{name}: {out}{err}");
+            let report = json(&out);
+            let record = Record::open(&dir.join("record")).unwrap();
+            let contents =
+                record.read_all("2030-01-01T00:00:00Z".parse().unwrap(), &Inputs::default()).unwrap();
+            let left = report["left"].as_array().unwrap().len();
+            let quirks: BTreeSet<_> = report["quirks"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|q| q.as_str().unwrap().rsplit(' ').next().unwrap().to_owned())
+                .collect();
+            let quirks = quirks.into_iter().collect::<Vec<_>>().join(" ");
+            ((contents.facts.roots.len(), contents.history.len(), left), quirks)
+        });
+        let (found, seen) = match found {
+            Ok((counts, quirks)) => (Ok(counts), quirks),
+            Err(rule) => (Err(rule), String::new()),
+        };
+        if found != *expected || seen != *quirks {
+            writeln!(wrong, "(\"{name}\", {found:?}, \"{seen}\"),").unwrap();
+        }
+    }
+    assert_eq!(wrong, "");
 }
 
 #[test]

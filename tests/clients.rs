@@ -206,6 +206,9 @@ fn other_clients_judge_a_rotation_as_keyrite_does() {
     }
 }
 
+/// Root 1, root 2 and who signs it; whether python-tuf and tough come from the one to the other.
+type Fares<'a> = (&'a str, &'a Vec<u8>, MetadataPayload, &'a str, [bool; 2]);
+
 /// What the gate says of a change is what the clients themselves do with it.
 #[test]
 fn other_clients_fare_as_the_gate_says() {
@@ -235,8 +238,7 @@ fn other_clients_fare_as_the_gate_says() {
         };
         make::root(Tuf, &spec, Some(base.payload())).unwrap()
     };
-    // Root 1, root 2 and who signs it; who comes from the one to the other.
-    let table: Vec<(&str, &Vec<u8>, MetadataPayload, &str, [bool; 2])> = vec![
+    let table: Vec<Fares<'_>> = vec![
         ("gate-well", &plain, root(2, 2, "abd"), "abd", [true, true]),
         ("gate-old-short", &plain, root(2, 2, "def"), "ade", [false, false]),
         ("gate-p384", &plain, root(2, 2, "ab3"), "ab", [true, false]),

@@ -15,6 +15,7 @@ use crate::tuf::chain::{accept, signers_of};
 use crate::tuf::digest::Digest;
 use crate::tuf::document::{Document, MetaFile};
 use crate::tuf::evidence::Trusted;
+use crate::tuf::key::PublicKey;
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::Refusal;
@@ -35,6 +36,8 @@ pub(super) struct Documents {
     pub published: BTreeSet<Digest>,
     /// Every file that parses.
     pub history: Vec<StoredDocument>,
+    /// All that met their thresholds, roots too.
+    pub all: Vec<Trusted>,
     /// Digests of the files that met their thresholds.
     pub files: BTreeMap<Digest, RoleName>,
     /// Roles whose newest version conflicts.
@@ -78,6 +81,21 @@ impl Documents {
             newer.then(|| (role.clone(), last.clone()))
         };
         self.delegations.0.iter().filter_map(last).collect()
+    }
+}
+
+impl Documents {
+    /// Whether a trusted document of that payload lists a key.
+    pub(super) fn lists(&self, payload: &Digest, key: &PublicKey) -> bool {
+        let mut of = self.all.iter().filter(|held| held.payload().digest() == *payload);
+        of.any(|held| {
+            let keys = match held.document() {
+                Document::Root(root) => &root.keys,
+                Document::Targets(targets) => &targets.delegations.keys,
+                Document::Snapshot(_) | Document::Timestamp(_) => return false,
+            };
+            keys.values().any(|listed| listed.public.as_ref() == Some(key))
+        })
     }
 }
 
@@ -137,6 +155,7 @@ pub(super) fn read(desk: &mut Desk<'_>, roots: &[Trusted], said: &Said) -> Docum
         versions.insert(vouched.trusted.version(), vouched.trusted.clone());
     }
     for vouched in &all {
+        documents.all.push(vouched.trusted.clone());
         let payload = vouched.payload();
         documents.trusted.insert(payload);
         documents.files.insert(vouched.file, vouched.trusted.role().clone());

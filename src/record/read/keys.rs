@@ -84,11 +84,11 @@ pub(super) fn read(
     keys
 }
 
-/// The files that a transcript's outcome names, with the key that it names: of keys whose digest
-/// people have read back.
+/// The files that a transcript's outcome names, with the key that it names, and whether people have
+/// read its digest back.
 fn witnessed(
     transcripts: &BTreeMap<CeremonyId, Transcript>,
-) -> BTreeMap<(KeyName, Digest), (KeyIdentity, Origin)> {
+) -> BTreeMap<(KeyName, Digest), (KeyIdentity, Origin, bool)> {
     let compared = compared(transcripts);
     let outcomes = transcripts.values().flat_map(Transcript::entries).map(|(entry, _)| &entry.outcome);
     let named = outcomes.filter_map(|outcome| match outcome {
@@ -98,7 +98,9 @@ fn witnessed(
         }
         _ => None,
     });
-    named.filter(|(_, (identity, _))| compared.contains(&identity.digest())).collect()
+    named
+        .map(|(file, (identity, origin))| (file, (identity, origin, compared.contains(&identity.digest()))))
+        .collect()
 }
 
 /// Every digest that people read back, where a witness has looked on: one who was named as the
@@ -129,7 +131,7 @@ fn check(
     file: &KeyFile,
     name: &KeyName,
     sha: Digest,
-    witnessed: &BTreeMap<(KeyName, Digest), (KeyIdentity, Origin)>,
+    witnessed: &BTreeMap<(KeyName, Digest), (KeyIdentity, Origin, bool)>,
     said: &Said,
     documents: &Documents,
 ) -> Result<()> {
@@ -150,8 +152,10 @@ fn check(
         return Err(unproved("a certificate of another key"));
     }
     let identity = file.public.identity();
-    let origin = witnessed.get(&(name.clone(), sha)).filter(|(named, _)| *named == identity);
-    let Some((_, origin)) = origin else {
+    // A key that clients trust already, since a trusted document lists it, was compared with that.
+    let adopted = desk.trust.start.is_some() && matches!(file.possession, Possession::TrustedDocument(_));
+    let named = witnessed.get(&(name.clone(), sha)).filter(|(named, _, _)| *named == identity);
+    let Some((_, origin, _)) = named.filter(|(_, _, compared)| *compared || adopted) else {
         return Err(Refusal::new(
             &rules::KEY_UNWITNESSED,
             format!("a key file of \"{name}\" that no transcript bears out"),
@@ -187,11 +191,13 @@ fn possession(file: &KeyFile, origin: Origin, said: &Said, documents: &Documents
         }
         Possession::ByFirstPublication if file.purpose == Purpose::Delegation => Ok(()),
         Possession::BackendReadBack if online => Ok(()),
-        Possession::TrustedDocument(payload) if documents.trusted.contains(payload) => Ok(()),
+        Possession::TrustedDocument(payload) if documents.lists(payload, &file.public) => Ok(()),
         Possession::ByFirstPublication | Possession::BackendReadBack => {
             Err(unproved(&format!("no proof for a key of purpose {}", file.purpose.name())))
         }
-        Possession::TrustedDocument(_) => Err(unproved("a document that no root leads to")),
+        Possession::TrustedDocument(_) => {
+            Err(unproved("a document that no root leads to, or that doesn't list the key"))
+        }
     }
 }
 
