@@ -246,6 +246,45 @@ fn a_power_cut_at_any_write_loses_no_signature() {
     });
 }
 
+#[test]
+fn a_power_cut_between_targets_and_root_is_gone_on_with() {
+    // The old root trusts the new targets at once, since its key stays: the change no longer comes
+    // out of its runbook then, but every threshold is met.
+    let stage = stage("cut-between");
+    fs::create_dir_all(stage.path("keys")).unwrap();
+    let devices = stage.devices().in_file("t1", "keys/t1.pem").in_file("t2", "keys/t2.pem");
+    let map = first_day(&stage, devices).write("knowing.toml");
+    let head = "title = \"t\"\n[people]\nada = \"administrator\"\n";
+    let make =
+        format!("ceremony = \"issue-targets-key\"\n{head}[targets-key]\nname = \"t2\"\nholder = \"udo\"\n");
+    stage.hold(&map, &stage.write("4.toml", &make)).1.ended(0);
+    let spare = format!(
+        "ceremony = \"issue-targets-key\"\n{head}[targets]\nkeys = [\"t1\", \"t2\"]\nvalid-for = \"1 year\"\n\
+         [root]\nvalid-for = \"2 years\"\n"
+    );
+    let arguments = frozen(&stage, &map, &stage.write("5.toml", &spare));
+    let before = stage.path("before");
+    copy(&stage.record, &before);
+    let killer = Killer::new("cut-between");
+    let program = OsStr::new(env!("CARGO_BIN_EXE_keyrite"));
+    let run = |mode| {
+        killer.run(&stage.record, mode, program, |c| {
+            c.args(&arguments).current_dir(&stage.dir);
+        })
+    };
+    let whole = run(Mode::Count);
+    assert!(whole.success, "{}", whole.output);
+    let place = whole.log.iter().position(|call| call.contains(" rename /metadata/root/")).unwrap();
+    copy(&before, &stage.record);
+    let cut = run(Mode::Before(place as u64 + 1));
+    assert!(cut.killed && cut.last.contains(" rename /metadata/root/"), "{}", cut.last);
+    stage.keyrite(&arguments).ended(0);
+    assert_eq!(stage.root().0, 2);
+    assert_eq!(fs::read_dir(stage.record.join("metadata/targets")).unwrap().count(), 2);
+    let verified = stage.verify();
+    assert!(verified.text().contains("\"problems\":[]"), "{}", verified.text());
+}
+
 // --- tokens
 
 fn shim() -> PathBuf {
