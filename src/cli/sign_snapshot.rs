@@ -84,8 +84,8 @@ pub fn make_both(session: &Session, table: &mut Table, console: &mut dyn Console
     let meta = listed(facts);
     let snapshot = match facts.documents.get(&RoleName::Snapshot) {
         Some(old) if fresh(old, now, SNAPSHOT) && same(old, &meta) => old.bytes().to_vec(),
-        old => {
-            let version = old.map_or(1, |d| d.version().saturating_add(1));
+        _ => {
+            let version = next_version(&contents, &RoleName::Snapshot);
             let payload = make::snapshot(Profile::Tuf, version, now.plus(SNAPSHOT)?, &meta)?;
             seal(table, console, facts, &payload, &facts.limits.online.snapshot)?
         }
@@ -99,11 +99,21 @@ pub fn make_both(session: &Session, table: &mut Table, console: &mut dyn Console
             return if uploaded(&contents) { Ok(None) } else { upload(table, &contents).map(Some) };
         }
     }
-    let version = facts.documents.get(&RoleName::Timestamp).map_or(1, |d| d.version().saturating_add(1));
+    let version = next_version(&contents, &RoleName::Timestamp);
     let payload = make::timestamp(Profile::Tuf, version, now.plus(TIMESTAMP)?, &of_snapshot)?;
     seal(table, console, facts, &payload, &facts.limits.online.timestamp)?;
     let contents = table.contents(session)?;
     upload(table, &contents).map(Some)
+}
+
+/// The version of the next document of an online role. With new keys a root vouches for none of the
+/// documents before, and clients forget them (TUF 5.3.11); in the record their numbers are taken. A
+/// number that no honest key ever reached, by a key that has since been replaced, binds nobody.
+fn next_version(contents: &Contents, role: &RoleName) -> u64 {
+    const HONEST: u64 = 1 << 32;
+    let vouched = contents.facts.documents.get(role).map(Trusted::version);
+    let before = contents.history.iter().filter(|d| d.role == *role && d.published && d.version < HONEST);
+    vouched.or_else(|| before.map(|d| d.version).max()).map_or(1, |version| version.saturating_add(1))
 }
 
 /// Everything that clients are to be served.
