@@ -212,6 +212,7 @@ fn chain(q: &Question, way: &[PlannedRoot]) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
 
 /// What administrators ask, and the answer as they read it.
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn the_answer_in_words() {
     use Fate::{Added, AddedLate, Compromised, Kept, Lost, Removed, Stolen};
 

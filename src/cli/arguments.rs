@@ -49,6 +49,8 @@ pub enum Command {
     Init(Init),
     /// Take in a repository that other tools made
     Adopt(Adopt),
+    /// Answer questions about any ceremony, a loss or a theft first: writes its runbooks
+    Guide(Guide),
     /// List tokens and their keys, prepare blank ones, write the device map
     Tokens(Tokens),
     /// Check a runbook without touching a token, and print the script
@@ -165,6 +167,18 @@ pub struct Adopt {
     /// Limits to begin with [default: the built-in ones]
     #[arg(long, value_name = "FILE")]
     pub limits: Option<PathBuf>,
+
+    /// Where answers come from
+    #[command(flatten)]
+    pub answers: Answers,
+}
+
+/// `guide`
+#[derive(Debug, Args)]
+pub struct Guide {
+    /// What it is about: lost-or-stolen, change-root or renew [default: asked]
+    #[arg(value_name = "CEREMONY")]
+    pub ceremony: Option<String>,
 
     /// Where answers come from
     #[command(flatten)]

@@ -14,6 +14,7 @@ pub mod export;
 pub mod external;
 pub mod files;
 pub mod first_day;
+pub mod guide;
 pub mod host;
 pub mod import;
 pub mod init;
@@ -74,6 +75,7 @@ fn dispatch(session: &Session, command: &Command) -> Result<Ended, Refusal> {
         Command::Rehearse(args) => rehearse::run(session, args),
         Command::Init(args) => init::run(session, args),
         Command::Adopt(args) => adopt::run(session, args),
+        Command::Guide(args) => guide::run(session, args),
         Command::Tokens(args) => tokens::run(session, args),
         Command::Plan(args) => plan::run(session, args),
         Command::Run(args) => run::run(session, args),

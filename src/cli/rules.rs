@@ -60,4 +60,8 @@ crate::rules! {
         "import the documents that are missing, then run again";
     REHEARSAL_STUCK: "REHEARSAL-STUCK", Refused, "a rehearsal carries its runbooks out to the end", "design",
         "correct the runbook; the real ceremony would stop at the same place";
+
+    // --- guide
+    GUIDE: "GUIDE", Usage, "a guide's answers fit its questions and the record", "design",
+        "answer again; status shows the record's keys and people";
 }

@@ -75,7 +75,11 @@ struct Search<'a> {
 /// The best way; `compromised_signs` lets keys that someone else has as well sign for the root before.
 pub(super) fn roots(question: &Question, compromised_signs: bool) -> Result<Vec<PlannedRoot>, Why> {
     let search = Search::new(question, compromised_signs)?;
-    search.wanted_is_lawful()?;
+    if let Err(why) = search.wanted_is_lawful() {
+        // Whatever is wanted: without a quorum there is nothing to choose.
+        let reason = search.reason();
+        return Err(if matches!(reason, Why::Quorum { .. }) { reason } else { why });
+    }
     let Some(states) = search.way() else { return Err(search.reason()) };
     Ok(search.told(&states))
 }

@@ -22,9 +22,10 @@ fn gone(change: &Change) -> String {
 
 #[test]
 fn the_next_root_by_what_was_lost_or_stolen() {
+    type Case = (&'static str, (&'static str, u32), Option<u32>, &'static str, &'static str, &'static str);
     // Old keys and threshold, keys that may change at once, what the runbook says; who is asked to sign
     // the root and what is said of keys, or the rule.
-    let table: &[(&str, (&str, u32), Option<u32>, &str, &str, &str)] = &[
+    let table: &[Case] = &[
         ("one lost", ("abc", 2), None, "lost = [\"c\"]\nreplace-with = [\"d\"]", "a:on b:on d:n", "c:lost"),
         (
             "one stolen",
