@@ -96,8 +96,7 @@ fn certificate_of(facts: &Facts, key: &KeyRecord) -> Option<Ending> {
     let root: &Root = facts.roots.last().map(Trusted::document).and_then(Document::as_root)?;
     let identity = key.public.identity();
     let entry = root.keys.values().find(|k| k.public.as_ref().is_some_and(|p| p.identity() == identity))?;
-    let leaf = certificate::leaf(entry.certificate.as_deref()?).ok()?;
-    let at = leaf.not_after;
+    let at = certificate::not_after(entry.certificate.as_deref()?).ok()?;
     Some(Ending {
         what: What::Certificate(key.name.clone()),
         at,

@@ -228,6 +228,17 @@ pub struct Leaf {
     pub sha1: bool,
 }
 
+/// Until when the leaf certificate counts, the first of a PEM text; nothing else of it is looked at.
+///
+/// # Errors
+///
+/// `CERTIFICATE-FORM` if there is none or it can't be read.
+pub fn not_after(text: &str) -> Result<Time> {
+    let block = pem::parse(text).map_err(|e| form(&e))?;
+    let certificate = x509_cert::Certificate::from_der(block.contents()).map_err(|e| form(&e))?;
+    read_moment(&certificate.tbs_certificate().validity().not_after)
+}
+
 /// Reads the leaf certificate, the first of a PEM text.
 ///
 /// # Errors
