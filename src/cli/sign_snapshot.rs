@@ -135,7 +135,10 @@ fn upload(table: &Table, contents: &Contents) -> Result<Digest> {
     for document in served(contents) {
         documents.insert(document.role().clone(), (document.version(), document.bytes().to_vec()));
     }
-    let upload = Upload::new(table.record.trust(), None, &documents, table.server.as_deref())?;
+    let older = contents.facts.roots.split_last().map(|(_, older)| older).unwrap_or_default();
+    let older: Vec<_> = older.iter().map(|root| (root.version(), root.bytes().to_vec())).collect();
+    let server = table.server.as_deref();
+    let upload = Upload::with_older_roots(table.record.trust(), None, &documents, &older, server)?;
     table.record.add_upload(&upload)
 }
 

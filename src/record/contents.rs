@@ -360,7 +360,13 @@ impl Contents {
             }
             let documents =
                 manifest.files.values().filter_map(|line| Some((line.role.as_ref()?, version(&line.sha))));
-            let documents: BTreeMap<&RoleName, u64> = documents.collect();
+            // The newest of each role: an upload may hold older roots as well.
+            let mut newest: BTreeMap<&RoleName, u64> = BTreeMap::new();
+            for (role, version) in documents {
+                let known = newest.entry(role).or_default();
+                *known = version.max(*known);
+            }
+            let documents = newest;
             if documents.iter().any(|(role, version)| served.get(role).is_none_or(|newest| newest < version))
             {
                 let change = manifest.change.and_then(|sha| self.changes.get(&sha));

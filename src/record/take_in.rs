@@ -110,7 +110,11 @@ impl Record {
         for place in &load.loose {
             let here = verdicts.accepted.contains(place) || !load.files.proposed().contains_key(place);
             if let (true, Place::Metadata(role, version, file)) = (here, place) {
-                report.served.insert(role.clone(), (*version, *file));
+                // A folder of profile `tuf` holds older roots too; clients get the newest.
+                let served = report.served.entry(role.clone()).or_insert((*version, *file));
+                if *version >= served.0 {
+                    *served = (*version, *file);
+                }
             }
         }
         for place in last_things_last(report.taken.clone()) {

@@ -50,8 +50,29 @@ impl Upload {
         documents: &BTreeMap<RoleName, (u64, Vec<u8>)>,
         server: Option<&str>,
     ) -> Result<Self> {
+        Self::with_older_roots(trust, change, documents, &[], server)
+    }
+
+    /// The same with the roots before the newest, oldest first, by version: in profile `tuf` a client
+    /// that missed some asks for every one (TUF 5.3.3), and several may have been sealed since the
+    /// last upload.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`].
+    pub fn with_older_roots(
+        trust: &Trust,
+        change: Option<Digest>,
+        documents: &BTreeMap<RoleName, (u64, Vec<u8>)>,
+        roots: &[(u64, Vec<u8>)],
+        server: Option<&str>,
+    ) -> Result<Self> {
         check_server(trust.stage, server)?;
         let mut parts = Vec::new();
+        for (version, bytes) in roots {
+            let name = file_name(trust.profile, &RoleName::Root, *version)?;
+            parts.push(Part { name, role: &RoleName::Root, version: *version, bytes });
+        }
         for (role, (version, bytes)) in documents {
             let name = file_name(trust.profile, role, *version)?;
             parts.push(Part { name, role, version: *version, bytes });
@@ -381,6 +402,24 @@ mod tests {
         .map(|name| text.find(&format!("cp {name} ")).expect(name))
         .collect();
         assert!(places.is_sorted(), "{text}");
+    }
+
+    #[test]
+    fn a_client_that_missed_roots_finds_each_of_them() {
+        let trust = trust(Profile::Tuf, Stage::Production);
+        let older: Vec<_> = [1, 2].map(|version| (version, format!("root {version}").into_bytes())).into();
+        let all = documents(&["root", "targets", "snapshot", "timestamp"]);
+        let made = Upload::with_older_roots(&trust, None, &all, &older, None).unwrap();
+        let listed = names(&made);
+        assert!(["1.root.json", "2.root.json", "3.root.json"].iter().all(|name| listed.contains(name)));
+        let text = text(&made);
+        let places: Vec<_> =
+            ["3.snapshot.json", "1.root.json", "2.root.json", "3.root.json", "timestamp.json"]
+                .iter()
+                .map(|name| text.find(&format!("cp {name} ")).expect(name))
+                .collect();
+        assert!(places.is_sorted(), "{text}");
+        Manifest::parse(made.manifest()).unwrap().check(made.files()).unwrap();
     }
 
     #[test]
