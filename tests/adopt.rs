@@ -13,9 +13,12 @@
 mod made;
 mod program;
 
+use keyrite::ceremony::change::{Possession, Purpose};
 use keyrite::ceremony::limits::Limits;
+use keyrite::ceremony::transcript::{Begin, CeremonyId, Outcome, Said, Transcript};
 use keyrite::record::adopt::{History, listed};
-use keyrite::record::{Inputs, Media, Record};
+use keyrite::record::key_file::{EvidenceNote, TokenNote};
+use keyrite::record::{Inputs, KeyFile, Media, Record};
 use keyrite::tuf::digest::Digest;
 use keyrite::tuf::key::PublicKey;
 use keyrite::tuf::profile::Profile;
@@ -449,6 +452,48 @@ fn where_distinct_keys_fall_short_it_begins_later_and_people_type_the_digest() {
     let left = report["left"].as_array().unwrap();
     assert_eq!(left.len(), 1, "{report}");
     assert_eq!(left[0]["file"], "1.root.json");
+    planted(&dir.join("record"), start.payload);
+}
+
+/// A key that someone slips in as adopted is none that the named document lists.
+fn planted(at: &Path, root: Digest) {
+    let record = Record::open(at).unwrap();
+    let now = "2030-01-01T00:00:00Z".parse().unwrap();
+    let mut transcript = Transcript::new(CeremonyId::from_bytes([9; 16]));
+    let mut say = |outcome| {
+        let said = Said { by: None, change: None, step: None, outcome, private: BTreeMap::new() };
+        let appended = transcript.append(now, said).unwrap();
+        record.add_outcome(CeremonyId::from_bytes([9; 16]), &appended).unwrap();
+    };
+    say(Outcome::Begin(Box::new(Begin {
+        keyrite: "0".to_owned(),
+        binary: Digest::of(b""),
+        people: BTreeMap::new(),
+        stage: record.trust().stage,
+        runbooks: Vec::new(),
+        heads: Vec::new(),
+        host_checks: BTreeMap::new(),
+    })));
+    let public = made::letter('q').public();
+    let file = KeyFile {
+        trust: record.trust().id,
+        name: "planted".parse().unwrap(),
+        holder: "mallory".parse().unwrap(),
+        purpose: Purpose::Delegation,
+        public: public.clone(),
+        certificate: None,
+        change: root,
+        possession: Possession::TrustedDocument(root),
+        replaces: None,
+        token: TokenNote::apart("elsewhere"),
+        evidence: EvidenceNote::default(),
+    };
+    let sha = record.add_key(&file).unwrap();
+    say(Outcome::Enrol { name: file.name.clone(), file: sha, identity: public.identity() });
+    let contents = record.read_all(now, &Inputs::default()).unwrap();
+    assert!(!contents.facts.keys.contains_key(&file.name));
+    let (_, why) = contents.findings.iter().find(|(place, _)| place.contains("keys/planted")).unwrap();
+    assert_eq!(why.rule().name, "KEY-POSSESSION", "{why}");
 }
 
 #[test]
