@@ -13,7 +13,7 @@ use crate::record::receipt::{Answer, Receipt};
 use crate::record::rules;
 use crate::tuf::chain::{accept, signers_of};
 use crate::tuf::digest::Digest;
-use crate::tuf::document::{Document, MetaFile};
+use crate::tuf::document::{Document, MetaFile, SuccinctRoles};
 use crate::tuf::evidence::Trusted;
 use crate::tuf::key::PublicKey;
 use crate::tuf::profile::Profile;
@@ -99,6 +99,73 @@ impl Documents {
     }
 }
 
+/// Documents that delegate, in the order in which they are asked, looked up by what they list: there
+/// can be thousands of roles.
+#[derive(Default)]
+struct Delegators {
+    all: Vec<Trusted>,
+    by_role: BTreeMap<RoleName, Vec<usize>>,
+    /// Those that delegate to hash bins.
+    bins: Vec<usize>,
+}
+
+impl Delegators {
+    fn push(&mut self, delegator: Trusted) {
+        let place = self.all.len();
+        for role in named(&delegator) {
+            self.by_role.entry(role).or_default().push(place);
+        }
+        if bins(&delegator).is_some() {
+            self.bins.push(place);
+        }
+        self.all.push(delegator);
+    }
+
+    /// Those that list a role.
+    fn of(&self, role: &RoleName) -> impl Iterator<Item = &Trusted> {
+        let mut places = self.by_role.get(role).cloned().unwrap_or_default();
+        let bin =
+            |place: &&usize| self.all.get(**place).is_some_and(|d| signers_of(d.document(), role).is_ok());
+        places.extend(self.bins.iter().filter(bin));
+        places.sort_unstable();
+        places.dedup();
+        places.into_iter().filter_map(|place| self.all.get(place))
+    }
+}
+
+/// Roles that wait and have a delegator. Snapshots come first: they can settle which of two
+/// documents clients have.
+#[derive(Default)]
+struct Ready(BTreeSet<(bool, RoleName)>);
+
+impl Ready {
+    fn look<T>(&mut self, delegator: &Trusted, waiting: &BTreeMap<RoleName, T>) {
+        let found = named(delegator).into_iter().filter(|role| waiting.contains_key(role));
+        self.0.extend(found.map(|role| (!role.is_online(), role)));
+        if let Some(bins) = bins(delegator) {
+            let found = waiting.keys().filter(|role| bins.is_bin(role));
+            self.0.extend(found.map(|role| (!role.is_online(), role.clone())));
+        }
+    }
+
+    fn next(&mut self) -> Option<RoleName> {
+        self.0.pop_first().map(|(_, role)| role)
+    }
+}
+
+/// The roles that a document lists by name.
+fn named(delegator: &Trusted) -> Vec<RoleName> {
+    match delegator.document() {
+        Document::Root(root) => root.roles.keys().filter(|role| **role != RoleName::Root).cloned().collect(),
+        Document::Targets(targets) => targets.delegations.roles.iter().map(|r| r.name.clone()).collect(),
+        Document::Snapshot(_) | Document::Timestamp(_) => Vec::new(),
+    }
+}
+
+fn bins(delegator: &Trusted) -> Option<&SuccinctRoles> {
+    delegator.document().as_targets().and_then(|targets| targets.delegations.succinct.as_ref())
+}
+
 /// A document that met its thresholds.
 struct Vouched {
     trusted: Trusted,
@@ -130,16 +197,19 @@ pub(super) fn read(desk: &mut Desk<'_>, roots: &[Trusted], said: &Said) -> Docum
         list_root(desk, &place, roots, &mut all);
     }
     // Newest first, since most documents are vouched for by the newest.
-    let mut delegators: Vec<Trusted> = roots.iter().rev().cloned().collect();
-    loop {
-        let known = |role: &RoleName| delegators.iter().any(|d| signers_of(d.document(), role).is_ok());
-        // Snapshots first: they can settle which of two documents clients have.
-        let next = waiting.keys().filter(|role| known(role)).min_by_key(|role| !role.is_online());
-        let Some(role) = next.cloned() else { break };
-        let places = waiting.remove(&role).unwrap_or_default();
+    let mut delegators = Delegators::default();
+    let mut ready = Ready::default();
+    for root in roots.iter().rev() {
+        delegators.push(root.clone());
+        ready.look(root, &waiting);
+    }
+    while let Some(role) = ready.next() {
+        let Some(places) = waiting.remove(&role) else { continue };
         let vouched = role_documents(desk, &mut documents, said, &role, &places, &delegators);
-        let delegating = vouched.iter().rev().filter(|v| delegates(v.trusted.document()));
-        delegators.extend(delegating.map(|v| v.trusted.clone()));
+        for delegating in vouched.iter().rev().filter(|v| delegates(v.trusted.document())) {
+            delegators.push(delegating.trusted.clone());
+            ready.look(&delegating.trusted, &waiting);
+        }
         all.extend(vouched);
     }
     for place in waiting.into_values().flatten() {
@@ -205,14 +275,14 @@ fn role_documents(
     said: &Said,
     role: &RoleName,
     places: &[Place],
-    delegators: &[Trusted],
+    delegators: &Delegators,
 ) -> Vec<Vouched> {
     let mut versions: BTreeMap<u64, Vec<(Place, Vouched)>> = BTreeMap::new();
     for place in places {
         let Place::Metadata(_, version, file) = place else { continue };
         let Some(envelope) = parse(desk, place) else { continue };
         let mut first_refusal = None;
-        let vouched = delegators.iter().find_map(|delegator| {
+        let vouched = delegators.of(role).find_map(|delegator| {
             signers_of(delegator.document(), role).ok()?;
             match accept(delegator, role, envelope.clone(), None) {
                 Ok(trusted) => {
@@ -325,12 +395,14 @@ fn one_payload_of(
 
 /// The delegator that clients would ask for a role today: the newest root for the top-level roles;
 /// else, of the newest documents, the first that lists it.
-fn current(documents: &Documents, delegators: &[Trusted], role: &RoleName) -> Option<Trusted> {
+fn current(documents: &Documents, delegators: &Delegators, role: &RoleName) -> Option<Trusted> {
     if RoleName::TOP.contains(role) {
-        return delegators.iter().find(|d| *d.role() == RoleName::Root).cloned();
+        return delegators.all.iter().find(|d| *d.role() == RoleName::Root).cloned();
     }
-    let newest = |d: &&Trusted| documents.newest.get(d.role()).is_some_and(|n| n.payload() == d.payload());
-    delegators.iter().filter(newest).find(|d| signers_of(d.document(), role).is_ok()).cloned()
+    let newest = |d: &&Trusted| {
+        documents.newest.get(d.role()).is_some_and(|n| n.payload().digest() == d.payload().digest())
+    };
+    delegators.of(role).filter(newest).find(|d| signers_of(d.document(), role).is_ok()).cloned()
 }
 
 /// Of rival files, the one that the newest trusted snapshot names.
