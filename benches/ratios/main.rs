@@ -16,6 +16,7 @@
 
 mod chain;
 mod measure;
+mod revoke;
 mod signing;
 mod start;
 
@@ -30,14 +31,18 @@ fn main() -> ExitCode {
         // Each side of a comparison with a module of its own: two contexts of one module in one
         // process don't go together.
         ["--signing", side, module] => signing::side(side, module),
+        ["--revoke", many, folder] => revoke::child(many, folder),
         parts => {
-            let known = ["chain", "signing", "start"];
+            let known = ["chain", "revoke", "signing", "start"];
             assert!(parts.iter().all(|part| known.contains(part)), "{parts:?}; there are {known:?}");
             let wanted = |part| parts.is_empty() || parts.contains(&part);
             let scratch = Scratch::new();
             let mut table = Table::default();
             if wanted("chain") {
                 chain::measure(&scratch.0, &mut table);
+            }
+            if wanted("revoke") {
+                revoke::measure(&scratch.0, &mut table);
             }
             if wanted("signing") {
                 signing::measure(&scratch.0, &mut table);
