@@ -2,6 +2,7 @@
 
 use super::change::{Possession, Purpose};
 use super::people::{KeyName, Person};
+use super::proposal::Proposal;
 use super::rules;
 pub use crate::tuf::chain::Anchor;
 use crate::tuf::digest::Digest;
@@ -179,6 +180,8 @@ pub struct Facts {
     pub history: BTreeSet<Digest>,
     /// Those of them that the backend serves or has served.
     pub published: BTreeSet<Digest>,
+    /// The record's changes that people sign, by digest: what can be withdrawn.
+    pub proposals: BTreeMap<Digest, Proposal>,
 }
 
 impl Facts {

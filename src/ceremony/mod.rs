@@ -21,6 +21,7 @@ pub mod outcome;
 mod outcome_json;
 pub mod people;
 pub mod planner;
+pub mod proposal;
 pub mod rehearsed;
 pub mod rendering;
 pub mod rules;

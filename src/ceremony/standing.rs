@@ -3,18 +3,17 @@
 use super::change::{Ask, Change, Counts, Item};
 use super::facts::{Facts, KeyRecord};
 use super::people::{KeyName, Person};
+use super::proposal::Proposal;
 use super::rules;
-use super::thresholds::{self, Roles, root_signers};
-use crate::tuf::chain::signers_of;
+use super::thresholds::{self, Roles};
 use crate::tuf::digest::Digest;
-use crate::tuf::evidence::Assumed;
 use crate::tuf::key::KeyIdentity;
 use crate::tuf::payload::MetadataPayload;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::statement::KeyEvent;
 use crate::tuf::text::visible;
-use crate::tuf::threshold::{Tally, tally};
+use crate::tuf::threshold::Tally;
 use crate::tuf::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -327,25 +326,23 @@ fn base(change: &Change, facts: &Facts) -> Option<State> {
     None
 }
 
-/// The reason of a withdrawal that counts: signed by a threshold, by the base, of the highest role
-/// that the change replaces; for a first root of the proposed one; with statements only of the
-/// newest root.
+/// The reason of a withdrawal that counts; none counts of what another root rests on.
 fn withdrawn<'a>(roles: &Roles<'_>, gathered: &'a Gathered) -> Option<&'a str> {
     if gathered.withdrawals.is_empty() {
         return None;
     }
-    let documents: Vec<_> = roles.change().documents().collect();
-    let below =
-        |d: &&MetadataPayload| documents.iter().any(|above| signers_of(above.document(), d.role()).is_ok());
-    let highest = documents.iter().copied().filter(|d| !below(d)).min_by_key(|d| d.role());
-    let role = highest.map_or(&RoleName::Root, MetadataPayload::role);
-    let first_root = highest.filter(|d| *d.role() == RoleName::Root).and_then(root_signers);
-    let (keys, who) = roles.trusted(role).or(first_root)?;
-    // The payload only tells the count which profile and role it is for.
-    let payload = highest.or_else(|| roles.newest_root())?;
+    let (change, facts) = (roles.change(), roles.facts());
+    let proposal = Proposal::of(change.digest(), change)?;
+    if proposal.late(facts).is_some() {
+        return None;
+    }
     let signed = gathered.withdrawals.iter().map(|(key, _)| *key).collect();
-    let tally = tally(keys, who, payload, &Assumed(signed));
-    let counts = |(key, _): &&(KeyIdentity, String)| tally.met() && tally.signed.contains(key);
+    let tallies = proposal.tallies(facts, &signed);
+    if tallies.is_empty() || !tallies.iter().all(|(_, tally)| tally.met()) {
+        return None;
+    }
+    let counts =
+        |(key, _): &&(KeyIdentity, String)| tallies.iter().any(|(_, tally)| tally.signed.contains(key));
     gathered.withdrawals.iter().find(counts).map(|(_, reason)| reason.as_str())
 }
 

@@ -61,16 +61,15 @@ impl<'a> Roles<'a> {
     fn delegated(&self, role: &RoleName) -> Result<Signers<'a>> {
         self.delegators.signers(self.newest_root(), role)
     }
+}
 
-    /// Who signs for a role by the trusted documents alone.
-    pub(super) fn trusted(&self, role: &RoleName) -> Option<Signers<'a>> {
-        let root = self.facts.roots.last().map(Trusted::payload);
-        if *role == RoleName::Root {
-            return root_signers(root?);
-        }
-        let trusted = self.facts.documents.values().map(Trusted::payload);
-        Delegators::of(trusted).signers(root, role).ok()
+/// Who signs for a role by the trusted documents alone.
+pub(super) fn trusted<'a>(facts: &'a Facts, role: &RoleName) -> Option<Signers<'a>> {
+    let root = facts.roots.last().map(Trusted::payload);
+    if *role == RoleName::Root {
+        return root_signers(root?);
     }
+    Delegators::of(facts.documents.values().map(Trusted::payload)).signers(root, role).ok()
 }
 
 /// Who signs for root, as that root says.
@@ -164,10 +163,19 @@ pub(super) fn of_statement(
             vec![(Counts::New, own(u32::try_from(asked.len()).unwrap_or(u32::MAX)))]
         }
         Sentence::Refusal { .. } => vec![(Counts::New, own(1))],
-        Sentence::Limits { .. }
-        | Sentence::KeyLife { .. }
-        | Sentence::Withdrawal { .. }
-        | Sentence::Decision { .. } => {
+        Sentence::Withdrawal { change, .. } => {
+            let proposal = roles.facts.proposals.get(change);
+            let tallies = proposal.map(|proposal| proposal.tallies(roles.facts, signed)).unwrap_or_default();
+            if tallies.is_empty() {
+                return Err(Refusal::new(
+                    &rules::CHANGE_ROLE,
+                    format!("a withdrawal of the change {change}, which this record can't judge"),
+                    "that change in the record, with the root that it starts from",
+                ));
+            }
+            tallies
+        }
+        Sentence::Limits { .. } | Sentence::KeyLife { .. } | Sentence::Decision { .. } => {
             let found = roles.newest_root().and_then(|root| root_signers(root).map(|s| (root, s)));
             let (root, (keys, role)) = found.ok_or_else(|| {
                 Refusal::new(

@@ -100,7 +100,7 @@ pub fn hold(
         match outcome {
             Outcome::Done => {
                 report.done.push(change.frame.title.clone());
-                report.root = table.know_root(&change).or(report.root);
+                report.root = table.know_root(&change, &contents.facts).or(report.root);
             }
             Outcome::Waiting(waiting) => {
                 let waits = |key: &KeyName| waiting.iter().any(|w| w.key == *key);

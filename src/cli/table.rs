@@ -6,7 +6,7 @@ use super::perform::journal::{Journal, Of};
 use super::rules;
 use super::session::{Session, read_text, shown};
 use crate::ceremony::change::{Change, EnrolledKey, Frame, Item, NewKey};
-use crate::ceremony::facts::{Anchor, Stage};
+use crate::ceremony::facts::{Anchor, Facts, Stage};
 use crate::ceremony::people::{Duty, Person};
 use crate::ceremony::runbook::Runbook;
 use crate::ceremony::standing::State;
@@ -17,6 +17,7 @@ use crate::tuf::digest::Digest;
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::statement::Sentence;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -206,10 +207,22 @@ impl Table {
     }
 
     /// Knows the root that a change has just sealed here: everyone in the room has read it back and
-    /// agreed to it, so what this session does next rests on it.
-    pub fn know_root(&mut self, change: &Change) -> Option<Anchor> {
-        let root = change.documents().find(|d| *d.role() == RoleName::Root)?;
-        let anchor = Anchor { version: root.version(), payload: root.digest() };
+    /// agreed to it, so what this session does next rests on it. After a withdrawal that is the
+    /// root before. `facts` are those from before the change.
+    pub fn know_root(&mut self, change: &Change, facts: &Facts) -> Option<Anchor> {
+        let anchor = match withdrawn_root(change, facts) {
+            Some(None) => {
+                if let Some(map) = self.keyring.map_mut() {
+                    map.anchor = None;
+                }
+                return None;
+            }
+            Some(Some(before)) => before,
+            None => {
+                let root = change.documents().find(|d| *d.role() == RoleName::Root)?;
+                Anchor { version: root.version(), payload: root.digest() }
+            }
+        };
         if let Some(map) = self.keyring.map_mut() {
             map.anchor = Some(anchor);
         }
@@ -220,6 +233,19 @@ impl Table {
     pub fn rehearsal(&self) -> bool {
         self.record.trust().stage == Stage::Rehearsal
     }
+}
+
+/// The root before the one that a change takes out of the chain, if it takes one; it may be none.
+fn withdrawn_root(change: &Change, facts: &Facts) -> Option<Option<Anchor>> {
+    let withdrawn = change.items.iter().find_map(|item| match item {
+        Item::Statement { payload, .. } => match payload.sentence() {
+            Sentence::Withdrawal { change, .. } => facts.proposals.get(change)?.chained(facts),
+            _ => None,
+        },
+        _ => None,
+    })?;
+    let before = facts.roots.iter().find(|root| root.version().checked_add(1) == Some(withdrawn.version()));
+    Some(before.map(|root| Anchor { version: root.version(), payload: root.payload().digest() }))
 }
 
 /// Computes a change again from its runbook and this copy of the record: the proposer's word is

@@ -14,6 +14,7 @@ use crate::tuf::payload::MetadataPayload;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::statement::{Sentence, TrustId};
+use crate::tuf::text::visible;
 use crate::tuf::time::Time;
 use crate::tuf::verify::Signature;
 use std::collections::{BTreeMap, BTreeSet};
@@ -276,12 +277,17 @@ impl Contents {
         })
     }
 
-    /// Refuses a change that rests on a role whose documents conflict.
+    /// Refuses a change that rests on a role whose documents conflict, but for a withdrawal, which
+    /// is the way out of a conflict.
     ///
     /// # Errors
     ///
     /// `RECORD-CONFLICT`.
     pub fn require_sound(&self, change: &Change) -> Result<()> {
+        let withdraws = |item: &Item| matches!(item, Item::Statement { payload, .. } if matches!(payload.sentence(), Sentence::Withdrawal { .. }));
+        if change.items.iter().all(withdraws) {
+            return Ok(());
+        }
         let roles = change
             .base
             .documents
@@ -319,8 +325,11 @@ impl Contents {
                 return Err(Refusal::new(
                     &rules::ROLE_FORK,
                     format!(
-                        "a signature of the key {key} over another {} {} in the change {}",
-                        ours.0, ours.1, other.digest
+                        "a signature of the key {key} over another {} {} in the change {}, \"{}\"",
+                        ours.0,
+                        ours.1,
+                        other.digest,
+                        visible(&other.change.frame.title)
                     ),
                     "one payload for each version of a role, or the withdrawal of the other change",
                 ));
@@ -367,6 +376,12 @@ impl Contents {
                 *known = version.max(*known);
             }
             let documents = newest;
+            let withdrawn = |c: &StoredChange| {
+                c.standing.as_ref().is_ok_and(|s| matches!(s.state, State::Withdrawn { .. }))
+            };
+            if manifest.change.and_then(|sha| self.changes.get(&sha)).is_some_and(withdrawn) {
+                continue;
+            }
             if documents.iter().any(|(role, version)| served.get(role).is_none_or(|newest| newest < version))
             {
                 let change = manifest.change.and_then(|sha| self.changes.get(&sha));

@@ -6,9 +6,11 @@ use super::create::{Access, Existing};
 use super::dir::Dir;
 use super::names::Place;
 use super::store::put_beneath;
+use crate::ceremony::change::Item;
 use crate::ceremony::people::Person;
 use crate::tuf::digest::Digest;
 use crate::tuf::rule::Result;
+use crate::tuf::statement::Sentence;
 use crate::tuf::time::Time;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -42,16 +44,24 @@ impl Record {
     }
 
     /// The changes that ask a person for a signature, closed ones too: they show what their key
-    /// has signed before.
+    /// has signed before. With a withdrawal goes what it is about.
     fn asked(&self, person: &Person, today: Time) -> Result<BTreeSet<Digest>> {
         let contents = self.read_all(today, &Inputs::default())?;
-        let asks = |items: &[crate::ceremony::change::Item]| {
+        let asks = |items: &[Item]| {
             items
                 .iter()
                 .flat_map(super::super::ceremony::change::Item::asked)
                 .any(|ask| ask.holder == *person)
         };
-        Ok(contents.changes.into_values().filter(|c| asks(&c.change.items)).map(|c| c.digest).collect())
+        let theirs = || contents.changes.values().filter(|c| asks(&c.change.items));
+        let about = theirs().flat_map(|c| &c.change.items).filter_map(|item| match item {
+            Item::Statement { payload, .. } => match payload.sentence() {
+                Sentence::Withdrawal { change, .. } => Some(*change),
+                _ => None,
+            },
+            _ => None,
+        });
+        Ok(theirs().map(|c| c.digest).chain(about).collect())
     }
 }
 

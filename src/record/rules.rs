@@ -34,7 +34,7 @@ crate::rules! {
     MANIFEST_MISMATCH: "MANIFEST-MISMATCH", Refused, "the files beside a MANIFEST are exactly those that it lists", "threats T17, T18",
         "write the upload again from the record";
     STALE_RECORD: "STALE-RECORD", Refused, "the record is as new as what people and the backend have seen", "design",
-        "import the newest copy of the record, or the backend's documents";
+        "keyrite import DIR with the newest copy of the record, or with the backend's documents";
     TRUST_UNBOUND: "TRUST-UNBOUND", Refused, "a threshold of the newest root has signed limits for this very trust and chain", "design",
         "import the newest copy of the record; if it stays, this record is not yours";
     COLLECTION: "COLLECTION", Usage, "a collection has a plain name, and a rehearsal's one of its own", "design",
@@ -50,7 +50,9 @@ crate::rules! {
     PLANTED: "PLANTED", Refused, "a statement counts only when those signed it who may", "design",
         "nothing to do: it is shown and does not act; ask where the file came from";
     ROLE_FORK: "ROLE-FORK", Refused, "a key signs one payload for each version of a role", "design",
-        "withdraw the other change first, signed by those it asks";
+        "hold a ceremony of the kind withdraw for the other change, then sign again";
+    LOOSE_DOCUMENT: "LOOSE-DOCUMENT", Warned, "documents that were withdrawn fully signed stay listed for good", "design",
+        "publish the next version soon; clients that have it take this one no more";
     UPLOAD_STAGE: "UPLOAD-STAGE", Refused, "a rehearsal's documents go to loopback only", "design",
         "name a backend on 127.0.0.1, ::1 or localhost";
     UPLOAD_SERVER: "UPLOAD-SERVER", Usage, "a backend's address is http or https, a host and a path", "design",

@@ -63,6 +63,7 @@ pub fn facts(profile: Profile, collection: &str, today: Time, files: &[Envelope]
         roll_calls: BTreeMap::new(),
         history,
         published: BTreeSet::new(),
+        proposals: BTreeMap::new(),
     }
 }
 

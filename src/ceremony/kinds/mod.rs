@@ -31,6 +31,7 @@ pub mod rules;
 
 pub use making::unknown as key_unknown;
 mod set_limits;
+mod withdraw;
 
 pub use making::software_allowed;
 
@@ -42,6 +43,7 @@ pub const ALL: &[&dyn Kind] = &[
     &create_root::CreateRoot,
     &rotate_root::RotateRoot,
     &recover::Recover,
+    &withdraw::Withdraw,
     &certify_key::CertifyKey,
     &roll_call::RollCall,
     &retire_key::RetireKey,

@@ -69,6 +69,12 @@ crate::rules! {
         "lengthen valid-for in the runbook, or shorten within";
     RENEW_NOTHING: "RENEW-NOTHING", Refused, "a renewal that is agreed on renews something", "design",
         "nothing is due; plan it again when something is";
+    WITHDRAW_NOTHING: "WITHDRAW-NOTHING", Refused, "what is withdrawn is a signed change of this record", "design",
+        "write the title as keyrite status shows it, or import the copy that has the change";
+    WITHDRAW_WHICH: "WITHDRAW-WHICH", Refused, "a withdrawal means one change and no other", "design",
+        "say which = \"first\" or \"last\" in the runbook";
+    WITHDRAW_LATE: "WITHDRAW-LATE", Refused, "nothing is withdrawn that clients have, or that a newer root rests on", "design",
+        "make the next version instead, by the ceremony that fits";
     ROOT_PUBLISH: "ROOT-PUBLISH", Refused, "root of profile notary is renewed before stock clients stop publishing, six months before its end", "notary-v1 6",
         "renew root first, or together with the rest";
 }

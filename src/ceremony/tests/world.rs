@@ -168,6 +168,7 @@ pub fn nothing() -> Facts {
         roll_calls: BTreeMap::new(),
         history: BTreeSet::new(),
         published: BTreeSet::new(),
+        proposals: BTreeMap::new(),
     }
 }
 

@@ -5,6 +5,7 @@ mod appointments;
 mod json;
 mod page;
 mod view;
+mod ways;
 mod who;
 
 pub use page::state;
@@ -53,14 +54,21 @@ pub fn run(session: &Session, args: &Status) -> Result<Ended> {
 /// What to do next, the most pressing first; each begins with a command where there is one.
 fn next(session: &Session, contents: &Contents, view: &View<'_>) -> Vec<String> {
     let keyrite = session.keyrite();
-    if let Some(stored) = contents.changes.values().find(|stored| going_on(stored) && !keys_only(stored)) {
+    let stuck = ways::out(session, contents);
+    if !stuck.is_empty() {
+        return stuck;
+    }
+    let going = contents.changes.values().filter(|stored| going_on(stored) && !keys_only(stored));
+    // A withdrawal comes first: others may be waiting for it.
+    if let Some(stored) = going.min_by_key(|stored| !ways::withdraws(&stored.change)) {
         let title = visible(&stored.change.frame.title);
+        let runbook = ways::runbook(session, stored);
         let needed = stored.standing.as_ref().map(Standing::needed).unwrap_or_default();
         let mut lines: Vec<_> = needed
             .iter()
             .map(|asked| format!("{keyrite} export DIR --for {}    and have DIR back signed", asked.holder))
             .collect();
-        lines.push(format!("{keyrite} run RUNBOOK    goes on with \"{title}\""));
+        lines.push(format!("{keyrite} run {runbook}    goes on with \"{title}\""));
         return lines;
     }
     if contents.facts.roots.is_empty() {
@@ -86,6 +94,7 @@ fn next(session: &Session, contents: &Contents, view: &View<'_>) -> Vec<String> 
     });
     let mut lines: Vec<_> = late.collect();
     lines.extend(contents.unpublished_uploads().into_iter().map(upload));
+    lines.extend(ways::turned_away(session, contents));
     let now = contents.facts.today;
     let due = view.due(now);
     for (story, wanted) in [("ceremonies/renewal", true), ("ceremonies/renew-certificate", false)] {
@@ -108,5 +117,5 @@ fn next(session: &Session, contents: &Contents, view: &View<'_>) -> Vec<String> 
 }
 
 fn keys_only(stored: &StoredChange) -> bool {
-    stored.change.documents().next().is_none()
+    stored.change.items.iter().all(|item| item.payload_bytes().is_none())
 }

@@ -1,12 +1,15 @@
 //! The page itself.
 
+use super::keys_only;
 use super::view::{Key, View, what};
+use crate::ceremony::change::Item;
 use crate::ceremony::due::Urgency;
 use crate::ceremony::facts::{Facts, Stage};
 use crate::ceremony::standing::{Standing, State};
 use crate::cli::verify::is_beside;
 use crate::record::Contents;
 use crate::tuf::digest::Digest;
+use crate::tuf::rule::Refusal;
 use crate::tuf::text::visible;
 use crate::tuf::time::Time;
 use crate::ui::screen::{Screen, Tone};
@@ -26,12 +29,12 @@ pub fn screen(contents: &Contents, view: &View<'_>, next: &[String]) -> Screen {
         screen = screen.callout(Tone::Careful, format!("{place}: {refusal}"));
     }
     for (role, version, payload) in contents.loose_documents() {
-        let role = visible(role.as_str());
-        let text = format!(
-            "LOOSE-DOCUMENT: {role} {version} was withdrawn after it had met its threshold: whoever has it can publish it. \
-             Its payload is {payload}"
+        let loose = Refusal::new(
+            &crate::record::rules::LOOSE_DOCUMENT,
+            format!("{role} {version}, withdrawn after it had met its threshold: {payload}"),
+            "clients that never see it; whoever has it can publish it",
         );
-        screen = screen.callout(Tone::Careful, text);
+        screen = screen.callout(Tone::Careful, loose.to_string());
     }
     screen = ends(roles(screen, view), view, facts.today);
     screen = keys(screen, view, facts.today);
@@ -158,18 +161,33 @@ fn token(key: &Key<'_>) -> String {
 }
 
 fn open_changes(mut screen: Screen, contents: &Contents) -> Screen {
-    for stored in contents.changes.values().filter(|s| s.change.documents().next().is_some()) {
+    for stored in contents.changes.values().filter(|s| !keys_only(s)) {
         let Ok(standing) = &stored.standing else { continue };
         if matches!(standing.state, State::Sealed | State::Published) {
             continue;
         }
-        screen = screen.heading(format!("Open: {}", visible(&stored.change.frame.title)));
+        let word = match standing.state {
+            State::Withdrawn { .. } => "Withdrawn",
+            State::Lapsed { .. } => "Lapsed",
+            State::BaseMoved { .. } => "Overtaken",
+            _ => "Open",
+        };
+        screen = screen.heading(format!("{word}: {}", visible(&stored.change.frame.title)));
         screen = screen.fact("state", state(standing)).fact("change", groups(stored.digest));
         for item in &standing.items {
             for need in &item.needs {
                 screen =
                     screen.fact(item.title.as_str(), format!("{} of {} signatures", need.have, need.need));
             }
+        }
+        if matches!(standing.state, State::Withdrawn { .. }) {
+            continue;
+        }
+        for (key, reason) in &stored.gathered.refusals {
+            let asked = stored.change.items.iter().flat_map(Item::asked);
+            let who = asked.into_iter().find(|ask| ask.public.identity() == *key);
+            let who = who.map_or_else(|| key.to_string(), |ask| format!("{} ({})", ask.holder, ask.key));
+            screen = screen.fact("refused by", format!("{who}: {}", visible(reason)));
         }
         screen = screen.items(standing.missing().iter().map(|asked| {
             let needed = if asked.needed { "still needed" } else { "may still sign" };

@@ -6,6 +6,7 @@
 
 use super::roots::{Signed, one_payload, parse};
 use super::statements::Said;
+use super::withdrawn::Withdrawn;
 use super::{Desk, decision, met};
 use crate::record::contents::StoredDocument;
 use crate::record::names::Place;
@@ -34,11 +35,13 @@ pub(super) struct Documents {
     pub trusted: BTreeSet<Digest>,
     /// Payload digests of those that the backend serves or has served.
     pub published: BTreeSet<Digest>,
+    /// Payload digests of those that were left out as withdrawn, though the backend serves them.
+    pub served_withdrawn: BTreeSet<Digest>,
     /// Every file that parses.
     pub history: Vec<StoredDocument>,
     /// All that met their thresholds, roots too.
     pub all: Vec<Trusted>,
-    /// Digests of the files that met their thresholds.
+    /// Digests of the files that met their thresholds, withdrawn ones too.
     pub files: BTreeMap<Digest, RoleName>,
     /// Roles whose newest version conflicts.
     pub conflicts: BTreeMap<RoleName, Refusal>,
@@ -184,7 +187,12 @@ impl Signed for Vouched {
 }
 
 /// Reads them, delegators before what they delegate to.
-pub(super) fn read(desk: &mut Desk<'_>, roots: &[Trusted], said: &Said) -> Documents {
+pub(super) fn read(
+    desk: &mut Desk<'_>,
+    roots: &[Trusted],
+    said: &Said,
+    withdrawn: &mut Withdrawn<'_>,
+) -> Documents {
     let mut documents = Documents::default();
     let mut waiting: BTreeMap<RoleName, Vec<Place>> = BTreeMap::new();
     for place in &desk.places {
@@ -194,7 +202,7 @@ pub(super) fn read(desk: &mut Desk<'_>, roots: &[Trusted], said: &Said) -> Docum
     }
     let mut all: Vec<Vouched> = Vec::new();
     for place in waiting.remove(&RoleName::Root).unwrap_or_default() {
-        list_root(desk, &place, roots, &mut all);
+        list_root(desk, &place, roots, withdrawn, &mut all);
     }
     // Newest first, since most documents are vouched for by the newest.
     let mut delegators = Delegators::default();
@@ -205,7 +213,7 @@ pub(super) fn read(desk: &mut Desk<'_>, roots: &[Trusted], said: &Said) -> Docum
     }
     while let Some(role) = ready.next() {
         let Some(places) = waiting.remove(&role) else { continue };
-        let vouched = role_documents(desk, &mut documents, said, &role, &places, &delegators);
+        let vouched = role_documents(desk, &mut documents, said, &role, &places, &delegators, withdrawn);
         for delegating in vouched.iter().rev().filter(|v| delegates(v.trusted.document())) {
             delegators.push(delegating.trusted.clone());
             ready.look(&delegating.trusted, &waiting);
@@ -213,12 +221,16 @@ pub(super) fn read(desk: &mut Desk<'_>, roots: &[Trusted], said: &Said) -> Docum
         all.extend(vouched);
     }
     for place in waiting.into_values().flatten() {
-        if parse(desk, &place).is_some() {
+        if let Some(envelope) = parse(desk, &place) {
+            if withdrawn.gone(&envelope.payload().digest()) {
+                desk.accept(&place);
+                continue;
+            }
             let found = "a document that no root or delegator here leads to";
             desk.refuse(&place, Refusal::new(&rules::RECORD_REST, found, "its delegator's document"));
         }
     }
-    publish(&mut documents, &all, roots, desk.trust.profile);
+    publish(&mut documents, &all, roots, desk.trust.profile, withdrawn);
     documents.revoked = revoked(&documents.newest, &all);
     for vouched in all.iter().filter(|v| matches!(v.trusted.role(), RoleName::Delegated(_))) {
         let versions = documents.delegations.0.entry(vouched.trusted.role().clone()).or_default();
@@ -238,6 +250,7 @@ pub(super) fn read(desk: &mut Desk<'_>, roots: &[Trusted], said: &Said) -> Docum
             published: documents.published.contains(&payload),
         });
     }
+    documents.files.extend(withdrawn.files());
     documents.history.sort();
     documents
 }
@@ -253,12 +266,19 @@ fn revoked(newest: &BTreeMap<RoleName, Trusted>, all: &[Vouched]) -> BTreeSet<Ro
 }
 
 /// A root of the chain, found again by its payload.
-fn list_root(desk: &Desk<'_>, place: &Place, roots: &[Trusted], all: &mut Vec<Vouched>) {
+fn list_root(
+    desk: &Desk<'_>,
+    place: &Place,
+    roots: &[Trusted],
+    withdrawn: &Withdrawn<'_>,
+    all: &mut Vec<Vouched>,
+) {
     let Place::Metadata(_, version, file) = place else { return };
     if !desk.accepted.contains(place) {
         return;
     }
-    if let Some(root) = roots.iter().find(|root| root.version() == *version) {
+    let named = |root: &&Trusted| root.version() == *version;
+    if let Some(root) = roots.iter().find(named).filter(|_| !withdrawn.left_out(file)) {
         let by = (RoleName::Root, version.saturating_sub(1).max(1));
         all.push(Vouched { trusted: root.clone(), file: *file, by });
     }
@@ -276,11 +296,18 @@ fn role_documents(
     role: &RoleName,
     places: &[Place],
     delegators: &Delegators,
+    withdrawn: &mut Withdrawn<'_>,
 ) -> Vec<Vouched> {
+    let newest_delegator = current(documents, delegators, role);
     let mut versions: BTreeMap<u64, Vec<(Place, Vouched)>> = BTreeMap::new();
     for place in places {
         let Place::Metadata(_, version, file) = place else { continue };
         let Some(envelope) = parse(desk, place) else { continue };
+        if withdrawn.document(envelope.payload(), newest_delegator.as_ref()) {
+            withdrawn.leave(role, *version, *file, envelope.payload().digest());
+            desk.accept(place);
+            continue;
+        }
         let mut first_refusal = None;
         let vouched = delegators.of(role).find_map(|delegator| {
             signers_of(delegator.document(), role).ok()?;
@@ -301,7 +328,6 @@ fn role_documents(
             (None, None) => {}
         }
     }
-    let newest_delegator = current(documents, delegators, role);
     let mut all = Vec::new();
     for (version, mut files) in versions {
         former_give_way(desk, &mut files, newest_delegator.as_ref(), role);
@@ -432,7 +458,13 @@ fn names(meta: &MetaFile, version: u64, file: &Digest, profile: Profile) -> bool
 
 /// What trusted timestamps and the snapshots that they name say is published. A snapshot of profile
 /// `tuf` names no root: there a root is published with the first document that needs it.
-fn publish(documents: &mut Documents, all: &[Vouched], roots: &[Trusted], profile: Profile) {
+fn publish(
+    documents: &mut Documents,
+    all: &[Vouched],
+    roots: &[Trusted],
+    profile: Profile,
+    withdrawn: &Withdrawn<'_>,
+) {
     let of = |role: RoleName| all.iter().filter(move |v| *v.trusted.role() == role);
     for timestamp in of(RoleName::Timestamp) {
         let Document::Timestamp(view) = timestamp.trusted.document() else { continue };
@@ -442,6 +474,8 @@ fn publish(documents: &mut Documents, all: &[Vouched], roots: &[Trusted], profil
             }
             let Document::Snapshot(list) = snapshot.trusted.document() else { continue };
             documents.published.extend([timestamp.payload(), snapshot.payload()]);
+            let named = |meta: &MetaFile, version, file: &Digest| names(meta, version, file, profile);
+            documents.served_withdrawn.extend(withdrawn.served(&list.meta, named));
             for document in all {
                 let meta = list.meta.get(document.trusted.role());
                 if meta.is_some_and(|m| names(m, document.trusted.version(), &document.file, profile)) {

@@ -61,8 +61,9 @@ pub(super) fn read(
         let what = format!("keys/{name}");
         let rivals: Vec<_> = files.iter().filter_map(|(place, _)| place.digest()).collect();
         let newest = roots.last();
-        let decided =
-            decision(said, &what, &rivals, |signers| newest.is_some_and(|root| root_met(root, signers)));
+        let decided = decision(said, &what, &rivals, |signers| {
+            newest.is_some_and(|root| root_met(root.payload(), signers))
+        });
         let chosen = match chain_end(&files) {
             Some(end) if decided.is_none() => {
                 for (place, _) in &files {

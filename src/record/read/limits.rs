@@ -110,7 +110,7 @@ fn signed_by_newest(roots: &[Trusted], said: &Said) -> Vec<(u64, Digest)> {
         let so_far = Digest::of(&digests);
         for (statement, signers) in &statements {
             let Sentence::Limits { number, limits, chain } = statement.sentence() else { continue };
-            if *chain == so_far && root_met(root, signers) {
+            if *chain == so_far && root_met(root.payload(), signers) {
                 said.acts(statement);
                 if n.saturating_add(1) == roots.len() {
                     newest.push((*number, *limits));

@@ -14,6 +14,7 @@ mod roots;
 mod statements;
 mod transcripts;
 mod uploads;
+mod withdrawn;
 
 use super::TrustFile;
 use super::contents::{Contents, Inputs, StoredStatement};
@@ -22,6 +23,7 @@ use super::names::Place;
 use super::receipt::Receipt;
 use super::rules;
 use crate::ceremony::facts::{Facts, Trust};
+use crate::ceremony::proposal::Proposal;
 use crate::ceremony::standing::{Standing, State};
 use crate::tuf::digest::Digest;
 use crate::tuf::document::{Keys, RoleKeys};
@@ -35,6 +37,7 @@ use crate::tuf::threshold::tally;
 use crate::tuf::time::Time;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use withdrawn::Withdrawn;
 
 /// What became of the files that wanted to come in.
 pub struct Verdicts {
@@ -136,6 +139,26 @@ pub fn contents(
     today: Time,
     inputs: &Inputs,
 ) -> Result<(Contents, Verdicts)> {
+    let mut published = BTreeSet::new();
+    loop {
+        let (contents, verdicts, served) = read(files, trust, today, inputs, &published)?;
+        // What was withdrawn and is served all the same counts: once more, with it in its place.
+        if served.is_subset(&published) {
+            return Ok((contents, verdicts));
+        }
+        published.extend(served);
+    }
+}
+
+/// One pass; `published` are payloads that no withdrawal takes away. Also returns those of which
+/// that turned out only now.
+fn read(
+    files: &Files<'_>,
+    trust: &TrustFile,
+    today: Time,
+    inputs: &Inputs,
+    published: &BTreeSet<Digest>,
+) -> Result<(Contents, Verdicts, BTreeSet<Digest>)> {
     let mut desk = Desk {
         files,
         trust: trust.trust(),
@@ -145,14 +168,17 @@ pub fn contents(
     };
     let desk = &mut desk;
     let mut said = statements::read(desk);
-    let roots = roots::read(desk, &said);
-    if let Some(anchor) = &inputs.anchor {
+    let mut changes = changes::read(desk);
+    let mut withdrawn = Withdrawn::new(&said, &changes, published);
+    let roots = roots::read(desk, &said, &mut withdrawn);
+    let documents = documents::read(desk, &roots.chain, &said, &mut withdrawn);
+    if let Some(anchor) = inputs.anchor.as_ref().filter(|a| !documents.served_withdrawn.contains(&a.payload))
+    {
+        withdrawn.check_anchor(anchor, &roots.chain)?;
         roots.check_anchor(anchor)?;
     }
-    let documents = documents::read(desk, &roots.chain, &said);
     let transcripts = transcripts::read(desk, today);
     let limits = limits::read(desk, trust, &roots.chain, &said)?;
-    let mut changes = changes::read(desk);
     let keys = keys::read(desk, &transcripts.whole, &said, &roots.chain, &documents);
     statements::lives(&mut said, &roots.chain, &keys, &documents);
     let rehearsals = rehearsals::read(desk);
@@ -167,6 +193,15 @@ pub fn contents(
     history.extend(said.in_force());
     let made = changes.values().flat_map(|stored| stored.change.documents());
     let unvouched = documents.unvouched(&made.map(MetadataPayload::digest).collect());
+    let proposals = changes
+        .values()
+        .filter_map(|stored| Proposal::of(stored.digest, &stored.change))
+        .map(|mut proposal| {
+            let root = proposal.root.as_ref().map(MetadataPayload::digest);
+            proposal.sealed = root.is_some_and(|root| roots.signed.contains(&root));
+            (proposal.change, proposal)
+        })
+        .collect();
     let mut facts = Facts {
         trust: trust.trust().clone(),
         limits: limits.limits,
@@ -185,6 +220,7 @@ pub fn contents(
         roll_calls: changes::roll_calls(changes.values()),
         history,
         published: documents.published,
+        proposals,
     };
     for change in changes.values_mut() {
         said.gather(change);
@@ -196,6 +232,9 @@ pub fn contents(
             change.standing = Standing::of(&change.change, &change.gathered, &facts);
             let withdrawn = matches!(&change.standing, Ok(s) if matches!(s.state, State::Withdrawn { .. }));
             said.withdrawals(&change.digest, withdrawn);
+            if let Some(proposal) = facts.proposals.get_mut(&change.digest) {
+                proposal.withdrawn = withdrawn;
+            }
         }
         let known = facts.history.len();
         facts.history.extend(said.in_force());
@@ -227,7 +266,7 @@ pub fn contents(
         findings: refused.iter().map(|(place, r)| (place.to_string(), r.clone())).collect(),
         heads: inputs.heads.clone(),
     };
-    Ok((contents, Verdicts { accepted, refused }))
+    Ok((contents, Verdicts { accepted, refused }, documents.served_withdrawn))
 }
 
 fn receipts(desk: &mut Desk<'_>) -> Vec<Receipt> {

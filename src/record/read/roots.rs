@@ -1,6 +1,7 @@
 //! The chain of roots: every version from the first, each vouched for by the one before.
 
 use super::statements::{Said, root_met};
+use super::withdrawn::Withdrawn;
 use super::{Desk, decision};
 use crate::record::names::Place;
 use crate::record::rules;
@@ -11,7 +12,7 @@ use crate::tuf::evidence::{Trusted, Verified};
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::wire::{self, Envelope};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 
 /// The chain, and why it ends where it does if that is a conflict.
@@ -21,6 +22,8 @@ pub(super) struct Roots {
     /// By version and payload: the files.
     pub conflict: Option<Refusal>,
     kept: Option<RootChain>,
+    /// Payload digests of every root that is fully signed, in the chain or not.
+    pub signed: BTreeSet<Digest>,
 }
 
 impl Roots {
@@ -31,7 +34,7 @@ impl Roots {
 }
 
 /// Reads it, as far as it goes.
-pub(super) fn read(desk: &mut Desk<'_>, said: &Said) -> Roots {
+pub(super) fn read(desk: &mut Desk<'_>, said: &Said, withdrawn: &mut Withdrawn<'_>) -> Roots {
     let mut versions: BTreeMap<u64, Vec<Place>> = BTreeMap::new();
     for place in &desk.places {
         if let Place::Metadata(RoleName::Root, version, _) = place {
@@ -43,9 +46,11 @@ pub(super) fn read(desk: &mut Desk<'_>, said: &Said) -> Roots {
     let mut next = start.map_or(1, |anchor| anchor.version);
     let mut chain: Option<RootChain> = None;
     let mut conflict = None;
+    let mut signed = BTreeSet::new();
     while let Some(places) = versions.remove(&next) {
         let before = chain.as_ref().map(|c| c.latest().clone());
         let mut good = Vec::new();
+        let old = before.as_ref().map(Trusted::payload);
         for place in &places {
             let Some(envelope) = envelopes.remove(place).and_then(|read| parsed(desk, place, read)) else {
                 continue;
@@ -66,19 +71,44 @@ pub(super) fn read(desk: &mut Desk<'_>, said: &Said) -> Roots {
             }
             // A lone file is verified once, when the chain takes it.
             if places.len() > 1 {
-                let old = before.as_ref().map(Trusted::payload);
                 if let Err(refusal) = check_root(old, payload, &Verified::new(&envelope)) {
                     desk.refuse(place, refusal);
                     continue;
                 }
+                signed.insert(payload.digest());
             }
             good.push((place.clone(), envelope));
         }
+        let newer = versions.get(&next.saturating_add(1)).into_iter().flatten();
+        let newer: Vec<&Envelope> = newer.filter_map(|p| envelopes.get(p)?.as_ref().ok()).collect();
+        let mut gone = BTreeSet::new();
+        for (place, envelope) in &good {
+            let payload = envelope.payload();
+            // A newer root that another root of this version leads to as well doesn't rest on this one.
+            let leads = |from: &Envelope, to: &Envelope| {
+                check_root(Some(from.payload()), to.payload(), &Verified::new(to)).is_ok()
+            };
+            let others = || good.iter().filter(|(_, o)| o.payload().digest() != payload.digest());
+            let rests = || {
+                let alone = |to: &&&Envelope| others().all(|(_, other)| !leads(other, to));
+                newer.iter().filter(|to| leads(envelope, to)).any(|to| alone(&to))
+            };
+            if withdrawn.root(payload, before.as_ref(), rests) {
+                signed.insert(payload.digest());
+                let file = place.digest().unwrap_or_else(|| payload.digest());
+                withdrawn.leave(&RoleName::Root, next, file, payload.digest());
+                gone.insert(place.clone());
+            }
+        }
+        for place in &gone {
+            desk.accept(place);
+        }
+        good.retain(|(place, _)| !gone.contains(place));
         let files: Vec<Place> = good.iter().map(|(place, _)| place.clone()).collect();
         let rivals: Vec<Digest> = files.iter().filter_map(Place::digest).collect();
         let what = format!("metadata/root/{next}");
         let decided = decision(said, &what, &rivals, |signers| {
-            before.as_ref().is_some_and(|root| root_met(root, signers))
+            before.as_ref().is_some_and(|root| root_met(root.payload(), signers))
         });
         let Some((place, envelope)) = one_payload(desk, &what, good, decided) else {
             conflict = files.iter().find_map(|file| desk.refused.get(file).cloned());
@@ -104,7 +134,8 @@ pub(super) fn read(desk: &mut Desk<'_>, said: &Said) -> Roots {
         }
     }
     let roots = chain.as_ref().map_or_else(Vec::new, |chain| chain.all().to_vec());
-    Roots { chain: roots, conflict, kept: chain }
+    signed.extend(roots.iter().map(|root| root.payload().digest()));
+    Roots { chain: roots, conflict, kept: chain, signed }
 }
 
 /// Reads the files of roots, all at once: a history may be long.

@@ -16,6 +16,7 @@ use crate::tuf::chain::signers_of;
 use crate::tuf::digest::Digest;
 use crate::tuf::evidence::Trusted;
 use crate::tuf::key::KeyIdentity;
+use crate::tuf::payload::MetadataPayload;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::Refusal;
 use crate::tuf::statement::{KeyEvent, Sentence, Statement};
@@ -82,7 +83,7 @@ pub(super) fn lives(said: &mut Said, roots: &[Trusted], keys: &Keys, documents: 
                         .is_ok_and(|(keys, role)| met(keys, role, targets.payload(), signers))
                 })
         };
-        if root_met(root, signers) || by_targets() {
+        if root_met(root.payload(), signers) || by_targets() {
             said.acting.borrow_mut().insert(*payload);
             said.lives.entry(*key).or_default().insert((*at, *event));
         }
@@ -90,11 +91,11 @@ pub(super) fn lives(said: &mut Said, roots: &[Trusted], keys: &Keys, documents: 
 }
 
 /// Whether these keys meet a root's own threshold.
-pub(super) fn root_met(root: &Trusted, signers: &BTreeSet<KeyIdentity>) -> bool {
+pub(super) fn root_met(root: &MetadataPayload, signers: &BTreeSet<KeyIdentity>) -> bool {
     let view = root.document().as_root();
     view.is_some_and(|view| {
         let role = view.roles.get(&RoleName::Root);
-        role.is_some_and(|role| met(&view.keys, role, root.payload(), signers))
+        role.is_some_and(|role| met(&view.keys, role, root, signers))
     })
 }
 

@@ -1,0 +1,487 @@
+//! Changes that went wrong on the way: each ends in a named state, and `status` says how to go on.
+//!
+//! Half signed and refused, turned away by the backend, proposed twice in two copies, signed in a
+//! copy that is old: by the program as people type it, with keys in files, where the state itself is
+//! of production on SoftHSM tokens, and against Debian's notary-server where it is the server's word.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test fails by panicking"
+)]
+
+mod server;
+mod stage;
+
+use keyrite::ceremony::facts::Stage as Kind;
+use keyrite::ceremony::limits::Limits;
+use keyrite::record::upload::fetch_keys;
+use keyrite::tuf::profile::Profile;
+use serde_json::{Value, json};
+use server::{Backend, uploads};
+use stage::{Devices, Done, Stage, block, blocks, utf8};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const HOLDERS: [(&str, &str); 4] =
+    [("root-a", "ada"), ("root-b", "bruno"), ("root-c", "carla"), ("root-d", "dora")];
+
+/// A trust whose root is 2 of 2, without a spare key.
+struct Duo {
+    stage: Stage,
+    production: bool,
+    tokens: Vec<(String, String)>,
+}
+
+impl Duo {
+    /// The keys of four people, the targets key, and the backend's two, which nobody has here.
+    fn keys(name: &str, kind: Kind) -> Self {
+        let mut limits = Limits::default_for(Profile::Notary);
+        limits.root.spare_keys = 0;
+        let stage = Stage::new(name, Profile::Notary, kind, &limits);
+        fs::create_dir_all(stage.path("keys")).unwrap();
+        let mut duo = Self { stage, production: kind == Kind::Production, tokens: Vec::new() };
+        let names = ["root-a", "root-b", "root-c", "root-d", "targets-1"];
+        if duo.production {
+            duo.tokens = names.map(|key| (key.to_owned(), duo.stage.token(key))).into();
+        }
+        let mut tables = String::new();
+        for (key, holder) in HOLDERS {
+            tables += &format!("[[key]]\nname = \"{key}\"\nholder = \"{holder}\"\npurpose = \"root\"\n");
+        }
+        duo.holds("keys", "generate-key", &tables);
+        duo.holds(
+            "targets key",
+            "issue-targets-key",
+            "[targets-key]\nname = \"targets-1\"\nholder = \"uma\"\n",
+        );
+        duo
+    }
+
+    /// The same with root 1 and targets 1.
+    fn rooted(name: &str, kind: Kind) -> Self {
+        let duo = Self::keys(name, kind);
+        let mut map = duo.all();
+        for role in ["snapshot", "timestamp"] {
+            let file = duo.stage.path(&format!("{role}.pem"));
+            made_elsewhere(&file);
+            map = map.enrol(&format!("backend-{role}"), &file);
+        }
+        let map = map.write("enrol.toml");
+        let enroll = duo.runbook("backend keys", "enroll-key", &online("backend"));
+        duo.stage.hold(&map, &enroll).1.ended(0);
+        duo.holds("Root of trust", "create-root", &first_root("backend"));
+        duo
+    }
+
+    fn runbook(&self, title: &str, ceremony: &str, tables: &str) -> PathBuf {
+        let people = "[people]\nada = \"administrator\"\nwim = \"witness\"\n";
+        let text = format!("ceremony = \"{ceremony}\"\ntitle = \"{title}\"\n{people}{tables}");
+        self.stage.write(&format!("{}.toml", title.replace(' ', "-")), &text)
+    }
+
+    /// The next root, with `root-b` replaced.
+    fn rotation(&self, title: &str, add: &str) -> PathBuf {
+        let root = format!("[root]\nadd = [\"{add}\"]\nremove = [\"root-b\"]\nvalid-for = \"2 years\"\n");
+        self.runbook(title, "rotate-root", &root)
+    }
+
+    fn withdrawal(&self, title: &str, which: &str) -> PathBuf {
+        let table = format!("[withdraw]\nchange = \"{title}\"\n{which}reason = \"it went wrong\"\n");
+        self.runbook(&format!("Withdraw {title}"), "withdraw", &table)
+    }
+
+    /// The keys of these names, on this stage.
+    fn with(&self, keys: &[&str]) -> Devices<'_> {
+        let mut devices = self.stage.devices();
+        for key in keys {
+            devices = match self.tokens.iter().find(|(name, _)| name == key) {
+                Some((_, serial)) => devices.on_token(key, serial),
+                None => devices.in_file(key, &format!("keys/{key}.pem")),
+            };
+        }
+        devices
+    }
+
+    fn all(&self) -> Devices<'_> {
+        self.with(&["root-a", "root-b", "root-c", "root-d", "targets-1"])
+    }
+
+    /// A map of these keys that knows the newest root.
+    fn map(&self, keys: &[&str]) -> PathBuf {
+        let devices = self.with(keys);
+        let name = format!("{}.toml", keys.join("-"));
+        if self.stage.record.join("metadata/root").exists() && self.status()["root"] != Value::Null {
+            devices.knowing(&self.stage.root()).write(&name)
+        } else {
+            devices.write(&name)
+        }
+    }
+
+    /// Holds a ceremony to its end with everyone in the room.
+    fn holds(&self, title: &str, ceremony: &str, tables: &str) -> Value {
+        self.everyone(&self.runbook(title, ceremony, tables))
+    }
+
+    fn everyone(&self, runbook: &Path) -> Value {
+        let map = self.map(&["root-a", "root-b", "root-c", "root-d", "targets-1"]);
+        self.stage.hold(&map, runbook).1.ended(0).json()
+    }
+
+    fn status(&self) -> Value {
+        status(&self.stage, &self.stage.record)
+    }
+
+    /// The words for how the change of this title stands.
+    fn state(&self, title: &str) -> String {
+        let status = self.status();
+        let changes = status["changes"].as_array().unwrap();
+        let found = changes.iter().find(|change| change["title"] == title);
+        found.unwrap_or_else(|| panic!("no {title} in {status}"))["state"].as_str().unwrap().to_owned()
+    }
+
+    /// A line of what is next, if there is one with this in it.
+    fn next(&self, part: &str) -> Option<String> {
+        let status = self.status();
+        let mut lines =
+            status["next"].as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_owned());
+        lines.find(|line| line.contains(part))
+    }
+
+    fn import(&self, to: &Path, from: &Path) -> Value {
+        self.stage.keyrite(["-C", utf8(to), "--json", "import", utf8(from)]).ended(0).json()
+    }
+
+    /// A custodian signs on a copy that was handed out, and brings it back.
+    fn by_stick(&self, person: &str, key: &str, change: &str) {
+        let copy = self.stage.path(&format!("stick-{person}-{}", &change[..8]));
+        let export = ["-C", utf8(&self.stage.record), "--json", "export", utf8(&copy), "--for", person];
+        self.stage.keyrite(export).ended(0);
+        // Other changes that wait for the key are left for later.
+        let answers = format!("[{change}]\n\"read-back\" = \"same\"\n\"confirm\" = \"{change}\"\n");
+        let answers = self.stage.write(&format!("answers-{person}.toml"), &answers);
+        let sign = ["sign", "--answers", utf8(&answers), "--unattended"];
+        let signed = self.stage.on(&copy, &self.map(&[key]), &sign).json();
+        assert_eq!(signed["signed"].as_array().unwrap().len(), 1, "{signed}");
+        assert_eq!(self.import(&self.stage.record, &copy)["left"], json!([]));
+    }
+
+    fn verified(&self) {
+        assert_eq!(self.stage.verify().ended(0).json()["problems"], json!([]));
+    }
+}
+
+fn status(stage: &Stage, record: &Path) -> Value {
+    stage.keyrite(["-C", utf8(record), "--json", "status"]).ended(0).json()
+}
+
+fn made_elsewhere(file: &Path) {
+    let lines = "openssl ecparam -name prime256v1 -genkey -noout | openssl pkey -pubout -out";
+    Done::of(Command::new("sh").args(["-euc", &format!("{lines} {}", utf8(file))])).ended(0);
+}
+
+fn online(name: &str) -> String {
+    let table =
+        |role| format!("[[key]]\nname = \"{name}-{role}\"\nholder = \"backend\"\npurpose = \"{role}\"\n");
+    table("snapshot") + &table("timestamp")
+}
+
+fn first_root(name: &str) -> String {
+    format!(
+        "[root]\nkeys = [\"root-a\", \"root-b\"]\nthreshold = 2\nvalid-for = \"2 years\"\n\
+         [targets]\nkeys = [\"targets-1\"]\nthreshold = 1\nvalid-for = \"1 year\"\n\
+         [snapshot]\nkeys = [\"{name}-snapshot\"]\nthreshold = 1\n\
+         [timestamp]\nkeys = [\"{name}-timestamp\"]\nthreshold = 1\n"
+    )
+}
+
+/// The rule that a refusal names.
+fn rule(done: Done) -> String {
+    let json = done.ended(1).json();
+    json["error"]["rule"].as_str().unwrap_or_else(|| panic!("no rule: {json}")).to_owned()
+}
+
+/// A copy of a record, as people take one home.
+fn copied(stage: &Stage, from: &Path, name: &str) -> PathBuf {
+    let to = stage.path(name);
+    Done::of(Command::new("cp").arg("-r").arg(from).arg(&to)).ended(0);
+    to
+}
+
+/// Plans a runbook in another copy and holds it there, with every prompt answered.
+fn held_in(stage: &Stage, record: &Path, map: &Path, runbook: &Path) -> Done {
+    let answers = stage.path(&format!("there-{}.toml", fs::read_dir(&stage.dir).unwrap().count()));
+    let plan = ["plan", utf8(runbook), "--write-answers", utf8(&answers)];
+    let plan = stage.on(record, map, &plan).ended(0).json();
+    let filled = stage::fill(&fs::read_to_string(&answers).unwrap(), plan["change"].as_str().unwrap());
+    fs::write(&answers, filled).unwrap();
+    stage.on(record, map, &["run", utf8(runbook), "--answers", utf8(&answers), "--unattended"])
+}
+
+#[test]
+fn a_half_signed_root_is_refused_withdrawn_and_another_signed_in_its_place() {
+    let duo = Duo::rooted("states-half", Kind::Rehearsal);
+    let first = duo.rotation("Carla for Bruno", "root-c");
+    let (change, waits) = duo.stage.hold(&duo.map(&["root-a"]), &first);
+    waits.ended(4);
+    assert_eq!(duo.state("Carla for Bruno"), "waits for signatures");
+    let goes_on = duo.next("goes on with \"Carla for Bruno\"").unwrap();
+    assert!(goes_on.contains(&format!("changes/{change}/runbook.toml")), "{goes_on}");
+
+    // Bruno won't sign it.
+    let copy = duo.stage.path("bruno");
+    let export = ["-C", utf8(&duo.stage.record), "--json", "export", utf8(&copy), "--for", "bruno"];
+    duo.stage.keyrite(export).ended(0);
+    let answers = duo.stage.write("no.toml", "[answers]\n\"refuse.reason\" = \"I stay\"\n");
+    let refuse = ["sign", "--refuse", "--answers", utf8(&answers), "--unattended"];
+    duo.stage.on(&copy, &duo.map(&["root-b"]), &refuse).ended(0);
+    duo.import(&duo.stage.record, &copy);
+    let text = duo.stage.keyrite(["-C", utf8(&duo.stage.record), "status"]).ended(0).text();
+    assert!(text.contains("refused by") && text.contains("I stay"), "{text}");
+    let way = duo.next("of the kind withdraw").unwrap();
+    assert!(way.ends_with("for \"Carla for Bruno\": it was refused"), "{way}");
+
+    // Until it is withdrawn, Ada's key signs no other root 2.
+    let second = duo.rotation("Dora for Bruno", "root-d");
+    assert_eq!(rule(duo.stage.hold(&duo.map(&["root-a"]), &second).1), "ROLE-FORK");
+    let (withdrawn, waits) = duo.stage.hold(&duo.map(&["root-a"]), &duo.withdrawal("Carla for Bruno", ""));
+    waits.ended(4);
+    assert_eq!(duo.state("Carla for Bruno"), "waits for signatures", "one of two is no withdrawal");
+    assert!(duo.next("export DIR --for bruno").is_some());
+    duo.by_stick("bruno", "root-b", &withdrawn);
+    let again = duo.next("goes on with \"Withdraw Carla for Bruno\"").unwrap();
+    assert!(again.contains(&format!("changes/{withdrawn}/runbook.toml")), "{again}");
+    duo.everyone(&duo.withdrawal("Carla for Bruno", ""));
+    assert_eq!(duo.state("Carla for Bruno"), "withdrawn: it went wrong");
+    assert_eq!(duo.status()["loose"], json!([]), "it never met its threshold");
+
+    // Nobody signs it any more, and the other one goes through.
+    let after = duo.stage.on(
+        &duo.stage.record,
+        &duo.map(&["root-c"]),
+        &["plan", utf8(&duo.withdrawal("Carla for Bruno", ""))],
+    );
+    assert_eq!(after.ended(0).json()["already-held"], json!(true));
+    duo.everyone(&second);
+    assert_eq!(duo.stage.root().0, 2);
+    duo.verified();
+}
+
+#[test]
+fn a_sealed_root_is_withdrawn_stays_listed_and_another_takes_its_number() {
+    let duo = Duo::rooted("states-sealed", Kind::Rehearsal);
+    let before = duo.stage.root();
+    duo.everyone(&duo.rotation("Carla for Bruno", "root-c"));
+    let loose = duo.stage.root();
+    assert_eq!(loose.0, 2);
+    let way = duo.next("only if the backend turns it away").unwrap();
+    assert!(way.contains("of the kind withdraw, for \"Carla for Bruno\""), "{way}");
+    let elsewhere = copied(&duo.stage, &duo.stage.record, "elsewhere");
+
+    // The keys of root 1 alone take nothing back: those of root 2 must agree.
+    let (change, waits) =
+        duo.stage.hold(&duo.map(&["root-a", "root-b"]), &duo.withdrawal("Carla for Bruno", ""));
+    waits.ended(4);
+    assert_eq!(duo.stage.root(), loose);
+    duo.by_stick("carla", "root-c", &change);
+    let done = duo.everyone(&duo.withdrawal("Carla for Bruno", ""));
+    assert_eq!(done["root"]["version"], json!(1), "everyone goes back to root 1: {done}");
+    assert_eq!(done["uploads"].as_array().unwrap().len(), 1, "that of the first day: {done}");
+    assert_eq!(duo.stage.root(), before);
+    assert_eq!(duo.state("Carla for Bruno"), "withdrawn: it went wrong");
+    duo.verified();
+
+    // Who still knows root 2 is told what to know instead.
+    let old = duo.with(&["root-a"]).knowing(&loose).write("old.toml");
+    let refused = duo.stage.on(&duo.stage.record, &old, &["status"]).ended(1).json();
+    assert_eq!(refused["error"]["rule"], "ANCHOR");
+    let instead = format!("root = {{ version = 1, payload = \"{}\" }}", before.1);
+    assert!(refused["error"]["expected"].as_str().unwrap().contains(&instead), "{refused}");
+
+    // Another root 2, by the same keys.
+    duo.everyone(&duo.rotation("Dora for Bruno", "root-d"));
+    let (version, payload) = duo.stage.root();
+    assert_eq!(version, 2);
+    assert_ne!(payload, loose.1);
+    let listed = json!([{"role": "root", "version": 2, "payload": loose.1}]);
+    assert_eq!(duo.status()["loose"], listed);
+    let text = duo.stage.keyrite(["-C", utf8(&duo.stage.record), "status"]).ended(0).text();
+    assert!(text.contains("LOOSE-DOCUMENT"), "{text}");
+    duo.verified();
+
+    // A copy that has the first one sealed comes to the same.
+    assert_eq!(duo.import(&elsewhere, &duo.stage.record)["left"], json!([]));
+    let there = status(&duo.stage, &elsewhere);
+    assert_eq!((&there["root"]["payload"], &there["loose"]), (&json!(payload), &listed));
+
+    // What a newer root rests on is past withdrawing.
+    let on = "[root]\nadd = [\"root-c\"]\nremove = [\"root-d\"]\nvalid-for = \"2 years\"\n";
+    duo.holds("Root 3", "rotate-root", on);
+    let plan = |title: &str| {
+        let map = duo.map(&["root-a"]);
+        duo.stage.on(&duo.stage.record, &map, &["plan", utf8(&duo.withdrawal(title, ""))])
+    };
+    assert_eq!(rule(plan("Dora for Bruno")), "WITHDRAW-LATE");
+    assert_eq!(rule(plan("Nobody for Bruno")), "WITHDRAW-NOTHING");
+}
+
+#[test]
+fn two_copies_that_propose_one_version_agree_by_withdrawing_one() {
+    let duo = Duo::rooted("states-rivals", Kind::Rehearsal);
+    let stage = &duo.stage;
+    let other = copied(stage, &stage.record, "other");
+    let (ours, theirs) = (duo.rotation("Carla", "root-c"), duo.rotation("Dora", "root-d"));
+    // Half signed in each, by one person each: neither can go on where both are.
+    stage.hold(&duo.map(&["root-a"]), &ours).1.ended(4);
+    held_in(stage, &other, &duo.map(&["root-b"]), &theirs).ended(4);
+    assert_eq!(duo.import(&stage.record, &other)["left"], json!([]));
+    let way = duo.next("of the kind withdraw").unwrap();
+    assert!(
+        way.ends_with("both make root 2") && way.contains("\"Carla\"") && way.contains("\"Dora\""),
+        "{way}"
+    );
+    assert_eq!(rule(stage.hold(&duo.map(&["root-b"]), &ours).1), "ROLE-FORK");
+    duo.everyone(&duo.withdrawal("Dora", ""));
+    assert_eq!(duo.state("Dora"), "withdrawn: it went wrong");
+    duo.everyone(&ours);
+    duo.verified();
+    // The other copy takes all of it in.
+    assert_eq!(duo.import(&other, &stage.record)["left"], json!([]));
+    assert_eq!(status(stage, &other)["root"], duo.status()["root"]);
+}
+
+#[test]
+fn two_copies_that_sealed_one_version_agree_by_withdrawing_one() {
+    let duo = Duo::rooted("states-sealed-twice", Kind::Rehearsal);
+    let stage = &duo.stage;
+    let first = copied(stage, &stage.record, "first");
+    let runbook = duo.rotation("Carla", "root-c");
+    // The very same runbook, held in one copy and then in the other.
+    duo.everyone(&runbook);
+    let theirs = copied(stage, &stage.record, "theirs");
+    let (mine, root) = (first, stage.root());
+    let all = duo.all().knowing(&{
+        let status = status(stage, &mine);
+        (1, status["root"]["payload"].as_str().unwrap().to_owned())
+    });
+    let map = all.write("mine.toml");
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    held_in(stage, &mine, &map, &runbook).ended(0);
+    let here = status(stage, &mine)["root"]["payload"].as_str().unwrap().to_owned();
+    assert_ne!(here, root.1);
+
+    // Neither copy takes the other's root; both know of the other's change.
+    let left = stage.keyrite(["-C", utf8(&mine), "--json", "import", utf8(&theirs)]).ended(0).json();
+    let rules: Vec<_> =
+        left["left"].as_array().unwrap().iter().map(|l| l["rule"].as_str().unwrap()).collect();
+    assert!(rules.contains(&"RECORD-CONFLICT"), "{left}");
+    let knows = all.knowing(&(2, here.clone())).write("knows.toml");
+    let plan = stage.on(&mine, &knows, &["plan", utf8(&duo.withdrawal("Carla", ""))]);
+    assert_eq!(rule(plan), "WITHDRAW-WHICH");
+    held_in(stage, &mine, &knows, &duo.withdrawal("Carla", "which = \"first\"\n")).ended(0);
+    assert_eq!(status(stage, &mine)["root"]["payload"], json!(here));
+
+    // The other copy takes the withdrawal in, and with it the root that stands.
+    let taken = stage.keyrite(["-C", utf8(&theirs), "--json", "import", utf8(&mine)]).ended(0).json();
+    assert_eq!(taken["left"], json!([]), "{taken}");
+    let there = status(stage, &theirs);
+    assert_eq!(there["root"]["payload"], json!(here));
+    assert_eq!(there["loose"], json!([{"role": "root", "version": 2, "payload": root.1}]));
+
+    // Records that were merged file by file show the conflict until the withdrawal is there.
+    let merged = copied(stage, &stage.record, "merged");
+    for folder in ["metadata", "changes"] {
+        Done::of(Command::new("cp").arg("-r").arg(mine.join(folder)).arg(&merged)).ended(0);
+    }
+    let conflict = status(stage, &merged);
+    assert_eq!(conflict["root"]["version"], json!(1));
+    let found: Vec<_> = conflict["findings"].as_array().unwrap().iter().map(|f| &f["rule"]).collect();
+    assert!(found.contains(&&json!("RECORD-CONFLICT")), "{conflict}");
+    Done::of(Command::new("cp").arg("-r").arg(mine.join("statements")).arg(&merged)).ended(0);
+    assert_eq!(status(stage, &merged)["root"]["payload"], json!(here));
+}
+
+/// The first root lists backend keys that the server doesn't have.
+#[test]
+fn a_root_that_the_server_turns_away_is_withdrawn_and_the_next_one_goes_up() {
+    let duo = Duo::keys("states-turned-away", Kind::Rehearsal);
+    let stage = &duo.stage;
+    let backend = Backend::up(stage, "signer");
+    let incoming = stage.path("incoming");
+    fs::create_dir_all(&incoming).unwrap();
+    let lines = blocks(&fetch_keys(&stage.trust, Some(&backend.url)));
+    let address = backend.address(&incoming, &lines);
+    backend.types(&incoming, &format!("{address}{}", block(&lines, "-o snapshot.key")));
+    let mut map = duo.all().backend(&backend.url);
+    for role in ["snapshot", "timestamp"] {
+        let wrong = stage.path(&format!("wrong-{role}.pem"));
+        made_elsewhere(&wrong);
+        map = map
+            .enrol(&format!("wrong-{role}"), &wrong)
+            .enrol(&format!("backend-{role}"), &incoming.join(format!("{role}.key")));
+    }
+    let map = map.write("laptop.toml");
+    let enroll = duo.runbook("Keys", "enroll-key", &(online("wrong") + &online("backend")));
+    stage.hold(&map, &enroll).1.ended(0);
+    let wrong = duo.runbook("Wrong root", "create-root", &first_root("wrong"));
+    let folder = uploads(&stage.hold(&map, &wrong).1.ended(0).json()).remove(0);
+    let refused = sends(stage, &backend, &folder);
+    assert_ne!(refused, 0, "the server has no key to sign its timestamp with");
+
+    let way = duo.next("only if the backend turns it away").unwrap();
+    assert!(way.contains("of the kind withdraw, for \"Wrong root\""), "{way}");
+    let loose = stage.root().1;
+    let knows = duo.all().knowing(&stage.root()).write("knows.toml");
+    stage.hold(&knows, &duo.withdrawal("Wrong root", "")).1.ended(0);
+    assert_eq!(duo.status()["root"], Value::Null, "there is no root again");
+    let right = duo.runbook("Right root", "create-root", &first_root("backend"));
+    let folder = uploads(&stage.hold(&map, &right).1.ended(0).json()).remove(0);
+    assert_eq!(sends(stage, &backend, &folder), 0);
+    assert_eq!(stage.root().0, 1);
+    assert_eq!(duo.status()["loose"][0]["payload"], json!(loose));
+    duo.verified();
+}
+
+/// Types the lines of an upload's README; the exit code that the shell ends with.
+fn sends(stage: &Stage, backend: &Backend, folder: &str) -> i32 {
+    let carried = copied(stage, &stage.record.join(folder), &folder.replace('/', "-"));
+    let lines = blocks(&fs::read_to_string(carried.join("README.txt")).unwrap());
+    let lines = format!("{}{}", backend.address(&carried, &lines), block(&lines, "-F 'files="));
+    let mut command = Command::new("sh");
+    command.args(["-euc", &lines]).current_dir(&carried);
+    if backend.tls {
+        command.env("CURL_CA_BUNDLE", backend.dir.join("ca.crt"));
+    }
+    command.output().unwrap().status.code().unwrap()
+}
+
+#[test]
+fn a_copy_from_last_month_signs_nothing_until_it_has_the_newest() {
+    let duo = Duo::rooted("states-stale", Kind::Production);
+    let stage = &duo.stage;
+    let old = copied(stage, &stage.record, "last-month");
+    let held = duo.everyone(&duo.rotation("Carla for Bruno", "root-c"));
+    let head = held["head"].as_str().unwrap().to_owned();
+    let one = duo.with(&["root-a"]).knowing(&(1, root_payload(stage, &old))).head(&head).write("head.toml");
+    let next = duo.runbook(
+        "Again",
+        "rotate-root",
+        "[root]\nadd = [\"root-d\"]\nremove = [\"root-a\"]\nvalid-for = \"2 years\"\n",
+    );
+    let plan = |record: &Path, map: &Path| stage.on(record, map, &["plan", utf8(&next)]);
+    let refused = plan(&old, &one).ended(1).json();
+    assert_eq!(refused["error"]["rule"], "STALE-RECORD");
+    assert!(refused["error"]["next"].as_str().unwrap().contains("keyrite import"), "{refused}");
+    // Who knows the newest root is not taken in by the old chain either.
+    let two = duo.with(&["root-a"]).knowing(&stage.root()).head(&head).write("root.toml");
+    assert_eq!(rule(plan(&old, &two)), "ANCHOR");
+    assert_eq!(duo.import(&old, &stage.record)["left"], json!([]));
+    plan(&old, &two).ended(0);
+}
+
+fn root_payload(stage: &Stage, record: &Path) -> String {
+    status(stage, record)["root"]["payload"].as_str().unwrap().to_owned()
+}
