@@ -328,10 +328,10 @@ impl Roles {
 
     fn named(&mut self, name: &RoleName) -> Result<&mut Members> {
         let place = self.places.get(name.as_str()).and_then(|place| self.entries.get_mut(*place));
-        match place {
-            Some(Some(Json::Object(entry))) => Ok(entry),
-            _ => refuse_edit(name, "a delegation that is there"),
+        if let Some(Some(Json::Object(entry))) = place {
+            return Ok(entry);
         }
+        refuse_edit(name, "a delegation that is there")
     }
 
     fn put(&mut self, name: &RoleName, entry: Json) {

@@ -224,7 +224,7 @@ impl Spec {
         ];
         let threshold = NonZeroU32::new(self.delegation.threshold).unwrap_or(NonZeroU32::MIN);
         if keys.len() <= usize::try_from(threshold.get()).unwrap_or(usize::MAX) {
-            lines.push(format!("  {}", rules::DELEGATION_NO_SPARE.warning(&no_spare(granted, &threshold))));
+            lines.push(format!("  {}", rules::DELEGATION_NO_SPARE.warning(&no_spare(granted, threshold))));
         }
         lines
     }

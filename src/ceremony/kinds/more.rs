@@ -51,7 +51,7 @@ impl Ceremony for Spec {
         let delegations = Delegations::of(facts);
         let role = self.role(facts)?;
         let after = self.after(facts, &delegations, delegations.get(&role)?)?;
-        let mut summary = self.summary(&delegations, &after);
+        let mut summary = Self::summary(&delegations, &after);
         let mut rework = Rework::new(facts, &delegations, self.terms(), self.reissue.as_ref());
         let name = &after.now.role.name;
         rework.changed.insert(name, after);
@@ -111,7 +111,7 @@ impl Spec {
         Ok(after)
     }
 
-    fn summary(&self, delegations: &Delegations<'_>, after: &After<'_>) -> Vec<String> {
+    fn summary(delegations: &Delegations<'_>, after: &After<'_>) -> Vec<String> {
         let role = &after.now.role.name;
         let mut lines = vec![format!(
             "{} lets {role} sign with any {} of: {}",
@@ -124,8 +124,7 @@ impl Spec {
             lines.push(format!("  and for {}", paths.join(", ")));
         }
         if after.keys().len() <= usize::try_from(after.threshold.get()).unwrap_or(usize::MAX) {
-            lines
-                .push(format!("  {}", rules::DELEGATION_NO_SPARE.warning(&no_spare(role, &after.threshold))));
+            lines.push(format!("  {}", rules::DELEGATION_NO_SPARE.warning(&no_spare(role, after.threshold))));
         }
         lines
     }

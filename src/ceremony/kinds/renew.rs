@@ -79,10 +79,10 @@ impl Ceremony for Spec {
                 "a document that is due",
             ));
         }
-        self.root_in_time(facts, &due, frame.held_at)?;
+        Self::root_in_time(facts, &due, frame.held_at)?;
         let terms = self.terms(frame.held_at, &due)?;
         let mut rework = Rework::new(facts, &delegations, terms, None);
-        rework.again = due.others.clone();
+        rework.again.clone_from(&due.others);
         let mut edits = rework.edits()?;
         let (mut items, mut base, mut summary) = (Vec::new(), Base::default(), Vec::new());
         if due.root {
@@ -178,7 +178,7 @@ impl Spec {
 
     /// In profile `notary` nothing else is renewed while root is so near its end that no stock
     /// client publishes: whoever renews the rest would take the work for done.
-    fn root_in_time(&self, facts: &Facts, due: &Due, held_at: Time) -> Result<()> {
+    fn root_in_time(facts: &Facts, due: &Due, held_at: Time) -> Result<()> {
         let Some(root) = facts.root().filter(|_| facts.trust.profile == Profile::Notary && !due.root) else {
             return Ok(());
         };

@@ -434,7 +434,7 @@ impl Spec {
             if keys.len() <= usize::try_from(after.threshold.get()).unwrap_or(usize::MAX) {
                 lines.push(format!(
                     "  {}",
-                    rules::DELEGATION_NO_SPARE.warning(&no_spare(role, &after.threshold))
+                    rules::DELEGATION_NO_SPARE.warning(&no_spare(role, after.threshold))
                 ));
             }
         }
@@ -454,7 +454,7 @@ impl Spec {
 }
 
 /// That a delegation has no key to lose.
-pub fn no_spare(role: &RoleName, threshold: &NonZeroU32) -> String {
+pub fn no_spare(role: &RoleName, threshold: NonZeroU32) -> String {
     match threshold.get() {
         1 => format!("{role} has one key alone"),
         many => format!("{role} has {many} keys, all of which must sign"),
