@@ -42,12 +42,15 @@ pub fn held(contents: &Contents) -> Result<Vec<Held>> {
         done || made.any(|(file, _)| file.change == stored.digest)
     };
     let mut past = Vec::new();
-    for stored in contents.changes.values().filter(carried_out) {
+    let mut changes: Vec<&StoredChange> = contents.changes.values().filter(carried_out).collect();
+    // Within one second, which machines need for a ceremony: keys first, then documents by version.
+    let version = |stored: &StoredChange| stored.change.documents().map(|d| d.version()).max();
+    changes.sort_by_key(|stored| (stored.change.frame.held_at, version(stored)));
+    for stored in changes {
         let text = String::from_utf8_lossy(&stored.runbook);
         let runbook = Runbook::parse(&text).map_err(|r| r.at(format!("changes/{}", stored.digest)))?;
         past.push(Held { at: stored.change.frame.held_at, runbook });
     }
-    past.sort_by_key(|held| held.at);
     Ok(past)
 }
 
