@@ -335,12 +335,11 @@ impl Roles {
     }
 
     fn put(&mut self, name: &RoleName, entry: Json) {
-        match self.places.get(name.as_str()).and_then(|place| self.entries.get_mut(*place)) {
-            Some(place) => *place = Some(entry),
-            None => {
-                self.places.insert(name.as_str().to_owned(), self.entries.len());
-                self.entries.push(Some(entry));
-            }
+        if let Some(place) = self.places.get(name.as_str()).and_then(|place| self.entries.get_mut(*place)) {
+            *place = Some(entry);
+        } else {
+            self.places.insert(name.as_str().to_owned(), self.entries.len());
+            self.entries.push(Some(entry));
         }
     }
 
