@@ -14,6 +14,7 @@ use crate::ceremony::transcript::{Begin, CeremonyId, EndState, Outcome, Transcri
 use crate::ceremony::{Ceremony, gate, kinds, people, rehearsed};
 use crate::record::{Contents, Record, StoredChange};
 use crate::tuf::digest::Digest;
+use crate::tuf::evidence::Trusted;
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
@@ -210,18 +211,16 @@ impl Table {
     /// agreed to it, so what this session does next rests on it. After a withdrawal that is the
     /// root before. `facts` are those from before the change.
     pub fn know_root(&mut self, change: &Change, facts: &Facts) -> Option<Anchor> {
-        let anchor = match withdrawn_root(change, facts) {
-            Some(None) => {
-                if let Some(map) = self.keyring.map_mut() {
-                    map.anchor = None;
-                }
-                return None;
+        let anchor = if let Some(version) = withdrawn_root(change, facts) {
+            let before = facts.roots.iter().find(|root| root.version().checked_add(1) == Some(version));
+            let before = before.map(|r| Anchor { version: r.version(), payload: r.payload().digest() });
+            if let (None, Some(map)) = (before, self.keyring.map_mut()) {
+                map.anchor = None;
             }
-            Some(Some(before)) => before,
-            None => {
-                let root = change.documents().find(|d| *d.role() == RoleName::Root)?;
-                Anchor { version: root.version(), payload: root.digest() }
-            }
+            before?
+        } else {
+            let root = change.documents().find(|d| *d.role() == RoleName::Root)?;
+            Anchor { version: root.version(), payload: root.digest() }
         };
         if let Some(map) = self.keyring.map_mut() {
             map.anchor = Some(anchor);
@@ -235,17 +234,17 @@ impl Table {
     }
 }
 
-/// The root before the one that a change takes out of the chain, if it takes one; it may be none.
-fn withdrawn_root(change: &Change, facts: &Facts) -> Option<Option<Anchor>> {
-    let withdrawn = change.items.iter().find_map(|item| match item {
+/// The version of the root that a change takes out of the chain, if it takes one.
+fn withdrawn_root(change: &Change, facts: &Facts) -> Option<u64> {
+    change.items.iter().find_map(|item| match item {
         Item::Statement { payload, .. } => match payload.sentence() {
-            Sentence::Withdrawal { change, .. } => facts.proposals.get(change)?.chained(facts),
+            Sentence::Withdrawal { change, .. } => {
+                facts.proposals.get(change)?.chained(facts).map(Trusted::version)
+            }
             _ => None,
         },
         _ => None,
-    })?;
-    let before = facts.roots.iter().find(|root| root.version().checked_add(1) == Some(withdrawn.version()));
-    Some(before.map(|root| Anchor { version: root.version(), payload: root.payload().digest() }))
+    })
 }
 
 /// Computes a change again from its runbook and this copy of the record: the proposer's word is

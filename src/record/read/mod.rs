@@ -17,7 +17,7 @@ mod uploads;
 mod withdrawn;
 
 use super::TrustFile;
-use super::contents::{Contents, Inputs, StoredStatement};
+use super::contents::{Contents, Inputs, StoredChange, StoredStatement};
 use super::files::Files;
 use super::names::Place;
 use super::receipt::Receipt;
@@ -193,15 +193,7 @@ fn read(
     history.extend(said.in_force());
     let made = changes.values().flat_map(|stored| stored.change.documents());
     let unvouched = documents.unvouched(&made.map(MetadataPayload::digest).collect());
-    let proposals = changes
-        .values()
-        .filter_map(|stored| Proposal::of(stored.digest, &stored.change))
-        .map(|mut proposal| {
-            let root = proposal.root.as_ref().map(MetadataPayload::digest);
-            proposal.sealed = root.is_some_and(|root| roots.signed.contains(&root));
-            (proposal.change, proposal)
-        })
-        .collect();
+    let proposals = proposals(&changes, &roots.signed);
     let mut facts = Facts {
         trust: trust.trust().clone(),
         limits: limits.limits,
@@ -267,6 +259,20 @@ fn read(
         heads: inputs.heads.clone(),
     };
     Ok((contents, Verdicts { accepted, refused }, documents.served_withdrawn))
+}
+
+/// What can be withdrawn; `signed` are the roots that are fully signed.
+fn proposals(
+    changes: &BTreeMap<Digest, StoredChange>,
+    signed: &BTreeSet<Digest>,
+) -> BTreeMap<Digest, Proposal> {
+    let proposals = changes.values().filter_map(|stored| Proposal::of(stored.digest, &stored.change));
+    let with_root = proposals.map(|mut proposal| {
+        let root = proposal.root.as_ref().map(MetadataPayload::digest);
+        proposal.sealed = root.is_some_and(|root| signed.contains(&root));
+        (proposal.change, proposal)
+    });
+    with_root.collect()
 }
 
 fn receipts(desk: &mut Desk<'_>) -> Vec<Receipt> {
