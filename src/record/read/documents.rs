@@ -222,7 +222,11 @@ pub(super) fn read(
     }
     for place in waiting.into_values().flatten() {
         if let Some(envelope) = parse(desk, &place) {
-            if withdrawn.gone(&envelope.payload().digest()) {
+            let payload = envelope.payload().digest();
+            if withdrawn.gone(&payload) {
+                if let Place::Metadata(role, version, file) = &place {
+                    withdrawn.leave(role, *version, *file, payload);
+                }
                 desk.accept(&place);
                 continue;
             }
