@@ -3,7 +3,7 @@
 //! Runs on the developer's own machine, without a record: all that it knows of the trust is
 //! `trust.json`. What leaves the machine is one signed statement, which is no secret. If the key
 //! file is there already it is opened and used, so a command that was cut off can be given again.
-//! For a key in a vault, see [`developer_vault`].
+//! For a key in a vault, see `developer_vault`.
 //!
 //! Never: an unencrypted key, or a pass-phrase from anywhere but a person.
 

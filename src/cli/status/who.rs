@@ -101,11 +101,12 @@ mod tests {
     use crate::cli::status::view::{Listed, Role};
     use std::collections::BTreeMap;
 
-    fn granted(of: &str, rule: &PathRule, threshold: u32) -> Vec<(String, String, (u32, usize))> {
+    fn granted(role: &str, paths: &PathRule, threshold: u32) -> Vec<(String, String, (u32, usize))> {
         let keys = (0..3).map(|_| Listed { record: None, kind: "ECDSA P-256".to_owned() }).collect();
-        let role = Role { name: RoleName::from_name(of), document: None, keys, threshold, paths: Some(rule) };
+        let name = RoleName::from_name(role);
+        let granted = Role { name, document: None, keys, threshold, paths: Some(paths) };
         let view =
-            View { roles: vec![role], keys: Vec::new(), endings: Vec::new(), roll_call: BTreeMap::new() };
+            View { roles: vec![granted], keys: Vec::new(), endings: Vec::new(), roll_call: BTreeMap::new() };
         grants(&view).into_iter().map(|g| (g.person, g.paths.join(", "), g.threshold)).collect()
     }
 
