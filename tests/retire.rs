@@ -14,8 +14,10 @@ mod stage;
 
 use keyrite::ceremony::facts::Stage as Kind;
 use keyrite::ceremony::limits::Limits;
+use keyrite::tuf::digest::Digest;
 use keyrite::tuf::profile::Profile;
 use killing::{Killer, Mode};
+use serde_json::{Value, json};
 use stage::{Done, Stage, utf8};
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -222,4 +224,41 @@ fn nobody_is_believed_who_only_says_that_a_key_is_gone() {
     let listed = room.stage.write("listed.toml", &listed);
     let plan = room.stage.on(&room.stage.record, &room.devices, &["plan", utf8(&listed)]).ended(1).json();
     assert_eq!(plan["error"]["rule"], "KEY-STILL-LISTED");
+}
+
+/// A change that is planted on a sealed one: its documents are trusted, and their signatures verify.
+#[test]
+fn no_key_is_destroyed_by_what_is_added_to_a_sealed_change() {
+    let room = Room::new("retire-planted");
+    let stage = &room.stage;
+    let changes = || fs::read_dir(stage.record.join("changes")).unwrap().map(|entry| entry.unwrap().path());
+    let read = |path: &Path| -> Value { serde_json::from_slice(&fs::read(path).unwrap()).unwrap() };
+    let sealed = changes().find(|path| read(&path.join("change.json"))["kind"] == "create-root").unwrap();
+    let old = fs::read_dir(stage.record.join("keys/old")).unwrap().next().unwrap().unwrap().path();
+    let mut forged = read(&sealed.join("change.json"));
+    let item = json!({"identity": read(&old)["identity"], "item": "destroyed-key", "key": "old"});
+    forged["items"].as_array_mut().unwrap().push(item);
+    let forged = serde_json::to_vec(&forged).unwrap();
+    let digest = Digest::of(&forged).hex();
+    let planted = stage.record.join("changes").join(&digest);
+    copy(&sealed, &planted);
+    fs::write(planted.join("change.json"), forged).unwrap();
+    for entry in fs::read_dir(&planted).unwrap() {
+        let path = entry.unwrap().path();
+        let Some(stem) = utf8(&path).strip_suffix(".sig.json") else { continue };
+        let mut signature = read(&path);
+        signature["change"] = json!(digest);
+        let bytes = serde_json::to_vec(&signature).unwrap();
+        let (payload, _) = stem.rsplit_once('.').unwrap();
+        fs::remove_file(&path).unwrap();
+        fs::write(format!("{payload}.{}.sig.json", Digest::of(&bytes).hex()), bytes).unwrap();
+    }
+
+    let answers = format!("[answers]\n\"read-back\" = \"same\"\n\"confirm\" = \"{digest}\"\n");
+    let answers = stage.write("planted.toml", &answers);
+    let runbook = stage.path("2.toml");
+    let line = ["run", utf8(&runbook), "--answers", utf8(&answers), "--unattended"];
+    let run = stage.on(&stage.record, &room.devices, &line);
+    assert!(room.is_there(), "{}", run.text());
+    run.ended(1);
 }

@@ -7,7 +7,7 @@ use super::rules;
 use super::session::{Session, read_text, shown};
 use crate::ceremony::change::{Change, EnrolledKey, Frame, Item, NewKey};
 use crate::ceremony::facts::{Anchor, Facts, Stage};
-use crate::ceremony::people::{Duty, Person};
+use crate::ceremony::people::{Duty, KeyName, Person};
 use crate::ceremony::runbook::Runbook;
 use crate::ceremony::standing::State;
 use crate::ceremony::transcript::{Begin, CeremonyId, EndState, Outcome, Transcript};
@@ -18,7 +18,7 @@ use crate::tuf::evidence::Trusted;
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
-use crate::tuf::statement::Sentence;
+use crate::tuf::statement::{KeyEvent, Sentence};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -255,10 +255,8 @@ fn withdrawn_root(change: &Change, facts: &Facts) -> Option<u64> {
 /// `CHANGE-RECOMPUTED` if it comes out otherwise; what the ceremony itself and the rules on who
 /// takes part refuse.
 pub fn recomputed(stored: &StoredChange, contents: &Contents) -> Result<()> {
-    if stored.standing.as_ref().is_ok_and(|s| matches!(s.state, State::Sealed | State::Published)) {
-        return Ok(());
-    }
-    if half_sealed(stored, contents) {
+    let sealed = stored.standing.as_ref().is_ok_and(|s| matches!(s.state, State::Sealed | State::Published));
+    if (sealed || half_sealed(stored, contents)) && only_signed(stored, contents) {
         return Ok(());
     }
     let refuse = |found: String| {
@@ -322,6 +320,29 @@ pub fn recomputed(stored: &StoredChange, contents: &Contents) -> Result<()> {
 fn half_sealed(stored: &StoredChange, contents: &Contents) -> bool {
     stored.standing.as_ref().is_ok_and(crate::ceremony::standing::Standing::thresholds_met)
         && stored.change.documents().any(|d| contents.facts.history.contains(&d.digest()))
+}
+
+/// Whether nothing is left in a change but what thresholds sign: the keys that it makes or takes in
+/// came by this very change, and those that it destroys are gone. Documents that are trusted, with
+/// their signatures, can be written into any change, beside whatever someone would like to be done.
+fn only_signed(stored: &StoredChange, contents: &Contents) -> bool {
+    let came = |name: &KeyName| {
+        contents
+            .key_files
+            .values()
+            .any(|(file, refusal)| refusal.is_none() && file.name == *name && file.change == stored.digest)
+    };
+    let gone = |name: &KeyName| {
+        let life = contents.facts.keys.get(name).map(|record| record.life.as_slice()).unwrap_or_default();
+        life.iter().any(|(event, _)| *event == KeyEvent::Destroyed)
+    };
+    stored.change.items.iter().all(|item| match item {
+        Item::Document { .. } | Item::Statement { .. } => true,
+        Item::NewKey(new) => came(&new.name),
+        Item::EnrolledKey(key) => came(&key.name),
+        Item::Certificate(new) => came(&new.key),
+        Item::DestroyedKey { key, .. } => gone(key),
+    })
 }
 
 /// Walks clients through a change that can still be signed, before anyone does.

@@ -34,6 +34,7 @@ mod set_limits;
 mod withdraw;
 
 pub use making::software_allowed;
+pub use retire_key::unlisted;
 
 /// The kinds, in the order in which a trust meets them.
 pub const ALL: &[&dyn Kind] = &[

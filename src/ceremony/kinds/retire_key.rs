@@ -65,11 +65,7 @@ impl Ceremony for Spec {
             let found = format!("{name}, {} since {at}", event.name());
             return Err(Refusal::new(&rules::KEY_GONE, found, "a key that its holder still has"));
         }
-        let documents = std::iter::once(root).chain(facts.documents.values());
-        if let Some(document) = documents.into_iter().find(|document| lists(document, &identity)) {
-            let found = format!("{name}, listed by {} {}", document.role(), document.version());
-            return Err(Refusal::new(&rules::KEY_STILL_LISTED, found, "a key that no newest document lists"));
-        }
+        unlisted(facts, record)?;
         let role = if facts.delegation_key(&identity) { RoleName::Targets } else { RoleName::Root };
         let signers: Vec<_> =
             listed(facts, &role).into_iter().filter(|record| record.life.is_empty()).collect();
@@ -101,6 +97,19 @@ impl Ceremony for Spec {
         steps.extend(step::finish(change, facts));
         Ok(steps)
     }
+}
+
+/// Refuses a key that a newest document lists.
+///
+/// # Errors
+///
+/// `KEY-STILL-LISTED`.
+pub fn unlisted(facts: &Facts, record: &KeyRecord) -> Result<()> {
+    let identity = record.public.identity();
+    let mut documents = facts.roots.last().into_iter().chain(facts.documents.values());
+    let Some(document) = documents.find(|document| lists(document, &identity)) else { return Ok(()) };
+    let found = format!("{}, listed by {} {}", record.name, document.role(), document.version());
+    Err(Refusal::new(&rules::KEY_STILL_LISTED, found, "a key that no newest document lists"))
 }
 
 /// Whether a document lists the key in a role: a root that names no role for it lists it nowhere.

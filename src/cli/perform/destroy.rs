@@ -27,6 +27,8 @@ impl Room<'_> {
     ) -> Result<()> {
         let of = Of { change: Some(agenda.digest), step: Some(step) };
         let record = facts.keys.get(key).ok_or_else(|| kinds::key_unknown(key))?;
+        // Once more, since it can't be undone, whatever the change is that asks for it.
+        kinds::unlisted(facts, record)?;
         let token = self.token_of(key, facts)?;
         if !cut_off {
             self.record.hold_here(self.journal.ceremony())?;
