@@ -13,6 +13,7 @@ use crate::ceremony::standing::{Standing, State};
 use crate::ceremony::step::{self, Act, Step, StepId, TokenAct};
 use crate::ceremony::transcript::{EndState, Outcome as Said};
 use crate::record::{Contents, SignedStatement, StoredChange};
+use crate::tuf::digest::Digest;
 use crate::tuf::json::{Json, object};
 use crate::tuf::key::Scheme;
 use crate::tuf::payload::Payload;
@@ -48,6 +49,7 @@ pub fn run(session: &Session, args: &Sign) -> Result<Ended> {
         recomputed(first, &contents)?;
     }
     if waiting.is_empty() {
+        broken(&contents)?;
         let mut screen = Screen::new("Nothing waits for your keys")
             .rehearsal(table.rehearsal())
             .text("No open change in this record asks a key of your device map to sign.");
@@ -114,6 +116,20 @@ pub fn run(session: &Session, args: &Sign) -> Result<Ended> {
     let json = object([("signed", done.iter().map(|d| Json::from(d.as_str())).collect::<Vec<_>>().into())]);
     session.report(&screen, json)?;
     Ok(if unanswered.is_empty() { Ended::Done } else { Ended::Incomplete })
+}
+
+/// Refuses for a change of which not every file is here as it was planned: who was sent it to sign
+/// must not read that nothing waits.
+fn broken(contents: &Contents) -> Result<()> {
+    let whole: BTreeSet<String> = contents.changes.keys().map(Digest::hex).collect();
+    let of_change = |place: &str| {
+        let folder = place.strip_prefix("changes/").and_then(|rest| rest.split('/').next());
+        folder.is_some_and(|folder| !whole.contains(folder))
+    };
+    match contents.findings.iter().find(|(place, _)| of_change(place)) {
+        Some((place, refusal)) => Err(refusal.clone().at(place)),
+        None => Ok(()),
+    }
 }
 
 /// The lines for one's own keys that are asked too, and are in a vault.
