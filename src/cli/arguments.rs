@@ -433,10 +433,12 @@ mod tests {
             page,
             "\
 : -C --devices --json --verbose
+adopt: FROM --into --limits --answers --unattended
 completions: SHELL
 developer: 
 developer new: NAME --trust --out --notary --public --take-back
 export: INTO --for
+guide: CEREMONY --answers --unattended
 import: FROM
 init: INTO --answers --unattended
 plan: RUNBOOK --write-answers --print
