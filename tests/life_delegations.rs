@@ -46,7 +46,7 @@ struct Room<'a> {
     held: usize,
 }
 
-impl<'a> Room<'a> {
+impl Room<'_> {
     fn map(&self) -> PathBuf {
         let name = format!("room-{}.toml", self.held);
         let rooted = self.stage.record.join("metadata/root").exists();

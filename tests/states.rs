@@ -22,6 +22,7 @@ use keyrite::tuf::profile::Profile;
 use serde_json::{Value, json};
 use server::{Backend, uploads};
 use stage::{Devices, Done, Stage, block, blocks, utf8};
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -50,7 +51,7 @@ impl Duo {
         }
         let mut tables = String::new();
         for (key, holder) in HOLDERS {
-            tables += &format!("[[key]]\nname = \"{key}\"\nholder = \"{holder}\"\npurpose = \"root\"\n");
+            writeln!(tables, "[[key]]\nname = \"{key}\"\nholder = \"{holder}\"\npurpose = \"root\"").unwrap();
         }
         duo.holds("keys", "generate-key", &tables);
         duo.holds(
@@ -463,8 +464,8 @@ fn a_copy_from_last_month_signs_nothing_until_it_has_the_newest() {
     let duo = Duo::rooted("states-stale", Kind::Production);
     let stage = &duo.stage;
     let old = copied(stage, &stage.record, "last-month");
-    let held = duo.everyone(&duo.rotation("Carla for Bruno", "root-c"));
-    let head = held["head"].as_str().unwrap().to_owned();
+    let session = duo.everyone(&duo.rotation("Carla for Bruno", "root-c"));
+    let head = session["head"].as_str().unwrap().to_owned();
     let one = duo.with(&["root-a"]).knowing(&(1, root_payload(stage, &old))).head(&head).write("head.toml");
     let next = duo.runbook(
         "Again",

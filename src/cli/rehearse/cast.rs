@@ -130,9 +130,10 @@ impl<'a> Cast<'a> {
         let mut served = BTreeSet::new();
         for (name, holder, purpose) in &self.enrolled {
             let file = self.folder.join("incoming").join(format!("{name}.json"));
-            let own = match served.insert(purpose) {
-                true => backend.public_key_file(purpose),
-                false => backend.another_key_file(purpose, self.session)?,
+            let own = if served.insert(purpose) {
+                backend.public_key_file(purpose)
+            } else {
+                backend.another_key_file(purpose, self.session)?
             };
             let bytes = match (purpose.as_str(), own) {
                 (_, Some(bytes)) => bytes,

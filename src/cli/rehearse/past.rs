@@ -44,7 +44,9 @@ pub fn held(contents: &Contents) -> Result<Vec<Held>> {
     let mut past = Vec::new();
     let mut changes: Vec<&StoredChange> = contents.changes.values().filter(carried_out).collect();
     // Within one second, which machines need for a ceremony: keys first, then documents by version.
-    let version = |stored: &StoredChange| stored.change.documents().map(|d| d.version()).max();
+    let version = |stored: &StoredChange| {
+        stored.change.documents().map(crate::tuf::payload::MetadataPayload::version).max()
+    };
     changes.sort_by_key(|stored| (stored.change.frame.held_at, version(stored)));
     for stored in changes {
         let text = String::from_utf8_lossy(&stored.runbook);
