@@ -362,6 +362,31 @@ fn what_became_of_a_key_is_said_by_the_root_that_the_statement_names() {
 }
 
 #[test]
+fn a_root_that_another_followed_says_nothing_of_keys_in_use() {
+    let mut day = Day::whole(&folder("life-of-old"));
+    let sha = day.read().facts.limits_file;
+    let number = day.read().facts.limits_number;
+    let change = next_root(&mut day, number, sha);
+    day.sign(&change, &["root-a", "root-b"]);
+    day.seal(&change);
+    // The key, the root that is named (by its place), whether the statement acts.
+    for (of, root, acts) in
+        [("root-c", 0, true), ("root-b", 0, false), ("targets-a", 0, false), ("targets-a", 1, true)]
+    {
+        let contents = day.read();
+        let root = contents.facts.roots[root].payload().digest();
+        let at = today();
+        for by in ["root-a", "root-b"] {
+            let key = key(of).public().identity();
+            let life = Sentence::KeyLife { key, event: KeyEvent::Compromised, at, root };
+            day.record.add_statement(&statement(&contents, by, life)).unwrap();
+        }
+        let life = &day.read().facts.keys[&of.parse().unwrap()].life;
+        assert_eq!(!life.is_empty(), acts, "{of}, {root}");
+    }
+}
+
+#[test]
 fn the_targets_keys_give_up_delegation_keys_and_no_others() {
     // Whose key is said to be stolen, who says so, by the newest root or another; whether it acts.
     let table = [

@@ -70,12 +70,26 @@ pub(super) fn read(desk: &mut Desk<'_>) -> Said {
 
 /// What became of keys: by the threshold of the root that each statement names, or, for a
 /// delegation's key, by the threshold of targets that this root lists.
+///
+/// A root that another has followed says nothing of keys that root and targets list today: whoever
+/// gets hold of keys that were given up long ago could otherwise end every living one for good.
 pub(super) fn lives(said: &mut Said, roots: &[Trusted], keys: &Keys, documents: &Documents) {
     // Which one doesn't matter: it only tells the count that it is not for root.
     let targets = documents.newest.get(&RoleName::Targets);
     for (payload, (statement, signers)) in &said.by_payload {
         let Sentence::KeyLife { key, event, at, root } = statement.sentence() else { continue };
         let Some(root) = roots.iter().find(|r| r.payload().digest() == *root) else { continue };
+        let newest = roots.last().is_some_and(|last| last.version() == root.version());
+        let listed = || {
+            let view = targets.and_then(|t| t.document().as_targets());
+            let below = view.is_some_and(|view| lists(&view.delegations.keys, key));
+            // A root can hold entries of keys that no role of it lists any more.
+            let root = roots.last().and_then(|r| r.document().as_root());
+            below || root.is_some_and(|root| root_lists(root, key))
+        };
+        if !newest && listed() {
+            continue;
+        }
         let by_targets = || {
             delegation_key(key, keys.used.values(), roots)
                 && targets.is_some_and(|targets| {
@@ -88,6 +102,15 @@ pub(super) fn lives(said: &mut Said, roots: &[Trusted], keys: &Keys, documents: 
             said.lives.entry(*key).or_default().insert((*at, *event));
         }
     }
+}
+
+fn lists(keys: &crate::tuf::document::Keys, wanted: &KeyIdentity) -> bool {
+    keys.values().filter_map(|key| key.public.as_ref()).any(|public| public.identity() == *wanted)
+}
+
+fn root_lists(root: &crate::tuf::document::Root, wanted: &KeyIdentity) -> bool {
+    let entries = root.roles.values().flat_map(|role| &role.keyids).filter_map(|id| root.keys.get(id));
+    entries.filter_map(|key| key.public.as_ref()).any(|public| public.identity() == *wanted)
 }
 
 /// Whether these keys meet a root's own threshold.
