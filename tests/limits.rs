@@ -252,7 +252,7 @@ fn limits_are_loosened_by_the_root_threshold_alone_and_said_to_be() {
         ]
     );
     let status = || stage.keyrite(["-C", utf8(&stage.record), "status"]).ended(0).text();
-    assert!(status().contains("limits in force  1"), "{}", status());
+    assert!(status().contains("number 1"), "{}", status());
     let (change, done) = stage.hold(&map, &runbook);
     done.ended(0);
     assert_eq!(change, planned["change"]);
@@ -262,7 +262,7 @@ fn limits_are_loosened_by_the_root_threshold_alone_and_said_to_be() {
     let text = fs::read_to_string(second).unwrap();
     assert!(text.contains("spare-keys        = 0") && text.contains("software-keys     = true"), "{text}");
     assert_eq!(stage.verify().ended(0).json()["problems"], serde_json::json!([]));
-    assert!(status().contains("limits in force  2"), "{}", status());
+    assert!(status().contains("number 2"), "{}", status());
     assert_eq!(plan(&runbook).ended(0).json()["already-held"], true);
 
     // In force: the next change of limits is root's as well, and now needs a witness.
