@@ -101,7 +101,7 @@ impl Table {
             Refusal::new(
                 &rules::ENROLMENT_MISSING,
                 format!("no file for {}", self.name.0),
-                format!("[enrol.{}] with its file in the device map", self.name.0),
+                format!("the file that [enrol.{}] in the device map names", self.name.0),
             )
         })?;
         if enrolment.holder.as_ref().is_some_and(|holder| *holder != self.holder.0) {

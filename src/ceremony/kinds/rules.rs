@@ -20,7 +20,7 @@ crate::rules! {
     EXPIRY_PAST: "EXPIRY-PAST", Refused, "a document is still valid on the day it is made", "TUF 5.3.10, threats T11",
         "check today's date, then plan the runbook again";
     ENROLMENT_MISSING: "ENROLMENT-MISSING", Usage, "the file of each key to enroll is at hand", "design",
-        "name the file in the device map";
+        "put the file where [enrol] in the device map says, or name it there";
     ENROLMENT_HOLDER: "ENROLMENT-HOLDER", Refused, "an enrolment comes from the holder whom the runbook names", "threats T3",
         "ask the holder; do not take the key in for someone else";
     POSSESSION: "POSSESSION", Refused, "a key's holder has shown that they have it", "threats T3",
