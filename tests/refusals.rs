@@ -197,6 +197,60 @@ fn runbooks_are_refused_before_anything_is_written() {
     }
 }
 
+/// One public key as a PEM file, in a certificate of its own, and as the backend writes keys.
+#[test]
+fn a_public_key_comes_in_once_whatever_it_is_wrapped_in() {
+    let day = day(Upto::Keys);
+    let key: serde_json::Value =
+        serde_json::from_slice(&fs::read(day.one("keys/root-a", ".json")).unwrap()).unwrap();
+    let spki = key["spki"].as_str().unwrap();
+    let pem = format!("-----BEGIN PUBLIC KEY-----\n{spki}\n-----END PUBLIC KEY-----\n");
+    fs::write(day.dir.join("root-a.pem"), pem).unwrap();
+    let openssl = |line: &str| {
+        let run = Command::new("openssl").args(line.split(' ')).current_dir(&day.dir).output().unwrap();
+        assert!(run.status.success(), "{}", told(&run));
+    };
+    openssl("pkey -pubin -in root-a.pem -pubout -out plain.pem");
+    openssl("ecparam -name prime256v1 -genkey -noout -out other.key");
+    openssl("req -x509 -new -key other.key -subj /CN=other -days 10 -out other.pem");
+    openssl("req -new -key other.key -subj /CN=other -out other.csr");
+    openssl(
+        "x509 -req -in other.csr -CA other.pem -CAkey other.key -force_pubkey plain.pem -days 10 -out cert.pem",
+    );
+    fs::write(
+        day.dir.join("backend.json"),
+        format!("{{\"keytype\":\"ecdsa\",\"keyval\":{{\"private\":null,\"public\":\"{spki}\"}}}}"),
+    )
+    .unwrap();
+    // Where a proof of possession is asked for, nothing comes in without one.
+    for (file, purpose, rule) in [
+        ("plain.pem", "snapshot", "KEY-TWO-ROLES"),
+        ("cert.pem", "timestamp", "KEY-TWO-ROLES"),
+        ("backend.json", "timestamp", "KEY-TWO-ROLES"),
+        ("cert.pem", "root", "POSSESSION"),
+        ("cert.pem", "delegation", "POSSESSION"),
+    ] {
+        let trust: serde_json::Value =
+            serde_json::from_slice(&fs::read(day.record.join("trust.json")).unwrap()).unwrap();
+        let devices = day.dir.join("devices.toml");
+        fs::write(&devices, format!("[trust]\nid = {}\n[enrol.again]\nfile = \"{file}\"\n", trust["id"]))
+            .unwrap();
+        let runbook = day.dir.join("again.toml");
+        let (head, _) = ENROLL.split_once("[[key]]").unwrap();
+        let holder = if purpose == "delegation" || purpose == "root" { "dana" } else { "backend" };
+        fs::write(
+            &runbook,
+            format!("{head}[[key]]\nname = \"again\"\nholder = \"{holder}\"\npurpose = \"{purpose}\"\n"),
+        )
+        .unwrap();
+        let before = day.files();
+        let (devices, runbook) = (devices.to_str().unwrap(), runbook.to_str().unwrap());
+        let case = format!("{file} for {purpose}");
+        refused(&day.keyrite(&["plan", runbook, "--devices", devices]), rule, 1, &case);
+        assert_eq!(day.files(), before, "{case}: something was written");
+    }
+}
+
 /// A device map that knows the newest root, as people do.
 fn anchored(day: &day::Day, upto: Upto) -> Option<std::path::PathBuf> {
     if upto == Upto::Keys {
