@@ -240,12 +240,14 @@ fn notary(text: &mut String, trust: &Trust, parts: &[Part<'_>], server: Option<&
     roles.extend(parts.iter().map(|p| p.role.as_str()).filter(|name| name.starts_with("targets/")));
     let _ = write!(
         text,
-        "\nFetch what it serves now, and take it into the record: keyrite compares the bytes.\n\n    \
+        "\nFetch what it serves now:\n\n    \
          mkdir -p published/targets\n    \
          for role in {}; do mkdir -p \"published/$(dirname \"$role\")\"\n      \
          curl -sS --fail -H \"Authorization: Bearer $TOKEN\" -o \"published/$role.json\" \\\n        \
-         \"$URL/v2/{collection}/_trust/tuf/$role.json\"; done\n    \
-         keyrite import published\n",
+         \"$URL/v2/{collection}/_trust/tuf/$role.json\"; done\n\n\
+         Carry the folder published to where the record is, and take it in: keyrite compares the\n\
+         bytes. RECORD is the record's directory.\n\n    \
+         keyrite -C RECORD import published\n",
         roles.join(" ")
     );
     text.push_str(&pins(trust, parts));

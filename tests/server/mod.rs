@@ -112,13 +112,13 @@ pub fn take_published(stage: &Stage, backend: &Backend, carried: &Path, delegati
     let readme = fs::read_to_string(carried.join("README.txt")).unwrap();
     let lines = blocks(&readme);
     let fetch = block(&lines, "mkdir -p published");
-    let (fetch, import) = fetch.split_at(fetch.find("keyrite import").unwrap());
+    let import = block(&lines, "import published");
     let fetch = match delegation {
         Some(role) => fetch.replacen("; do", &format!(" {role}; do"), 1),
         None => fetch.to_owned(),
     };
     backend.types(carried, &format!("{}{fetch}", backend.address(carried, &lines)));
-    assert_eq!(import.trim(), "keyrite import published");
+    assert_eq!(import.trim(), "keyrite -C RECORD import published");
     let published = carried.join("published");
     stage.keyrite(["-C", utf8(&stage.record), "--json", "import", utf8(&published)]).ended(0).json()
 }
