@@ -14,6 +14,12 @@ const INNER: usize = 4;
 /// The longest of the words that digests are read in has so many letters.
 const LONGEST_WORD: usize = 11;
 
+/// Between a command and what it is for.
+const NOTE: &str = "    ";
+
+/// At the end of a line that a shell takes as going on.
+const CONTINUED: &str = " \\";
+
 /// The columns that `text` takes, at most: wide letters count two, and so do some that aren't, so
 /// that a line may end early but is never too long.
 pub(super) fn columns(text: &str) -> usize {
@@ -49,6 +55,30 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// A command in lines that a shell takes for one; none if a word of it fits on no line.
+fn continued(command: &str, width: usize) -> Option<Vec<String>> {
+    if columns(command) <= width {
+        return Some(vec![command.to_owned()]);
+    }
+    let room = width.saturating_sub(CONTINUED.len());
+    let mut words = command.split(' ');
+    let mut line = words.next()?.to_owned();
+    let mut lines = Vec::new();
+    for word in words {
+        if columns(&line).saturating_add(1).saturating_add(columns(word)) > room {
+            lines.push(format!("{line}{CONTINUED}"));
+            line = format!("  {word}");
+        } else {
+            line = format!("{line} {word}");
+        }
+        if columns(&line) > room {
+            return None;
+        }
+    }
+    lines.push(line);
+    Some(lines)
+}
+
 fn split_at_column(word: &str, room: usize) -> (&str, &str) {
     let mut taken = 0usize;
     for (at, c) in word.char_indices() {
@@ -77,7 +107,7 @@ pub fn lay_out(screen: &Screen, look: &Look) -> Vec<String> {
         page.gap();
         page.push(INDENT, &look.paint(&Style::new().bold(), "Next"));
         for line in &screen.next {
-            page.hanging(INNER, "- ", &look.text(line));
+            page.to_do(&look.text(line));
         }
     }
     page.lines
@@ -142,6 +172,23 @@ impl Page<'_> {
             } else {
                 self.push(deep, line);
             }
+        }
+    }
+
+    /// What happens next. A command that is too long for one line goes on as a shell reads it, so
+    /// that it can be typed or copied as it stands; what it is for stands below it.
+    fn to_do(&mut self, text: &str) {
+        let deep = INNER.saturating_add(2);
+        let room = self.room(deep);
+        let command = text.starts_with("keyrite ").then(|| text.split_once(NOTE)).flatten();
+        let lines = command.filter(|_| columns(text) > room).and_then(|(command, note)| {
+            let mut lines = continued(command, room)?;
+            lines.extend(wrap(note, room.saturating_sub(NOTE.len())).iter().map(|l| format!("{NOTE}{l}")));
+            Some(lines)
+        });
+        for (index, line) in lines.unwrap_or_else(|| wrap(text, room)).iter().enumerate() {
+            let mark = if index == 0 { "- " } else { "  " };
+            self.push(INNER, &format!("{mark}{line}"));
         }
     }
 
@@ -342,6 +389,30 @@ mod tests {
         let at = |columns| lay_out(&screen, &Look { columns, ..Look::PLAIN });
         assert_eq!(at(80), at(120));
         assert_eq!(at(80).len(), 10, "a label, the hexadecimal, eight lines of four words");
+    }
+
+    #[test]
+    fn a_command_too_long_for_a_line_can_be_typed_as_it_stands() {
+        let line = format!("keyrite -C records/apps verify --anchor {}    checks it all", "4".repeat(40));
+        let screen = |text: &str| Screen::new("").next(text.to_owned());
+        let page = |text: &str| lay_out(&screen(text), &Look { columns: 60, ..Look::PLAIN });
+        let lines = page(&line);
+        assert_eq!(
+            lines[1..],
+            [
+                "    - keyrite -C records/apps verify --anchor \\".to_owned(),
+                format!("        {}", "4".repeat(40)),
+                "          checks it all".to_owned()
+            ]
+        );
+        let typed = lines[1..3].join("\n").replace("    - ", "").replace("\\\n", " ");
+        assert_eq!(
+            typed.split_whitespace().collect::<Vec<_>>(),
+            line.split("    ").next().unwrap().split(' ').collect::<Vec<_>>()
+        );
+        assert_eq!(page("keyrite status    what is due")[1], "    - keyrite status    what is due");
+        // A word that fits on no line is broken as any text is.
+        assert!(page(&format!("keyrite -C {}    x", "d".repeat(80))).iter().all(|l| columns(l) <= 60));
     }
 
     #[test]
