@@ -197,6 +197,7 @@ impl Console for Terminal {
         let first = first.and_then(|d| prompt.allowed.iter().position(|a| a.as_str() == d));
         let fits = items.iter().all(|i| columns(i).saturating_add(5) < look.columns);
         if look.keys && fits {
+            self.say(&look, "Up and down choose, Enter takes the line with the mark.")?;
             let select = Select::with_theme(&Calm { mark: "" }).items(&items).default(first.unwrap_or(0));
             let place = select.interact_on(&self.term).map_err(|e| self.broken(&e))?;
             self.line(&format!("  > {}", items.get(place).map_or("", String::as_str)))?;
