@@ -107,7 +107,7 @@ pub fn lay_out(screen: &Screen, look: &Look) -> Vec<String> {
         page.gap();
         page.push(INDENT, &look.paint(&Style::new().bold(), "Next"));
         for line in &screen.next {
-            page.to_do(&look.text(line));
+            page.command(&look.text(line));
         }
     }
     page.lines
@@ -177,7 +177,7 @@ impl Page<'_> {
 
     /// What happens next. A command that is too long for one line goes on as a shell reads it, so
     /// that it can be typed or copied as it stands; what it is for stands below it.
-    fn to_do(&mut self, text: &str) {
+    fn command(&mut self, text: &str) {
         let deep = INNER.saturating_add(2);
         let room = self.room(deep);
         let command = text.starts_with("keyrite ").then(|| text.split_once(NOTE)).flatten();
