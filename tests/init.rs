@@ -276,6 +276,8 @@ fn ctrl_c_gives_the_cursor_back_and_writes_nothing() {
             pty.exp_string("> ").unwrap();
             pty.send("half an ans").unwrap();
             pty.flush().unwrap();
+            // Only then are all keys taken, and the next one is waited for.
+            pty.exp_string("half an ans").unwrap();
         }
         pty.send_control('c').unwrap();
         let (rest, code) = ended(pty);
