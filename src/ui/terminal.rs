@@ -204,7 +204,12 @@ impl Console for Terminal {
             return Ok(place);
         }
         for (index, item) in items.iter().enumerate() {
-            self.say(&look, &format!("{}. {item}", index.saturating_add(1)))?;
+            let mark = format!("{}. ", index.saturating_add(1));
+            let room = look.width().saturating_sub(2).saturating_sub(mark.len());
+            for (at, line) in wrap(item, room).iter().enumerate() {
+                let before = if at == 0 { mark.as_str() } else { "" };
+                self.line(&format!("  {before:deep$}{line}", deep = mark.len()))?;
+            }
         }
         let default = first.map(|f| f.saturating_add(1).to_string());
         loop {
