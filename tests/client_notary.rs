@@ -14,7 +14,8 @@ mod keys;
 
 use collection::{Maker, Root, days, file, key, server_key, signed_json, with};
 use keyrite::tuf::backend_model::{BackendModel, ServerKey};
-use keyrite::tuf::client::{Answer, Caps, Client, Judge, Planned, Settings, Signatures, State};
+use keyrite::tuf::client::expected::Expected;
+use keyrite::tuf::client::{Answer, Caps, Client, Judge, Settings, Signatures, State};
 use keyrite::tuf::json::Json;
 use keyrite::tuf::key::KeyId;
 use keyrite::tuf::payload::MetadataPayload;
@@ -580,18 +581,21 @@ fn a_plan_is_walked_before_anyone_signs() {
     let unsigned = |payload: &MetadataPayload| wire::seal(payload, &BTreeMap::new(), &[]).unwrap();
     let walk = |asked: &[u8]| {
         let signers: BTreeSet<_> = asked.iter().map(|n| key(*n).public().identity()).collect();
-        let planned = [&root, &targets].map(|p| (p.digest(), signers.clone()));
-        let judge = Planned { signers: BTreeMap::from(planned), backend: true };
+        let planned = [&root, &targets].map(|p| ((p.role().clone(), p.digest()), signers.clone()));
+        let judge = &Expected::new(BTreeMap::from(planned));
+        judge.online(
+            [&m.snapshot, &m.timestamp].into_iter().map(keyrite::tuf::key::PublicKey::identity).collect(),
+        );
         let (snapshot, timestamp) =
             (ServerKey::assumed(m.snapshot.clone()), ServerKey::assumed(m.timestamp.clone()));
-        let mut model = BackendModel::with_judge(COLLECTION, snapshot, timestamp, judge.clone());
+        let mut model = BackendModel::with_judge(COLLECTION, snapshot, timestamp, judge);
         let today_files =
             ["root", "targets"].map(|role| (role.to_owned(), line.current(&format!("{role}.json"))));
         model.upload(&today_files, now()).unwrap();
         let tomorrow = [("root".to_owned(), unsigned(&root)), ("targets".to_owned(), unsigned(&targets))];
         model.upload(&tomorrow, now()).map_err(|refused| refused.to_string())?;
         for state in [today.clone(), State::default()] {
-            let mut client = Client::new(Profile::Notary, line.settings(), state, judge.clone()).unwrap();
+            let mut client = Client::new(Profile::Notary, line.settings(), state, judge).unwrap();
             while let Some(want) = client.want() {
                 let fed = match model.get(&want.name) {
                     Some(bytes) => client.feed(bytes),

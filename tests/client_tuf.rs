@@ -11,7 +11,8 @@
 mod keys;
 mod repository;
 
-use keyrite::tuf::client::{Answer, Caps, Change, Client, Planned, Settings, Signatures, State};
+use keyrite::tuf::client::expected::Expected;
+use keyrite::tuf::client::{Answer, Caps, Change, Client, Settings, Signatures, State};
 use keyrite::tuf::profile::Profile;
 use keyrite::tuf::role::RoleName;
 use keyrite::tuf::rule::Result;
@@ -679,7 +680,15 @@ fn a_planned_root_is_judged_by_planned_signatures() {
     repository.root.keys = vec![1, 2, 4];
     repository.write_root();
     let planned = &repository.files["2.root.json"];
-    let payload = wire::parse(Profile::Tuf, &RoleName::Root, planned).unwrap().payload().digest();
+    let envelope = wire::parse(Profile::Tuf, &RoleName::Root, planned).unwrap();
+    let payload = envelope.payload().digest();
+    let root = envelope.payload().document().as_root().unwrap();
+    let online: BTreeSet<_> = root
+        .keys
+        .values()
+        .filter_map(|key| key.public.as_ref())
+        .map(keyrite::tuf::key::PublicKey::identity)
+        .collect();
     for (signers, expected) in [
         (&[1u8, 2][..], "ok"),
         (&[1, 4], "ROOT-THRESHOLD-OLD"),
@@ -687,7 +696,8 @@ fn a_planned_root_is_judged_by_planned_signatures() {
         (&[], "ROOT-THRESHOLD-OLD"),
     ] {
         let signers = signers.iter().map(|n| repository::key(*n).public().identity()).collect();
-        let judge = Planned { signers: BTreeMap::from([(payload, signers)]), backend: false };
+        let judge = Expected::new(BTreeMap::from([((RoleName::Root, payload), signers)]));
+        judge.online(online.clone());
         let mut client = Client::new(Profile::Tuf, settings(), state.clone(), judge).unwrap();
         let result = serve(&mut client, &repository.files).1;
         assert_eq!(result.map_or_else(|e| e.rule().name, |()| "ok"), expected);

@@ -1,9 +1,10 @@
 //! Who is expected to sign, for walking clients over what nobody has signed yet.
 //!
-//! As [`super::Planned`] for what a plan asks of people, and for the backend: snapshot and timestamp
-//! count as signed by exactly the keys that the backend will sign with, so that a client which
-//! still trusts an older root with other backend keys refuses them here as it will out there.
-//! Every other signature is checked, once: many clients read the same files.
+//! What a plan asks people to sign counts as signed by them; a planned file is one without signatures,
+//! as [`crate::tuf::wire::seal`] makes it of none. Snapshot and timestamp count as signed by exactly
+//! the keys that the backend will sign with, so that a client which still trusts an older root with
+//! other backend keys refuses them here as it will out there. Every other signature is checked,
+//! once: many clients read the same files.
 
 use super::Judge;
 use crate::tuf::digest::Digest;

@@ -22,10 +22,9 @@ pub mod tuf1;
 
 pub use state::{Change, State};
 
-use super::digest::Digest;
 use super::document::{MetaFile, TargetFile};
-use super::evidence::{Assumed, Evidence, Trusted, Verified};
-use super::key::{KeyId, KeyIdentity};
+use super::evidence::{Evidence, Trusted, Verified};
+use super::key::KeyId;
 use super::profile::Profile;
 use super::role::RoleName;
 use super::rule::{Refusal, Result};
@@ -56,44 +55,6 @@ pub struct Signatures;
 impl Judge for Signatures {
     fn evidence<'a>(&'a self, envelope: &'a Envelope) -> Box<dyn Evidence + 'a> {
         Box::new(Verified::new(envelope))
-    }
-}
-
-/// Signatures are as planned for the payloads of a plan, and checked for every other file. A
-/// planned file is one without signatures, as [`wire::seal`] makes it of none.
-#[derive(Debug, Clone, Default)]
-pub struct Planned {
-    /// Who will sign, by payload digest.
-    pub signers: BTreeMap<Digest, BTreeSet<KeyIdentity>>,
-    /// Whether snapshot and timestamp count as signed by every key they list: the backend signs
-    /// them later.
-    pub backend: bool,
-}
-
-impl Judge for Planned {
-    fn evidence<'a>(&'a self, envelope: &'a Envelope) -> Box<dyn Evidence + 'a> {
-        let payload = envelope.payload();
-        if self.backend && payload.role().is_online() {
-            return Box::new(Everyone);
-        }
-        match self.signers.get(&payload.digest()) {
-            Some(signers) => Box::new(Assumed(signers.clone())),
-            None => Box::new(Verified::new(envelope)),
-        }
-    }
-}
-
-struct Everyone;
-
-impl Evidence for Everyone {
-    fn signers(
-        &self,
-        keys: &super::document::Keys,
-        role: &super::document::RoleKeys,
-        _payload: &super::payload::MetadataPayload,
-    ) -> BTreeSet<KeyIdentity> {
-        let listed = role.keyids.iter().filter_map(|id| keys.get(id)?.public.as_ref());
-        listed.map(super::key::PublicKey::identity).collect()
     }
 }
 
