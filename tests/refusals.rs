@@ -490,11 +490,12 @@ fn a_change_that_says_another_thing_than_its_runbook_is_not_signed() {
     fs::write(planted.join("change.json"), lie).unwrap();
     let answers = day.dir.join("answers.toml");
     fs::write(&answers, format!("[answers]\nread-back = \"same\"\nconfirm = \"{digest}\"\n")).unwrap();
-    for command in [&["sign"][..], &["run", grant.to_str().unwrap()]] {
-        let answered = ["--answers", answers.to_str().unwrap(), "--unattended"];
-        let out = day.keyrite(&[&devices[..], command, &answered].concat());
-        refused(&out, "CHANGE-RECOMPUTED", 1, command[0]);
-    }
+    let answered = ["--answers", answers.to_str().unwrap(), "--unattended"];
+    let out = day.keyrite(&[&devices[..], &["sign"], &answered].concat());
+    refused(&out, "CHANGE-RECOMPUTED", 1, "sign");
+    // The runbook is planned anew, and what was agreed to for the lie is agreed to for nothing.
+    let out = day.keyrite(&[&devices[..], &["run", grant.to_str().unwrap()], &answered].concat());
+    refused(&out, "ANSWER-WRONG", 2, "run");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 mod adopt;
 pub mod arguments;
+mod aside;
 pub mod completions;
 pub mod developer;
 mod developer_vault;

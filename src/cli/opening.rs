@@ -4,6 +4,7 @@
 //! change is counted from that clock, and a machine that was in a drawer for a year has a wrong one.
 //! What the machine is like is shown and recorded, not judged: who watches decides.
 
+use super::aside;
 use super::session::Session;
 use crate::ceremony::facts::Stage;
 use crate::ceremony::rules::CLOCK;
@@ -40,6 +41,7 @@ pub fn settle(
 ) -> Result<BTreeMap<String, String>> {
     let mut found = session.machine();
     let now = session.now()?;
+    aside::tell(session, contents, console)?;
     if contents.facts.trust.stage == Stage::Rehearsal {
         return Ok(found);
     }

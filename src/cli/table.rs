@@ -1,6 +1,7 @@
 //! What `run`, `sign` and `plan` share: opening the record, freezing a change, beginning and ending
 //! a session's transcript.
 
+use super::aside;
 use super::keyring::Keyring;
 use super::perform::journal::{Journal, Of};
 use super::rules;
@@ -120,7 +121,8 @@ impl Table {
     ) -> Result<Due> {
         let facts = &contents.facts;
         let ceremony = kinds::read(&runbook)?;
-        if let Some(stored) = open_change(contents, &runbook.digest()) {
+        let here = |session| self.record.held_here(session).unwrap_or(false);
+        if let Some(stored) = aside::open_change(contents, &runbook.digest(), &*ceremony, &here)? {
             // It may have come in by a medium: nothing of it is believed.
             if !made_first_root(stored, contents) {
                 contents.require_anchor_for(&stored.change)?;
@@ -396,17 +398,6 @@ fn made_first_root(stored: &StoredChange, contents: &Contents) -> bool {
     contents.facts.anchor.is_none()
         && stored.standing.as_ref().is_ok_and(|s| s.state == State::Sealed)
         && stored.change.documents().any(|d| d.digest() == root.payload().digest())
-}
-
-/// The change of a runbook that is still open: the last one, if there are several.
-pub fn open_change<'a>(contents: &'a Contents, runbook: &Digest) -> Option<&'a StoredChange> {
-    let going_on =
-        |stored: &&StoredChange| stored.change.frame.runbook == *runbook && !finished(stored, contents);
-    // One that doesn't come out of the runbook again is nobody's; it must not stand in the way.
-    let ours = |stored: &&StoredChange| recomputed(stored, contents).is_ok();
-    let open: Vec<_> = contents.changes.values().filter(going_on).collect();
-    let sound = open.iter().copied().filter(ours).max_by_key(|stored| stored.change.frame.held_at);
-    sound.or_else(|| open.into_iter().max_by_key(|stored| stored.change.frame.held_at))
 }
 
 /// The runbooks that people named: files as they are, a folder's `*.toml` in order of name.

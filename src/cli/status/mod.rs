@@ -11,6 +11,7 @@ mod who;
 pub use page::state;
 
 use super::arguments::Status;
+use super::aside;
 use super::session::{Ended, Session, shown};
 use super::sign::going_on;
 use super::table::Table;
@@ -26,10 +27,11 @@ use view::View;
 /// Runs the command.
 pub fn run(session: &Session, args: &Status) -> Result<Ended> {
     let mut table = Table::open(session)?;
-    let contents = table.contents(session)?;
+    let mut contents = table.contents(session)?;
+    let away = aside::take_out(session, &mut contents);
     let view = View::of(&contents);
     let grants = who::grants(&view);
-    let mut next = next(session, &contents, &view);
+    let mut next: Vec<_> = away.into_iter().chain(next(session, &contents, &view)).collect();
     if let Some(path) = &args.calendar {
         let file = appointments::file(&contents.facts, &view);
         super::files::create(path, file.as_bytes())?;

@@ -1,0 +1,229 @@
+//! Changes that someone without a key writes into a record: none is carried out, and none stops the
+//! ceremony that it was made to look like. By the program itself, with keys in files.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test fails by panicking"
+)]
+
+mod stage;
+
+use keyrite::ceremony::facts::Stage as Kind;
+use keyrite::ceremony::limits::Limits;
+use keyrite::tuf::digest::Digest;
+use keyrite::tuf::profile::Profile;
+use serde_json::{Value, json};
+use stage::{Stage, utf8};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const HEAD: &str = "[people]\nada = \"administrator\"\nbruno = \"custodian\"\n";
+
+/// A record of profile `notary` with a root of 2 of 3 that the backend has not taken yet, and a
+/// fourth root key.
+struct Room {
+    stage: Stage,
+    devices: PathBuf,
+}
+
+impl Room {
+    fn new(name: &str) -> Self {
+        let mut limits = Limits::default_for(Profile::Notary);
+        limits.root.witnesses = 0;
+        limits.root.spare_keys = 0;
+        let stage = Stage::new(name, Profile::Notary, Kind::Rehearsal, &limits);
+        fs::create_dir_all(stage.path("keys")).unwrap();
+        let mut text = format!("ceremony = \"generate-key\"\ntitle = \"Keys\"\n{HEAD}");
+        let mut map = stage.devices();
+        for (key, holder, purpose) in [
+            ("r1", "ada", "root"),
+            ("r2", "bruno", "root"),
+            ("r3", "carla", "root"),
+            ("r4", "dora", "root"),
+            ("t1", "uma", "targets"),
+        ] {
+            writeln!(text, "[[key]]\nname = \"{key}\"\nholder = \"{holder}\"\npurpose = \"{purpose}\"")
+                .unwrap();
+            map = map.in_file(key, &format!("keys/{key}.pem"));
+        }
+        let mut online = format!("ceremony = \"enroll-key\"\ntitle = \"Backend\"\n{HEAD}");
+        for role in ["snapshot", "timestamp"] {
+            let file = stage.path(&format!("{role}.pem"));
+            made_elsewhere(&file);
+            map = map.enrol(role, &file);
+            writeln!(online, "[[key]]\nname = \"{role}\"\nholder = \"backend\"\npurpose = \"{role}\"")
+                .unwrap();
+        }
+        let first = map.write("first.toml");
+        stage.hold(&first, &stage.write("1.toml", &text)).1.ended(0);
+        stage.hold(&first, &stage.write("2.toml", &online)).1.ended(0);
+        let root = format!(
+            "ceremony = \"create-root\"\ntitle = \"Root\"\n{HEAD}[root]\nkeys = [\"r1\", \"r2\", \"r3\"]\nthreshold = 2\n\
+             valid-for = \"2 years\"\n[targets]\nkeys = [\"t1\"]\nthreshold = 1\nvalid-for = \"1 year\"\n\
+             [snapshot]\nkeys = [\"snapshot\"]\nthreshold = 1\n[timestamp]\nkeys = [\"timestamp\"]\nthreshold = 1\n"
+        );
+        stage.hold(&first, &stage.write("3.toml", &root)).1.ended(0);
+        let devices = map.knowing(&stage.root()).write("devices.toml");
+        Self { stage, devices }
+    }
+
+    /// A runbook by which `r1`, which was stolen, leaves the root.
+    fn stolen(&self) -> PathBuf {
+        let text = format!(
+            "ceremony = \"rotate-root\"\ntitle = \"R1 was stolen\"\n{HEAD}[root]\nadd = [\"r4\"]\n\
+             compromised = [\"r1\"]\nvalid-for = \"2 years\"\n"
+        );
+        self.stage.write("4.toml", &text)
+    }
+
+    fn on(&self, line: &[&str]) -> stage::Done {
+        self.stage.on(&self.stage.record, &self.devices, line)
+    }
+
+    fn change(&self, kind: &str) -> PathBuf {
+        let all = fs::read_dir(self.stage.record.join("changes")).unwrap().map(|e| e.unwrap().path());
+        let mut of = all.filter(|path| read(&path.join("change.json"))["kind"] == kind);
+        of.next().unwrap()
+    }
+
+    /// Writes a copy of a change's folder with other bytes for `change.json`, and the same
+    /// signatures; returns its digest.
+    fn plant(&self, from: &Path, change: &Value, runbook: &str) -> String {
+        let bytes = serde_json::to_vec(change).unwrap();
+        let digest = Digest::of(&bytes).hex();
+        let folder = self.stage.record.join("changes").join(&digest);
+        fs::create_dir(&folder).unwrap();
+        for entry in fs::read_dir(from).unwrap() {
+            let (path, name) = entry.map(|e| (e.path(), e.file_name().into_string().unwrap())).unwrap();
+            if let Some((payload, _)) = name.split_once('.').filter(|_| name.ends_with(".sig.json")) {
+                let mut signature = read(&path);
+                signature["change"] = json!(digest);
+                let bytes = serde_json::to_vec(&signature).unwrap();
+                fs::write(folder.join(format!("{payload}.{}.sig.json", Digest::of(&bytes).hex())), bytes)
+                    .unwrap();
+            } else {
+                fs::copy(&path, folder.join(name)).unwrap();
+            }
+        }
+        fs::write(folder.join("change.json"), bytes).unwrap();
+        fs::write(folder.join("runbook.toml"), runbook).unwrap();
+        digest
+    }
+
+    /// The lines of `status` that have this in them.
+    fn next(&self, part: &str) -> Vec<String> {
+        let status = self.on(&["status"]).ended(0).json();
+        let lines = status["next"].as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_owned());
+        lines.filter(|line| line.contains(part)).collect()
+    }
+}
+
+fn made_elsewhere(file: &Path) {
+    let line = "openssl ecparam -name prime256v1 -genkey -noout | openssl pkey -pubout -out";
+    stage::Done::of(Command::new("sh").args(["-euc", &format!("{line} {}", utf8(file))])).ended(0);
+}
+
+fn read(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+#[test]
+fn a_planted_change_is_set_aside_and_the_runbook_goes_on() {
+    let room = Room::new("planted-open");
+    let runbook = room.stolen();
+    let text = fs::read_to_string(&runbook).unwrap();
+    room.on(&["plan", utf8(&runbook)]).ended(0);
+    let honest = room.change("rotate-root");
+    let mut lie = read(&honest.join("change.json"));
+    // Nobody with a key is needed for any of this: the words, and a key of one's own that is asked.
+    lie["summary"] = json!(["nothing changes"]);
+    lie["held-at"] = json!("2030-01-01T00:00:00Z");
+    lie["sign-by"] = json!("2030-01-31T00:00:00Z");
+    let planted = room.plant(&honest, &lie, &text);
+    fs::remove_dir_all(&honest).unwrap();
+
+    let away = room.next("puts it away");
+    assert_eq!(away.len(), 1, "{away:?}");
+    assert!(
+        away[0].starts_with(&format!("mv {}/changes/{planted} ", room.stage.record.display())),
+        "{away:?}"
+    );
+    assert!(room.next("goes on with").is_empty(), "nobody is sent to it");
+    let status = room.on(&["status"]).ended(0).json();
+    assert_eq!(status["findings"][0]["at"], format!("changes/{planted}"));
+    assert_eq!(status["findings"][0]["rule"], "CHANGE-RECOMPUTED");
+
+    let (change, held) = room.stage.hold(&room.devices, &runbook);
+    assert_ne!(change, planted);
+    assert_eq!(held.ended(0).json()["done"], json!(["R1 was stolen"]));
+    assert_eq!(room.stage.root().0, 2);
+}
+
+/// Whoever sits in the room is told, before anything is asked of them.
+#[test]
+fn a_session_begins_with_what_was_set_aside() {
+    let room = Room::new("planted-told");
+    let runbook = room.stolen();
+    let text = fs::read_to_string(&runbook).unwrap();
+    room.on(&["plan", utf8(&runbook)]).ended(0);
+    let mut lie = read(&room.change("rotate-root").join("change.json"));
+    lie["summary"] = json!(["nothing changes"]);
+    let planted = room.plant(&room.change("rotate-root"), &lie, &text);
+    let (_, answers) = room.stage.answers(&room.devices, &runbook);
+    let line = ["-C", utf8(&room.stage.record), "--devices", utf8(&room.devices), "run", utf8(&runbook)];
+    let run = room.stage.keyrite(line.iter().chain(&["--answers", utf8(&answers), "--unattended"]));
+    let text = run.text();
+    let told = text.find("Set aside").unwrap_or_else(|| panic!("{text}"));
+    assert!(told < text.find("What changes").unwrap_or(text.len()), "{text}");
+    assert!(text.contains(&planted[..16]), "{text}");
+    run.ended(0);
+}
+
+/// Documents that are trusted, with their signatures, under another runbook: it would pass for
+/// carried out, and a stolen key would stay.
+#[test]
+fn a_runbook_does_not_pass_for_held_by_the_documents_of_another_change() {
+    let room = Room::new("planted-twin");
+    let runbook = room.stolen();
+    let text = fs::read_to_string(&runbook).unwrap();
+    let sealed = room.change("create-root");
+    let mut lie = read(&sealed.join("change.json"));
+    lie["kind"] = json!("rotate-root");
+    lie["title"] = json!("R1 was stolen");
+    lie["summary"] = json!(["root-a leaves"]);
+    lie["runbook"] = json!(Digest::of(text.as_bytes()).hex());
+    let planted = room.plant(&sealed, &lie, &text);
+    // The runbook whose documents they are is what it was.
+    let root = room.stage.path("3.toml");
+    assert_eq!(room.on(&["plan", utf8(&root)]).ended(0).json()["already-held"], true);
+
+    let (change, held) = room.stage.hold(&room.devices, &runbook);
+    assert_ne!(change, planted);
+    held.ended(0);
+    assert_eq!(room.stage.root().0, 2, "the stolen key has left");
+}
+
+/// What a custodian has signed binds them: such a change is no stranger's, and stops the runbook.
+#[test]
+fn a_change_that_a_known_key_has_signed_is_not_set_aside() {
+    let room = Room::new("planted-signed");
+    let runbook = room.stolen();
+    let text = fs::read_to_string(&runbook).unwrap();
+    let (change, _) = room.stage.answers(&room.devices, &runbook);
+    let devices =
+        room.stage.devices().in_file("r2", "keys/r2.pem").knowing(&room.stage.root()).write("r2.toml");
+    room.stage.sign(&room.stage.record, &devices, &change).ended(0);
+    let honest = room.change("rotate-root");
+    let mut lie = read(&honest.join("change.json"));
+    lie["summary"] = json!(["nothing changes"]);
+    room.plant(&honest, &lie, &text);
+    fs::remove_dir_all(&honest).unwrap();
+    let plan = room.on(&["plan", utf8(&runbook)]).ended(1).json();
+    assert_eq!(plan["error"]["rule"], "CHANGE-RECOMPUTED");
+    assert!(room.next("puts it away").is_empty());
+}
