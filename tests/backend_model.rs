@@ -8,115 +8,21 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
-    clippy::print_stderr,
     reason = "a test fails by panicking"
 )]
 
 mod collection;
 mod keys;
 
-use base64ct::{Base64, Encoding as _};
-use collection::cases::{CASES, Case, Parts, first, part, root_with_keys};
+use collection::cases::{CASES, Case, first, part, root_with_keys};
+use collection::server::{Server, now};
 use collection::{Maker, Root, days, file, key, server_key, signed_json};
 use keyrite::tuf::backend_model::{BackendModel, ServerRefusal};
 use keyrite::tuf::client::{Caps, Client, Settings, Signatures, State};
-use keyrite::tuf::json::Json;
-use keyrite::tuf::key::PublicKey;
 use keyrite::tuf::profile::Profile;
 use keyrite::tuf::role::RoleName;
 use keyrite::tuf::time::Time;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{SystemTime, UNIX_EPOCH};
-
-fn now() -> Time {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    Time::from_unix(i64::try_from(seconds).unwrap()).unwrap()
-}
-
-/// A real server on loopback, for one test.
-struct Server {
-    dir: PathBuf,
-    url: String,
-}
-
-impl Server {
-    fn up(name: &str) -> Self {
-        let dir = std::env::temp_dir().join(format!("keyrite-{name}-{}", std::process::id()));
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/notary");
-        let run =
-            Command::new(script).arg("up").arg(&dir).stdin(Stdio::null()).output().expect("scripts/notary");
-        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
-        let url = String::from_utf8(run.stdout).unwrap().trim().to_owned();
-        Self { dir, url }
-    }
-
-    fn curl(arguments: &[&str]) -> Vec<u8> {
-        let run =
-            Command::new("curl").args(["-sS", "--max-time", "20"]).args(arguments).output().expect("curl");
-        assert!(run.status.success(), "curl {arguments:?}: {}", String::from_utf8_lossy(&run.stderr));
-        run.stdout
-    }
-
-    fn key(&self, collection: &str, role: &str) -> PublicKey {
-        let bytes = Self::curl(&[&format!("{}/v2/{collection}/_trust/tuf/{role}.key", self.url)]);
-        let json = Json::parse(&bytes).unwrap();
-        let raw = Base64::decode_vec(json.get("keyval").unwrap().get("public").unwrap().as_str().unwrap());
-        PublicKey::from_ed25519(&raw.unwrap()).unwrap()
-    }
-
-    /// The server's verdict, in the words of the table.
-    fn upload(&self, collection: &str, parts: &Parts) -> String {
-        let boundary = "keyrite-keyrite-keyrite";
-        let mut body = Vec::new();
-        for (name, bytes) in parts {
-            body.extend(format!("--{boundary}\r\nContent-Disposition: form-data; name=\"files\"; filename=\"{name}\"\r\nContent-Type: application/octet-stream\r\n\r\n").into_bytes());
-            body.extend_from_slice(bytes);
-            body.extend_from_slice(b"\r\n");
-        }
-        body.extend(format!("--{boundary}--\r\n").into_bytes());
-        let path = self.dir.join("body");
-        std::fs::write(&path, body).unwrap();
-        let answer = Self::curl(&[
-            "-X",
-            "POST",
-            "-H",
-            &format!("Content-Type: multipart/form-data; boundary={boundary}"),
-            "--data-binary",
-            &format!("@{}", path.display()),
-            &format!("{}/v2/{collection}/_trust/tuf/", self.url),
-        ]);
-        if answer.is_empty() {
-            return "ok".to_owned();
-        }
-        let json: serde_json::Value = serde_json::from_slice(&answer).unwrap();
-        let error = &json["errors"][0];
-        let mut words = vec![error["code"].as_str().unwrap_or_default().to_owned()];
-        for word in [&error["detail"]["Name"], &error["detail"]["Error"]["Msg"]] {
-            words.extend(word.as_str().map(str::to_owned));
-        }
-        words.join(" ")
-    }
-
-    /// Whether the stock client, with its trust in `dir`, can list the collection.
-    fn lists(&self, collection: &str, dir: &Path) -> bool {
-        let run = Command::new("notary")
-            .args(["-s", &self.url, "-d", dir.to_str().unwrap(), "list", collection])
-            .stdin(Stdio::null())
-            .output()
-            .expect("notary is needed: scripts/test-deps");
-        run.status.success()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/notary");
-        let _ = Command::new(script).arg("down").arg(&self.dir).status();
-        let _ = std::fs::remove_dir_all(&self.dir);
-    }
-}
 
 fn verdict(answer: &Result<(), ServerRefusal>) -> String {
     match answer {

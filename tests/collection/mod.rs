@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses some of it")]
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::unused_self,
@@ -10,6 +11,7 @@
 )]
 
 pub mod cases;
+pub mod server;
 
 use crate::keys::TestKey;
 use base64ct::{Base64, Encoding as _};

@@ -75,7 +75,11 @@ fn below(scene: &Scene<'_>, by: &Envelope, role: &RoleName, held: &Envelope, fin
     let ours = scene.changed.contains(role);
     if let Err(refused) = check_role(by.payload(), held.payload(), &*evidence) {
         let targets = held.payload().document().as_targets().map_or(0, |t| t.targets.len());
-        let found = format!("{refused}; {targets} targets of {role} would vanish for customers");
+        let mut found = format!("{refused}; {targets} targets of {role} would vanish for customers");
+        if scene.facts.trust.profile == Profile::Notary {
+            // The stock client begins at version 1 again, which the server has had (notary-v1 4.2).
+            found.push_str(", and its developers can't publish until it is signed again");
+        }
         let expected = "the delegation's document signed again in the same change, at a higher version";
         let refusal = Refusal::new(&rules::CLIENT_CHILD, found, expected);
         let stops = ours || !revoked(scene, by, role, held);
