@@ -423,6 +423,15 @@ fn stale_clients_jump_where_old_keys_sign_and_are_lost_where_they_do_not() {
     assert_eq!(verdict(&lost), ("CLIENT-LOST", vec!["CLIENT-LOST"]));
     let found = lost.check().unwrap_err().to_string();
     assert!(found.contains("clients of root 1 (notary):"), "{found}");
+    // Limits may say that nobody is left there; those of root 3 still count, whatever they say.
+    for (oldest, stops) in [(1, "CLIENT-LOST"), (2, "ok"), (3, "ok")] {
+        let mut facts = behind();
+        facts.limits.oldest_root = Some(oldest);
+        let report = gate::planned(&change(&facts, &[(&payload, numbers(&[7, 8, 9]))]), &facts).unwrap();
+        assert_eq!(verdict(&report).0, stops, "{oldest}: {}", everything(&report));
+        let told = everything(&report).contains("clients of root 1 (notary), which limits say are no longer");
+        assert_eq!(told, stops == "ok", "{oldest}: {}", everything(&report));
+    }
 }
 
 #[test]

@@ -228,6 +228,9 @@ fn limits_are_loosened_by_the_root_threshold_alone_and_said_to_be() {
     for (members, rule) in [
         ("[limits.root]\nthreshold-floor = 1\n", "LIMITS-FLOOR"),
         ("[limits.ceremony]\nrecord-no-older = \"91 days\"\n", "LIMITS-FLOOR"),
+        ("[limits.clients]\noldest-root = 0\n", "LIMITS-FLOOR"),
+        // Nobody would be left in the field.
+        ("[limits.clients]\noldest-root = 2\n", "LIMITS-FLOOR"),
     ] {
         assert_eq!(refused(plan(&runbook(members))).0, rule, "{members}");
     }

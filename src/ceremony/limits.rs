@@ -28,6 +28,9 @@ pub struct Limits {
     /// `[clients] named`: whom customers run beside the profile's reference client; losing one of
     /// them stops a change.
     pub clients: BTreeSet<ClientName>,
+    /// `[clients] oldest-root`: the oldest root that is still in the field. Losing clients of an
+    /// older one is told and stops nothing. None is the first in the record.
+    pub oldest_root: Option<u64>,
 }
 
 /// What holds for root.
@@ -180,6 +183,7 @@ impl Limits {
             },
             online: OnlineLimits::default(),
             clients: BTreeSet::new(),
+            oldest_root: None,
         }
     }
 
@@ -216,6 +220,9 @@ impl Limits {
         }
         if self.root.keys_changed == Some(0) {
             return Err(below("[root] keys-changed", "0", "at least 1, or left out for any number"));
+        }
+        if self.oldest_root == Some(0) {
+            return Err(below("[clients] oldest-root", "0", "at least 1, or left out for every root"));
         }
         let most = [
             ("[root] max-valid-for", self.root.max_valid_for, Term::new(10, Unit::Years)),
@@ -257,6 +264,11 @@ impl Limits {
             RoleName::Delegated(_) => self.delegations.witnesses,
             RoleName::Snapshot | RoleName::Timestamp => 0,
         }
+    }
+
+    /// Whether clients of that root may be lost, as those of roots before the oldest in the field.
+    pub fn given_up(&self, root: u64) -> bool {
+        self.oldest_root.is_some_and(|oldest| root < oldest)
     }
 
     /// Whether a change that signs for `role` must have been rehearsed.
@@ -322,6 +334,11 @@ pub fn differences(old: &Limits, new: &Limits) -> Vec<(String, Direction)> {
     found.set("online keys for snapshot", &was.snapshot, &is.snapshot, Direction::Loosening);
     found.set("online keys for timestamp", &was.timestamp, &is.timestamp, Direction::Loosening);
     found.set("clients", &old.clients, &new.clients, Direction::Tightening);
+    let oldest = |limits: &Limits| limits.oldest_root.unwrap_or(1);
+    if oldest(old) != oldest(new) {
+        let tighter = oldest(new) < oldest(old);
+        found.add("clients: the oldest root in the field", oldest(old), oldest(new), tighter);
+    }
     let mut found = found.0;
     found.sort_by_key(|(_, direction)| *direction);
     found
@@ -418,6 +435,7 @@ mod tests {
             limits.ceremony.excluded = ["carol", "dana"].map(|p| p.parse().unwrap()).into();
             limits.online.snapshot = ["snapshot-a"].map(|p| p.parse().unwrap()).into();
             limits.online.timestamp = ["timestamp-a"].map(|p| p.parse().unwrap()).into();
+            limits.oldest_root = Some(7);
             limits.clients = ["tough", "go-tuf"].map(|c| c.parse().unwrap()).into();
             assert_eq!(Limits::parse(&limits.to_toml(), profile).unwrap(), limits);
         }
@@ -475,6 +493,7 @@ mod tests {
             ("targets", "max-valid-for", "\"36 months\"", "\"1097 days\""),
             ("delegations", "threshold-floor", "1", "0"),
             ("delegations", "max-valid-for", "\"3 years\"", "\"4 years\""),
+            ("clients", "oldest-root", "1", "0"),
             ("ceremony", "sign-within", "\"12 months\"", "\"366 days\""),
             ("ceremony", "sign-within", "\"1 hour\"", "\"65535 years\""),
             ("ceremony", "record-no-older", "\"90 days\"", "\"2161 hours\""),

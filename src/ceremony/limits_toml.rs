@@ -84,9 +84,10 @@ struct Online {
 }
 
 #[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Clients {
     named: Option<Vec<Word<ClientName>>>,
+    oldest_root: Option<u64>,
 }
 
 fn put<T>(to: &mut T, from: Option<T>) {
@@ -152,6 +153,7 @@ impl Members {
         }
         if let Some(from) = self.clients {
             put(&mut limits.clients, words(from.named));
+            limits.oldest_root = from.oldest_root.or(limits.oldest_root);
         }
         limits
     }
@@ -233,9 +235,12 @@ pub(super) fn write(limits: &Limits) -> String {
     for (table, members) in tables {
         lines.push(format!("[{table}]"));
         lines.extend(members.into_iter().map(|(member, value)| format!("{member:<17} = {value}")));
-        // Any number is what a missing member means.
+        // Any number is what a missing member means, and every root.
         if let Some(most) = root.keys_changed.filter(|_| table == "root") {
             lines.push(format!("{:<17} = {most}", "keys-changed"));
+        }
+        if let Some(oldest) = limits.oldest_root.filter(|_| table == "clients") {
+            lines.push(format!("{:<17} = {oldest}", "oldest-root"));
         }
     }
     lines.push(String::new());

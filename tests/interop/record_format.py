@@ -95,6 +95,8 @@ LIMITS = {
     "online": {"snapshot": [], "timestamp": []},
     "clients": {"named": []},
 }
+# Members without a built-in value, and the least that each may be.
+OPTIONAL = {"root": {"keys-changed": 1}, "clients": {"oldest-root": 1}}
 
 
 class Wrong(Exception):

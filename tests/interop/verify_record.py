@@ -28,6 +28,7 @@ from record_format import (
     FORMS,
     LIMITS,
     NUMBER,
+    OPTIONAL,
     ROLE,
     ROOT_ROLES,
     SHA,
@@ -130,9 +131,12 @@ class Verifier:
         values = {part: dict(built_in) for part, built_in in LIMITS.items()}
         for part, given in read.items():
             need(part in LIMITS and isinstance(given, dict), f"RECORD-MEMBER: [{part}]")
+            known = LIMITS[part] | OPTIONAL.get(part, {})
             for name, value in given.items():
-                need(name in LIMITS[part], f"RECORD-MEMBER: {part}.{name}")
-                need(type(value) is type(LIMITS[part][name]), f"LIMITS-FORM: {part}.{name}")
+                need(name in known, f"RECORD-MEMBER: {part}.{name}")
+                need(type(value) is type(known[name]), f"LIMITS-FORM: {part}.{name}")
+            for name, least in OPTIONAL.get(part, {}).items():
+                need(given.get(name, least) >= least, f"LIMITS-FLOOR: {part}.{name}")
             values[part].update(given)
         for part, most in FLOOR.items():
             least = 2 if part == "root" else 1

@@ -7,7 +7,9 @@
 //!
 //! A change is stopped by what it would break. What is broken already (clients whose root can't be
 //! continued any more, a delegation that nobody signs) is told and stops nothing: else the change
-//! that mends it could not be made either. So is content that a revocation takes away.
+//! that mends it could not be made either. So are content that a revocation takes away, and clients
+//! of roots that limits say are no longer in the field: a trust of ten years is not held by its first
+//! root.
 //!
 //! Never: a document parsed that the change leaves alone, a signature checked twice. The cost is
 //! linear in the delegations.
@@ -204,6 +206,8 @@ fn report_walks(scene: &Scene<'_>, walked: &[Walked], report: &mut Report) {
         text: String,
         refusal: &'a Refusal,
         new: bool,
+        /// Whether limits say that clients of these roots are no longer in the field.
+        given_up: bool,
         stops: bool,
         roots: Vec<u64>,
         clients: Vec<&'static str>,
@@ -219,12 +223,17 @@ fn report_walks(scene: &Scene<'_>, walked: &[Walked], report: &mut Report) {
                 continue;
             };
             let (text, new) = (refusal.to_string(), *new);
-            if let Some(reason) = own.iter_mut().find(|reason| reason.text == text && reason.new == new) {
+            let given_up = scene.facts.limits.given_up(version);
+            let same = |reason: &&mut Reason<'_>| {
+                (&reason.text, reason.new, reason.given_up) == (&text, new, given_up)
+            };
+            if let Some(reason) = own.iter_mut().find(same) {
                 reason.roots.push(version);
                 continue;
             }
             let (roots, clients) = (vec![version], vec![one.known.name]);
-            own.push(Reason { text, refusal, new, stops: one.stops && new, roots, clients });
+            let stops = one.stops && new && !given_up;
+            own.push(Reason { text, refusal, new, given_up, stops, roots, clients });
         }
         report.reached.push((one.known.name, reached));
         for reason in own {
@@ -239,12 +248,21 @@ fn report_walks(scene: &Scene<'_>, walked: &[Walked], report: &mut Report) {
             }
         }
     }
-    for Reason { text, refusal, new, stops, roots, clients } in reasons {
-        let already = if new { "" } else { ", already without this change" };
-        let found = format!("clients of root {} ({}){already}: {text}", ranges(&roots), clients.join(", "));
+    for Reason { text, refusal, new, given_up, stops, roots, clients } in reasons {
+        let how = match (new, given_up) {
+            (false, _) => ", already without this change",
+            (true, true) => ", which limits say are no longer in the field",
+            (true, false) => "",
+        };
+        let found = format!("clients of root {} ({}){how}: {text}", ranges(&roots), clients.join(", "));
         let many = refusal.rule() == &crate::tuf::rules::SEARCH_LIMIT;
         let rule = if many { &rules::CLIENT_ROTATIONS } else { &rules::CLIENT_LOST };
-        let refusal = Refusal::new(rule, found, "a client that comes to the newest root");
+        let expected = if given_up && new {
+            "that whoever still has one installs it anew, with a root that is in the field"
+        } else {
+            "a client that comes to the newest root"
+        };
+        let refusal = Refusal::new(rule, found, expected);
         report.findings.push(if stops { Finding::stops(refusal) } else { Finding::tells(refusal) });
     }
 }

@@ -9,6 +9,7 @@ use super::root_members::{Member, known};
 use super::rules;
 use crate::ceremony::change::{Ask, Counts};
 use crate::ceremony::facts::{Facts, KeyRecord};
+use crate::tuf::evidence::Trusted;
 use crate::tuf::key::KeyId;
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
@@ -77,7 +78,8 @@ fn enough(asked: &[Ask], counts: Counts, need: u32, whose: &str) -> Result<()> {
 fn historic(facts: &Facts, root: &Side<'_>, alive: &dyn Fn(&KeyRecord) -> bool, asked: &mut Vec<Ask>) {
     let both = root.old.iter().chain(&root.new).map(|member| member.entry.id.clone());
     let mut seen: BTreeSet<KeyId> = both.collect();
-    for older in facts.roots.iter().rev().skip(1) {
+    let in_the_field = |root: &&Trusted| !facts.limits.given_up(root.version());
+    for older in facts.roots.iter().rev().skip(1).filter(in_the_field) {
         let Some(view) = older.document().as_root() else { continue };
         let Some(role) = view.roles.get(&RoleName::Root) else { continue };
         for entry in role.keyids.iter().filter_map(|id| view.keys.get(id)) {

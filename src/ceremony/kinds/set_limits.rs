@@ -10,12 +10,16 @@ use crate::ceremony::change::{Change, Counts, Frame, Item};
 use crate::ceremony::facts::{Facts, KeyRecord};
 use crate::ceremony::limits::{Direction, Limits, differences};
 use crate::ceremony::limits_toml::Members;
+use crate::ceremony::rules as layer;
 use crate::ceremony::runbook::Runbook;
 use crate::ceremony::{Ceremony, Kind};
 use crate::tuf::digest::Digest;
+use crate::tuf::evidence::Trusted;
+use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::statement::{Sentence, Statement};
+use crate::tuf::text::visible;
 use serde::Deserialize;
 
 /// The kind.
@@ -53,6 +57,15 @@ impl Ceremony for Spec {
         let (number, text) = self.file(facts);
         let limits = self.limits.clone().over(facts.limits.clone());
         limits.check_floor()?;
+        let newest = facts.roots.last().map_or(0, Trusted::version);
+        if limits.given_up(newest) {
+            let oldest = limits.oldest_root.unwrap_or_default();
+            return Err(Refusal::new(
+                &layer::LIMITS_FLOOR,
+                format!("[clients] oldest-root = {oldest}"),
+                format!("at most {newest}, which is the newest root"),
+            ));
+        }
         let alive = |record: &&KeyRecord| record.life.is_empty();
         let signers: Vec<_> = listed(facts, &RoleName::Root).into_iter().filter(alive).collect();
         let need = root.roles.get(&RoleName::Root).map_or(1, |role| role.threshold.get());
@@ -105,5 +118,31 @@ fn summary(facts: &Facts, number: u64, limits: &Limits) -> Vec<String> {
             Direction::Tightening => format!("  tighter: {what}"),
         });
     }
+    lines.extend(cut_off(facts, limits));
     lines
+}
+
+/// Whose clients any later change may leave behind, and what becomes of them.
+fn cut_off(facts: &Facts, limits: &Limits) -> Vec<String> {
+    let gone = |root: &&Trusted| limits.given_up(root.version()) && !facts.limits.given_up(root.version());
+    let mut gone = facts.roots.iter().filter(gone).map(Trusted::version);
+    let Some(first) = gone.next() else { return Vec::new() };
+    let last = gone.last().unwrap_or(first);
+    let oldest = limits.oldest_root.unwrap_or_default();
+    let roots = if first == last { first.to_string() } else { format!("{first} to {last}") };
+    let again = match facts.trust.profile {
+        Profile::Notary => format!(
+            "its owner removes the client's trust folder tuf/{} and trusts root {oldest} or a newer one, by the certificate ids that are published for it",
+            visible(&facts.trust.collection)
+        ),
+        Profile::Tuf => {
+            format!("it needs a release of your program that comes with root {oldest} or a newer one")
+        }
+    };
+    vec![
+        format!("CUT OFF: clients that have come no further than root {roots}."),
+        "  No later change of root is held up for them, and keys of those roots are asked no more."
+            .to_owned(),
+        format!("  Such a client stops updating, with an error, once the chain breaks for it; then {again}."),
+    ]
 }

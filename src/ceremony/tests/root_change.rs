@@ -301,10 +301,42 @@ fn keys_of_older_roots_may_sign_for_stale_clients() {
     said(&mut lost, KeyEvent::Lost);
     said(&mut retired, KeyEvent::Retired);
     excluded.limits.ceremony.excluded.extend([holder("c")]);
-    for facts in [lost, retired, excluded] {
+    // Nor for clients that limits give up.
+    let mut given_up = lost.clone();
+    given_up.keys = excluded.keys.clone();
+    given_up.limits.oldest_root = Some(1);
+    assert!(asked(&hold("rotate-root", rotate, &given_up).unwrap().items[0]).ends_with(" c:h1"));
+    given_up.limits.oldest_root = Some(2);
+    for facts in [lost, retired, excluded, given_up] {
         let change = hold("rotate-root", rotate, &facts).unwrap();
         assert_eq!(asked(&change.items[0]), "a:on b:on d:on e:o f:n");
     }
+}
+
+#[test]
+fn whoever_limits_cut_off_is_told_of_in_words() {
+    let mut facts = notary::first_day();
+    notary::push_root(&mut facts, "abd", 2, "t");
+    notary::push_root(&mut facts, "abde", 2, "t");
+    let set = |facts: &Facts, oldest: u64| {
+        let change = hold("set-limits", &format!("[limits.clients]\noldest-root = {oldest}\n"), facts);
+        change.map(|change| change.summary.join("\n")).map_err(|refusal| refusal.rule().name)
+    };
+    let two = set(&facts, 2).unwrap();
+    assert!(two.contains("LOOSER: clients: the oldest root in the field 1 becomes 2"), "{two}");
+    assert!(two.contains("CUT OFF: clients that have come no further than root 1."), "{two}");
+    assert!(two.contains("removes the client's trust folder tuf/"), "{two}");
+    assert!(set(&facts, 3).unwrap().contains("no further than root 1 to 2."));
+    assert_eq!(set(&facts, 4), Err("LIMITS-FLOOR"));
+    facts.limits.oldest_root = Some(2);
+    assert!(set(&facts, 3).unwrap().contains("no further than root 2."), "root 1 is cut off already");
+    let back = set(&facts, 1).unwrap();
+    assert!(back.contains("tighter: clients: the oldest root in the field 2 becomes 1"), "{back}");
+    assert!(!back.contains("CUT OFF"), "{back}");
+    let mut facts = rooted(&[("abc", 2), ("abd", 2)]);
+    facts.limits.oldest_root = None;
+    let tuf = set(&facts, 2).unwrap();
+    assert!(tuf.contains("a release of your program that comes with root 2"), "{tuf}");
 }
 
 #[test]
