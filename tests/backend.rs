@@ -84,7 +84,7 @@ fn track(stage: &Stage, backend: &Backend, devices: &Devices<'_>) {
     same_bytes(backend, &stage.trust.collection, &carried, &["targets/camera-station"]);
     let role = "targets/camera-station/beta";
     publishes(stage, backend, "emil", role, "camera-station/beta-2.bin");
-    take_published(stage, backend, &carried, Some(role));
+    take_published(stage, backend, &carried);
     assert_eq!(stage.verify().ended(0).json()["problems"], serde_json::json!([]));
 }
 
@@ -142,7 +142,7 @@ fn first_day(mode: &str, order: [usize; 3]) {
     assert_eq!(document["signatures"].as_array().unwrap().len(), 3);
     let listed = backend.client(&stage.path("first-client"), &["list", &collection]).ended(0).text();
     assert!(listed.contains("No targets present"), "{listed}");
-    take_published(&stage, &backend, &carried, None);
+    take_published(&stage, &backend, &carried);
 
     // The first application's grant.
     let paper = stage.root();
@@ -157,7 +157,7 @@ fn first_day(mode: &str, order: [usize; 3]) {
 
     // What dana published comes into the record as observed, and everything verifies.
     stage.verify().ended(0);
-    let taken = take_published(&stage, &backend, &carried, Some("targets/camera-station"));
+    let taken = take_published(&stage, &backend, &carried);
     let taken: Vec<&str> = taken["taken"].as_array().unwrap().iter().map(|t| t.as_str().unwrap()).collect();
     for role in ["metadata/targets%2Fcamera-station/1.", "metadata/snapshot/", "metadata/timestamp/"] {
         assert!(taken.iter().any(|place| place.starts_with(role)), "{role} in {taken:?}");

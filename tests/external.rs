@@ -148,7 +148,7 @@ impl Backend {
             Self::Real { url, .. } => {
                 let readme = fs::read_to_string(folder.join("README.txt")).unwrap();
                 let lines = blocks(&readme);
-                let lines = format!("URL={url}\nTOKEN=\n{}", block(&lines, "-F 'files="));
+                let lines = format!("URL={url}\n{}", block(&lines, "post.curl"));
                 assert_eq!(shell(folder, &lines, &[]).ended(0).text(), "");
             }
         }

@@ -73,7 +73,7 @@ impl<'a> Life<'a> {
         let carried = life.goes_up(&shipped("first-day/05-camera-station.toml"), &["targets"]);
         publishes(stage, &life.backend, "dana", APP, FIRST);
         life.released.push((FIRST.to_owned(), stage.path("firmware.bin")));
-        take_published(stage, &life.backend, &carried, Some(APP));
+        take_published(stage, &life.backend, &carried);
         for client in [&life.beginning, &life.before] {
             life.sees(client);
         }
@@ -101,7 +101,7 @@ impl<'a> Life<'a> {
         assert_eq!(done.len(), 1, "{done:?}");
         let carried = upload(self.stage, &self.backend, &done[0]);
         same_bytes(&self.backend, &self.stage.trust.collection, &carried, roles);
-        take_published(self.stage, &self.backend, &carried, self.released.last().map(|_| APP));
+        take_published(self.stage, &self.backend, &carried);
         carried
     }
 
@@ -115,7 +115,7 @@ impl<'a> Life<'a> {
             self.sees(client);
         }
         self.releases(&format!("camera-station/after-{what}.bin"));
-        take_published(self.stage, &self.backend, &carried, Some(APP));
+        take_published(self.stage, &self.backend, &carried);
         self.sees(&fresh);
         let verified = self.stage.verify().ended(0).json();
         assert_eq!(verified["problems"], serde_json::json!([]), "{what}");

@@ -180,25 +180,24 @@ impl<'a> Served<'a> {
         }
         for (name, roles) in [("04-root", &["root", "targets"][..]), ("05-camera-station", &["targets"])] {
             let done = life.room.holds(&shipped(&format!("first-day/{name}.toml")));
-            life.goes_up(&done, roles, &[]);
+            life.goes_up(&done, roles);
         }
         life.publishes("dana", "targets/camera-station", "camera-station/one.bin");
         life
     }
 
     /// What a ceremony has sealed goes up, and what the server then serves comes in.
-    fn goes_up(&mut self, done: &Value, roles: &[&str], fetched: &[&str]) {
+    fn goes_up(&mut self, done: &Value, roles: &[&str]) {
         let uploads = uploads(done);
         assert_eq!(uploads.len(), 1, "{uploads:?}");
         self.carried = upload(self.room.stage, &self.backend, &uploads[0]);
         same_bytes(&self.backend, COLLECTION, &self.carried, roles);
-        self.comes_in(fetched);
+        self.comes_in();
         self.seen();
     }
 
-    fn comes_in(&self, roles: &[&str]) {
-        let roles = (!roles.is_empty()).then(|| roles.join(" "));
-        take_published(self.room.stage, &self.backend, &self.carried, roles.as_deref());
+    fn comes_in(&self) {
+        take_published(self.room.stage, &self.backend, &self.carried);
         fs::remove_dir_all(self.carried.join("published")).unwrap();
     }
 
@@ -214,7 +213,7 @@ impl<'a> Served<'a> {
         let add = ["add", COLLECTION, target, utf8(&file), "-r", role, "--publish"];
         self.backend.client(&own, &add).ended(0);
         self.released.push((target.to_owned(), role.to_owned()));
-        self.comes_in(&[role]);
+        self.comes_in();
         self.seen();
     }
 
@@ -260,7 +259,7 @@ fn a_real_server_refuses_what_was_revoked() {
     life.room
         .runs("enroll-key", "[[key]]\nname = \"dev-spare\"\nholder = \"spare\"\npurpose = \"delegation\"\n");
     let done = life.room.holds(&shipped("stolen-developer-key/02-spare.toml"));
-    life.goes_up(&done, &["targets"], &[camera]);
+    life.goes_up(&done, &["targets"]);
     life.publishes("dana", camera, "camera-station/two.bin");
 
     // Two more applications; bruno, who holds a root key, develops one of them.
@@ -272,7 +271,7 @@ fn a_real_server_refuses_what_was_revoked() {
              paths = [\"{application}/\"]\nvalid-for = \"1 year\"\n"
         );
         let done = life.room.runs("grant-delegation", &tables);
-        life.goes_up(&done, &["targets"], &[camera]);
+        life.goes_up(&done, &["targets"]);
         life.publishes(name, &format!("targets/{application}"), &format!("{application}/one.bin"));
     }
 
@@ -282,7 +281,7 @@ fn a_real_server_refuses_what_was_revoked() {
     let replaced = "[revoke]\napplication = \"door\"\nkey = \"dev-emil\"\nbecause = \"left\"\n\
         replace-with = [\"dev-fritz\"]\n[reissue]\nvalid-for = \"1 year\"\n";
     let done = life.room.runs("revoke-delegation", replaced);
-    life.goes_up(&done, &["targets", door], &[camera, door, park]);
+    life.goes_up(&done, &["targets", door]);
     life.is_refused("emil", door, &listed, "valid signatures did not meet threshold");
     life.publishes("fritz", door, "door/two.bin");
     life.publishes("dana", camera, "camera-station/three.bin");
@@ -292,7 +291,7 @@ fn a_real_server_refuses_what_was_revoked() {
     let evil = stage.write("evil.bin", "evil");
     let add = ["add", COLLECTION, "camera-station/evil.bin", utf8(&evil), "-r", camera, "--publish"];
     life.backend.client(&own, &add).ended(0);
-    life.comes_in(&[camera, door, park]);
+    life.comes_in();
     let text = fs::read_to_string(shipped("stolen-developer-key/03-stolen.toml")).unwrap();
     let text = text.replace("without-paths = []", "without-paths = [\"camera-station/evil.bin\"]");
     let runbook = stage.write("runbooks/stolen.toml", &text);
@@ -309,7 +308,7 @@ fn a_real_server_refuses_what_was_revoked() {
     assert!(plan.contains("target camera-station/evil.bin: added"), "{plan}");
     assert!(!plan.contains("target camera-station/one.bin: added"), "the backend had it before: {plan}");
     let done = life.room.holds(&runbook);
-    life.goes_up(&done, &["targets", camera], &[camera, door, park]);
+    life.goes_up(&done, &["targets", camera]);
     life.is_refused("dana", camera, &listed, "valid signatures did not meet threshold");
     let back = "[more]\napplication = \"door\"\nadd-keys = [\"dev-dana\"]\n";
     assert_eq!(life.room.refused("grant-delegation", back), "KEY-GONE");
@@ -319,7 +318,7 @@ fn a_real_server_refuses_what_was_revoked() {
     let done = life.room.runs("revoke-delegation", "[revoke]\napplication = \"door\"\nbecause = \"left\"\n");
     let listed = entries_before(&stage);
     life.released.retain(|(_, role)| role != door);
-    life.goes_up(&done, &["targets"], &[camera, park]);
+    life.goes_up(&done, &["targets"]);
     life.is_refused("fritz", door, &listed, "delegation does not exist");
     life.publishes("spare", camera, "camera-station/five.bin");
     let again = "[delegation]\napplication = \"door\"\nkeys = [\"dev-fritz\"]\nthreshold = 1\n\
@@ -328,7 +327,7 @@ fn a_real_server_refuses_what_was_revoked() {
     // The server has kept the old document, and fritz has signed it.
     life.released
         .extend([("door/one.bin", door), ("door/two.bin", door)].map(|(a, b)| (a.to_owned(), b.to_owned())));
-    life.goes_up(&done, &["targets"], &[camera, door, park]);
+    life.goes_up(&done, &["targets"]);
     life.publishes("fritz", door, "door/three.bin");
 
     // Bruno leaves: his root key and his application at once.
@@ -337,7 +336,7 @@ fn a_real_server_refuses_what_was_revoked() {
     life.room.holds(&shipped("person-revoked/01-keys.toml"));
     let listed = entries(&stage);
     let done = life.room.holds(&shipped("person-revoked/02-revoke.toml"));
-    life.goes_up(&done, &["root", "targets", park], &[camera, door, park]);
+    life.goes_up(&done, &["root", "targets", park]);
     life.is_refused("bruno", park, &listed, "valid signatures did not meet threshold");
     life.publishes("fritz", door, "door/four.bin");
 
@@ -345,7 +344,7 @@ fn a_real_server_refuses_what_was_revoked() {
     let renew = "[renew]\nwithin = \"500 days\"\n[root]\nvalid-for = \"3 years\"\n\
         [targets]\nvalid-for = \"2 years\"\n[delegations]\nvalid-for = \"2 years\"\n";
     let done = life.room.runs("renew", renew);
-    life.goes_up(&done, &["targets", park], &[camera, door, park]);
+    life.goes_up(&done, &["targets", park]);
     life.publishes("spare", camera, "camera-station/six.bin");
     life.publishes("fritz", door, "door/five.bin");
     life.room.nothing_due("renew", renew);
@@ -435,8 +434,8 @@ impl<'a> Folder<'a> {
         assert_eq!(made["made"], true);
         let folder = stage.path(made["upload"].as_str().unwrap());
         let lines = blocks(&fs::read_to_string(folder.join("README.txt")).unwrap());
-        let place = block(&lines, "REPO=").replace("/srv/tuf/metadata", utf8(&self.repository));
-        shell(&folder, &format!("{place}{}", block(&lines, "cp ")), &[]).ended(0);
+        let line = block(&lines, "done < ORDER").replace("/srv/tuf/metadata", utf8(&self.repository));
+        assert_eq!(shell(&folder, &line, &[]).ended(0).text(), "");
     }
 
     fn python(&self, root: &Path, arguments: &[&str]) -> Done {

@@ -74,8 +74,8 @@ impl Life<'_> {
         assert_eq!(made["made"], true, "{made}");
         let folder = self.stage.path(made["upload"].as_str().unwrap());
         let lines = blocks(&fs::read_to_string(folder.join("README.txt")).unwrap());
-        let place = block(&lines, "REPO=").replace("/srv/tuf/metadata", utf8(&self.repository));
-        shell(&folder, &format!("{place}{}", block(&lines, "cp ")), &[]).ended(0);
+        let line = block(&lines, "done < ORDER").replace("/srv/tuf/metadata", utf8(&self.repository));
+        assert_eq!(shell(&folder, &line, &[]).ended(0).text(), "");
         let (newest, _) = self.stage.root();
         for known in 1..=newest {
             let seen = self.python_tuf(known).ended(0).json();

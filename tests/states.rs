@@ -450,7 +450,7 @@ fn a_root_that_the_server_turns_away_is_withdrawn_and_the_next_one_goes_up() {
 fn sends(stage: &Stage, backend: &Backend, folder: &str) -> i32 {
     let carried = copied(stage, &stage.record.join(folder), &folder.replace('/', "-"));
     let lines = blocks(&fs::read_to_string(carried.join("README.txt")).unwrap());
-    let lines = format!("{}{}", backend.address(&carried, &lines), block(&lines, "-F 'files="));
+    let lines = format!("{}{}", backend.address(&carried, &lines), block(&lines, "-K post.curl"));
     let mut command = Command::new("sh");
     command.args(["-euc", &lines]).current_dir(&carried);
     if backend.tls {

@@ -195,6 +195,12 @@ impl Facts {
         if *role == RoleName::Root { self.roots.last() } else { self.documents.get(role) }
     }
 
+    /// Every delegation that the newest documents list, and so may have a document.
+    pub fn delegations(&self) -> BTreeSet<RoleName> {
+        let lists = self.documents.values().filter_map(|d| d.document().as_targets());
+        lists.flat_map(|targets| &targets.delegations.roles).map(|role| role.name.clone()).collect()
+    }
+
     /// Whether a key of the record is a delegation's and no root has ever listed it: the targets keys
     /// alone may then say what became of it.
     pub fn delegation_key(&self, key: &KeyIdentity) -> bool {

@@ -9,7 +9,7 @@ use super::table::Table;
 use crate::ceremony::facts::Facts;
 use crate::ceremony::people::KeyName;
 use crate::record::Contents;
-use crate::record::upload::Upload;
+use crate::record::upload::{Beside, Upload};
 use crate::tuf::digest::Digest;
 use crate::tuf::document::{Document, MetaFile, RoleKeys};
 use crate::tuf::evidence::Trusted;
@@ -136,9 +136,9 @@ fn upload(table: &Table, contents: &Contents) -> Result<Digest> {
         documents.insert(document.role().clone(), (document.version(), document.bytes().to_vec()));
     }
     let older = contents.facts.roots.split_last().map(|(_, older)| older).unwrap_or_default();
-    let older: Vec<_> = older.iter().map(|root| (root.version(), root.bytes().to_vec())).collect();
-    let server = table.server.as_deref();
-    let upload = Upload::with_older_roots(table.record.trust(), None, &documents, &older, server)?;
+    let roots = older.iter().map(|root| (root.version(), root.bytes().to_vec())).collect();
+    let beside = Beside { roots, ..Beside::default() };
+    let upload = Upload::with(table.record.trust(), None, &documents, &beside, table.server.as_deref())?;
     table.record.add_upload(&upload)
 }
 

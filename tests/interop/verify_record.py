@@ -21,6 +21,7 @@ import sys
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import unquote
 
 from record_format import (
     BODIES,
@@ -503,7 +504,7 @@ class Verifier:
         need(match[2] == self.trust["stage"], "UPLOAD-STAGE")
         need(match[3] == "-" or match[3] in self.changes, "its change is missing or refused")
         need(lines == sorted(lines), "MANIFEST-FORM: not sorted")
-        listed = set()
+        listed, documents, ours = set(), {}, {}
         for line in lines:
             form = rf"({SHA})  ({NUMBER})  ([A-Za-z0-9._%-]+)  ({ROLE}|-)"
             need(entry := re.fullmatch(form, line), f"MANIFEST-FORM: {line!r}")
@@ -514,13 +515,41 @@ class Verifier:
             need(content is not None, f"MANIFEST-MISMATCH: {name} is missing")
             need(sha256(content) == sha and len(content) == int(size), f"MANIFEST-MISMATCH: {name}")
             if role == "-":
-                need(name == "README.txt", f"MANIFEST-FORM: {name} has no role")
+                ours[name] = content.decode()
             else:
+                documents[name] = unquote(role)
                 known = [p for p in self.record.files["metadata"] if p.startswith(f"metadata/{role}/") and sha in p]
                 need(known, f"{name} is not in metadata/")
-        need("README.txt" in listed, "MANIFEST-FORM: no README.txt")
+        need("README.txt" in ours, "MANIFEST-FORM: no README.txt")
+        self.check_lines(ours, documents)
         there = {p.removeprefix(f"{folder}/") for p in self.record.files["upload"] if p.startswith(f"{folder}/")}
         need(there == listed, f"MANIFEST-MISMATCH: {sorted(there - listed)} are not listed")
+
+    def check_lines(self, ours: dict, documents: dict) -> None:
+        """What an upload's lines hand to curl or a shell says nothing but what the documents are."""
+        notary = self.profile == "notary"
+        need(set(ours) <= {"README.txt", *(("post.curl", "fetch.curl") if notary else ("ORDER",))}, sorted(ours))
+        careful = ["silent", "show-error", "globoff"]
+        base = rf"https?://[A-Za-z0-9.:/\[\]_-]+/v2/{re.escape(self.trust['collection'])}/_trust/tuf/"
+        if post := ours.get("post.curl"):
+            *lines, url = post.removesuffix("\n").split("\n")
+            forms = [f'form = "files=@{name};filename={role}"' for name, role in documents.items()]
+            need(lines[:4] == [*careful, "fail-with-body"] and sorted(lines[4:]) == sorted(forms), "post.curl")
+            need(re.fullmatch(f'url = "{base}"', url), f"post.curl: {url!r}")
+        if fetch := ours.get("fetch.curl"):
+            lines = fetch.removesuffix("\n").split("\n")
+            need(lines[:6] == [*careful, "fail", "create-dirs", "connect-timeout = 30"], "fetch.curl")
+            roles = []
+            for url, output in zip(lines[6::2], lines[7::2], strict=True):
+                need(one := re.fullmatch(f'url = "{base}([a-z0-9_/-]+).json"', url), f"fetch.curl: {url!r}")
+                need(output == f'output = "published/{one[1]}.json"', f"fetch.curl: {output!r}")
+                roles.append(one[1])
+            need(roles[-4:] == ["root", "targets", "snapshot", "timestamp"], f"fetch.curl: {roles}")
+        if order := ours.get("ORDER"):
+            names = order.removesuffix("\n").split("\n")
+            need(sorted(names) == sorted(documents), "ORDER")
+            ranks = {"targets": 1, "snapshot": 2, "root": 3, "timestamp": 4}
+            need(names == sorted(names, key=lambda name: ranks.get(documents[name], 0)), "ORDER is not in order")
 
     def check_finished(self) -> None:
         """What was cut off before its last file is no part of the record, and is shown."""

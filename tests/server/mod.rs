@@ -68,6 +68,11 @@ impl Backend {
         format!("{address}{own}{token}")
     }
 
+    /// What is typed before a README's one line: nothing, unless the backend asks for a token.
+    fn token(&self, folder: &Path, lines: &[String]) -> String {
+        if self.asks { self.address(folder, lines) } else { String::new() }
+    }
+
     /// A file as the backend serves it.
     pub fn get(&self, carried: &Path, collection: &str, name: &str) -> Vec<u8> {
         let readme = fs::read_to_string(carried.join("README.txt")).unwrap();
@@ -101,23 +106,18 @@ pub fn upload(stage: &Stage, backend: &Backend, folder: &str) -> PathBuf {
     Done::of(Command::new("cp").arg("-r").arg(stage.record.join(folder)).arg(&carried)).ended(0);
     let readme = fs::read_to_string(carried.join("README.txt")).unwrap();
     let lines = blocks(&readme);
-    backend.types(&carried, block(&lines, "sha256sum -c"));
-    let lines = format!("{}{}", backend.address(&carried, &lines), block(&lines, "-F 'files="));
+    let lines = format!("{}{}", backend.token(&carried, &lines), block(&lines, "-K post.curl"));
     assert_eq!(backend.types(&carried, &lines).text(), "");
     carried
 }
 
-/// Fetches what the backend serves, by the README's lines, and takes it in.
-pub fn take_published(stage: &Stage, backend: &Backend, carried: &Path, delegation: Option<&str>) -> Value {
+/// Fetches what the backend serves, by the README's line, and takes it in.
+pub fn take_published(stage: &Stage, backend: &Backend, carried: &Path) -> Value {
     let readme = fs::read_to_string(carried.join("README.txt")).unwrap();
     let lines = blocks(&readme);
-    let fetch = block(&lines, "mkdir -p published");
     let import = block(&lines, "import published");
-    let fetch = match delegation {
-        Some(role) => fetch.replacen("; do", &format!(" {role}; do"), 1),
-        None => fetch.to_owned(),
-    };
-    backend.types(carried, &format!("{}{fetch}", backend.address(carried, &lines)));
+    let fetch = block(&lines, "-K fetch.curl");
+    backend.types(carried, &format!("{}{fetch}", backend.token(carried, &lines)));
     assert_eq!(import.trim(), "keyrite -C RECORD import published");
     let published = carried.join("published");
     stage.keyrite(["-C", utf8(&stage.record), "--json", "import", utf8(&published)]).ended(0).json()

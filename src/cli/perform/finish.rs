@@ -9,7 +9,7 @@ use crate::ceremony::kinds;
 use crate::ceremony::runbook::Runbook;
 use crate::ceremony::step::Step;
 use crate::ceremony::transcript::{Outcome, Sealed};
-use crate::record::upload::Upload;
+use crate::record::upload::{Beside, Upload};
 use crate::record::{Inputs, SignedStatement, StoredChange};
 use crate::tuf::digest::Digest;
 use crate::tuf::document::{Document, Keys};
@@ -108,8 +108,9 @@ impl Room<'_> {
                 documents.insert(payload.role().clone(), (sealed.version(), sealed.bytes().to_vec()));
             }
         }
-        let upload =
-            Upload::new(self.record.trust(), Some(agenda.digest), &documents, self.server.as_deref())?;
+        let beside = Beside { delegations: contents.facts.delegations(), ..Beside::default() };
+        let (trust, server) = (self.record.trust(), self.server.as_deref());
+        let upload = Upload::with(trust, Some(agenda.digest), &documents, &beside, server)?;
         let manifest = self.record.add_upload(&upload)?;
         let of = Of { change: Some(agenda.digest), step: Some(step) };
         self.journal.say(self.record, self.session, of, Outcome::Upload { manifest })

@@ -7,11 +7,14 @@ use super::{Desk, other_trust};
 use crate::record::manifest::{self, FileName, Line, Manifest};
 use crate::record::names::Place;
 use crate::record::rules;
-use crate::record::upload::README;
+use crate::record::upload;
 use crate::tuf::digest::Digest;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use std::collections::BTreeMap;
+
+/// The names of files that are no documents.
+const OURS: [&str; 4] = [upload::README, upload::POST, upload::FETCH, upload::ORDER];
 
 /// Reads them. `documents` are the files that met their thresholds.
 pub(super) fn read(
@@ -68,7 +71,7 @@ fn check(
     for (name, line) in &manifest.files {
         let known = match &line.role {
             Some(role) => documents.get(&line.sha) == Some(role),
-            None => name.as_str() == README,
+            None => OURS.contains(&name.as_str()),
         };
         if !known {
             return Err(mismatch(format!("\"{}\", which is no document of the record", name.as_str())));
@@ -79,6 +82,9 @@ fn check(
         let bytes = desk.files.bytes_within(place, line.size)?;
         if Line::of(&bytes, line.role.clone()) != *line {
             return Err(mismatch(format!("\"{}\" with other content", name.as_str())));
+        }
+        if line.role.is_none() && !upload::own(name, &bytes, &manifest, desk.trust) {
+            return Err(mismatch(format!("\"{}\", which keyrite has not made for it", name.as_str())));
         }
     }
     Ok(manifest)
