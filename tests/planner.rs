@@ -253,7 +253,9 @@ root 2, from 2026-12-02: k3 enters; k2 leaves
   any 2 of: k0 of p0, k1 of p1, k3 of p3
   root 1 signs with 2 of: k0 of p0, k1 of p1
   root 2 signs with 2 of: k0 of p0, k1 of p1, k3 of p3
-  at the least: k0 of p0, k1 of p1"),
+  at the least: k0 of p0, k1 of p1
+  waits for k3 of p3, at hand from 2026-12-02
+  plan it no earlier, since the days in which it can be signed count from its planning"),
         ("one stolen and no spare: out today, its successor later", asked(&[Kept, Kept, Stolen, AddedLate], (2, 2), 0, None), "\
 2 roots, the last from 2026-12-02
 root 2, from 2026-11-22: k2 leaves
@@ -265,7 +267,9 @@ root 3, from 2026-12-02: k3 enters
   any 2 of: k0 of p0, k1 of p1, k3 of p3
   root 2 signs with 2 of: k0 of p0, k1 of p1
   root 3 signs with 2 of: k0 of p0, k1 of p1, k3 of p3
-  at the least: k0 of p0, k1 of p1"),
+  at the least: k0 of p0, k1 of p1
+  waits for k3 of p3, at hand from 2026-12-02
+  plan it no earlier, since the days in which it can be signed count from its planning"),
         ("two stolen, one key at a time", asked(&[Kept, Kept, Added, Added, Stolen, Stolen], (2, 2), 1, Some(1)), "\
 2 roots, the last from 2026-11-22
 root 2, from 2026-11-22: k2 enters; k5 leaves
@@ -321,7 +325,9 @@ root 3, from 2026-12-02: k3 enters
   any 3 of: k0 of p0, k1 of p1, k3 of p3
   root 2 signs with 2 of: k0 of p0, k1 of p1
   root 3 signs with 3 of: k0 of p0, k1 of p1, k3 of p3
-  at the least: k0 of p0, k1 of p1, k3 of p3"),
+  at the least: k0 of p0, k1 of p1, k3 of p3
+  waits for k3 of p3, at hand from 2026-12-02
+  plan it no earlier, since the days in which it can be signed count from its planning"),
         ("a certificate ends before the root would", ended, "\
 There is no way: the certificate of k0 ends before the root would: renew it first, by certify-key."),
         ("too many", asked(&many, (2, 3), 0, None), "There is no way: 17 keys come, go and stay, where 16 can be planned."),

@@ -8,7 +8,7 @@ pub use crate::tuf::chain::Anchor;
 use crate::tuf::digest::Digest;
 use crate::tuf::document::Root;
 use crate::tuf::evidence::Trusted;
-use crate::tuf::key::{KeyIdentity, PublicKey};
+use crate::tuf::key::{Algorithm, KeyIdentity, PublicKey};
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
@@ -101,7 +101,8 @@ impl KeyRecord {
 /// Where one of one's own keys is, from the device map and a look at the tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Device {
-    /// The largest payload that the token signs by the key's scheme; none is unknown.
+    /// The longest message in bytes that the token takes, where it is given the message itself; none
+    /// is unknown, or any. See [`Facts::longest_message`].
     pub max_payload: Option<usize>,
     /// Whether no token holds it: an encrypted file, or a vault that keyrite can't look into.
     pub software: bool,
@@ -170,6 +171,8 @@ pub struct Facts {
     pub enrolments: BTreeMap<KeyName, Enrolment>,
     /// One's own keys; any other key is elsewhere, which is no error.
     pub devices: BTreeMap<KeyName, Device>,
+    /// Who is away until when, as the device map's owner knows: for plans and for the eye.
+    pub away: BTreeMap<Person, Time>,
     /// Today, by the host's clock or a person.
     pub today: Time,
     /// When each key last answered a roll-call: its signature over one is in the record, and the date
@@ -188,6 +191,15 @@ impl Facts {
     /// The newest trusted root.
     pub fn root(&self) -> Option<&Root> {
         self.roots.last().and_then(|d| d.document().as_root())
+    }
+
+    /// The longest message in bytes that the token of one's own key takes, if there is a limit.
+    ///
+    /// Ed25519 signs the message itself (RFC 8032), RSA on some tokens; for ECDSA the token is given
+    /// a digest that is made on the host, so no message is too long.
+    pub fn longest_message(&self, name: &KeyName, algorithm: Algorithm) -> Option<usize> {
+        let whole = matches!(algorithm, Algorithm::Ed25519 | Algorithm::Rsa);
+        self.devices.get(name).and_then(|device| device.max_payload).filter(|_| whole)
     }
 
     /// The newest trusted document of a role, root included.

@@ -17,6 +17,7 @@ pub mod kinds;
 pub mod limits;
 mod limits_toml;
 pub mod members;
+pub mod messages;
 pub mod outcome;
 mod outcome_json;
 pub mod people;

@@ -62,6 +62,9 @@ crate::rules! {
     REHEARSAL_MISSING: "REHEARSAL-MISSING", Refused, "a runbook is rehearsed first where limits demand it", "design",
         "hold the rehearsal with keyrite rehearse --from RECORD RUNBOOK, then plan again";
 
+    MESSAGE_LIMIT: "MESSAGE-LIMIT", Refused, "enough tokens take a message as long as the one that they sign", "RFC 8032, tokens 0.1",
+        "replace such a key by one of ECDSA P-256, whose token is given a digest whatever the length";
+
     // --- the client gate
     CLIENT_LOST: "CLIENT-LOST", Refused, "clients of every root in the field come to the newest state", "TUF 5.3, notary-v1 5, 6",
         "see which root stops them; let keys of older roots sign too, or choose keys that these clients read";

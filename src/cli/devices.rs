@@ -9,7 +9,7 @@
 use super::session::{TEXT_CAP, shown};
 use super::{files, rules};
 use crate::ceremony::facts::{Anchor, Device};
-use crate::ceremony::people::KeyName;
+use crate::ceremony::people::{KeyName, Person};
 use crate::ceremony::strict::{self, Word};
 use crate::record::media;
 use crate::signer::backends::ModulePin;
@@ -18,10 +18,12 @@ use crate::tuf::digest::Digest;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::statement::TrustId;
 use crate::tuf::text::visible;
+use crate::tuf::time::Time;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 /// A device map.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +44,8 @@ pub struct DeviceMap {
     pub backend: Option<String>,
     /// Files of public keys to be enrolled, by the name that the runbook gives the key.
     pub enrolments: BTreeMap<KeyName, PathBuf>,
+    /// Who is away until when, as far as the owner knows: plans ask them from then on.
+    pub away: BTreeMap<Person, Time>,
 }
 
 /// Where a key of one's own is.
@@ -53,6 +57,16 @@ pub struct DeviceKey {
     pub module: Option<String>,
     /// Where its PIN or pass-phrase comes from.
     pub pin: PinFrom,
+    /// The longest message in bytes that its token takes, where it is given the message itself
+    /// (Ed25519); none is unknown.
+    pub max_payload: Option<usize>,
+}
+
+impl DeviceKey {
+    /// A key there, its PIN typed, of no module and no known limit.
+    pub const fn new(uri: KeyUri) -> Self {
+        Self { uri, module: None, pin: PinFrom::Terminal, max_payload: None }
+    }
 }
 
 /// Where a PIN comes from.
@@ -76,6 +90,8 @@ struct File {
     key: BTreeMap<String, KeyPart>,
     #[serde(default)]
     enrol: BTreeMap<String, EnrolPart>,
+    #[serde(default)]
+    away: BTreeMap<String, Word<Day>>,
 }
 
 #[derive(Deserialize)]
@@ -113,11 +129,23 @@ struct ModulePart {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct KeyPart {
     uri: Word<KeyUri>,
     module: Option<String>,
     pin: Option<String>,
+    max_payload: Option<usize>,
+}
+
+/// `2026-12-02`: the day on which someone is back.
+struct Day(Time);
+
+impl FromStr for Day {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self> {
+        format!("{text}T00:00:00Z").parse().map(Self)
+    }
 }
 
 #[derive(Deserialize)]
@@ -138,6 +166,7 @@ impl DeviceMap {
             keys: BTreeMap::new(),
             backend: None,
             enrolments: BTreeMap::new(),
+            away: BTreeMap::new(),
         }
     }
 
@@ -181,6 +210,9 @@ impl DeviceMap {
         for (name, part) in file.enrol {
             map.enrolments.insert(name.parse()?, folder.join(part.file));
         }
+        for (person, until) in file.away {
+            map.away.insert(person.parse()?, until.0.0);
+        }
         Ok(map)
     }
 
@@ -223,14 +255,14 @@ impl DeviceMap {
         key.module.as_ref().and_then(|name| self.modules.get(name))
     }
 
-    /// One's own keys as ceremonies may know them. What a token can sign at most is not asked
-    /// here, since that takes the token.
+    /// One's own keys as ceremonies may know them. What a token can sign at most is what the map
+    /// says: no token is asked here.
     pub fn devices(&self) -> BTreeMap<KeyName, Device> {
         self.keys
             .iter()
             .map(|(name, key)| {
                 let software = matches!(key.uri, KeyUri::File(_) | KeyUri::External(_));
-                (name.clone(), Device { max_payload: None, software })
+                (name.clone(), Device { max_payload: key.max_payload, software })
             })
             .collect()
     }
@@ -277,9 +309,18 @@ impl DeviceMap {
                 PinFrom::File(file) => path(file),
             };
             let _ = writeln!(text, "pin = {pin}");
+            if let Some(most) = key.max_payload {
+                let _ = writeln!(text, "max-payload = {most}");
+            }
         }
         for (name, file) in &self.enrolments {
             let _ = writeln!(text, "\n[enrol.{name}]\nfile = {}", path(file));
+        }
+        if !self.away.is_empty() {
+            text.push_str("\n[away]\n");
+        }
+        for (person, until) in &self.away {
+            let _ = writeln!(text, "{person} = {}", quoted(&until.date().to_string()));
         }
         text
     }
@@ -330,6 +371,12 @@ fn device_key(
         KeyUri::File(path) => KeyUri::File(folder.join(path)),
         other => other,
     };
+    if matches!((&uri, part.max_payload), (KeyUri::External(_) | KeyUri::File(_), Some(_))) {
+        return refuse(format!("{place} with a max-payload"), "max-payload for pkcs11: keys only");
+    }
+    if part.max_payload == Some(0) {
+        return refuse(format!("{place} with max-payload = 0"), "a number of bytes");
+    }
     match (&uri, &part.module) {
         (KeyUri::Pkcs11(_), None) => return refuse(format!("{place} without a module"), "module = \"NAME\""),
         (KeyUri::Pkcs11(_), Some(module)) if !modules.contains_key(module) => {
@@ -350,7 +397,7 @@ fn device_key(
         }
         Some(file) => PinFrom::File(folder.join(file)),
     };
-    Ok(DeviceKey { uri, module: part.module, pin })
+    Ok(DeviceKey { uri, module: part.module, pin, max_payload: part.max_payload })
 }
 
 fn quoted(text: &str) -> String {
@@ -405,8 +452,17 @@ pin = "pins/targets-1"
 [key.root-b]
 uri = "external:root-b"
 
+[key.root-c]
+uri = "pkcs11:token=root-c;serial=13;object=root-c"
+module = "softhsm2"
+pin = "tty"
+max-payload = 2028
+
 [enrol.dev-dana]
 file = "dana.enrol.json"
+
+[away]
+dora = "2026-12-02"
 "#
         )
     }
@@ -436,6 +492,9 @@ file = "dana.enrol.json"
         assert_eq!(map.enrolments[&dana], Path::new("/home/ada/dana.enrol.json"));
         assert!(map.devices()[&"targets-1".parse::<KeyName>().unwrap()].software);
         assert!(!map.devices()[&"root-a".parse::<KeyName>().unwrap()].software);
+        let limit = |name: &str| map.devices()[&name.parse::<KeyName>().unwrap()].max_payload;
+        assert_eq!((limit("root-a"), limit("root-c")), (None, Some(2028)));
+        assert_eq!(map.away[&"dora".parse::<Person>().unwrap()].to_string(), "2026-12-02T00:00:00Z");
         assert!(map.devices()[&"root-b".parse::<KeyName>().unwrap()].software, "as good as a file");
     }
 
@@ -470,6 +529,10 @@ file = "dana.enrol.json"
             ),
             (one("pin = \"pins/targets-1\"", "pin = \"\""), "an empty pin"),
             (one("pin = \"pins/targets-1\"", ""), "without a pin"),
+            (one("max-payload = 2028", "max-payload = 0"), "max-payload = 0"),
+            (one("max-payload = 2028", "max-payload = -1"), "line 33"),
+            (one("pin = \"pins/targets-1\"", "pin = \"tty\"\nmax-payload = 9"), "with a max-payload"),
+            (one("2026-12-02", "2026-12-32"), "line 39"),
             (one("https://notary.example.com/", "https://a b"), "the backend"),
             (one("https://notary.example.com/", "ftp://notary"), "the backend"),
             (one("https://notary.example.com/", "https://x;rm"), "the backend"),

@@ -3,7 +3,7 @@
 //! An answer that can't be is told and asked again; in an unattended run it ends the run. Nothing
 //! is written before the last question.
 
-use super::devices::{DeviceKey, PinFrom, backend_url};
+use super::devices::{DeviceKey, backend_url};
 use super::first_day::{FirstDay, Online, TARGETS_KEY};
 use super::rules;
 use super::session::{Session, shown};
@@ -137,11 +137,7 @@ pub fn stage_and_collection(
 }
 
 fn file_key(name: &str) -> DeviceKey {
-    DeviceKey {
-        uri: KeyUri::File(Path::new(KEY_FILES).join(format!("{name}.pem"))),
-        module: None,
-        pin: PinFrom::Terminal,
-    }
+    DeviceKey::new(KeyUri::File(Path::new(KEY_FILES).join(format!("{name}.pem"))))
 }
 
 struct Asking<'a> {
@@ -271,7 +267,7 @@ impl Asking<'_> {
             Some("token") => self.on_token(key, holder).map(Some),
             Some("external") => {
                 let uri = KeyUri::External(key.to_string());
-                Ok(Some((key.clone(), DeviceKey { uri, module: None, pin: PinFrom::Terminal }, None)))
+                Ok(Some((key.clone(), DeviceKey::new(uri), None)))
             }
             Some("file") => Ok(Some((key.clone(), file_key(key.as_str()), None))),
             _ => Ok(None),

@@ -3,7 +3,7 @@
 //! A token stays open until the session ends, so that its PIN is asked once. Nothing is opened
 //! before a step needs it.
 
-use super::devices::{DeviceKey, DeviceMap, PinFrom};
+use super::devices::{DeviceKey, DeviceMap};
 use super::enrolment::{self, Enrolments};
 use super::pins::Pins;
 use super::rules;
@@ -85,8 +85,7 @@ impl Keyring {
         self.require_vault(key)?;
         let map = self.map.get_or_insert_with(|| DeviceMap::new(trust));
         let uri = KeyUri::External(key.to_string());
-        let place =
-            map.keys.entry(key.clone()).or_insert(DeviceKey { uri, module: None, pin: PinFrom::Terminal });
+        let place = map.keys.entry(key.clone()).or_insert(DeviceKey::new(uri));
         let name = match &place.uri {
             KeyUri::External(name) => name.clone(),
             _ => key.to_string(),
@@ -134,6 +133,7 @@ impl Keyring {
             heads: map.head.into_iter().collect(),
             enrolments: self.enrolments.keys.clone(),
             devices: map.devices(),
+            away: map.away.clone(),
         })
     }
 

@@ -13,6 +13,7 @@ use super::table::{Due, Frozen, Table, runbook_paths};
 use crate::ceremony::answers::ALONE;
 use crate::ceremony::answers_form::template;
 use crate::ceremony::change::Change;
+use crate::ceremony::messages::{self, TooLong};
 use crate::ceremony::step::{Act, PersonAct, Prompt, Step};
 use crate::ceremony::{engine, gate};
 use crate::record::Contents;
@@ -290,5 +291,6 @@ impl Planned {
 pub fn lines(change: &Change, contents: &Contents) -> Vec<String> {
     let mut lines = change.summary.clone();
     lines.extend(crate::ceremony::step::difference(change, &contents.facts));
+    lines.extend(messages::too_long(change, &contents.facts).iter().map(TooLong::words));
     lines
 }

@@ -8,7 +8,9 @@ use super::perform::journal::Of;
 use super::perform::{Agenda, Outcome, Room};
 use super::session::{Ended, Session};
 use super::table::{Table, past_the_gate, recomputed};
+use crate::ceremony::messages;
 use crate::ceremony::people::KeyName;
+use crate::ceremony::rules;
 use crate::ceremony::standing::{Standing, State};
 use crate::ceremony::step::{self, Act, Step, StepId, TokenAct};
 use crate::ceremony::transcript::{EndState, Outcome as Said};
@@ -17,7 +19,7 @@ use crate::tuf::digest::Digest;
 use crate::tuf::json::{Json, object};
 use crate::tuf::key::Scheme;
 use crate::tuf::payload::Payload;
-use crate::tuf::rule::Result;
+use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::statement::{Sentence, Statement};
 use crate::ui::screen::{Screen, Tone};
 use crate::ui::{Console, Prompt};
@@ -212,6 +214,10 @@ fn prepare(stored: &StoredChange, contents: &Contents, keys: &BTreeSet<KeyName>)
     contents.require_anchor_for(&stored.change)?;
     contents.require_fresh()?;
     past_the_gate(stored, contents)?;
+    let too_long = messages::too_long(&stored.change, &contents.facts);
+    if let Some(one) = too_long.iter().find(|one| keys.contains(&one.key)) {
+        return Err(Refusal::new(&rules::MESSAGE_LIMIT, one.words(), "a token that takes it"));
+    }
     let signer = keys.iter().find_map(|key| contents.facts.keys.get(key)).map(|r| r.holder.clone());
     let mut steps = step::agreement(&stored.change, &contents.facts);
     for step in &mut steps {

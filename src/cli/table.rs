@@ -10,9 +10,9 @@ use crate::ceremony::change::{Change, EnrolledKey, Frame, Item, NewKey};
 use crate::ceremony::facts::{Anchor, Facts, Stage};
 use crate::ceremony::people::{Duty, KeyName, Person};
 use crate::ceremony::runbook::Runbook;
-use crate::ceremony::standing::State;
+use crate::ceremony::standing::{Gathered, State};
 use crate::ceremony::transcript::{Begin, CeremonyId, EndState, Outcome, Transcript};
-use crate::ceremony::{Ceremony, gate, kinds, people, rehearsed};
+use crate::ceremony::{Ceremony, gate, kinds, messages, people, rehearsed};
 use crate::record::{Contents, Record, StoredChange};
 use crate::tuf::digest::Digest;
 use crate::tuf::evidence::Trusted;
@@ -158,6 +158,7 @@ impl Table {
         rehearsed::check(&change, facts, &how)?;
         people::check_duties(&change, &facts.limits)?;
         people::check_witnesses(&change)?;
+        messages::check(&change, &Gathered::default(), facts)?;
         let clients = gate::planned(&change, facts)?;
         clients.check()?;
         Ok(Due::Change(Box::new(Frozen { runbook, ceremony, change, clients })))
@@ -351,12 +352,13 @@ fn only_signed(stored: &StoredChange, contents: &Contents) -> bool {
 ///
 /// # Errors
 ///
-/// What the gate refuses: `CLIENT-LOST` and its like.
+/// What the gate refuses: `CLIENT-LOST` and its like; `MESSAGE-LIMIT`.
 pub fn past_the_gate(stored: &StoredChange, contents: &Contents) -> Result<gate::Report> {
     let open = |state: &State| matches!(state, State::Open | State::Complete { .. });
     if half_sealed(stored, contents) || !stored.standing.as_ref().is_ok_and(|s| open(&s.state)) {
         return Ok(gate::Report::default());
     }
+    messages::check(&stored.change, &stored.gathered, &contents.facts)?;
     let report = gate::planned(&stored.change, &contents.facts)?;
     report.check()?;
     Ok(report)

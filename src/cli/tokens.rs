@@ -5,7 +5,7 @@
 //! the device map, with each module's SHA-256 as it is now.
 
 use super::arguments::{Answers, Tokens, TokensAct};
-use super::devices::{DeviceKey, DeviceMap, PinFrom};
+use super::devices::{DeviceKey, DeviceMap};
 use super::pins::Pins;
 use super::rules;
 use super::session::{Ended, Session, shown};
@@ -23,6 +23,9 @@ use crate::ui::screen::{Safe, Screen, Tone};
 use crate::ui::table::Table;
 use crate::ui::{Console, Prompt, ask_until, tokens};
 use std::path::{Path, PathBuf};
+
+/// A token that takes messages of so many bytes takes any document that a record holds.
+const LONGEST: usize = 64 << 20;
 
 /// Runs the command.
 ///
@@ -309,9 +312,11 @@ fn write(session: &Session, args: &Tokens, file: &Path, answers: &Answers) -> Re
         console.show(&problems(Screen::default(), &listing))?;
         let name = map.add_module(pinned);
         for token in listing.tokens.iter().filter(|t| !t.is_blank()) {
+            let max_payload = token.longest_message().filter(|most| (1..LONGEST).contains(most));
             let token = token.identity();
             for key in ask_keys(console.as_mut(), token)? {
-                map.keys.insert(key.clone(), on_token(token, &key, &name));
+                let place = DeviceKey { max_payload, ..on_token(token, &key, &name) };
+                map.keys.insert(key, place);
             }
         }
     }
@@ -350,14 +355,11 @@ fn ask_keys(console: &mut dyn Console, token: &TokenIdentity) -> Result<Vec<KeyN
 
 /// A key on a token, found by label and serial.
 pub(super) fn on_token(token: &TokenIdentity, key: &KeyName, module: &str) -> DeviceKey {
-    DeviceKey {
-        uri: KeyUri::Pkcs11(Pkcs11Uri {
-            token: Some(token.label.clone()),
-            serial: Some(token.serial.clone()),
-            object: Some(key.to_string()),
-            ..Pkcs11Uri::default()
-        }),
-        module: Some(module.to_owned()),
-        pin: PinFrom::Terminal,
-    }
+    let uri = KeyUri::Pkcs11(Pkcs11Uri {
+        token: Some(token.label.clone()),
+        serial: Some(token.serial.clone()),
+        object: Some(key.to_string()),
+        ..Pkcs11Uri::default()
+    });
+    DeviceKey { module: Some(module.to_owned()), ..DeviceKey::new(uri) }
 }

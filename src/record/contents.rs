@@ -5,7 +5,7 @@ use super::receipt::Receipt;
 use super::{KeyFile, SignedStatement, rules};
 use crate::ceremony::change::{Change, Item, Rehearsal};
 use crate::ceremony::facts::{Anchor, Device, Enrolment, Facts, Stage};
-use crate::ceremony::people::KeyName;
+use crate::ceremony::people::{KeyName, Person};
 use crate::ceremony::standing::{Gathered, Standing, State};
 use crate::ceremony::transcript::{CeremonyId, Outcome, Transcript};
 use crate::tuf::digest::Digest;
@@ -28,6 +28,8 @@ pub struct Inputs {
     pub enrolments: BTreeMap<KeyName, Enrolment>,
     /// One's own keys.
     pub devices: BTreeMap<KeyName, Device>,
+    /// Who is away until when.
+    pub away: BTreeMap<Person, Time>,
     /// Transcript heads that people know: digests of the last entry's file.
     pub heads: Vec<Digest>,
 }

@@ -182,6 +182,12 @@ pub trait Token {
     /// Whether PINs are typed on the token itself.
     fn pin_pad(&self) -> bool;
 
+    /// The longest message in bytes that it signs where it is given the message itself, as for
+    /// Ed25519; none if nobody has measured it.
+    fn longest_message(&self) -> Option<usize> {
+        None
+    }
+
     /// What it tells of PIN tries left.
     fn tries(&mut self) -> Result<Tries>;
 

@@ -59,6 +59,7 @@ pub fn facts(profile: Profile, collection: &str, today: Time, files: &[Envelope]
         anchor: None,
         enrolments: BTreeMap::new(),
         devices: BTreeMap::new(),
+        away: BTreeMap::new(),
         today,
         roll_calls: BTreeMap::new(),
         history,

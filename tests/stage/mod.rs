@@ -210,6 +210,18 @@ impl Devices<'_> {
         self
     }
 
+    /// The longest message that the token takes which was named last, in bytes.
+    pub fn takes(mut self, bytes: usize) -> Self {
+        writeln!(self.rest, "max-payload = {bytes}").unwrap();
+        self
+    }
+
+    /// Someone who is away until that day.
+    pub fn away(mut self, person: &str, until: &str) -> Self {
+        writeln!(self.rest, "[away]\n{person} = \"{until}\"").unwrap();
+        self
+    }
+
     /// A key in an encrypted file.
     pub fn in_file(mut self, key: &str, file: &str) -> Self {
         writeln!(self.rest, "[key.{key}]\nuri = \"file:{file}\"\npin = \"phrase\"").unwrap();

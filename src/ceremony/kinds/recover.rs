@@ -11,7 +11,7 @@ use super::rules;
 use crate::ceremony::change::{Change, Frame, Item, Purpose};
 use crate::ceremony::facts::Facts;
 use crate::ceremony::people::KeyName;
-use crate::ceremony::planner::{self, Answer, Impossible, Question, Why, Wish};
+use crate::ceremony::planner::{self, Answer, Impossible, Question, Wish};
 use crate::ceremony::runbook::Runbook;
 use crate::ceremony::strict::Word;
 use crate::ceremony::{Ceremony, Kind};
@@ -192,13 +192,8 @@ impl Spec {
 }
 
 fn no_way(question: &Question, impossible: Option<&Impossible>) -> Refusal {
-    let Some(impossible) = impossible else {
-        return Refusal::new(&rules::RECOVER_NO_WAY, "a way without a root", "at least one root");
-    };
-    let lost = matches!(impossible.why, Why::Quorum { .. });
-    let rule = if lost { &rules::QUORUM_LOST } else { &rules::RECOVER_NO_WAY };
-    let remains = planner::explain(question, &Answer::Impossible(impossible.clone()));
-    let remains: Vec<String> = remains.into_iter().skip(1).collect();
-    let expected = if remains.is_empty() { "another wish".to_owned() } else { remains.join(" ") };
-    Refusal::new(rule, planner::why(question, &impossible.why), expected)
+    impossible.map_or_else(
+        || Refusal::new(&rules::RECOVER_NO_WAY, "a way without a root", "at least one root"),
+        |impossible| planner::refused(question, impossible),
+    )
 }

@@ -1,7 +1,9 @@
 //! The planner's answer in words.
 
-use super::{Answer, Impossible, PlannedRoot, Question, Remedy, Signers, Why};
+use super::{Answer, Impossible, Key, PlannedRoot, Question, Remedy, Signers, Standing, Why};
+use crate::ceremony::kinds::rules;
 use crate::ceremony::people::KeyName;
+use crate::tuf::rule::Refusal;
 use std::collections::BTreeSet;
 
 /// The answer, one line each, safe to show.
@@ -15,6 +17,7 @@ pub fn explain(question: &Question, answer: &Answer) -> Vec<String> {
 
 fn ways(question: &Question, roots: &[PlannedRoot]) -> Vec<String> {
     let mut lines = vec![summary(roots)];
+    let mut threshold = question.now.threshold;
     for root in roots {
         let mut changes = Vec::new();
         for (names, one, more) in [(&root.enter, "enters", "enter"), (&root.leave, "leaves", "leave")] {
@@ -22,15 +25,20 @@ fn ways(question: &Question, roots: &[PlannedRoot]) -> Vec<String> {
                 changes.push(format!("{} {}", list(names), if names.len() == 1 { one } else { more }));
             }
         }
-        if changes.is_empty() {
+        if changes.is_empty() && root.root.threshold == threshold {
+            changes.push("its keys stay".to_owned());
+        } else if changes.is_empty() {
             changes.push(format!("the threshold becomes {}", root.root.threshold));
         }
+        threshold = root.root.threshold;
         lines.push(format!("root {}, from {}: {}", root.version, root.day.date(), changes.join("; ")));
         lines.push(format!("  any {} of: {}", root.root.threshold, held(question, &root.root.keys)));
         let before = root.version.saturating_sub(1);
         lines.push(signed(question, &format!("  root {before} signs with"), &root.old));
         lines.push(signed(question, &format!("  root {} signs with", root.version), &root.new));
         lines.push(format!("  at the least: {}", held(question, &root.fewest())));
+        lines.extend(short_tokens(question, root));
+        lines.extend(waits(question, root));
         let exposed: BTreeSet<KeyName> =
             root.root.keys.iter().filter(|n| exposed(question, n)).cloned().collect();
         if !exposed.is_empty() {
@@ -38,6 +46,52 @@ fn ways(question: &Question, roots: &[PlannedRoot]) -> Vec<String> {
         }
     }
     lines
+}
+
+/// Keys that could sign, were it not for the length of this root.
+fn short_tokens(question: &Question, root: &PlannedRoot) -> Vec<String> {
+    let bytes = root.root.keys.iter().filter_map(|name| question.keys.get(name)).map(|key| key.entry_bytes);
+    let bytes = bytes.fold(question.bounds.rest_bytes, usize::saturating_add);
+    let asked =
+        root.root.keys.iter().chain(&root.leave).filter_map(|name| Some((name, question.keys.get(name)?)));
+    let short = asked.filter(|(_, key)| !key.standing.is_gone());
+    let short = short.filter_map(|(name, key)| {
+        key.most_message.filter(|most| bytes > *most).map(|most| (name, key, most))
+    });
+    let line = |(name, key, most): (&KeyName, &Key, usize)| {
+        format!("  {name} of {} can't sign it: its token takes messages of {most} bytes", key.holder)
+    };
+    short.map(line).collect()
+}
+
+/// For whom a root waits that can't be made today, and what that means for its planning.
+fn waits(question: &Question, root: &PlannedRoot) -> Vec<String> {
+    if root.day <= question.today {
+        return Vec::new();
+    }
+    let mut lines = Vec::new();
+    let able: BTreeSet<&KeyName> = root.old.able.union(&root.new.able).collect();
+    for name in able {
+        if let Some(key) = question.keys.get(name)
+            && let Standing::From(day) = key.standing
+            && day > question.today
+        {
+            lines.push(format!("  waits for {name} of {}, at hand from {}", key.holder, day.date()));
+        }
+    }
+    lines.push(
+        "  plan it no earlier, since the days in which it can be signed count from its planning".to_owned(),
+    );
+    lines
+}
+
+/// Why there is no way, as a refusal that says what remains.
+pub fn refused(question: &Question, impossible: &Impossible) -> Refusal {
+    let lost = matches!(impossible.why, Why::Quorum { .. });
+    let rule = if lost { &rules::QUORUM_LOST } else { &rules::RECOVER_NO_WAY };
+    let remains: Vec<String> = no_way(question, impossible).into_iter().skip(1).collect();
+    let expected = if remains.is_empty() { "another wish".to_owned() } else { remains.join(" ") };
+    Refusal::new(rule, why(question, &impossible.why), expected)
 }
 
 fn summary(roots: &[PlannedRoot]) -> String {

@@ -39,7 +39,7 @@ use super::people::{KeyName, Person};
 use crate::tuf::time::{Term, Time};
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use explain::{explain, why};
+pub use explain::{explain, refused, why};
 pub use question::{Wish, question, with_tokens};
 pub use runbooks::{Cast, runbooks};
 pub use search::MOST_KEYS;

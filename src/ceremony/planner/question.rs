@@ -104,14 +104,16 @@ pub fn question(wish: &Wish, facts: &Facts) -> Result<Question> {
     })
 }
 
-/// The same question, with what the tokens at hand can sign: for whoever plans, not for what a change
-/// is made of, since others who sign have other tokens.
+/// The same question, with what the tokens at hand can sign and who is away until when, by the device
+/// map: for whoever plans, not for what a change is made of, since others who sign have other maps.
 #[must_use]
 pub fn with_tokens(mut question: Question, facts: &Facts) -> Question {
     for (name, key) in &mut question.keys {
-        // Ed25519 signs the message itself; all others sign a digest that is made on the host.
-        let whole = facts.keys.get(name).is_some_and(|k| k.public.algorithm() == Algorithm::Ed25519);
-        key.most_message = facts.devices.get(name).and_then(|d| d.max_payload).filter(|_| whole);
+        let public = facts.keys.get(name).map(|record| &record.public);
+        key.most_message = public.and_then(|public| facts.longest_message(name, public.algorithm()));
+        if let (Standing::AtHand, Some(day)) = (key.standing, facts.away.get(&key.holder)) {
+            key.standing = Standing::From(*day);
+        }
     }
     question
 }

@@ -14,6 +14,7 @@ mod due;
 mod engine;
 mod key_care;
 mod kinds;
+mod messages;
 mod notary_world;
 mod people;
 mod recover;

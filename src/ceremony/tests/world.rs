@@ -164,6 +164,7 @@ pub fn nothing() -> Facts {
         anchor: None,
         enrolments: BTreeMap::new(),
         devices: BTreeMap::new(),
+        away: BTreeMap::new(),
         today: time("2026-11-22"),
         roll_calls: BTreeMap::new(),
         history: BTreeSet::new(),

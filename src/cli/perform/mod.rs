@@ -22,6 +22,7 @@ use super::session::Session;
 use crate::ceremony::change::Change;
 use crate::ceremony::engine::{self, Next, Progress, Waiting};
 use crate::ceremony::facts::Facts;
+use crate::ceremony::messages;
 use crate::ceremony::people::{KeyName, Person};
 use crate::ceremony::standing::{Gathered, Standing, State};
 use crate::ceremony::step::{self, Act, RecordAct, Step, TokenAct};
@@ -77,6 +78,7 @@ impl Room<'_> {
     pub fn perform(&mut self, contents: &Contents, agenda: &Agenda<'_>) -> Result<Outcome> {
         let facts = &contents.facts;
         let mut gathered = gathered(contents, &agenda.digest);
+        let too_long = messages::keys_too_long(agenda.change, facts);
         let late = contents.changes.get(&agenda.digest).is_some_and(|stored| contents.late(stored));
         let before = gathered.signatures.len();
         let mut wait = false;
@@ -86,7 +88,7 @@ impl Room<'_> {
             let entries = self.entries(contents, &agenda.digest);
             let entries: Vec<&Entry> = entries.iter().collect();
             let keyring = &*self.keyring;
-            let here = |key: &KeyName| keyring.here(key);
+            let here = |key: &KeyName| keyring.here(key) && !too_long.contains(key);
             let progress = Progress {
                 session: self.journal.ceremony(),
                 change: agenda.digest,

@@ -6,7 +6,7 @@ use crate::ceremony::limits::Limits;
 use crate::ceremony::people::KeyName;
 use crate::ceremony::runbook::Runbook;
 use crate::cli::arguments::{Rehearse, Stand};
-use crate::cli::devices::{DeviceKey, DeviceMap, PinFrom};
+use crate::cli::devices::{DeviceKey, DeviceMap};
 use crate::cli::files;
 use crate::cli::keyring::Keyring;
 use crate::cli::rules;
@@ -187,7 +187,7 @@ impl<'a> Cast<'a> {
 
     fn file_place(&self, name: &str) -> DeviceKey {
         let uri = KeyUri::File(self.folder.join("tokens").join(format!("{name}.pem")));
-        DeviceKey { uri, module: None, pin: PinFrom::Terminal }
+        DeviceKey::new(uri)
     }
 
     /// A PIN that lives as long as this process.
@@ -203,7 +203,7 @@ fn softhsm_place(name: &str, token: &TokenIdentity) -> DeviceKey {
         object: Some(name.to_owned()),
         ..Pkcs11Uri::default()
     };
-    DeviceKey { uri: KeyUri::Pkcs11(uri), module: Some("softhsm".to_owned()), pin: PinFrom::Terminal }
+    DeviceKey { module: Some("softhsm".to_owned()), ..DeviceKey::new(KeyUri::Pkcs11(uri)) }
 }
 
 /// Where the rehearsal is left: what was named, or the first folder of the usual names that is not

@@ -5,6 +5,7 @@ use super::view::{Key, View, what};
 use crate::ceremony::change::Item;
 use crate::ceremony::due::Urgency;
 use crate::ceremony::facts::{Facts, Stage};
+use crate::ceremony::people::Person;
 use crate::ceremony::standing::{Standing, State};
 use crate::cli::verify::is_beside;
 use crate::record::Contents;
@@ -191,10 +192,22 @@ fn open_changes(mut screen: Screen, contents: &Contents) -> Screen {
         }
         screen = screen.items(standing.missing().iter().map(|asked| {
             let needed = if asked.needed { "still needed" } else { "may still sign" };
-            format!("{} with the key {}: {needed}", asked.holder, asked.key)
+            let away = away(&asked.holder, stored.change.frame.sign_by, &contents.facts);
+            format!("{} with the key {}: {needed}{away}", asked.holder, asked.key)
         }));
     }
     screen
+}
+
+/// From when on someone can sign, by the device map, and whether that is in time.
+fn away(holder: &Person, sign_by: Time, facts: &Facts) -> String {
+    match facts.away.get(holder).filter(|until| **until > facts.today) {
+        None => String::new(),
+        Some(until) if *until > sign_by => {
+            format!(", away until {}: too late, this is to be signed by {sign_by}", until.date())
+        }
+        Some(until) => format!(", from {} on; to be signed by {sign_by}", until.date()),
+    }
 }
 
 /// The state of a change in a few words.

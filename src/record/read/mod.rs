@@ -208,6 +208,7 @@ fn read(
         anchor: inputs.anchor,
         enrolments: inputs.enrolments.clone(),
         devices: inputs.devices.clone(),
+        away: inputs.away.clone(),
         today,
         roll_calls: changes::roll_calls(changes.values()),
         history,

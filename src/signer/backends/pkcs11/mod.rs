@@ -288,6 +288,12 @@ impl Token for Pkcs11Token {
         self.pad
     }
 
+    fn longest_message(&self) -> Option<usize> {
+        let info = self.module.context().get_token_info(self.slot).ok()?;
+        let firmware = info.firmware_version();
+        self.module.profile().message_max((firmware.major(), firmware.minor()))
+    }
+
     fn tries(&mut self) -> Result<Tries> {
         let info = self.present()?;
         Ok(self.user_tries(&info))
