@@ -320,7 +320,7 @@ impl DeviceMap {
             text.push_str("\n[away]\n");
         }
         for (person, until) in &self.away {
-            let _ = writeln!(text, "{person} = {}", quoted(&until.date().to_string()));
+            let _ = writeln!(text, "{person} = {}", quoted(&until.date()));
         }
         text
     }

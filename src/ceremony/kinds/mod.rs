@@ -25,7 +25,7 @@ mod roll_call;
 mod root_asks;
 mod root_change;
 mod root_ledger;
-mod root_members;
+pub(super) mod root_members;
 mod rotate_root;
 pub mod rules;
 

@@ -31,6 +31,7 @@
 //! and finds nothing better.
 
 mod explain;
+mod incident;
 mod question;
 mod runbooks;
 mod search;
@@ -40,6 +41,7 @@ use crate::tuf::time::{Term, Time};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use explain::{explain, refused, why};
+pub use incident::{Incident, Successor, WayOut, incident};
 pub use question::{Wish, question, with_tokens};
 pub use runbooks::{Cast, runbooks};
 pub use search::MOST_KEYS;
@@ -252,6 +254,24 @@ pub fn plan(question: &Question) -> Answer {
     match search::roots(question, false) {
         Ok(roots) => Answer::Roots(roots),
         Err(why) => Answer::Impossible(Impossible { remains: remains(question), why }),
+    }
+}
+
+/// The same root once more, on the first day from `day` on that its keys can sign it: for a change of
+/// root in which root's own keys stay.
+pub fn again(question: &Question, day: Time) -> Answer {
+    match search::again(question, day) {
+        Ok(root) => Answer::Roots(vec![root]),
+        Err(why) => {
+            let remedied = |name: &KeyName, key: &Key| {
+                let mut other = question.clone();
+                other.keys.insert(name.clone(), Key { standing: Standing::AtHand, ..key.clone() });
+                search::again(&other, day).ok().map(|root| (Remedy::Found(name.clone()), vec![root]))
+            };
+            let lost = question.keys.iter().filter(|(_, key)| key.standing == Standing::Lost);
+            let remains = lost.filter_map(|(name, key)| remedied(name, key)).collect();
+            Answer::Impossible(Impossible { why, remains })
+        }
     }
 }
 

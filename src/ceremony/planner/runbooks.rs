@@ -1,7 +1,11 @@
 //! The planner's answer as runbooks, ready to be rehearsed and held.
+//!
+//! No day stands in a runbook, not even in a comment: the first lines of each say whom it waits for
+//! and who signs, and the planner's words say from when.
 
 use super::{PlannedRoot, Question, Standing};
 use crate::ceremony::people::{KeyName, Person};
+use crate::tuf::time::Term;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -16,8 +20,7 @@ pub struct Cast {
 
 /// A `rotate-root` runbook for each root, in order: file name and text.
 ///
-/// No day stands in a runbook; the first line, which is a comment, says the earliest one in words
-/// of the plan (`the first`, `once root-d is at hand`).
+/// Each begins with comments: when it can be held (`once dora has root-d at hand`), and who signs.
 pub fn runbooks(question: &Question, roots: &[PlannedRoot], cast: &Cast) -> Vec<(String, String)> {
     let mut threshold = question.now.threshold;
     let mut all = Vec::new();
@@ -36,31 +39,10 @@ fn runbook(
     threshold: u32,
     (number, of): (usize, usize),
 ) -> String {
-    let late = |name: &&KeyName| {
-        let standing = question.keys.get(*name).map(|key| key.standing);
-        matches!(standing, Some(Standing::From(day)) if day <= root.day && day > question.today)
-    };
-    let awaited: BTreeSet<&KeyName> = root.old.able.union(&root.new.able).filter(late).collect();
-    let mut text = match (number, awaited.is_empty()) {
-        (1, true) => "# Can be held today.\n".to_owned(),
-        (_, true) => "# Can be held as soon as the one before is sealed.\n".to_owned(),
-        (_, false) => format!("# Can be held once these are at hand: {}.\n", plain(&awaited)),
-    };
     let title = if of == 1 { "Rotate root".to_owned() } else { format!("Rotate root, {number} of {of}") };
-    let _ = write!(
-        text,
-        "ceremony = \"rotate-root\"\ntitle = \"{title}\"\n\n[people]\n{} = \"administrator\"\n",
-        cast.administrator
-    );
-    let signers = root.old.able.union(&root.new.able);
-    let holders: BTreeSet<&Person> =
-        signers.filter_map(|name| question.keys.get(name)).map(|key| &key.holder).collect();
-    for holder in holders.iter().filter(|holder| ***holder != cast.administrator) {
-        let _ = writeln!(text, "{holder} = \"custodian\"");
-    }
-    for witness in cast.witnesses.iter().filter(|w| **w != cast.administrator && !holders.contains(w)) {
-        let _ = writeln!(text, "{witness} = \"witness\"");
-    }
+    let mut text = when(question, root, number == 1);
+    text.push_str(&who(question, std::slice::from_ref(root)));
+    text.push_str(&head("rotate-root", &title, cast, &holders(question, std::slice::from_ref(root))));
     text.push_str("\n[root]\n");
     let left = |fits: fn(Standing) -> bool| -> BTreeSet<&KeyName> {
         let is = |name: &&KeyName| question.keys.get(*name).is_some_and(|key| fits(key.standing));
@@ -74,8 +56,7 @@ fn runbook(
     ];
     for (member, names) in lists {
         if !names.is_empty() {
-            let quoted: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
-            let _ = writeln!(text, "{member:<11} = [{}]", quoted.join(", "));
+            let _ = writeln!(text, "{member:<11} = {}", list(&names));
         }
     }
     if root.root.threshold != threshold {
@@ -85,6 +66,123 @@ fn runbook(
     text
 }
 
-fn plain(names: &BTreeSet<&KeyName>) -> String {
-    names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ")
+/// What a `recover` runbook names.
+pub(super) struct Recover<'a> {
+    /// Keys of root and targets that nobody has.
+    pub lost: BTreeSet<&'a KeyName>,
+    /// Those that someone else may have.
+    pub compromised: BTreeSet<&'a KeyName>,
+    /// Those that come in.
+    pub come: BTreeSet<&'a KeyName>,
+    /// Who signs targets.
+    pub holders: BTreeSet<&'a Person>,
+    /// How long targets is valid, if it is signed again.
+    pub targets_valid_for: Option<Term>,
+}
+
+/// The runbook that makes these roots: held once for each, it makes the next one every time.
+pub(super) fn recover(question: &Question, roots: &[PlannedRoot], cast: &Cast, of: &Recover<'_>) -> String {
+    let mut text = match roots {
+        [one] => when(question, one, one.day <= question.today),
+        _ => format!(
+            "# Can be held today, {} times: each makes one root, until nothing is due.\n",
+            roots.len()
+        ),
+    };
+    text.push_str(&who(question, roots));
+    if of.targets_valid_for.is_some() {
+        text.push_str(
+            "# Targets is signed again: read what it grants before, a thief's grants stand there too.\n",
+        );
+    }
+    let mut people = holders(question, roots);
+    people.extend(&of.holders);
+    text.push_str(&head("recover", "Go on without what was lost or stolen", cast, &people));
+    text.push_str("\n[recover]\n");
+    let lists = [("lost", &of.lost), ("compromised", &of.compromised), ("replace-with", &of.come)];
+    for (member, names) in lists.into_iter().filter(|(_, names)| !names.is_empty()) {
+        let _ = writeln!(text, "{member:<12} = {}", list(names));
+    }
+    text.push_str("\n[root]\n");
+    if let Some(last) = roots.last().filter(|last| last.root.threshold != question.now.threshold) {
+        let _ = writeln!(text, "threshold = {}", last.root.threshold);
+    }
+    let _ = writeln!(text, "valid-for = \"{}\"", question.bounds.valid_for);
+    if let Some(term) = of.targets_valid_for {
+        let _ = write!(text, "\n[targets]\nvalid-for = \"{term}\"\n");
+    }
+    text
+}
+
+/// The runbook that gives a root key of profile `notary` a new certificate.
+pub(super) fn certify(key: &KeyName, holder: &Person, cast: &Cast) -> String {
+    let comment = "# The next root lists this key, and its certificate has to outlive that root.\n";
+    let title = format!("New certificate for {key}");
+    let head = head("certify-key", &title, cast, &BTreeSet::from([holder]));
+    format!("{comment}{head}\n[certificate]\nkey = \"{key}\"\n")
+}
+
+/// When a root can be made, as a comment.
+fn when(question: &Question, root: &PlannedRoot, first: bool) -> String {
+    let late = |name: &&KeyName| {
+        let standing = question.keys.get(*name).map(|key| key.standing);
+        matches!(standing, Some(Standing::From(day)) if day <= root.day && day > question.today)
+    };
+    let awaited: BTreeSet<&KeyName> = root.old.able.union(&root.new.able).filter(late).collect();
+    match (awaited.is_empty(), first) {
+        (true, true) => "# Can be held today.\n".to_owned(),
+        (true, false) => "# Can be held as soon as the one before is sealed.\n".to_owned(),
+        (false, _) => format!("# Can be held once these are at hand: {}.\n", held(question, awaited)),
+    }
+}
+
+/// Who signs, as comments: those who are enough, and those who may instead.
+fn who(question: &Question, roots: &[PlannedRoot]) -> String {
+    let mut text = String::new();
+    for root in roots {
+        let fewest = root.fewest();
+        let able: BTreeSet<&KeyName> =
+            root.old.able.union(&root.new.able).filter(|name| !fewest.contains(*name)).collect();
+        let _ = write!(text, "# Root {}: {}, are enough", root.version, held(question, fewest.iter()));
+        let end = if able.is_empty() {
+            ".\n".to_owned()
+        } else {
+            format!("; {} may sign as well.\n", held(question, able))
+        };
+        text.push_str(&end);
+    }
+    text
+}
+
+fn holders<'a>(question: &'a Question, roots: &[PlannedRoot]) -> BTreeSet<&'a Person> {
+    let signers = roots.iter().flat_map(|root| root.old.able.union(&root.new.able));
+    signers.filter_map(|name| question.keys.get(name)).map(|key| &key.holder).collect()
+}
+
+fn head(ceremony: &str, title: &str, cast: &Cast, custodians: &BTreeSet<&Person>) -> String {
+    let mut text = format!(
+        "ceremony = \"{ceremony}\"\ntitle = \"{title}\"\n\n[people]\n{} = \"administrator\"\n",
+        cast.administrator
+    );
+    for holder in custodians.iter().filter(|holder| ***holder != cast.administrator) {
+        let _ = writeln!(text, "{holder} = \"custodian\"");
+    }
+    for witness in cast.witnesses.iter().filter(|w| **w != cast.administrator && !custodians.contains(w)) {
+        let _ = writeln!(text, "{witness} = \"witness\"");
+    }
+    text
+}
+
+fn held<'a>(question: &Question, names: impl IntoIterator<Item = &'a KeyName>) -> String {
+    let one = |name: &KeyName| match question.keys.get(name) {
+        Some(key) => format!("{name} of {}", key.holder),
+        None => name.to_string(),
+    };
+    names.into_iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// `["root-a", "root-b"]`; names need no escaping.
+fn list(names: &BTreeSet<&KeyName>) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
+    format!("[{}]", quoted.join(", "))
 }

@@ -84,6 +84,18 @@ pub(super) fn roots(question: &Question, compromised_signs: bool) -> Result<Vec<
     Ok(search.told(&states))
 }
 
+/// The same root again, on the first day from `from` on.
+pub(super) fn again(question: &Question, from: Time) -> Result<PlannedRoot, Why> {
+    let mut later = question.clone();
+    later.wanted = question.now.clone();
+    later.today = from;
+    let search = Search::new(&later, false)?;
+    let goal = State { made: true, ..search.start };
+    let day = (0..search.days.len()).find(|day| search.signable(search.start, goal, *day));
+    let day = day.ok_or_else(|| search.reason())?;
+    search.told(&[(search.start, day), (goal, day)]).into_iter().next().ok_or(Why::NoWay)
+}
+
 impl<'a> Search<'a> {
     fn new(question: &'a Question, compromised_signs: bool) -> Result<Self, Why> {
         let names: Vec<&KeyName> = question.now.keys.union(&question.wanted.keys).collect();

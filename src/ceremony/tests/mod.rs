@@ -12,6 +12,7 @@ mod change;
 mod delegations;
 mod due;
 mod engine;
+mod incident;
 mod key_care;
 mod kinds;
 mod messages;

@@ -1,0 +1,328 @@
+//! Something was lost or stolen: keys of root and of targets at once, in the fewest changes.
+//!
+//! A targets key leaves with the first root that can be made without it, so that one change drops the
+//! keys of both roles and signs targets again. Where everything needed is at hand today, the answer is
+//! one `recover` runbook, held again until nothing is due. Where a key comes later, each root has a
+//! runbook of its own, with words on who it waits for.
+//!
+//! In profile `notary` a root lists certificates that outlive it, so keys whose certificates don't are
+//! certified first.
+//!
+//! Never: a way that needs a signature of a key that someone else has as well.
+
+use super::{Answer, Cast, Impossible, Key, PlannedRoot, Question, Standing, Why, Wish};
+use super::{again, explain, plan, question, refused, runbooks, with_tokens};
+use crate::ceremony::change::Purpose;
+use crate::ceremony::facts::{Facts, KeyRecord};
+use crate::ceremony::kinds::root_members::listed_entries;
+use crate::ceremony::kinds::rules;
+use crate::ceremony::people::{KeyName, Person};
+use crate::tuf::role::RoleName;
+use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::time::{Term, Time};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What happened, and what there is to go on with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Incident {
+    /// Root and targets keys that nobody has. One that is compromised as well was stolen.
+    pub lost: BTreeSet<KeyName>,
+    /// Root and targets keys that someone else may have.
+    pub compromised: BTreeSet<KeyName>,
+    /// Root and targets keys of the record that take their places.
+    pub replace_with: BTreeSet<KeyName>,
+    /// Such keys that are still to be made.
+    pub new: Vec<Successor>,
+    /// Keys that are not at hand before that moment, whether the record has them yet or not.
+    pub late: BTreeMap<KeyName, Time>,
+    /// Root's threshold; as it is if none.
+    pub threshold: Option<u32>,
+    /// How long each root is valid from the day on which it is made.
+    pub valid_for: Term,
+    /// How long targets is valid from the day on which it is signed again.
+    pub targets_valid_for: Term,
+}
+
+/// A key that is still to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Successor {
+    /// Its name, which no key has had.
+    pub name: KeyName,
+    /// Who will hold it.
+    pub holder: Person,
+    /// What for: root or targets.
+    pub purpose: Purpose,
+}
+
+/// The way out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WayOut {
+    /// In words, one line each, safe to show: roots, days, who signs.
+    pub words: Vec<String>,
+    /// The roots to be made, in order.
+    pub roots: Vec<PlannedRoot>,
+    /// Runbooks in the order in which they are held, each with the part of its file's name after the
+    /// number: `certify-root-a`, `recover`, `rotate-root`. New keys are made before the first of them.
+    pub runbooks: Vec<(String, String)>,
+}
+
+/// The fewest changes after which none of the keys counts for anything.
+///
+/// # Errors
+///
+/// `QUORUM-LOST` or `RECOVER-NO-WAY` if there is no way, with what remains; `KEY-UNKNOWN` and
+/// `KEY-PURPOSE` for keys that the record doesn't have, or of another purpose than root and targets.
+pub fn incident(incident: &Incident, facts: &Facts, cast: &Cast) -> Result<WayOut> {
+    let purposes = Purposes::of(incident, facts)?;
+    let targets = Targets::of(incident, facts, &purposes)?;
+    let (question, certify) = asked(incident, facts, &purposes)?;
+    let answer = match plan(&question) {
+        Answer::Nothing if targets.concerned() => again(&question, targets.day(&question)),
+        answer => answer,
+    };
+    let mut roots = match answer {
+        Answer::Roots(roots) => roots,
+        Answer::Nothing => {
+            let found = "no key of root or targets that is to leave or to come";
+            return Err(Refusal::new(&rules::RECOVER_NO_WAY, found, "keys that were lost or stolen"));
+        }
+        Answer::Impossible(impossible) => return Err(refused(&question, &impossible)),
+    };
+    let at = if targets.concerned() { Some(targets.place(&question, &mut roots)?) } else { None };
+    let mut words = explain(&question, &Answer::Roots(roots.clone()));
+    if let Some(root) = at.and_then(|at| roots.get(at)) {
+        words.push(targets.words(root.version));
+    }
+    words.extend(certify.iter().map(|name| {
+        format!("before the first root, {name} gets a new certificate: the one that it has ends too soon")
+    }));
+    let mut all: Vec<(String, String)> = certify
+        .iter()
+        .filter_map(|name| question.keys.get(name).map(|key| (name, &key.holder)))
+        .map(|(name, holder)| (format!("certify-{name}"), runbooks::certify(name, holder, cast)))
+        .collect();
+    all.extend(texts(incident, &question, &roots, &targets, at, cast));
+    Ok(WayOut { words, roots, runbooks: all })
+}
+
+/// The runbooks that make the roots.
+fn texts(
+    incident: &Incident,
+    question: &Question,
+    roots: &[PlannedRoot],
+    targets: &Targets,
+    at: Option<usize>,
+    cast: &Cast,
+) -> Vec<(String, String)> {
+    let valid_for = at.map(|_| incident.targets_valid_for);
+    if roots.iter().all(|root| root.day == question.today) {
+        let all = runbooks::Recover {
+            lost: incident.lost.iter().filter(|name| !incident.compromised.contains(*name)).collect(),
+            compromised: incident.compromised.iter().collect(),
+            come: incident.replace_with.iter().chain(incident.new.iter().map(|new| &new.name)).collect(),
+            holders: targets.signers.values().collect(),
+            targets_valid_for: valid_for,
+        };
+        return vec![("recover".to_owned(), runbooks::recover(question, roots, cast, &all))];
+    }
+    let plain = runbooks::runbooks(question, roots, cast).into_iter().map(|(_, text)| text);
+    let mut before = question.now.threshold;
+    let mut all = Vec::new();
+    for ((place, root), text) in roots.iter().enumerate().zip(plain) {
+        if at == Some(place) {
+            let gone = |fits: fn(Standing) -> bool| {
+                let is = |name: &&KeyName| question.keys.get(*name).is_some_and(|key| fits(key.standing));
+                root.leave.iter().filter(is).collect::<BTreeSet<_>>()
+            };
+            let step = runbooks::Recover {
+                lost: gone(|standing| standing == Standing::Lost).into_iter().chain(&targets.lost).collect(),
+                compromised: gone(Standing::is_exposed).into_iter().chain(&targets.compromised).collect(),
+                come: root.enter.iter().chain(&targets.come).collect(),
+                holders: targets.signers.values().collect(),
+                targets_valid_for: valid_for,
+            };
+            let now = super::RootKeys { threshold: before, ..question.now.clone() };
+            let from = Question { now, ..question.clone() };
+            let text = runbooks::recover(&from, std::slice::from_ref(root), cast, &step);
+            all.push(("recover".to_owned(), text));
+        } else {
+            all.push(("rotate-root".to_owned(), text));
+        }
+        before = root.root.threshold;
+    }
+    all
+}
+
+/// What each key that is named was made for.
+struct Purposes(BTreeMap<KeyName, Purpose>);
+
+impl Purposes {
+    fn of(incident: &Incident, facts: &Facts) -> Result<Self> {
+        let mut all: BTreeMap<KeyName, Purpose> =
+            incident.new.iter().map(|new| (new.name.clone(), new.purpose)).collect();
+        for name in incident.lost.iter().chain(&incident.compromised).chain(&incident.replace_with) {
+            let unknown = || {
+                let found = format!("no key {name} in the record");
+                Refusal::new(&rules::KEY_UNKNOWN, found, "root and targets keys that the record has")
+            };
+            all.insert(name.clone(), facts.keys.get(name).ok_or_else(unknown)?.purpose);
+        }
+        let other =
+            |(_, purpose): &(&KeyName, &Purpose)| !matches!(purpose, Purpose::Root | Purpose::Targets);
+        if let Some((name, purpose)) = all.iter().find(other) {
+            let found = format!("{name}, made for {}", purpose.name());
+            let expected = "keys made for root or targets; revoke-delegation takes out a developer's";
+            return Err(Refusal::new(&rules::KEY_PURPOSE, found, expected));
+        }
+        Ok(Self(all))
+    }
+
+    fn only(&self, names: &BTreeSet<KeyName>, purpose: Purpose) -> BTreeSet<KeyName> {
+        names.iter().filter(|name| self.0.get(*name) == Some(&purpose)).cloned().collect()
+    }
+}
+
+/// The question for root, with what tokens and journeys allow, and keys that are certified first.
+fn asked(incident: &Incident, facts: &Facts, purposes: &Purposes) -> Result<(Question, BTreeSet<KeyName>)> {
+    let listed = listed(facts, &RoleName::Root)?;
+    let here = |names: &BTreeSet<KeyName>| -> BTreeSet<KeyName> {
+        purposes.only(names, Purpose::Root).into_iter().filter(|name| listed.contains(name)).collect()
+    };
+    let add: BTreeSet<KeyName> = purposes.only(&incident.replace_with, Purpose::Root);
+    let takes_part = |name: &KeyName| listed.contains(name) || add.contains(name);
+    let wish = Wish {
+        lost: here(&incident.lost),
+        compromised: here(&incident.compromised),
+        late: incident.late.iter().filter(|(n, _)| takes_part(n)).map(|(n, t)| (n.clone(), *t)).collect(),
+        add: add.difference(&listed).cloned().collect(),
+        threshold: incident.threshold,
+        ..Wish::new(incident.valid_for)
+    };
+    let mut question = question(&wish, facts)?;
+    let each = question.keys.values().map(|key| key.entry_bytes).max().unwrap_or_default();
+    for new in incident.new.iter().filter(|new| new.purpose == Purpose::Root) {
+        let standing = incident.late.get(&new.name).map_or(Standing::AtHand, |day| Standing::From(*day));
+        let key = Key {
+            holder: new.holder.clone(),
+            standing,
+            certificate_until: None,
+            listed_until: None,
+            most_message: None,
+            entry_bytes: each,
+        };
+        question.keys.insert(new.name.clone(), key);
+        question.wanted.keys.insert(new.name.clone());
+    }
+    let mut question = with_tokens(question, facts);
+    // The certificate by which the root that is there knows a key stays what it is.
+    let mut certify = BTreeSet::new();
+    while let Answer::Impossible(Impossible { why: Why::Certificate(name), .. }) = plan(&question) {
+        let Some(key) = question.keys.get_mut(&name) else { break };
+        key.certificate_until = None;
+        certify.insert(name);
+    }
+    Ok((question, certify))
+}
+
+fn listed(facts: &Facts, role: &RoleName) -> Result<BTreeSet<KeyName>> {
+    let (members, _) = listed_entries(facts, role)?;
+    Ok(members.iter().filter_map(|member| member.record).map(|record| record.name.clone()).collect())
+}
+
+/// What becomes of targets.
+struct Targets {
+    lost: BTreeSet<KeyName>,
+    compromised: BTreeSet<KeyName>,
+    come: BTreeSet<KeyName>,
+    /// Who signs targets afterwards, by key.
+    signers: BTreeMap<KeyName, Person>,
+    /// From when on a threshold of them can.
+    from: Option<Time>,
+}
+
+impl Targets {
+    fn of(incident: &Incident, facts: &Facts, purposes: &Purposes) -> Result<Self> {
+        let (members, threshold) = listed_entries(facts, &RoleName::Targets)?;
+        let listed: BTreeMap<&KeyName, &KeyRecord> =
+            members.iter().filter_map(|member| member.record).map(|record| (&record.name, record)).collect();
+        let here = |names: &BTreeSet<KeyName>| -> BTreeSet<KeyName> {
+            purposes.only(names, Purpose::Targets).into_iter().filter(|n| listed.contains_key(n)).collect()
+        };
+        let (lost, compromised) = (here(&incident.lost), here(&incident.compromised));
+        let mut come = purposes.only(&incident.replace_with, Purpose::Targets);
+        come.retain(|name| !listed.contains_key(name));
+        let mut signers: BTreeMap<KeyName, Person> = listed
+            .values()
+            .filter(|record| !lost.contains(&record.name) && !compromised.contains(&record.name))
+            .map(|record| (record.name.clone(), record.holder.clone()))
+            .collect();
+        let known = come.iter().filter_map(|name| facts.keys.get(name));
+        signers.extend(known.map(|record| (record.name.clone(), record.holder.clone())));
+        for new in incident.new.iter().filter(|new| new.purpose == Purpose::Targets) {
+            come.insert(new.name.clone());
+            signers.insert(new.name.clone(), new.holder.clone());
+        }
+        let need = usize::try_from(threshold).unwrap_or(usize::MAX);
+        let concerned = !(lost.is_empty() && compromised.is_empty() && come.is_empty());
+        if concerned && signers.len() < need {
+            let found = format!("{} keys left for targets, at a threshold of {threshold}", signers.len());
+            let expected = "another targets key in the place of each that leaves";
+            return Err(Refusal::new(&rules::RECOVER_NO_WAY, found, expected));
+        }
+        let day = |(name, holder): (&KeyName, &Person)| {
+            incident.late.get(name).or_else(|| facts.away.get(holder)).copied()
+        };
+        let mut days: Vec<Option<Time>> = signers.iter().map(day).collect();
+        days.sort();
+        // Every key that comes has to be there; of those that stay, enough.
+        let coming = signers.iter().filter(|(name, _)| come.contains(*name)).filter_map(day).max();
+        let from = days.get(need.saturating_sub(1)).copied().flatten().max(coming);
+        Ok(Self { lost, compromised, come, signers, from })
+    }
+
+    fn concerned(&self) -> bool {
+        !(self.lost.is_empty() && self.compromised.is_empty() && self.come.is_empty())
+    }
+
+    /// The first day on which targets can be signed again.
+    fn day(&self, question: &Question) -> Time {
+        self.from.map_or(question.today, |from| from.max(question.today))
+    }
+
+    /// The first of the roots that can bring the new targets along; one more if all are too early.
+    fn place(&self, question: &Question, roots: &mut Vec<PlannedRoot>) -> Result<usize> {
+        let day = self.day(question);
+        if let Some(place) = roots.iter().position(|root| root.day >= day) {
+            return Ok(place);
+        }
+        let Some(last) = roots.last() else { return Ok(0) };
+        let mut then = question.clone();
+        (then.now, then.wanted, then.version) = (last.root.clone(), last.root.clone(), last.version);
+        for key in then.keys.values_mut() {
+            key.listed_until = key.certificate_until;
+        }
+        match again(&then, day) {
+            Answer::Roots(more) => roots.extend(more),
+            Answer::Impossible(impossible) => return Err(refused(&then, &impossible)),
+            Answer::Nothing => {}
+        }
+        Ok(roots.len().saturating_sub(1))
+    }
+
+    fn words(&self, root: u64) -> String {
+        let list =
+            |names: &BTreeSet<KeyName>| names.iter().map(KeyName::as_str).collect::<Vec<_>>().join(", ");
+        let gone: BTreeSet<KeyName> = self.lost.union(&self.compromised).cloned().collect();
+        let signers: Vec<String> =
+            self.signers.iter().map(|(name, holder)| format!("{name} of {holder}")).collect();
+        let change = match (gone.is_empty(), self.come.is_empty()) {
+            (false, false) => format!("{} takes the place of {}", list(&self.come), list(&gone)),
+            (false, true) => format!("{} leaves", list(&gone)),
+            (true, _) => format!("{} comes in", list(&self.come)),
+        };
+        format!(
+            "with root {root}, in the same change, targets is signed again by {}: {change}",
+            signers.join(", ")
+        )
+    }
+}
