@@ -33,6 +33,11 @@ struct Room {
 
 impl Room {
     fn new(name: &str) -> Self {
+        Self::with(name, |_, _| ())
+    }
+
+    /// The same, with something done before there is a root.
+    fn with(name: &str, before: impl Fn(&Stage, &Path)) -> Self {
         let mut limits = Limits::default_for(Profile::Notary);
         limits.root.witnesses = 0;
         limits.root.spare_keys = 0;
@@ -67,7 +72,9 @@ impl Room {
              valid-for = \"2 years\"\n[targets]\nkeys = [\"t1\"]\nthreshold = 1\nvalid-for = \"1 year\"\n\
              [snapshot]\nkeys = [\"snapshot\"]\nthreshold = 1\n[timestamp]\nkeys = [\"timestamp\"]\nthreshold = 1\n"
         );
-        stage.hold(&first, &stage.write("3.toml", &root)).1.ended(0);
+        let root = stage.write("3.toml", &root);
+        before(&stage, &first);
+        stage.hold(&first, &root).1.ended(0);
         let devices = map.knowing(&stage.root()).write("devices.toml");
         Self { stage, devices }
     }
@@ -226,4 +233,44 @@ fn a_change_that_a_known_key_has_signed_is_not_set_aside() {
     let plan = room.on(&["plan", utf8(&runbook)]).ended(1).json();
     assert_eq!(plan["error"]["rule"], "CHANGE-RECOMPUTED");
     assert!(room.next("puts it away").is_empty());
+}
+
+/// Documents of one version that contradict each other stop whoever would travel for nothing, too.
+#[test]
+fn nothing_is_planned_on_documents_that_contradict_each_other() {
+    let room = Room::with("planted-rivals", |stage, devices| {
+        let copy = stage.path("copy");
+        stage::Done::of(Command::new("cp").arg("-r").arg(&stage.record).arg(&copy)).ended(0);
+        let runbook = stage.path("3.toml");
+        let answers = stage.path("there.toml");
+        let plan = ["plan", utf8(&runbook), "--write-answers", utf8(&answers)];
+        let plan = stage.on(&copy, devices, &plan).ended(0).json();
+        let filled = stage::fill(&fs::read_to_string(&answers).unwrap(), plan["change"].as_str().unwrap());
+        fs::write(&answers, filled).unwrap();
+        let run = ["run", utf8(&runbook), "--answers", utf8(&answers), "--unattended"];
+        stage.on(&copy, devices, &run).ended(0);
+    });
+    let runbook = room.stage.write(
+        "renew.toml",
+        &format!(
+            "ceremony = \"renew\"\ntitle = \"Renewal\"\n{HEAD}[renew]\nwithin = \"13 months\"\n\
+             roles = [\"targets\"]\n[targets]\nvalid-for = \"2 years\"\n"
+        ),
+    );
+    room.on(&["plan", utf8(&runbook)]).ended(0);
+    for entry in fs::read_dir(room.stage.path("copy/metadata/targets")).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, room.stage.record.join("metadata/targets").join(path.file_name().unwrap())).unwrap();
+    }
+    let all = fs::read_to_string(&runbook).unwrap().replace("roles = [\"targets\"]\n", "");
+    let all = room.stage.write("all.toml", &all);
+    for line in [["plan", utf8(&runbook)], ["plan", utf8(&all)], ["run", utf8(&runbook)]] {
+        let answers = room.stage.write("none.toml", "[answers]\n");
+        let mut line = line.to_vec();
+        if line[0] == "run" {
+            line.extend(["--answers", utf8(&answers), "--unattended"]);
+        }
+        let refused = room.on(&line).ended(1).json();
+        assert_eq!(refused["error"]["rule"], "RECORD-CONFLICT", "{refused}");
+    }
 }

@@ -6,6 +6,7 @@ use super::keyring::Keyring;
 use super::perform::journal::{Journal, Of};
 use super::rules;
 use super::session::{Session, read_text, shown};
+use super::sign::going_on;
 use crate::ceremony::change::{Change, EnrolledKey, Frame, Item, NewKey};
 use crate::ceremony::facts::{Anchor, Facts, Stage};
 use crate::ceremony::people::{Duty, KeyName, Person};
@@ -18,7 +19,7 @@ use crate::tuf::digest::Digest;
 use crate::tuf::evidence::Trusted;
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
-use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::rule::{Exit, Refusal, Result};
 use crate::tuf::statement::{KeyEvent, Sentence};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -129,8 +130,17 @@ impl Table {
                 contents.require_fresh()?;
             }
             recomputed(stored, contents)?;
+            if going_on(stored) {
+                contents.require_sound(&stored.change)?;
+            }
             let (clients, change) = (past_the_gate(stored, contents)?, stored.change.clone());
             return Ok(Due::Change(Box::new(Frozen { runbook, ceremony, change, clients })));
+        }
+        // Documents that are here twice are the newest of nothing, so none of them would be due.
+        if let (true, Some(conflict)) =
+            (runbook.kind.as_str() == "renew", contents.conflicts.get(&RoleName::Targets))
+        {
+            return Err(conflict.clone());
         }
         if ceremony.held(facts) {
             return Ok(Due::Held(runbook));
@@ -148,7 +158,8 @@ impl Table {
             nonce: session.random::<32>()?,
             rehearsal: None,
         };
-        let mut change = ceremony.change(&frame, facts)?;
+        let mut change = ceremony.change(&frame, facts).map_err(|refusal| in_conflict(contents, refusal))?;
+        contents.require_sound(&change)?;
         if rehearsed::demanded_by(&change, facts).is_some() {
             let rehearsal = contents.rehearsal_of(&frame.runbook);
             change = ceremony.change(&Frame { rehearsal, ..frame }, facts)?;
@@ -235,6 +246,14 @@ impl Table {
     pub fn rehearsal(&self) -> bool {
         self.record.trust().stage == Stage::Rehearsal
     }
+}
+
+/// What a kind refuses for want of a document that is here twice, by its reason: nobody should look
+/// for what is missing.
+fn in_conflict(contents: &Contents, refusal: Refusal) -> Refusal {
+    let top = [RoleName::Root, RoleName::Targets];
+    let conflict = top.iter().find_map(|role| contents.conflicts.get(role));
+    conflict.filter(|_| refusal.rule().exit == Exit::Refused).cloned().unwrap_or(refusal)
 }
 
 /// The version of the root that a change takes out of the chain, if it takes one.
