@@ -20,7 +20,7 @@ use serde_json::Value;
 use stage::{Devices, Done, Stage, shipped, utf8};
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::UNIX_EPOCH;
 
@@ -62,32 +62,49 @@ fn refused(done: Done) -> (String, String) {
     (text("rule"), text("expected"))
 }
 
+/// Plans with another folder for temporary files.
+fn plan_with(stage: &Stage, map: &Path, runbook: &Path, temporary: &Path) -> Done {
+    let line = ["-C", utf8(&stage.record), "--devices", utf8(map), "--json", "plan", utf8(runbook)];
+    let mut command = Command::new(env!("CARGO_BIN_EXE_keyrite"));
+    command.args(line).current_dir(&stage.dir).env("SOFTHSM2_CONF", stage.path("softhsm2.conf"));
+    Done::of(command.env("TMPDIR", temporary))
+}
+
 #[test]
-fn a_rehearsal_that_limits_demand_is_held_by_the_very_line_that_the_refusal_prints() {
+fn a_rehearsal_that_limits_demand_is_held_inside() {
     let mut limits = Limits::default_for(Profile::Notary);
     limits.targets.rehearsed = true;
     let stage = Stage::new("limits-rehearsed", Profile::Notary, Kind::Production, &limits);
     let (devices, map) = keys(&stage);
     let root = first_day("04-root");
-    let plan = || stage.on(&stage.record, &map, &["plan", utf8(&root)]);
     let changes = || fs::read_dir(stage.record.join("changes")).unwrap().count();
 
+    // One that fails ends the command, and nothing is written of the real thing.
     let before = changes();
-    let (rule, expected) = refused(plan());
-    assert_eq!(rule, "REHEARSAL-MISSING");
+    let failed = plan_with(&stage, &map, &root, &stage.path("nowhere")).ended(3).json();
+    assert_eq!(failed["error"]["rule"], "FILE-WRITE");
+    let found = failed["error"]["found"].as_str().unwrap();
+    assert!(found.contains("the rehearsal that the limits in force demand"), "{failed}");
     assert_eq!(changes(), before, "nothing is written");
-    let (_, line) = expected.split_once(": keyrite ").unwrap_or_else(|| panic!("no line in {expected}"));
+    assert!(!stage.record.join("rehearsals").exists());
 
     // Another runbook's rehearsal is none of this one's.
     let other = fs::read_to_string(&root).unwrap().replace("Root of trust", "Roots of trust");
     let other = stage.write("other.toml", &other);
     stage.keyrite(["rehearse", "--from", utf8(&stage.record), utf8(&other)]).ended(0);
-    assert_eq!(refused(plan()).0, "REHEARSAL-MISSING");
+    let rehearsals = || fs::read_dir(stage.record.join("rehearsals")).unwrap().count();
+    assert_eq!(rehearsals(), 1);
 
-    let told = stage.keyrite(line.split(' ')).ended(0).text();
-    assert!(told.contains("The record's own 3 ceremonies"), "{told}");
-    let change: String = plan().ended(0).json()["change"].as_str().unwrap().to_owned();
-    let text = fs::read_to_string(stage.record.join("changes").join(change).join("change.json")).unwrap();
+    let temporary = stage.path("temporary");
+    fs::create_dir_all(&temporary).unwrap();
+    let planned = plan_with(&stage, &map, &root, &temporary).ended(0).json();
+    assert_eq!(rehearsals(), 2);
+    assert!(fs::read_dir(&temporary).unwrap().next().is_none(), "what it made is gone");
+    let rehearsed = planned["rehearsed"].as_str().unwrap();
+    assert!(rehearsed.contains("after the record's own 3 ceremonies"), "{rehearsed}");
+    let change_digest: String = planned["change"].as_str().unwrap().to_owned();
+    let folder = stage.record.join("changes").join(&change_digest);
+    let text = fs::read_to_string(folder.join("change.json")).unwrap();
     let change: Value = serde_json::from_str(&text).unwrap();
     let rehearsal = &change["rehearsal"];
     let folder = stage.record.join("rehearsals").join(rehearsal["trust"].as_str().unwrap());
@@ -104,20 +121,28 @@ fn a_rehearsal_that_limits_demand_is_held_by_the_very_line_that_the_refusal_prin
     let answers = stage.write("a.toml", "[answers]\n");
     let sign = ["sign", "--answers", utf8(&answers), "--unattended"];
     assert_eq!(refused(stage.on(&copy, &map, &sign)).0, "CHANGE-RECOMPUTED");
+    // And signs no change that says of none.
+    let named = serde_json::to_string(rehearsal).unwrap();
+    let none = text.replace(&format!("\"rehearsal\":{named}"), "\"rehearsal\":null");
+    assert_ne!(none, text);
+    let without = copy.join("changes").join(Digest::of(none.as_bytes()).hex());
+    fs::rename(copy.join("changes").join(&change_digest), &without).unwrap();
+    fs::write(without.join("change.json"), none).unwrap();
+    assert_eq!(refused(stage.on(&copy, &map, &sign)).0, "REHEARSAL-MISSING");
+    // It was held before, so it is not held again.
     stage.hold(&map, &root).1.ended(0);
+    assert_eq!(rehearsals(), 2);
 
     // The next one is rehearsed on what this one made, with its versions and dates.
     let map = devices.knowing(&stage.root()).write("devices-2.toml");
     let grant = first_day("05-camera-station");
-    let (_, expected) = refused(stage.on(&stage.record, &map, &["plan", utf8(&grant)]));
-    let (_, line) = expected.split_once(": keyrite ").unwrap_or_else(|| panic!("no line in {expected}"));
-    let told = stage.keyrite(line.split(' ')).ended(0).text();
-    assert!(told.contains("it accepts targets 2"), "{told}");
+    let text = stage.keyrite(["rehearse", "--from", utf8(&stage.record), utf8(&grant)]).ended(0).text();
+    assert!(text.contains("it accepts targets 2"), "{text}");
     let expiry = |record: &std::path::Path| {
         let status = stage.keyrite(["-C", utf8(record), "--json", "status"]).ended(0).json();
         status["roles"].as_array().unwrap().iter().find(|r| r["role"] == "root").unwrap()["expires"].clone()
     };
-    assert_eq!(expiry(&stage.path("rehearsal-3/record")), expiry(&stage.record));
+    assert_eq!(expiry(&stage.path("rehearsal-2/record")), expiry(&stage.record));
     stage.hold(&map, &grant).1.ended(0);
     assert_eq!(stage.verify().ended(0).json()["problems"], serde_json::json!([]));
 }

@@ -7,6 +7,7 @@
 use super::arguments::Plan;
 use super::files;
 use super::opening;
+use super::rehearse::inside::{self, Outcome};
 use super::run::part;
 use super::session::{Ended, Session, shown};
 use super::table::{Due, Frozen, Table, runbook_paths};
@@ -43,6 +44,8 @@ struct Script {
     lines: Vec<String>,
     /// What customers' clients will make of it, where they see any of it.
     clients: Vec<String>,
+    /// What came of the rehearsal that was held for it now.
+    rehearsed: Option<String>,
     /// Each step in a sentence.
     sentences: Vec<String>,
     /// The script to print.
@@ -55,8 +58,8 @@ pub fn run(session: &Session, args: &Plan) -> Result<Ended> {
     table.record.lock()?;
     let paths = runbook_paths(std::slice::from_ref(&args.runbook))?;
     if !args.runbook.is_dir() {
-        let (contents, due) = look(session, &mut table, &args.runbook)?;
-        let planned = plan(&table, &args.runbook, &contents, due)?;
+        let outcome = look(session, &mut table, &args.runbook)?;
+        let planned = plan(&table, &args.runbook, outcome)?;
         write(&table, args, std::slice::from_ref(&planned))?;
         let screen = Screen::new(planned.title()).rehearsal(table.rehearsal());
         let screen = next(planned.tell(screen), session, args, matches!(planned, Planned::Held { .. }));
@@ -102,11 +105,13 @@ fn plan_all(session: &Session, table: &mut Table, paths: &[PathBuf]) -> Result<P
         let before = planned.iter().any(|one| matches!(one, Planned::Change(_)));
         let rests = planned.iter().any(Planned::has_documents);
         let stop = match look(session, table, path) {
-            Ok((_, Due::Change(frozen))) if rests && frozen.change.documents().next().is_some() => {
+            Ok(Outcome { due: Due::Change(frozen), .. })
+                if rests && frozen.change.documents().next().is_some() =>
+            {
                 "its documents rest on those that are made there".to_owned()
             }
-            Ok((contents, due)) => {
-                planned.push(plan(table, path, &contents, due)?);
+            Ok(outcome) => {
+                planned.push(plan(table, path, outcome)?);
                 continue;
             }
             // A file of bad form is bad whatever is held before it.
@@ -118,16 +123,15 @@ fn plan_all(session: &Session, table: &mut Table, paths: &[PathBuf]) -> Result<P
     Ok(Plans { planned, stopped: None })
 }
 
-fn look(session: &Session, table: &mut Table, path: &Path) -> Result<(Contents, Due)> {
-    let runbook = Table::runbook(path)?;
-    let contents = table.contents(session)?;
-    let due = table.freeze(session, path, runbook, &contents)?;
-    Ok((contents, due))
+fn look(session: &Session, table: &mut Table, path: &Path) -> Result<Outcome> {
+    inside::freeze(session, table, path, Table::runbook(path)?)
 }
 
 /// Writes the change into the record and looks through it.
-fn plan(table: &Table, path: &Path, contents: &Contents, due: Due) -> Result<Planned> {
+fn plan(table: &Table, path: &Path, outcome: Outcome) -> Result<Planned> {
     let part = part(path);
+    let Outcome { contents, due, rehearsed } = outcome;
+    let contents = &contents;
     let frozen = match due {
         Due::Held(runbook) => return Ok(Planned::Held { part, title: runbook.title }),
         Due::Change(frozen) => frozen,
@@ -140,6 +144,7 @@ fn plan(table: &Table, path: &Path, contents: &Contents, due: Due) -> Result<Pla
     Ok(Planned::Change(Box::new(Script {
         part,
         digest,
+        rehearsed,
         prompts: today.into_iter().chain(steps.iter().filter_map(Step::prompt)).collect(),
         lines: lines(&change, contents),
         sentences: steps.iter().map(|s| s.paper(&change, &contents.facts).sentence()).collect(),
@@ -243,6 +248,9 @@ impl Planned {
         for (person, duty) in &frame.people {
             screen = screen.fact(duty.name(), person.as_str());
         }
+        if let Some(told) = &script.rehearsed {
+            screen = screen.callout(Tone::Done, told.as_str());
+        }
         screen = screen.heading("What changes").items(script.lines.iter().map(String::as_str));
         if !script.clients.is_empty() {
             let lines = script.clients.iter().map(String::as_str);
@@ -277,6 +285,7 @@ impl Planned {
                         ("kind", frame.kind.as_str().into()),
                         ("summary", texts(script.lines.clone())),
                         ("clients", texts(script.clients.clone())),
+                        ("rehearsed", script.rehearsed.as_deref().map_or(Json::Null, Json::from)),
                         ("steps", texts(script.steps.iter().map(|s| s.id.to_string()).collect())),
                         ("prompts", texts(script.prompts.iter().map(|p| p.id.to_string()).collect())),
                     ])

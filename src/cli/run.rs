@@ -3,6 +3,7 @@
 use super::arguments::Run;
 use super::opening;
 use super::perform::{Agenda, Outcome, Room};
+use super::rehearse::inside;
 use super::session::{Ended, Session, shown};
 use super::table::{Due, Frozen, Table, runbook_paths};
 use crate::ceremony::change::Item;
@@ -55,8 +56,11 @@ pub fn hold(
     let mut host = None;
     let mut report = Report::default();
     for (path, runbook) in runbooks {
-        let contents = table.contents(session)?;
-        let frozen = match table.freeze(session, &path, runbook, &contents)? {
+        let inside::Outcome { contents, due, rehearsed } = inside::freeze(session, table, &path, runbook)?;
+        if let Some(told) = rehearsed {
+            console.show(&inside::screen(&told))?;
+        }
+        let frozen = match due {
             Due::Held(runbook) => {
                 report.held.push(runbook.title);
                 continue;

@@ -147,17 +147,7 @@ impl Table {
         }
         contents.require_known_root()?;
         contents.require_fresh()?;
-        let held_at = session.now()?;
-        let frame = Frame {
-            kind: runbook.kind.clone(),
-            title: runbook.title.clone(),
-            people: runbook.people.clone(),
-            runbook: runbook.digest(),
-            held_at,
-            sign_by: held_at.plus(facts.limits.ceremony.sign_within)?,
-            nonce: session.random::<32>()?,
-            rehearsal: None,
-        };
+        let frame = Self::frame(session, &runbook, facts)?;
         let mut change = ceremony.change(&frame, facts).map_err(|refusal| in_conflict(contents, refusal))?;
         contents.require_sound(&change)?;
         if rehearsed::demanded_by(&change, facts).is_some() {
@@ -173,6 +163,25 @@ impl Table {
         let clients = gate::planned(&change, facts)?;
         clients.check()?;
         Ok(Due::Change(Box::new(Frozen { runbook, ceremony, change, clients })))
+    }
+
+    /// The frame of a change that a runbook begins now, not rehearsed yet.
+    ///
+    /// # Errors
+    ///
+    /// `DATE`, `RANDOM`.
+    pub fn frame(session: &Session, runbook: &Runbook, facts: &Facts) -> Result<Frame> {
+        let held_at = session.now()?;
+        Ok(Frame {
+            kind: runbook.kind.clone(),
+            title: runbook.title.clone(),
+            people: runbook.people.clone(),
+            runbook: runbook.digest(),
+            held_at,
+            sign_by: held_at.plus(facts.limits.ceremony.sign_within)?,
+            nonce: session.random::<32>()?,
+            rehearsal: None,
+        })
     }
 
     /// Begins a session's transcript. One that was cut off is never gone on with: what people read

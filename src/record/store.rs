@@ -15,10 +15,12 @@ use crate::ceremony::facts::Trust;
 use crate::ceremony::limits::Limits;
 use crate::tuf::digest::Digest;
 use crate::tuf::profile::Profile;
+use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
 use crate::tuf::time::Time;
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
@@ -190,6 +192,17 @@ impl Record {
     /// The record's own files, for import.
     pub(super) fn files(&self) -> Result<Files<'_>> {
         Ok(Files::new(&self.dir, files::find(&self.dir)?.places).no_more_than(self.most))
+    }
+
+    /// The file of one document.
+    ///
+    /// # Errors
+    ///
+    /// `MEDIA-READ`, `MEDIA-SIZE`, `RECORD-TORN`.
+    pub fn metadata(&self, role: &RoleName, version: u64, file: Digest) -> Result<Vec<u8>> {
+        let place = Place::Metadata(role.clone(), version, file);
+        let files = Files::new(&self.dir, BTreeSet::from([place.clone()]));
+        files.bytes(&place).map(std::borrow::Cow::into_owned)
     }
 
     /// The directory.

@@ -7,12 +7,15 @@
 //!
 //! Of a record that holds something already, the shadow comes about as the record did: each
 //! ceremony that it has carried out is held again, in order and at its own time, so that versions
-//! and expiries are those of the original and only the keys are others. What developers released
-//! since is no part of it. What shows that the runbooks were rehearsed goes into the record.
+//! and expiries are those of the original and only the keys are others. Of what developers released
+//! it has the documents that some change starts from. What shows that the runbooks were rehearsed goes
+//! into the record.
 
 mod backend;
 mod cast;
+pub mod inside;
 mod past;
+mod released;
 
 use super::arguments::{Rehearse, Stand};
 use super::keyring::Keyring;
@@ -21,10 +24,11 @@ use super::session::{Ended, Session, read_text, shown};
 use super::table::{Table, runbook_paths};
 use super::{rules, verify};
 use crate::ceremony::facts::{Anchor, Stage, Trust};
+use crate::ceremony::kinds;
 use crate::ceremony::limits::Limits;
 use crate::ceremony::runbook::Runbook;
 use crate::record::trust_file::{TrustFile, TrustSpec};
-use crate::record::{Inputs, Record};
+use crate::record::{Contents, Inputs, Record};
 use crate::tuf::digest::Digest;
 use crate::tuf::json::object;
 use crate::tuf::profile::Profile;
@@ -34,6 +38,7 @@ use crate::tuf::text::visible;
 use crate::ui::rehearser::Rehearser;
 use crate::ui::screen::{Screen, Tone};
 use cast::Cast;
+use released::Released;
 use std::path::{Path, PathBuf};
 
 /// The first days that keyrite brings along, by file name.
@@ -53,21 +58,59 @@ const TUF: &[(&str, &str)] = &[
 ];
 
 /// What is rehearsed: of which trust, if of any.
-struct Original {
+struct Original<'a> {
     profile: Profile,
     collection: String,
     /// The limits that the shadow begins with.
     limits: Limits,
     shadows: Option<TrustId>,
-    /// Where the record is, which learns of the rehearsal.
-    record: Option<PathBuf>,
+    /// The record, which learns of the rehearsal.
+    record: Option<&'a Record>,
     past: Vec<past::Held>,
+    /// Developers' documents that the runbooks' changes start from.
+    released: Vec<Released>,
+}
+
+impl<'a> Original<'a> {
+    /// The trust of a record as it is.
+    fn of(
+        session: &Session,
+        record: &'a Record,
+        contents: &Contents,
+        runbooks: &[(String, Runbook)],
+    ) -> Result<Self> {
+        let trust = record.trust();
+        let mut released = Vec::new();
+        for (_, runbook) in runbooks {
+            // What can't be planned yet rests on what comes before it, or is refused when it is held.
+            let frame = Table::frame(session, runbook, &contents.facts)?;
+            let change = kinds::read(runbook).and_then(|kind| kind.change(&frame, &contents.facts));
+            if let Ok(change) = change {
+                released.extend(released::under(record, contents, &change)?);
+            }
+        }
+        Ok(Self {
+            profile: trust.profile,
+            collection: trust.collection.clone(),
+            limits: record.first_limits()?,
+            shadows: Some(trust.id),
+            record: Some(record),
+            past: past::held(record, contents)?,
+            released,
+        })
+    }
 }
 
 /// Runs the command.
 pub fn run(session: &Session, args: &Rehearse) -> Result<Ended> {
-    let original = original(session, args)?;
-    let runbooks = runbooks(session, args, original.profile)?;
+    let own = own_first_day(session, args).map(|_| &session.directory);
+    let record = args.from.as_ref().or(own).map(|from| Record::open(from)).transpose()?;
+    let profile = match &record {
+        Some(record) => record.trust().profile,
+        None => args.profile.map_or(Profile::Notary, super::arguments::ProfileName::profile),
+    };
+    let runbooks = runbooks(session, args, profile)?;
+    let original = original(session, record.as_ref(), profile, own.is_some(), &runbooks)?;
     let into = cast::folder(args);
     if args.on == Stand::Softhsm && !cast::softhsm_is_ours(&into) {
         return cast::again_with_softhsm(&into);
@@ -88,36 +131,26 @@ fn own_first_day(session: &Session, args: &Rehearse) -> Option<PathBuf> {
     (asked && record.join("trust.json").exists() && folder.is_dir()).then_some(folder)
 }
 
-fn original(session: &Session, args: &Rehearse) -> Result<Original> {
-    let own = own_first_day(session, args).map(|_| &session.directory);
-    let Some(from) = args.from.as_ref().or(own) else {
-        let profile = args.profile.map_or(Profile::Notary, super::arguments::ProfileName::profile);
-        let limits = Limits::default_for(profile);
-        return Ok(Original {
-            profile,
-            collection: "updates.example.com/apps".to_owned(),
-            limits,
-            shadows: None,
-            record: None,
-            past: Vec::new(),
-        });
+fn original<'a>(
+    session: &Session,
+    record: Option<&'a Record>,
+    profile: Profile,
+    first_day: bool,
+    runbooks: &[(String, Runbook)],
+) -> Result<Original<'a>> {
+    let (past, released) = (Vec::new(), Vec::new());
+    let Some(record) = record else {
+        let (collection, limits) = ("updates.example.com/apps".to_owned(), Limits::default_for(profile));
+        return Ok(Original { profile, collection, limits, shadows: None, record: None, past, released });
     };
-    let record = Record::open(from)?;
     let contents = record.read_all(session.now()?, &Inputs::default())?;
-    let trust = record.trust();
+    if !first_day {
+        return Original::of(session, record, &contents, runbooks);
+    }
     // The first day is rehearsed from nothing, whether it was held or not.
-    let (limits, past) = match own {
-        Some(_) => (contents.facts.limits.clone(), Vec::new()),
-        None => (record.first_limits()?, past::held(&contents)?),
-    };
-    Ok(Original {
-        profile: trust.profile,
-        collection: trust.collection.clone(),
-        limits,
-        shadows: Some(trust.id),
-        record: Some(from.clone()),
-        past,
-    })
+    let (limits, trust) = (contents.facts.limits, record.trust());
+    let (collection, shadows) = (trust.collection.clone(), Some(trust.id));
+    Ok(Original { profile, collection, limits, shadows, record: Some(record), past, released })
 }
 
 fn runbooks(session: &Session, args: &Rehearse, profile: Profile) -> Result<Vec<(String, Runbook)>> {
@@ -138,7 +171,7 @@ fn perform<W: std::io::Write>(
     session: &Session,
     on: Stand,
     into: &Path,
-    original: &Original,
+    original: &Original<'_>,
     runbooks: Vec<(String, Runbook)>,
     console: &mut Rehearser<W>,
 ) -> Result<Told> {
@@ -162,6 +195,11 @@ fn perform<W: std::io::Write>(
     cast.enrolments(console, &mut table.keyring, &trust, &mut backend)?;
     past::hold_again(session, &mut table, &original.past, &mut backend, console)?;
     let before = table.contents(session)?.transcripts;
+    let released = released::bring(session, &mut table, &original.released, console)?;
+    if released > 0 {
+        console.say(&format!("\nDevelopers' documents that the runbooks start from: {released}"));
+        backend.take(session, &mut table, console)?;
+    }
     let mut held = 0_usize;
     for (name, runbook) in runbooks {
         console.say(&format!("\n{name}: {}", runbook.title));
@@ -174,7 +212,8 @@ fn perform<W: std::io::Write>(
         backend.take(session, &mut table, console)?;
     }
     console.say("\nWhat a client sees, fresh from the backend:");
-    for line in backend.client(session, &mut table)? {
+    let any = released > 0 || original.past.iter().any(|held| !held.released.is_empty());
+    for line in backend.client(session, &mut table, any)? {
         console.say(&format!("    {line}"));
     }
     let contents = table.contents(session)?;
@@ -182,10 +221,10 @@ fn perform<W: std::io::Write>(
         return Err(refusal.at(place));
     }
     console.say("\nThe record verifies: every signature, digest, threshold and transcript.");
-    if let Some(record) = &original.record {
+    if let Some(record) = original.record {
         let sessions = contents.transcripts.iter().filter(|(id, _)| !before.contains_key(*id));
         let sessions = sessions.map(|(id, transcript)| (*id, transcript.clone())).collect();
-        Record::open(record)?.add_rehearsal(&table.record, &sessions)?;
+        record.add_rehearsal(&table.record, &sessions)?;
         console.say("The rehearsal is noted in the record, for limits that demand one.");
     }
     let root = contents.facts.roots.last().map(|r| (r.version(), r.payload().digest()));
@@ -239,7 +278,7 @@ fn fresh(into: &Path) -> Result<PathBuf> {
     Ok(into.to_owned())
 }
 
-fn create(session: &Session, original: &Original, limits: &Limits, folder: &Path) -> Result<Trust> {
+fn create(session: &Session, original: &Original<'_>, limits: &Limits, folder: &Path) -> Result<Trust> {
     let toml = limits.to_toml();
     let file = TrustFile::new(&TrustSpec {
         profile: original.profile,

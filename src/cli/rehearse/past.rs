@@ -2,13 +2,14 @@
 //! original stands.
 
 use super::backend::Backend;
+use super::released::{self, Released};
 use super::{anchor, hold_quietly};
 use crate::ceremony::change::Item;
 use crate::ceremony::runbook::Runbook;
 use crate::ceremony::standing::State;
 use crate::cli::session::Session;
 use crate::cli::table::Table;
-use crate::record::{Contents, StoredChange};
+use crate::record::{Contents, Record, StoredChange};
 use crate::tuf::rule::Result;
 use crate::tuf::text::visible;
 use crate::tuf::time::Time;
@@ -21,14 +22,16 @@ pub struct Held {
     pub at: Time,
     /// Its runbook.
     pub runbook: Runbook,
+    /// Developers' documents that it started from.
+    pub released: Vec<Released>,
 }
 
 /// Every ceremony that the record has carried out, or of which it has made keys, oldest first.
 ///
 /// # Errors
 ///
-/// `RUNBOOK` for a runbook that this keyrite doesn't read.
-pub fn held(contents: &Contents) -> Result<Vec<Held>> {
+/// `RUNBOOK` for a runbook that this keyrite doesn't read; what reading the record refuses.
+pub fn held(record: &Record, contents: &Contents) -> Result<Vec<Held>> {
     let carried_out = |stored: &&StoredChange| {
         let done =
             stored.standing.as_ref().is_ok_and(|s| matches!(s.state, State::Sealed | State::Published));
@@ -51,7 +54,8 @@ pub fn held(contents: &Contents) -> Result<Vec<Held>> {
     for stored in changes {
         let text = String::from_utf8_lossy(&stored.runbook);
         let runbook = Runbook::parse(&text).map_err(|r| r.at(format!("changes/{}", stored.digest)))?;
-        past.push(Held { at: stored.change.frame.held_at, runbook });
+        let released = released::under(record, contents, &stored.change)?;
+        past.push(Held { at: stored.change.frame.held_at, runbook, released });
     }
     Ok(past)
 }
@@ -72,7 +76,8 @@ pub fn hold_again<W: Write>(
         session.past.set(Some(held.at));
         let title = visible(&held.runbook.title);
         console.say(&format!("    {}: {title}", held.at.date()));
-        let again = hold_quietly(session, table, held.runbook.clone(), &mut quiet)
+        let again = released::bring(session, table, &held.released, &mut quiet)
+            .and_then(|_| hold_quietly(session, table, held.runbook.clone(), &mut quiet))
             .and_then(|_| anchor(session, table))
             .and_then(|()| backend.take(session, table, &mut quiet));
         session.past.set(None);
