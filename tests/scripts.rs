@@ -8,6 +8,8 @@
     reason = "a test fails by panicking"
 )]
 
+use clap::{Command as Clap, CommandFactory as _};
+use keyrite::cli::arguments::Arguments;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -52,4 +54,33 @@ fn wrong_usage_is_told_apart_from_failing() {
         assert_eq!(code, 2, "{name}: {stderr}");
         assert!(stderr.contains(told), "{name}: {stderr}");
     }
+}
+
+/// `scripts/release` writes them by `cargo run --example man`.
+#[test]
+fn man_pages_tell_of_every_command_and_option() {
+    fn pages(command: &Clap, name: &str, folder: &Path, found: &mut usize) {
+        let path = folder.join(format!("{name}.1"));
+        let page = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        // In roff a hyphen that can be typed is written so.
+        let plain = page.replace("\\-", "-");
+        *found += 1;
+        for option in command.get_arguments().filter_map(clap::Arg::get_long) {
+            assert!(plain.contains(&format!("--{option}")), "{name}: no --{option}");
+        }
+        let about = command.get_about().unwrap().to_string();
+        let first = about.lines().next().unwrap().replace('\'', "\\*(Aq");
+        assert!(plain.contains(&first), "{name}: no \"{first}\"");
+        for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help") {
+            pages(sub, &format!("{name}-{}", sub.get_name()), folder, found);
+        }
+    }
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("man");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir(&folder).unwrap();
+    clap_mangen::generate_to(Arguments::command(), &folder).unwrap();
+    let mut found = 0;
+    pages(&Arguments::command(), "keyrite", &folder, &mut found);
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), found, "pages of nothing");
+    assert!(found > 15, "{found}");
 }
