@@ -172,11 +172,21 @@ impl Duo {
 
     fn verified(&self) {
         assert_eq!(self.stage.verify().ended(0).json()["problems"], json!([]));
+        let (version, payload) = self.stage.root();
+        let page = by_the_page(&self.stage.record, &format!("{version}:{payload}"));
+        assert!(page.text().ends_with("\n0 refused\n"), "{}", page.text());
     }
 }
 
 fn status(stage: &Stage, record: &Path) -> Value {
     stage.keyrite(["-C", utf8(record), "--json", "status"]).ended(0).json()
+}
+
+/// The second reader of a record, which knows it from FORMAT.md alone.
+fn by_the_page(record: &Path, anchor: &str) -> Done {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/verify_record.py");
+    let mut python = Command::new(stage::brought("test-venv").join("bin/python"));
+    Done::of(python.arg(script).arg(record).args(["--anchor", anchor]))
 }
 
 fn made_elsewhere(file: &Path) {

@@ -258,6 +258,7 @@ class Document:
     payload: bytes
     signatures: list
     trusted: bool = False
+    withdrawn: bool = False
 
     @property
     def digest(self) -> str:

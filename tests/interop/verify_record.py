@@ -49,6 +49,7 @@ from record_format import (
     strict,
     threshold_met,
 )
+from record_said import Said, met
 
 
 class Verifier:
@@ -86,6 +87,7 @@ class Verifier:
         ):
             self.record.each(form, act)
         self.check_transcripts()
+        self.said = Said(self.profile, self.record, self.statements, self.documents)
         self.check_chain(anchor)
         self.check_roles()
         self.check_binding()
@@ -293,9 +295,9 @@ class Verifier:
         """Root N+1 verifies by the threshold of root N and by its own."""
         start = self.trust.get("start") or {"version": 1, "payload": None}
         versions = {}
-        for document in self.documents:
-            if document.role == "root":
-                versions.setdefault(document.version, []).append(document)
+        all_roots = [document for document in self.documents if document.role == "root"]
+        for document in all_roots:
+            versions.setdefault(document.version, []).append(document)
         for version in sorted(versions):
             by = self.roots[-1:]
             if version != (by[0].version + 1 if by else start["version"]):
@@ -312,6 +314,12 @@ class Verifier:
                     good.append(document)
                 except (Wrong, KeyError, TypeError) as error:
                     self.record.refused(document.place, error)
+            withdrawn = [document for document in good if self.said.root_withdrawn(document, by, all_roots)]
+            for document in withdrawn:
+                self.record.note(document.place, "withdrawn: whoever has it can still publish it")
+            good = [document for document in good if document not in withdrawn]
+            if len({document.digest for document in good}) > 1:
+                good = self.said.settle(good, (by[0].signed["keys"], by[0].signed["roles"]["root"]) if by else None)
             if len({document.digest for document in good}) > 1:
                 self.record.refused(f"metadata/root/{version}", "RECORD-CONFLICT: two roots verify")
             if len({document.digest for document in good}) != 1:
@@ -334,15 +342,32 @@ class Verifier:
             waiting = left
         for document in waiting:
             self.record.refused(document.place, f"ROLE-THRESHOLD: no root or delegator accepts {document.role}")
-        seen = {}
+        rivals = {}
         for document in self.documents:
-            if document.trusted:
-                first = seen.setdefault((document.role, document.version), document)
-                if first.digest != document.digest:
-                    self.record.refused(document.place, "RECORD-CONFLICT: two payloads of one version")
+            if document.trusted and document.role != "root":
+                rivals.setdefault((document.role, document.version), []).append(document)
+        for (role, _), several in rivals.items():
+            if len({document.digest for document in several}) == 1:
+                continue
+            left = self.said.settle(several, next(iter(self.delegators(role)), None))
+            # A backend that serves two of one version is its own affair; the next one counts.
+            online = role in ("snapshot", "timestamp")
+            conflict = len({document.digest for document in left}) > 1 and not online
+            for document in several if conflict else []:
+                self.record.refused(document.place, "RECORD-CONFLICT: two payloads of one version")
+            for document in [] if conflict else several:
+                if document not in left:
+                    self.record.note(document.place, "kept: another of its version counts")
 
     def delegated(self, document: Document) -> bool:
-        for keys, role in self.delegators(document.role):
+        """Whether a document needs to wait no more: it is trusted, or withdrawn."""
+        delegators = self.delegators(document.role)
+        if delegators and self.said.withdrawn(
+            document, lambda signed: met(self.profile, *delegators[0], signed)
+        ):
+            self.record.note(document.place, "withdrawn: whoever has it can still publish it")
+            return True
+        for keys, role in delegators:
             try:
                 if threshold_met(self.profile, keys, role, document):
                     document.trusted = True
@@ -457,7 +482,9 @@ class Verifier:
             keys, roles = delegations.get("keys") or {}, [("delegations", r) for r in delegations.get("roles") or []]
         on_record = {self.keys[named][1].identity: self.keys[named][0] for named in change["keys"].items()}
         for keyid, entry in keys.items():
-            need(listed_key(self.profile, keyid, entry).identity in on_record, f"{role}: key {keyid[:8]} has no file")
+            identity = listed_key(self.profile, keyid, entry).identity
+            # Of an adopted history, keys may be listed that were given no name.
+            need(identity in on_record or identity in self.nameless(role), f"{role}: key {keyid[:8]} has no file")
         for part, entry in roles:
             identities = {listed_key(self.profile, each, keys[each]).identity for each in entry["keyids"]}
             need(entry["threshold"] >= limits[part]["threshold-floor"], f"THRESHOLD-FLOOR: {part}")
@@ -465,7 +492,7 @@ class Verifier:
             need(entry["threshold"] <= len(identities), f"THRESHOLD-RANGE: {part}")
             if part == "root":
                 need(len(identities) - entry["threshold"] >= limits["root"]["spare-keys"], "SPARE-KEYS")
-            for file in (on_record[identity] for identity in identities):
+            for file in (on_record[identity] for identity in identities & set(on_record)):
                 if part != "delegations":
                     need(file["holder"] not in limits["ceremony"]["excluded"], f"PERSON-EXCLUDED: {file['holder']}")
                 elif limits[part]["possession"] == "proved":
@@ -473,6 +500,15 @@ class Verifier:
                     need(by in ("statement", "trusted-document"), f"KEY-POSSESSION: {file['name']} is not proved")
                 software = file["token"]["kind"] == "file" and self.trust["stage"] == "production"
                 need(not software or limits[part].get("software-keys"), f"KEY-SOFTWARE: {file['name']} in {part}")
+
+    def nameless(self, role: str) -> set:
+        """Keys that documents of an adopted history list, and that have no file."""
+        found = set()
+        for document in self.documents if self.trust["start"] else []:
+            if document.trusted and document.role == role:
+                keys = document.signed["keys"] if role == "root" else document.signed["delegations"]["keys"]
+                found |= {listed_key(self.profile, keyid, entry).identity for keyid, entry in keys.items()}
+        return found
 
     def check_sig(self, place: str, captures: tuple, data: bytes) -> None:
         sha, payload_sha, sig_sha = captures
@@ -579,7 +615,8 @@ class Verifier:
                 case "seal":
                     for role, sealed in outcome["documents"].items():
                         right = [d for d in self.documents if d.role == role and f".{sealed['file']}." in d.place]
-                        if not right or right[0].version != sealed["version"] or not right[0].trusted:
+                        kept = right and (right[0].trusted or right[0].withdrawn)
+                        if not kept or right[0].version != sealed["version"]:
                             missing.append(f"{role} {sealed['version']}")
                         elif (ids := [s["keyid"] for s in right[0].signatures]) != sorted(ids):
                             self.record.refused(right[0].place, "its signatures are not sorted by key id")
