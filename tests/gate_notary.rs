@@ -609,3 +609,67 @@ fn the_gate_and_the_field_agree_when_certificates_have_ended() {
         assert_eq!(failed.count(), 0);
     });
 }
+
+/// Fresh clients that pin: with the ids that the gate names, beside the old ones while the root is
+/// still to come, nobody is turned away, before it goes up or after.
+#[test]
+fn what_the_gate_says_to_pin_lets_fresh_clients_in() {
+    let server = Server::up("gate-pins");
+    let collection = "updates.example.com/pins".to_owned();
+    let m = Maker {
+        collection: collection.clone(),
+        now: now(),
+        snapshot: server.key(&collection, "snapshot"),
+        timestamp: server.key(&collection, "timestamp"),
+    };
+    let field = Field { server: &server, collection, asleep: BTreeMap::new() };
+    let mut files = Vec::new();
+    for step in begun(&m) {
+        let Step::Up(documents) = step else { continue };
+        assert_eq!(field.uploads(&documents), "ok");
+        files.extend(documents.iter().map(Document::envelope));
+    }
+    let facts = field::facts(Notary, &m.collection, now(), &files);
+    let one: Vec<_> = root(&m, 1, &[1, 2, 3]).entries(&m).into_iter().map(|entry| entry.id).collect();
+    let standing = gate::standing(&facts).unwrap();
+    assert!(!standing.to_come);
+    assert_eq!(BTreeSet::from_iter(standing.pins.clone()), BTreeSet::from_iter(one.clone()));
+
+    let two = root(&m, 2, &[1, 4, 5]).by(&m, &[1, 4, 5], &[(&root(&m, 1, &[1, 2, 3]), &[2, 3])]);
+    let asked = two.signers.iter().map(|(_, key)| key.public()).collect();
+    let report = gate::planned(&field::change(&facts, &[(&two.payload, asked)]), &facts).unwrap();
+    let lines = report.lines().join("\n");
+    assert!(lines.contains("publish these ids before it goes up, beside the old ones"), "{lines}");
+    let (old, new) = (one, report.pins);
+    assert!(new.iter().all(|id| lines.contains(id.as_str())));
+    assert_eq!(new.last(), old.first(), "the one that both list comes last");
+
+    let enters = |name: &str, pins: &[&[KeyId]]| {
+        let client = field.dir(name);
+        std::fs::create_dir_all(&client).unwrap();
+        let ids: Vec<_> = pins.iter().copied().flatten().map(KeyId::as_str).collect();
+        let config = serde_json::json!({
+            "trust_pinning": { "certs": { m.collection.clone(): ids }, "disable_tofu": true }
+        });
+        let file = client.join("config.json");
+        std::fs::write(&file, config.to_string()).unwrap();
+        let list = ["-c", file.to_str().unwrap(), "list", &m.collection];
+        server.notary(&client, &list).status.success()
+    };
+    // Who pins what, and whether they come in before root 2 goes up, and after.
+    let table: [(&str, &[&[KeyId]], bool, bool); 3] = [
+        ("the old ids alone", &[&old], true, false),
+        ("the new ids alone", &[&new], false, true),
+        ("both", &[&old, &new], true, true),
+    ];
+    for (place, (who, pins, before, _)) in table.iter().enumerate() {
+        assert_eq!(enters(&format!("before-{place}"), pins), *before, "{who}");
+    }
+    assert_eq!(field.uploads(&[two]), "ok");
+    for (place, (who, pins, before, after)) in table.iter().enumerate() {
+        assert_eq!(enters(&format!("after-{place}"), pins), *after, "{who}");
+        if *before {
+            assert!(enters(&format!("before-{place}"), pins), "{who}, who was there before");
+        }
+    }
+}

@@ -4,13 +4,15 @@
 //! because one damaged file must not hold up a ceremony.
 
 use super::arguments::Import;
+use super::gated;
 use super::rules;
 use super::session::{Ended, Session, shown};
 use crate::ceremony::facts::Stage;
 use crate::record::manifest::Manifest;
+use crate::record::names::Place;
 use crate::record::receipt::{Answer, Receipt};
 use crate::record::take_in::ImportReport;
-use crate::record::{Inputs, Media, Record};
+use crate::record::{Contents, Inputs, Media, Record};
 use crate::tuf::digest::Digest;
 use crate::tuf::json::{Json, object};
 use crate::tuf::role::RoleName;
@@ -18,7 +20,7 @@ use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
 use crate::ui::screen::{Screen, Tone};
 use crate::ui::table::Table;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Runs the command.
 ///
@@ -31,7 +33,8 @@ pub fn run(session: &Session, args: &Import) -> Result<Ended> {
     record.lock()?;
     let media = Media::open(&args.from)?;
     let report = record.import(&media, session.now()?)?;
-    observe(session, &record, &report)?;
+    let contents = record.read_all(session.now()?, &Inputs::default())?;
+    observe(session, &record, &report, &contents)?;
     let from = shown(&args.from);
     let nothing = report.taken.is_empty() && report.known == 0;
     let refusal = match report.left.first() {
@@ -53,18 +56,29 @@ pub fn run(session: &Session, args: &Import) -> Result<Ended> {
             Err(refusal)
         }
         None => {
-            session.report(&screen(&report, &from, rehearsal), json(&report))?;
+            let screen = with_signatures(screen(&report, &from, rehearsal), &report, &contents);
+            session.report(&screen, json(&report))?;
             Ok(Ended::Done)
         }
     }
 }
 
+/// What clients will make of the changes for which signatures have come in, as they are signed now.
+fn with_signatures(screen: Screen, report: &ImportReport, contents: &Contents) -> Screen {
+    let signed = report.taken.iter().filter_map(|place| match place {
+        Place::Signature(change, ..) => Some(change),
+        _ => None,
+    });
+    let signed: BTreeSet<_> = signed.collect();
+    let stored = signed.into_iter().filter_map(|change| contents.changes.get(change));
+    stored.fold(screen, |screen, stored| gated::shown(screen, stored, contents))
+}
+
 /// Notes that the backend was asked today, if what came in is what clients get now: the newest
 /// trusted timestamp, still valid, and the documents of an upload of ours. Later ceremonies ask for
 /// a record that is recent enough.
-fn observe(session: &Session, record: &Record, report: &ImportReport) -> Result<()> {
+fn observe(session: &Session, record: &Record, report: &ImportReport, contents: &Contents) -> Result<()> {
     let at = session.now()?;
-    let contents = record.read_all(at, &Inputs::default())?;
     let Some(timestamp) = contents.facts.documents.get(&RoleName::Timestamp) else { return Ok(()) };
     let served = report.served.get(&RoleName::Timestamp).map(|(_, file)| *file);
     if served != Some(Digest::of(timestamp.bytes())) || timestamp.document().header().expires <= at {

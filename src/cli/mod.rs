@@ -15,6 +15,7 @@ pub mod export;
 pub mod external;
 pub mod files;
 pub mod first_day;
+pub mod gated;
 pub mod guide;
 pub mod host;
 pub mod import;

@@ -9,6 +9,7 @@ use super::table::{Due, Frozen, Table, runbook_paths};
 use crate::ceremony::change::Item;
 use crate::ceremony::engine::{self, Waiting};
 use crate::ceremony::facts::Anchor;
+use crate::ceremony::gate;
 use crate::ceremony::people::{KeyName, Person};
 use crate::ceremony::runbook::Runbook;
 use crate::ceremony::step::Step;
@@ -67,7 +68,7 @@ pub fn hold(
             }
             Due::Change(frozen) => frozen,
         };
-        let Frozen { runbook, ceremony, change, .. } = *frozen;
+        let Frozen { runbook, ceremony, change, clients } = *frozen;
         let steps = engine::assemble(&runbook, ceremony.steps(&change, &contents.facts)?)?;
         let asks: Vec<_> = steps.iter().filter_map(Step::prompt).map(|prompt| prompt.id).collect();
         if !console.turn_to(&part(&path), &asks)? {
@@ -98,7 +99,8 @@ pub fn hold(
             journal: begun,
             server: table.server.clone(),
         };
-        let agenda = Agenda { change: &change, digest, steps: &steps };
+        let clients = if gate::concerns(&change) { clients.lines() } else { Vec::new() };
+        let agenda = Agenda { change: &change, digest, steps: &steps, clients: &clients };
         let outcome = room.perform(&contents, &agenda)?;
         journal = Some(room.journal);
         match outcome {

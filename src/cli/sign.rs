@@ -3,11 +3,13 @@
 
 use super::arguments::Sign;
 use super::external;
+use super::gated;
 use super::opening;
 use super::perform::journal::Of;
 use super::perform::{Agenda, Outcome, Room};
 use super::session::{Ended, Session};
-use super::table::{Table, past_the_gate, recomputed};
+use super::table::{Table, recomputed};
+use crate::ceremony::gate;
 use crate::ceremony::messages;
 use crate::ceremony::people::KeyName;
 use crate::ceremony::rules;
@@ -113,6 +115,11 @@ pub fn run(session: &Session, args: &Sign) -> Result<Ended> {
         screen = screen.callout(Tone::Done, line.as_str());
     }
     let contents = table.contents(session)?;
+    for stored in &waiting {
+        // Whoever signs last sees whether clients will take what is signed now.
+        let now = contents.changes.get(&stored.digest).filter(|_| !done.is_empty());
+        screen = now.into_iter().fold(screen, |screen, stored| gated::shown(screen, stored, &contents));
+    }
     screen = in_vault(session, args, &table, &contents, screen);
     screen = screen.next("hand this folder back to the administrator, who runs: keyrite import DIR");
     let json = object([("signed", done.iter().map(|d| Json::from(d.as_str())).collect::<Vec<_>>().into())]);
@@ -184,23 +191,24 @@ fn one(
     refuse: bool,
 ) -> (Result<Option<Vec<String>>>, super::perform::journal::Journal) {
     let keys = mine(table, stored);
-    let prepared = prepare(stored, contents, &keys).and_then(|steps| {
+    let prepared = prepare(stored, contents, &keys).and_then(|(steps, clients)| {
         let mut asks: Vec<_> = steps.iter().filter_map(Step::prompt).map(|prompt| prompt.id).collect();
         if refuse {
             asks = vec![StepId(REASON.to_owned())];
         }
-        Ok((console.turn_to(&stored.digest.hex(), &asks)?, steps))
+        Ok((console.turn_to(&stored.digest.hex(), &asks)?, steps, clients))
     });
     let mut room =
         Room { session, record: &table.record, console, keyring: &mut table.keyring, journal, server: None };
-    let result = prepared.and_then(|(answered, steps)| {
+    let result = prepared.and_then(|(answered, steps, clients)| {
         if !answered {
             return Ok(None);
         }
         if refuse {
             return refusal(&mut room, contents, stored, &keys, &steps).map(Some);
         }
-        let agenda = Agenda { change: &stored.change, digest: stored.digest, steps: &steps };
+        let agenda =
+            Agenda { change: &stored.change, digest: stored.digest, steps: &steps, clients: &clients };
         match room.perform(contents, &agenda)? {
             Outcome::Done | Outcome::Waiting(_) => Ok(Some(Vec::new())),
         }
@@ -208,12 +216,18 @@ fn one(
     (result, room.journal)
 }
 
-/// The custodian's steps: show, read back, agree, sign with one's own keys.
-fn prepare(stored: &StoredChange, contents: &Contents, keys: &BTreeSet<KeyName>) -> Result<Vec<Step>> {
+/// The custodian's steps: show, read back, agree, sign with one's own keys; and what clients will
+/// make of the change.
+fn prepare(
+    stored: &StoredChange,
+    contents: &Contents,
+    keys: &BTreeSet<KeyName>,
+) -> Result<(Vec<Step>, Vec<String>)> {
     recomputed(stored, contents)?;
     contents.require_anchor_for(&stored.change)?;
     contents.require_fresh()?;
-    past_the_gate(stored, contents)?;
+    let clients = gated::planned(stored, contents)?;
+    let clients = if gate::concerns(&stored.change) { clients.lines() } else { Vec::new() };
     let too_long = messages::too_long(&stored.change, &contents.facts);
     if let Some(one) = too_long.iter().find(|one| keys.contains(&one.key)) {
         return Err(Refusal::new(&rules::MESSAGE_LIMIT, one.words(), "a token that takes it"));
@@ -228,7 +242,7 @@ fn prepare(stored: &StoredChange, contents: &Contents, keys: &BTreeSet<KeyName>)
         _ => false,
     };
     steps.extend(step::signatures(&stored.change).into_iter().filter(own));
-    Ok(steps)
+    Ok((steps, clients))
 }
 
 fn refusal(
@@ -239,7 +253,7 @@ fn refusal(
     steps: &[Step],
 ) -> Result<Vec<String>> {
     if let Some(show) = steps.first() {
-        let agenda = Agenda { change: &stored.change, digest: stored.digest, steps };
+        let agenda = Agenda { change: &stored.change, digest: stored.digest, steps, clients: &[] };
         let screen = room.screen(&agenda, show, &contents.facts).digest("the change", stored.digest);
         room.console.show(&screen)?;
     }

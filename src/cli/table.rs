@@ -2,6 +2,7 @@
 //! a session's transcript.
 
 use super::aside;
+use super::gated;
 use super::keyring::Keyring;
 use super::perform::journal::{Journal, Of};
 use super::rules;
@@ -133,7 +134,7 @@ impl Table {
             if going_on(stored) {
                 contents.require_sound(&stored.change)?;
             }
-            let (clients, change) = (past_the_gate(stored, contents)?, stored.change.clone());
+            let (clients, change) = (gated::planned(stored, contents)?, stored.change.clone());
             return Ok(Due::Change(Box::new(Frozen { runbook, ceremony, change, clients })));
         }
         // Documents that are here twice are the newest of nothing, so none of them would be due.
@@ -374,22 +375,6 @@ fn only_signed(stored: &StoredChange, contents: &Contents) -> bool {
         Item::Certificate(new) => came(&new.key),
         Item::DestroyedKey { key, .. } => gone(key),
     })
-}
-
-/// Walks clients through a change that can still be signed, before anyone does.
-///
-/// # Errors
-///
-/// What the gate refuses: `CLIENT-LOST` and its like; `MESSAGE-LIMIT`.
-pub fn past_the_gate(stored: &StoredChange, contents: &Contents) -> Result<gate::Report> {
-    let open = |state: &State| matches!(state, State::Open | State::Complete { .. });
-    if half_sealed(stored, contents) || !stored.standing.as_ref().is_ok_and(|s| open(&s.state)) {
-        return Ok(gate::Report::default());
-    }
-    messages::check(&stored.change, &stored.gathered, &contents.facts)?;
-    let report = gate::planned(&stored.change, &contents.facts)?;
-    report.check()?;
-    Ok(report)
 }
 
 /// Whether nothing is left to do for a change: a ceremony without documents is finished once every

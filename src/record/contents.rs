@@ -9,6 +9,7 @@ use crate::ceremony::people::{KeyName, Person};
 use crate::ceremony::standing::{Gathered, Standing, State};
 use crate::ceremony::transcript::{CeremonyId, Outcome, Transcript};
 use crate::tuf::digest::Digest;
+use crate::tuf::evidence::Trusted;
 use crate::tuf::key::KeyIdentity;
 use crate::tuf::payload::MetadataPayload;
 use crate::tuf::role::RoleName;
@@ -52,6 +53,8 @@ pub struct Contents {
     pub key_files: BTreeMap<Digest, (KeyFile, Option<Refusal>)>,
     /// Every document that parses, in order of role, version and digest.
     pub history: Vec<StoredDocument>,
+    /// The documents that changes here started from, by payload digest.
+    pub replaced: BTreeMap<Digest, Trusted>,
     /// Rehearsals of this trust that are in the record.
     pub rehearsals: Vec<StoredRehearsal>,
     /// Uploads whose MANIFEST and files agree, by digest of MANIFEST.

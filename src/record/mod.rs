@@ -10,6 +10,7 @@
 
 mod add;
 pub mod adopt;
+mod before;
 pub mod contents;
 pub mod create;
 pub mod dir;

@@ -63,11 +63,13 @@ pub(super) fn check(scene: &Scene<'_>, report: &mut Report) {
         }
         report.certificates_until = Some(deadline);
     }
-    if scene.makes_root() {
-        let before = scene.facts.root().and_then(|root| root.roles.get(&RoleName::Root));
+    report.to_come = scene.makes_root();
+    if scene.makes_root() || scene.changed.is_empty() {
+        let before = scene.roots.iter().rev().nth(1).and_then(|root| root.payload().document().as_root());
+        let before = before.and_then(|root| root.roles.get(&RoleName::Root));
         let known = |id: &&crate::tuf::key::KeyId| before.is_some_and(|role| role.keyids.contains(id));
         let (old, new): (Vec<_>, Vec<_>) = role.keyids.iter().partition(known);
-        if !new.is_empty() {
+        if !new.is_empty() || scene.changed.is_empty() {
             report.pins = new.into_iter().chain(old).cloned().collect();
         }
     }

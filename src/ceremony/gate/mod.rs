@@ -42,9 +42,11 @@ pub struct Report {
     pub reached: Vec<(&'static str, Vec<u64>)>,
     /// The newest root's version; none before the first.
     pub newest: Option<u64>,
-    /// Profile `notary`: the ids of certificates that fresh clients pin, those first that the root
-    /// before doesn't list; empty if nothing about them changes.
+    /// Profile `notary`: the ids of the newest root's certificates, which fresh clients pin, those
+    /// first that the root before doesn't list; empty if a change leaves them as they are.
     pub pins: Vec<KeyId>,
+    /// Whether the newest root is still to go up.
+    pub to_come: bool,
     /// Profile `notary`: until when enough signers of the newest root have valid certificates.
     pub certificates_until: Option<Time>,
 }
@@ -78,16 +80,13 @@ pub fn planned(change: &Change, facts: &Facts) -> Result<Report> {
     of(&proposed, facts, facts.today.max(change.frame.held_at))
 }
 
-/// The same change with the signatures that are there: `files` are its documents, sealed.
+/// The same change with the signatures that are there: `files` are its documents, sealed. `facts`
+/// are those from before it, also where the record has it by now.
 ///
 /// # Errors
 ///
 /// As [`planned`].
 pub fn sealed(change: &Change, facts: &Facts, files: &BTreeMap<RoleName, Vec<u8>>) -> Result<Report> {
-    // Cut off while it was sealed, and gone on with: it came through the gate before.
-    if change.documents().any(|document| facts.history.contains(&document.digest())) {
-        return standing(facts);
-    }
     let proposed = Proposed::sealed(facts.trust.profile, files)?;
     of(&proposed, facts, facts.today.max(change.frame.held_at))
 }
@@ -166,7 +165,15 @@ impl Report {
             ));
         }
         if !self.pins.is_empty() {
-            lines.push("publish for fresh clients, which pin root by certificate id:".to_owned());
+            lines.push(
+                if self.to_come {
+                    "for clients that pin certificates of root on first contact: publish these ids before it \
+                     goes up, beside the old ones; once it is up, these alone:"
+                } else {
+                    "clients that pin certificates of root on first contact pin these ids:"
+                }
+                .to_owned(),
+            );
             lines.extend(self.pins.iter().map(|id| format!("  {id}")));
         }
         lines

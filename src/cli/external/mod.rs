@@ -16,8 +16,8 @@ use super::arguments::Sign;
 use super::perform::journal::{Journal, Of};
 use super::perform::{Agenda, Room};
 use super::session::{Ended, Session, shown};
-use super::table::{Table, past_the_gate, recomputed};
-use super::{files, opening, rules, run};
+use super::table::{Table, recomputed};
+use super::{files, gated, opening, rules, run};
 use crate::ceremony::people::KeyName;
 use crate::ceremony::runbook::Runbook;
 use crate::ceremony::standing::Standing;
@@ -58,7 +58,7 @@ pub fn run(session: &Session, table: &mut Table, args: &Sign, key: &str) -> Resu
     recomputed(work.stored, &contents)?;
     contents.require_anchor_for(&work.stored.change)?;
     contents.require_fresh()?;
-    past_the_gate(work.stored, &contents)?;
+    gated::planned(work.stored, &contents)?;
     let (now, sign_by) = (session.now()?, work.stored.change.frame.sign_by);
     if now > sign_by {
         let expected = format!("a signature by {sign_by}");
@@ -116,7 +116,7 @@ fn out(
         journal,
         server: None,
     };
-    let agenda = Agenda { change: &stored.change, digest: stored.digest, steps: &[] };
+    let agenda = Agenda { change: &stored.change, digest: stored.digest, steps: &[], clients: &[] };
     let agreed = room.agree(contents, &agenda, &work.holder);
     let mut journal = room.journal;
     let done =

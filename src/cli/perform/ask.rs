@@ -24,7 +24,12 @@ impl Room<'_> {
         let of = Of { change: Some(agenda.digest), step: Some(step) };
         let outcome = match act {
             PersonAct::Show { title, lines } => {
-                let screen = self.screen(agenda, step, facts);
+                let mut screen = self.screen(agenda, step, facts);
+                // The first screen, by which people decide: before any token is touched.
+                if agenda.steps.first() == Some(step) && !agenda.clients.is_empty() {
+                    let lines = agenda.clients.iter().map(String::as_str);
+                    screen = screen.heading("What customers' clients will make of it").items(lines);
+                }
                 self.console.show(&screen)?;
                 let prompt = Prompt::new(step.id.to_string(), "Press Enter once everyone has read this.");
                 self.console.press_enter(&prompt)?;

@@ -1,10 +1,10 @@
 //! Steps in which the record takes in what was signed: sealing, and the upload.
 
+use super::super::gated;
 use super::journal::Of;
 use super::{Agenda, Room};
-use crate::ceremony::change::{Counts, Item};
+use crate::ceremony::change::Item;
 use crate::ceremony::facts::Facts;
-use crate::ceremony::gate;
 use crate::ceremony::kinds;
 use crate::ceremony::runbook::Runbook;
 use crate::ceremony::step::Step;
@@ -12,13 +12,9 @@ use crate::ceremony::transcript::{Outcome, Sealed};
 use crate::record::upload::{Beside, Upload};
 use crate::record::{Inputs, SignedStatement, StoredChange};
 use crate::tuf::digest::Digest;
-use crate::tuf::document::{Document, Keys};
-use crate::tuf::evidence::Trusted;
-use crate::tuf::payload::MetadataPayload;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::statement::Sentence;
-use crate::tuf::wire;
 use std::collections::BTreeMap;
 
 impl Room<'_> {
@@ -35,14 +31,9 @@ impl Room<'_> {
             ));
         };
         let signatures = |digest| stored.signatures.get(&digest).map(Vec::as_slice).unwrap_or_default();
-        let mut files = BTreeMap::new();
-        for payload in agenda.change.documents() {
-            let keys = keys_for(payload, agenda, facts)?;
-            let bytes = wire::seal(payload, &keys, signatures(payload.digest()))?;
-            files.insert(payload.role().clone(), bytes);
-        }
+        let files = gated::sealed(stored, &contents)?;
         // Once more with the signatures that are there: fewer may have come than were planned.
-        gate::sealed(agenda.change, facts, &files)?.check()?;
+        gated::with(agenda.change, &contents, &files)?;
         self.limits(stored, step, facts)?;
         for item in &agenda.change.items {
             if let Item::Statement { payload, .. } = item {
@@ -108,6 +99,9 @@ impl Room<'_> {
                 documents.insert(payload.role().clone(), (sealed.version(), sealed.bytes().to_vec()));
             }
         }
+        // It may have been sealed long ago, in a session that was cut off.
+        let files = documents.iter().map(|(role, (_, bytes))| (role.clone(), bytes.clone())).collect();
+        gated::with(agenda.change, &contents, &files)?;
         let beside = Beside { delegations: contents.facts.delegations(), ..Beside::default() };
         let (trust, server) = (self.record.trust(), self.server.as_deref());
         let upload = Upload::with(trust, Some(agenda.digest), &documents, &beside, server)?;
@@ -115,65 +109,4 @@ impl Room<'_> {
         let of = Of { change: Some(agenda.digest), step: Some(step) };
         self.journal.say(self.record, self.session, of, Outcome::Upload { manifest })
     }
-}
-
-/// The key entries by which a document's signatures get their ids: its own, the old root's and those
-/// of the older roots that the change names for a root, its delegator's for any other; what this
-/// change seals comes before what is trusted.
-fn keys_for(payload: &MetadataPayload, agenda: &Agenda<'_>, facts: &Facts) -> Result<Keys> {
-    let newer: Vec<&MetadataPayload> = agenda
-        .change
-        .items
-        .iter()
-        .filter_map(|item| match item {
-            Item::Document { payload, .. } => Some(payload),
-            _ => None,
-        })
-        .collect();
-    let of = |role: &RoleName| {
-        newer.iter().find(|p| p.role() == role).map(|p| p.document()).or_else(|| match role {
-            RoleName::Root => facts.roots.last().map(Trusted::document),
-            role => facts.documents.get(role).map(Trusted::document),
-        })
-    };
-    if let Document::Root(root) = payload.document() {
-        let mut keys: Keys = historic_keys(payload, agenda, facts);
-        // Sealed again, the newest root is this one.
-        let older = facts.roots.iter().rfind(|root| root.version() < payload.version());
-        let older = older.and_then(|root| root.document().as_root());
-        keys.extend(older.map(|old| old.keys.clone()).unwrap_or_default());
-        keys.extend(root.keys.clone());
-        return Ok(keys);
-    }
-    if let RoleName::Delegated(_) = payload.role() {
-        let above = facts.documents.keys().chain([&RoleName::Targets]);
-        let found = above
-            .filter_map(|role| of(role)?.as_targets())
-            .find(|targets| targets.delegations.roles.iter().any(|r| r.name == *payload.role()));
-        if let Some(delegator) = found {
-            return Ok(delegator.delegations.keys.clone());
-        }
-    } else if let Some(root) = of(&RoleName::Root).and_then(Document::as_root) {
-        return Ok(root.keys.clone());
-    }
-    Err(Refusal::new(
-        &crate::ceremony::kinds::rules::DELEGATOR_MISSING,
-        format!("no document that delegates to {}", payload.role()),
-        "the delegator in the change or in the record",
-    ))
-}
-
-/// The entries of the older roots for which the change asks keys to sign a root.
-fn historic_keys(payload: &MetadataPayload, agenda: &Agenda<'_>, facts: &Facts) -> Keys {
-    let of = |item: &&Item| item.payload_digest() == Some(payload.digest());
-    let asked = agenda.change.items.iter().filter(of).flat_map(Item::asked);
-    let mut keys = Keys::new();
-    for ask in asked {
-        let named = |root: &&Trusted| ask.counts.contains(&Counts::Historic(root.version()));
-        for root in facts.roots.iter().filter(named).filter_map(|root| root.document().as_root()) {
-            let own = root.keys.iter().filter(|(_, key)| key.public.as_ref() == Some(&ask.public));
-            keys.extend(own.map(|(id, key)| (id.clone(), key.clone())));
-        }
-    }
-    keys
 }

@@ -58,6 +58,8 @@ pub struct Agenda<'a> {
     pub digest: Digest,
     /// Its steps.
     pub steps: &'a [Step],
+    /// What customers' clients will make of it, a line each; empty where they see nothing of it.
+    pub clients: &'a [String],
 }
 
 /// How far a change came in this session.

@@ -6,6 +6,8 @@ use crate::ceremony::due::{Urgency, What};
 use crate::ceremony::standing::Standing;
 use crate::record::Contents;
 use crate::tuf::json::{Json, object};
+use crate::tuf::profile::Profile;
+use crate::tuf::role::RoleName;
 use crate::tuf::time::Time;
 
 /// The report.
@@ -38,8 +40,12 @@ pub fn report(contents: &Contents, view: &View<'_>, grants: &[Grant], next: &[St
         ])
     });
     let roll_call = view.roll_call.iter().map(|(key, at)| (key.to_string(), date(*at))).collect();
+    let pins = facts.root().filter(|_| facts.trust.profile == Profile::Notary);
+    let pins = pins.and_then(|root| root.roles.get(&RoleName::Root)).into_iter();
+    let pins = pins.flat_map(|role| &role.keyids).map(|id| Json::from(id.as_str()));
     object([
         ("root", root),
+        ("pins", pins.collect::<Vec<_>>().into()),
         ("trust", facts.trust.id.to_string().into()),
         ("profile", facts.trust.profile.name().into()),
         ("collection", facts.trust.collection.as_str().into()),

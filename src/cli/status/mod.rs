@@ -95,6 +95,7 @@ fn next(session: &Session, contents: &Contents, view: &View<'_>) -> Vec<String> 
         )
     });
     let mut lines: Vec<_> = late.collect();
+    lines.extend(ways::pins(contents));
     lines.extend(contents.unpublished_uploads().into_iter().map(upload));
     lines.extend(ways::turned_away(session, contents));
     let now = contents.facts.today;

@@ -5,6 +5,7 @@ use super::super::sign::going_on;
 use crate::ceremony::change::{Change, Item};
 use crate::ceremony::standing::State;
 use crate::record::{Contents, StoredChange};
+use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::statement::Sentence;
 use crate::tuf::text::visible;
@@ -86,6 +87,18 @@ fn rivals(contents: &Contents) -> Vec<(RoleName, u64, BTreeSet<String>)> {
         .filter(|(_, changes)| told.insert(changes.iter().map(|s| s.digest).collect()))
         .map(|((role, version), changes)| (role, version, titles(&changes)))
         .collect()
+}
+
+/// What is published before the newest root goes up, in profile `notary`: fresh clients that pin only
+/// what the root before listed would refuse it.
+pub fn pins(contents: &Contents) -> Option<String> {
+    let facts = &contents.facts;
+    let root = facts.roots.last().filter(|root| !facts.published.contains(&root.payload().digest()))?;
+    let waits = facts.trust.profile == Profile::Notary && !contents.unpublished_uploads().is_empty();
+    waits.then(|| {
+        let version = root.version();
+        format!("publish the certificate ids of root {version} before it goes up, for clients that pin root on first contact: its README.txt lists them")
+    })
 }
 
 /// What to type if the backend turns the newest upload away.

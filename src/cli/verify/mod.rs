@@ -4,6 +4,7 @@ mod ceremonies;
 mod report;
 
 use super::arguments::Verify;
+use super::gated;
 use super::rules;
 use super::session::{Ended, Session, shown};
 use super::table::Table;
@@ -24,7 +25,8 @@ pub fn run(session: &Session, args: &Verify) -> Result<Ended> {
     let contents = table.contents_with(session, anchor)?;
     let listing = table.record.listing()?;
     let answers = table.record.private_answers(&contents);
-    let clients = gate::standing(&contents.facts)?.lines();
+    let mut clients = gate::standing(&contents.facts)?.lines();
+    clients.extend(contents.changes.values().flat_map(|stored| gated::lines(stored, &contents)));
     let mut problems = problems(&contents);
     problems.extend(answers.wrong.iter().cloned());
     let seen = Seen { listing: Digest::of(listing.as_bytes()), answers, clients };

@@ -238,6 +238,10 @@ fn read(
     said.finish(desk, &facts, &changes, &keys.files);
     limits::lowest(desk, &facts, &changes);
 
+    let bases = changes.values().flat_map(|stored| stored.change.base.documents.values());
+    let bases: BTreeSet<Digest> = bases.map(|(_, payload)| *payload).collect();
+    let replaced = documents.all.into_iter().map(|held| (held.payload().digest(), held));
+    let replaced = replaced.filter(|(payload, _)| bases.contains(payload)).collect();
     let mut conflicts = documents.conflicts;
     conflicts.extend(roots.conflict.map(|refusal| (RoleName::Root, refusal)));
     let statements: BTreeMap<Digest, StoredStatement> = said.stored();
@@ -251,6 +255,7 @@ fn read(
         statements,
         key_files: keys.files,
         history: documents.history,
+        replaced,
         rehearsals,
         uploads,
         receipts,

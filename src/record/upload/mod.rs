@@ -294,8 +294,9 @@ fn pins(trust: &Trust, parts: &[Part<'_>]) -> String {
     let Some(role) = role else { return String::new() };
     let ids: Vec<_> = role.keyids.iter().map(|id| format!("\"{}\"", visible(id.as_str()))).collect();
     format!(
-        "\nPublish these ids of root's certificates for clients that pin them on first contact. Clients\n\
-         that know an older root need nothing. In the client's config.json:\n\n    \
+        "\nPublish these ids of root's certificates for clients that pin them on first contact: before it\n\
+         goes up, beside those of the root before; once it is up, these alone. Clients that know an older\n\
+         root need nothing. In the client's config.json:\n\n    \
          {{\"trust_pinning\": {{\"certs\": {{\"{}\": [\n      {}]}}}}}}\n",
         trust.collection,
         ids.join(",\n      ")
