@@ -209,6 +209,17 @@ fn a_runbook_does_not_pass_for_held_by_the_documents_of_another_change() {
     let root = room.stage.path("3.toml");
     assert_eq!(room.on(&["plan", utf8(&root)]).ended(0).json()["already-held"], true);
 
+    // Whoever checks the record, and whoever reads the report, is told that nobody agreed to it.
+    let (version, payload) = room.stage.root();
+    let report = room.stage.path("report.html");
+    let line = ["-C", utf8(&room.stage.record), "verify", "--anchor", &format!("{version}:{payload}")];
+    let verify = room.stage.keyrite(line.iter().chain(&["--report", utf8(&report)])).text();
+    for text in [verify, fs::read_to_string(report).unwrap()] {
+        let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(flat.matches("no transcript here has anyone agree to").count(), 1, "{text}");
+        assert!(flat.contains(&planted), "{text}");
+    }
+
     let (change, held) = room.stage.hold(&room.devices, &runbook);
     assert_ne!(change, planted);
     held.ended(0);

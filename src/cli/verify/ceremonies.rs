@@ -2,8 +2,9 @@
 
 use super::report::called;
 use crate::ceremony::change::Item;
+use crate::ceremony::standing::State;
 use crate::ceremony::transcript::{Entry, Intent, Outcome, TokenSeen, Transcript, Way, Witnessed};
-use crate::record::Contents;
+use crate::record::{Contents, StoredChange};
 use crate::tuf::digest::Digest;
 use crate::tuf::json::Json;
 use crate::tuf::text::visible;
@@ -134,6 +135,32 @@ fn plain(outcome: &Outcome) -> String {
     format!("{} {}", visible(outcome.act()), members.collect::<Vec<_>>().join(", "))
 }
 
+/// Who agreed to a change, and when, as the transcripts here tell it.
+fn agreed<'a>(contents: &'a Contents, stored: &StoredChange) -> Vec<&'a Entry> {
+    let entries = contents.transcripts.values().flat_map(Transcript::entries).map(|(entry, _)| entry);
+    let agreed = |entry: &&Entry| matches!(&entry.outcome, Outcome::Confirm { change, .. } if *change == stored.digest);
+    entries.filter(agreed).collect()
+}
+
+/// Changes whose documents are trusted and to which nobody agreed, as far as transcripts here tell:
+/// anyone can write one over the documents of another, under a title of their own.
+pub fn unagreed(contents: &Contents) -> Vec<String> {
+    let done = |stored: &&StoredChange| {
+        stored.standing.as_ref().is_ok_and(|s| matches!(s.state, State::Sealed | State::Published))
+            && stored.change.documents().next().is_some()
+    };
+    let nobody = contents.changes.values().filter(done).filter(|stored| agreed(contents, stored).is_empty());
+    let words = nobody.map(|stored| {
+        format!(
+            "no transcript here has anyone agree to \"{}\", {}, whose documents are trusted: someone may have \
+             written it over those of another change",
+            visible(&stored.change.frame.title),
+            stored.digest
+        )
+    });
+    words.collect()
+}
+
 /// Every change, in the order of time, with who signed what of it.
 pub fn changes(contents: &Contents) -> Vec<Screen> {
     let mut stored: Vec<_> = contents.changes.values().collect();
@@ -149,6 +176,10 @@ pub fn changes(contents: &Contents) -> Vec<Screen> {
             .fact("state", state)
             .fact("change", stored.digest.hex())
             .fact("runbook", frame.runbook.hex());
+        for entry in agreed(contents, stored) {
+            let who = entry.by.as_ref().map_or("nobody", |by| by.as_str());
+            page = page.fact("agreed to", format!("{}, {}", visible(who), entry.at));
+        }
         for item in &stored.change.items {
             let Some(payload) = item.payload_digest() else {
                 page = page.fact("makes", item.title());

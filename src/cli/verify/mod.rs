@@ -138,6 +138,9 @@ fn screen(contents: &Contents, problems: &[(String, Refusal)], seen: &Seen) -> S
             );
         }
     }
+    for line in ceremonies::unagreed(contents) {
+        screen = screen.callout(Tone::Careful, line);
+    }
     let beside: Vec<_> =
         contents.findings.iter().filter(|f| is_beside(f)).map(|(place, _)| place.as_str()).collect();
     if !beside.is_empty() {
