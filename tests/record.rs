@@ -444,7 +444,7 @@ fn two_verified_documents_of_one_version_conflict_until_clients_have_one() {
     assert_eq!(contents.require_sound(&change).unwrap_err().rule().name, "RECORD-CONFLICT");
     assert!(!contents.facts.documents.contains_key(&RoleName::Targets));
 
-    // A decision by the delegator's threshold settles it.
+    // A decision by root's threshold settles it, and none by the keys whose documents conflict.
     let keep = Digest::of(alone.facts.documents[&RoleName::Targets].bytes());
     let decision = || Sentence::Decision {
         what: "metadata/targets/1".to_owned(),
@@ -452,6 +452,10 @@ fn two_verified_documents_of_one_version_conflict_until_clients_have_one() {
         over: vec![Digest::of(&signed)],
     };
     day.record.add_statement(&statement(&contents, "targets-a", decision())).unwrap();
+    assert!(!day.read().conflicts.is_empty());
+    for key in ["root-a", "root-b"] {
+        day.record.add_statement(&statement(&contents, key, decision())).unwrap();
+    }
     let contents = day.read();
     assert!(contents.conflicts.is_empty(), "{:?}", contents.findings);
     assert_eq!(Digest::of(contents.facts.documents[&RoleName::Targets].bytes()), keep);

@@ -1,6 +1,7 @@
 //! Facts: what a ceremony may know. Plain data that the record layer fills in.
 
 use super::change::{Possession, Purpose};
+use super::conflict::Conflict;
 use super::people::{KeyName, Person};
 use super::proposal::Proposal;
 use super::rules;
@@ -185,6 +186,8 @@ pub struct Facts {
     pub published: BTreeSet<Digest>,
     /// The record's changes that people sign, by digest: what can be withdrawn.
     pub proposals: BTreeMap<Digest, Proposal>,
+    /// Files that stand for one thing and differ, by what they stand for: `keys/root-d`; decided or not.
+    pub conflicts: BTreeMap<String, Conflict>,
 }
 
 impl Facts {

@@ -9,6 +9,7 @@ pub mod answers_form;
 pub mod change;
 mod change_json;
 pub mod confirm;
+pub mod conflict;
 pub mod due;
 pub mod engine;
 pub mod facts;

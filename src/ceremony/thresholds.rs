@@ -1,6 +1,7 @@
 //! Who has to sign what a change holds: its own documents count before the trusted ones.
 
 use super::change::{Change, Counts};
+use super::conflict::decider;
 use super::facts::Facts;
 use super::rules;
 use crate::tuf::chain::{RootTally, root_tally, signers_of};
@@ -176,6 +177,9 @@ pub(super) fn of_statement(
             tallies
         }
         Sentence::Limits { .. } | Sentence::KeyLife { .. } | Sentence::Decision { .. } => {
+            if let Some(tally) = by_delegator(roles, statement, signed) {
+                return Ok(vec![(Counts::New, tally)]);
+            }
             let found = roles.newest_root().and_then(|root| root_signers(root).map(|s| (root, s)));
             let (root, (keys, role)) = found.ok_or_else(|| {
                 Refusal::new(
@@ -190,6 +194,15 @@ pub(super) fn of_statement(
             vec![(Counts::New, tally(keys, role, root, &Assumed(signed.clone())))]
         }
     })
+}
+
+/// What a decision about a delegation's document needs: the threshold of its delegator.
+fn by_delegator(roles: &Roles<'_>, statement: &Statement, signed: &BTreeSet<KeyIdentity>) -> Option<Tally> {
+    let Sentence::Decision { what, .. } = statement.sentence() else { return None };
+    let role = decider(roles.facts, what);
+    let document = roles.facts.newest(&role).filter(|_| role != RoleName::Root)?;
+    let (keys, listed) = trusted(roles.facts, &role)?;
+    Some(tally(keys, listed, document.payload(), &Assumed(signed.clone())))
 }
 
 /// A statement on a delegation's key that targets keys are asked to sign, and no root key: who signs

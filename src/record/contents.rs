@@ -171,6 +171,11 @@ impl Contents {
         if self.facts.trust.start.is_some() && binds && !bound {
             return Ok(());
         }
+        // A conflict of limits ends by a decision, which none of them says anything about.
+        let disputed = self.unbound.as_ref().is_some_and(|why| why.rule() == &rules::RECORD_CONFLICT);
+        if disputed && !change.items.is_empty() && change.items.iter().all(decides) {
+            return Ok(());
+        }
         self.require_anchor()
     }
 
@@ -427,6 +432,11 @@ impl Contents {
         }
         loose
     }
+}
+
+/// Whether an item is a decision between files of the record.
+fn decides(item: &Item) -> bool {
+    matches!(item, Item::Statement { payload, .. } if matches!(payload.sentence(), Sentence::Decision { .. }))
 }
 
 /// Role and version of the document of a change that has this payload.

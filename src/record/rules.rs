@@ -8,7 +8,7 @@ crate::rules! {
     RECORD_TORN: "RECORD-TORN", Refused, "files of the record have the content that name, folder, change or MANIFEST says", "design, threats T20",
         "run the same command again, which writes it anew, or import it from another copy of the record";
     RECORD_CONFLICT: "RECORD-CONFLICT", Refused, "no two files of the record stand for one name, version or sequence", "design",
-        "compare the two files with the other holders of copies and take the wrong one out";
+        "merge the copies, file by file (cp -rn OTHER/. RECORD); keyrite status then names both sides, and a ceremony of the kind decide or withdraw ends it";
     RECORD_BUSY: "RECORD-BUSY", Refused, "one program at a time writes into a copy of the record", "design",
         "wait until the other keyrite has ended, then run again";
     RECORD_MISSING: "RECORD-MISSING", Usage, "the directory is a record", "design",

@@ -65,6 +65,7 @@ pub fn facts(profile: Profile, collection: &str, today: Time, files: &[Envelope]
         history,
         published: BTreeSet::new(),
         proposals: BTreeMap::new(),
+        conflicts: BTreeMap::new(),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::tuf::text::visible;
 mod certify_key;
 mod create_root;
 mod customers;
+mod decide;
 mod delegations;
 mod enroll_key;
 mod generate_key;
@@ -45,6 +46,7 @@ pub const ALL: &[&dyn Kind] = &[
     &rotate_root::RotateRoot,
     &recover::Recover,
     &withdraw::Withdraw,
+    &decide::Decide,
     &certify_key::CertifyKey,
     &roll_call::RollCall,
     &retire_key::RetireKey,

@@ -15,6 +15,7 @@ use super::root_ledger::{Ledger, summary};
 use super::root_members::{Member, Role, ids, listed_entries, members, spec};
 use super::rules;
 use crate::ceremony::change::{Base, Counts, Frame, Item, Purpose};
+use crate::ceremony::conflict::carried;
 use crate::ceremony::facts::{Facts, KeyRecord};
 use crate::ceremony::people::{KeyName, check_holders};
 use crate::tuf::certificate::leaf;
@@ -71,7 +72,7 @@ pub struct RootChange {
     /// The root, and targets if it is signed again.
     pub base: Base,
     /// The root, targets if it is signed again, the limits statement, a statement for each key that
-    /// is given up; in this order.
+    /// is given up, the decisions between files that the root before has made; in this order.
     pub items: Vec<Item>,
     /// What becomes of each key, one line each.
     pub summary: Vec<String>,
@@ -142,6 +143,10 @@ pub fn root_change(frame: &Frame, facts: &Facts, wanted: &Wanted) -> Result<Root
     for sentence in std::iter::once(in_force).chain(lives) {
         let payload = Statement::new(facts.trust.id, sentence)?;
         items.push(Item::Statement { payload, asked: asks_statement(facts, &signers, &[Counts::New]) });
+    }
+    for decision in carried(facts) {
+        let asked = asks_statement(facts, &signers, &[Counts::New]);
+        items.push(Item::Statement { payload: decision.clone(), asked });
     }
     let summary = summary(&Ledger {
         facts,

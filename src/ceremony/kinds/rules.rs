@@ -75,6 +75,10 @@ crate::rules! {
         "say which = \"first\" or \"last\" in the runbook";
     WITHDRAW_LATE: "WITHDRAW-LATE", Refused, "nothing is withdrawn that clients have, or that a newer root rests on", "design",
         "make the next version instead, by the ceremony that fits";
+    DECIDE_NOTHING: "DECIDE-NOTHING", Refused, "nobody decides between files that they haven't got", "design",
+        "merge the copies, file by file (cp -rn OTHER/. RECORD), and write what keyrite status names";
+    DECIDE_WHICH: "DECIDE-WHICH", Refused, "a decision means one file and no other", "design",
+        "write a line that one side alone says, or 16 digits of its digest, as keyrite status shows them";
     ROOT_PUBLISH: "ROOT-PUBLISH", Refused, "root of profile notary is renewed before stock clients stop publishing, six months before its end", "notary-v1 6",
         "renew root first, or together with the rest";
 }

@@ -170,6 +170,7 @@ pub fn nothing() -> Facts {
         history: BTreeSet::new(),
         published: BTreeSet::new(),
         proposals: BTreeMap::new(),
+        conflicts: BTreeMap::new(),
     }
 }
 

@@ -29,6 +29,17 @@ pub fn report(contents: &Contents, view: &View<'_>, grants: &[Grant], next: &[St
             ("found", refusal.found().into()),
         ])
     });
+    let conflicts = facts.conflicts.iter().map(|(what, conflict)| {
+        let sides = conflict.sides.iter().map(|(side, says)| {
+            let lines: Vec<_> = says.iter().map(|line| Json::from(line.as_str())).collect();
+            object([("file", side.hex().into()), ("says", lines.into())])
+        });
+        object([
+            ("what", what.as_str().into()),
+            ("kept", conflict.kept.map_or(Json::Null, |kept| kept.hex().into())),
+            ("sides", sides.collect::<Vec<_>>().into()),
+        ])
+    });
     let root = facts.roots.last().map_or(Json::Null, |root| {
         object([("version", number(root.version())), ("payload", root.payload().digest().hex().into())])
     });
@@ -56,6 +67,7 @@ pub fn report(contents: &Contents, view: &View<'_>, grants: &[Grant], next: &[St
         ("endings", endings(view, facts.today)),
         ("roll-call", Json::Object(roll_call)),
         ("changes", changes.collect::<Vec<_>>().into()),
+        ("conflicts", conflicts.collect::<Vec<_>>().into()),
         ("findings", findings.collect::<Vec<_>>().into()),
         ("loose", loose.collect::<Vec<_>>().into()),
         ("uploads", contents.unpublished_uploads().into_iter().map(Json::from).collect::<Vec<_>>().into()),

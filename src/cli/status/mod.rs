@@ -62,7 +62,7 @@ fn next(session: &Session, contents: &Contents, view: &View<'_>) -> Vec<String> 
     }
     let going = contents.changes.values().filter(|stored| going_on(stored) && !keys_only(stored));
     // A withdrawal comes first: others may be waiting for it.
-    if let Some(stored) = going.min_by_key(|stored| !ways::withdraws(&stored.change)) {
+    if let Some(stored) = going.min_by_key(|stored| !ways::settles(&stored.change)) {
         let title = visible(&stored.change.frame.title);
         let runbook = ways::runbook(session, stored);
         let needed = stored.standing.as_ref().map(Standing::needed).unwrap_or_default();

@@ -37,6 +37,12 @@ pub fn screen(contents: &Contents, view: &View<'_>, next: &[String]) -> Screen {
         );
         screen = screen.callout(Tone::Careful, loose.to_string());
     }
+    for (what, conflict) in facts.conflicts.iter().filter(|(_, conflict)| conflict.kept.is_none()) {
+        screen = screen.heading(format!("In conflict: {}", visible(what)));
+        for (side, says) in &conflict.sides {
+            screen = screen.fact("one side", groups(*side)).items(says.iter().map(|line| visible(line)));
+        }
+    }
     screen = ends(roles(screen, view), view, facts.today);
     screen = keys(screen, view, facts.today);
     screen = open_changes(screen, contents);

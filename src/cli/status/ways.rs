@@ -20,7 +20,7 @@ pub fn runbook(session: &Session, stored: &StoredChange) -> String {
 /// way, which goes on like any change.
 pub fn out(session: &Session, contents: &Contents) -> Vec<String> {
     let keyrite = session.keyrite();
-    let under_way = |stored: &StoredChange| going_on(stored) && withdraws(&stored.change);
+    let under_way = |stored: &StoredChange| going_on(stored) && settles(&stored.change);
     if contents.changes.values().any(under_way) {
         return Vec::new();
     }
@@ -28,6 +28,13 @@ pub fn out(session: &Session, contents: &Contents) -> Vec<String> {
     let withdraw = |title: &str, why: &str| {
         format!("{keyrite} run RUNBOOK    of the kind withdraw, for \"{title}\": {why}")
     };
+    let open = contents.facts.conflicts.iter().filter(|(_, conflict)| conflict.kept.is_none());
+    for (what, conflict) in open.filter(|(what, _)| !what.starts_with("metadata/root/")) {
+        let sides = conflict.sides.keys().map(|side| side.hex().chars().take(16).collect::<String>());
+        let sides = sides.collect::<Vec<_>>().join(" or ");
+        let what = visible(what);
+        lines.push(format!("{keyrite} run RUNBOOK    of the kind decide, for \"{what}\": keep = {sides}"));
+    }
     for stored in contents.changes.values() {
         let Ok(standing) = &stored.standing else { continue };
         let title = visible(&stored.change.frame.title);
@@ -57,12 +64,15 @@ pub fn out(session: &Session, contents: &Contents) -> Vec<String> {
     lines
 }
 
-/// Whether a change withdraws another.
-pub fn withdraws(change: &Change) -> bool {
-    change.items.iter().any(|item| match item {
-        Item::Statement { payload, .. } => matches!(payload.sentence(), Sentence::Withdrawal { .. }),
-        _ => false,
-    })
+/// Whether a change ends what keeps others waiting: it withdraws another, or decides a conflict.
+pub fn settles(change: &Change) -> bool {
+    change.documents().next().is_none()
+        && change.items.iter().any(|item| match item {
+            Item::Statement { payload, .. } => {
+                matches!(payload.sentence(), Sentence::Withdrawal { .. } | Sentence::Decision { .. })
+            }
+            _ => false,
+        })
 }
 
 /// Whether nothing trusted has the versions of a change yet.

@@ -7,16 +7,17 @@
 use super::roots::{Signed, one_payload, parse};
 use super::statements::Said;
 use super::withdrawn::Withdrawn;
-use super::{Desk, decision, met};
+use super::{Decided, Desk, by_newest_root, by_some_root, decision, met};
 use crate::record::contents::StoredDocument;
 use crate::record::names::Place;
 use crate::record::receipt::{Answer, Receipt};
 use crate::record::rules;
 use crate::tuf::chain::{accept, signers_of};
+use crate::tuf::diff::words;
 use crate::tuf::digest::Digest;
 use crate::tuf::document::{Document, MetaFile, SuccinctRoles};
 use crate::tuf::evidence::Trusted;
-use crate::tuf::key::PublicKey;
+use crate::tuf::key::{KeyIdentity, PublicKey};
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::Refusal;
@@ -200,6 +201,7 @@ pub(super) fn read(
             waiting.entry(role.clone()).or_default().push(place.clone());
         }
     }
+    let voices = Voices { said, roots };
     let mut all: Vec<Vouched> = Vec::new();
     for place in waiting.remove(&RoleName::Root).unwrap_or_default() {
         list_root(desk, &place, roots, withdrawn, &mut all);
@@ -213,7 +215,7 @@ pub(super) fn read(
     }
     while let Some(role) = ready.next() {
         let Some(places) = waiting.remove(&role) else { continue };
-        let vouched = role_documents(desk, &mut documents, said, &role, &places, &delegators, withdrawn);
+        let vouched = role_documents(desk, &mut documents, &voices, &role, &places, &delegators, withdrawn);
         for delegating in vouched.iter().rev().filter(|v| delegates(v.trusted.document())) {
             delegators.push(delegating.trusted.clone());
             ready.look(&delegating.trusted, &waiting);
@@ -296,13 +298,15 @@ fn delegates(document: &Document) -> bool {
 fn role_documents(
     desk: &mut Desk<'_>,
     documents: &mut Documents,
-    said: &Said,
+    voices: &Voices<'_>,
     role: &RoleName,
     places: &[Place],
     delegators: &Delegators,
     withdrawn: &mut Withdrawn<'_>,
 ) -> Vec<Vouched> {
     let newest_delegator = current(documents, delegators, role);
+    let delegating = Deciding::of(documents, delegators, voices.roots, newest_delegator.as_ref());
+    let what_of = format!("metadata/{}", role.file_name());
     let mut versions: BTreeMap<u64, Vec<(Place, Vouched)>> = BTreeMap::new();
     for place in places {
         let Place::Metadata(_, version, file) = place else { continue };
@@ -339,15 +343,16 @@ fn role_documents(
         let rivals: Vec<_> = places.iter().filter_map(Place::digest).collect();
         let what = format!("metadata/{}/{version}", role.file_name());
         let named = named_by_snapshot(documents, role, version, &rivals, desk.trust.profile);
-        let decided = named.or_else(|| {
-            decision(said, &what, &rivals, |signers| {
-                newest_delegator.as_ref().is_some_and(|delegator| {
-                    signers_of(delegator.document(), role)
-                        .is_ok_and(|(keys, role)| met(keys, role, delegator.payload(), signers))
-                })
-            })
-        });
-        let Some((_, best)) = one_payload_of(desk, &what, files, decided, &mut all) else {
+        let decided = match named.and_then(|file| files.iter().find(|(p, _)| p.digest() == Some(file))) {
+            Some((_, served)) => served_instead(served.payload(), &files),
+            None => {
+                decision(voices.said, &what, |by| delegating.counts(by), |by| by_some_root(voices.roots, by))
+            }
+        };
+        let sides = if role.is_online() { BTreeMap::new() } else { sides(&files) };
+        let chosen = one_payload_of(desk, &what, files, &decided, &mut all);
+        desk.note(&what, sides, chosen.as_ref().map(|(_, best)| best.payload()), &decided);
+        let Some((_, best)) = chosen else {
             let refusal = places.iter().find_map(|place| desk.refused.get(place).cloned());
             documents.newest.remove(role);
             // A backend that serves two of one version is its own affair; the next one counts.
@@ -362,11 +367,63 @@ fn role_documents(
         });
         if by_newest {
             documents.conflicts.remove(role);
+            let older = |what: &str| what.rsplit_once('/').is_some_and(|(role, _)| what_of == role);
+            desk.conflicts.retain(|what, conflict| conflict.kept.is_some() || !older(what));
             documents.newest.insert(role.clone(), best.trusted.clone());
         }
         all.push(best);
     }
     all
+}
+
+/// What may decide between documents.
+struct Voices<'a> {
+    said: &'a Said,
+    roots: &'a [Trusted],
+}
+
+/// Who decides between documents of a role: those who sign for its delegator, never those whose
+/// documents conflict.
+struct Deciding<'a> {
+    roots: &'a [Trusted],
+    /// The document that lists the delegator's keys, and the delegator's role; none below root.
+    above: Option<(Trusted, RoleName)>,
+}
+
+impl<'a> Deciding<'a> {
+    fn of(
+        documents: &Documents,
+        delegators: &Delegators,
+        roots: &'a [Trusted],
+        delegator: Option<&Trusted>,
+    ) -> Self {
+        let below = delegator.filter(|d| *d.role() != RoleName::Root);
+        let above = below.and_then(|d| Some((current(documents, delegators, d.role())?, d.role().clone())));
+        Self { roots, above }
+    }
+
+    fn counts(&self, signers: &BTreeSet<KeyIdentity>) -> bool {
+        match &self.above {
+            None => by_newest_root(self.roots, signers),
+            Some((lists, role)) => signers_of(lists.document(), role)
+                .is_ok_and(|(keys, role)| met(keys, role, lists.payload(), signers)),
+        }
+    }
+}
+
+/// That the document which a snapshot names stands before the others.
+fn served_instead(served: Digest, files: &[(Place, Vouched)]) -> Decided {
+    let others = files.iter().map(|(_, v)| v.payload()).filter(|payload| *payload != served);
+    Decided { keep: Some(served), out: others.collect(), ..Decided::default() }
+}
+
+/// What each of several documents says.
+fn sides(files: &[(Place, Vouched)]) -> BTreeMap<Digest, Vec<String>> {
+    let payloads: BTreeMap<Digest, &Vouched> = files.iter().map(|(_, v)| (v.payload(), v)).collect();
+    if payloads.len() < 2 {
+        return BTreeMap::new();
+    }
+    payloads.into_iter().map(|(payload, v)| (payload, words(None, v.trusted.payload(), &|_| None))).collect()
 }
 
 /// Of files of one version, those for which today's delegator vouches stand: whoever has a key that
@@ -402,7 +459,7 @@ fn one_payload_of(
     desk: &mut Desk<'_>,
     what: &str,
     files: Vec<(Place, Vouched)>,
-    decided: Option<Digest>,
+    decided: &Decided,
     all: &mut Vec<Vouched>,
 ) -> Option<(Place, Vouched)> {
     let others: Vec<(Place, Vouched)> = files

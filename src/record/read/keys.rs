@@ -1,8 +1,8 @@
 //! Keys: which files are used, because the key itself and a transcript stand behind them.
 
 use super::documents::Documents;
-use super::statements::{Said, root_met};
-use super::{Desk, decision, other_trust};
+use super::statements::Said;
+use super::{Decided, Desk, by_newest_root, by_some_root, decision, other_trust};
 use crate::ceremony::change::{Possession, Purpose};
 use crate::ceremony::facts::KeyRecord;
 use crate::ceremony::people::{Duty, KeyName};
@@ -59,19 +59,15 @@ pub(super) fn read(
     }
     for (name, files) in names {
         let what = format!("keys/{name}");
-        let rivals: Vec<_> = files.iter().filter_map(|(place, _)| place.digest()).collect();
-        let newest = roots.last();
-        let decided = decision(said, &what, &rivals, |signers| {
-            newest.is_some_and(|root| root_met(root.payload(), signers))
-        });
+        let decided = decision(said, &what, |by| by_newest_root(roots, by), |by| by_some_root(roots, by));
         let chosen = match chain_end(&files) {
-            Some(end) if decided.is_none() => {
+            Some(end) if decided.by.is_empty() => {
                 for (place, _) in &files {
                     desk.accept(place);
                 }
                 Some(end)
             }
-            _ => desk.settle(&what, files, decided),
+            _ => settled(desk, &what, files, &decided, &trusted_keys(roots, documents)),
         };
         if let Some((place, file)) = chosen {
             desk.accept(&place);
@@ -81,8 +77,66 @@ pub(super) fn read(
     }
     for (sha, (file, refusal)) in &mut keys.files {
         *refusal = desk.refused.get(&Place::Key(file.name.clone(), *sha)).cloned();
+        let what = format!("keys/{}", file.name);
+        let conflict =
+            desk.conflicts.get(&what).filter(|c| c.sides.contains_key(sha) && c.kept != Some(*sha));
+        if conflict.is_some() && refusal.is_none() {
+            let found = format!("{what}, decided otherwise");
+            *refusal = Some(Refusal::new(&rules::RECORD_CONFLICT, found, "the file that stands"));
+        }
     }
     keys
+}
+
+/// The file of a key's name that stands, where several do. People decide; where they have not, no
+/// file of a key that nobody lists stands beside one of a key that clients trust: a planted file could
+/// else keep the very keys from signing that would decide about it.
+fn settled(
+    desk: &mut Desk<'_>,
+    what: &str,
+    mut files: Vec<(Place, KeyFile)>,
+    decided: &Decided,
+    trusted: &BTreeSet<KeyIdentity>,
+) -> Option<(Place, KeyFile)> {
+    let sides = files.iter().filter_map(|(place, file)| Some((place.digest()?, side(file)))).collect();
+    let lists = |file: &KeyFile| trusted.contains(&file.public.identity());
+    if decided.by.is_empty() && files.iter().any(|(_, file)| lists(file)) {
+        let found = format!("{what}, of another key than the one that clients trust");
+        files.retain(|(place, file)| lists(file) || desk.conflict(place, &found));
+    }
+    let chosen = match chain_end(&files) {
+        Some(end) if decided.by.is_empty() => {
+            for (place, _) in &files {
+                desk.accept(place);
+            }
+            Some(end)
+        }
+        _ => desk.settle(what, files, decided),
+    };
+    desk.note(what, sides, chosen.as_ref().and_then(|(place, _)| place.digest()), decided);
+    chosen
+}
+
+/// What a key file says, for people to compare.
+fn side(file: &KeyFile) -> Vec<String> {
+    vec![
+        format!("holder: {}", file.holder),
+        format!("made for: {}", file.purpose.name()),
+        format!("key: {}, {}", file.public.describe(), file.public.identity()),
+        format!(
+            "kept in: {}",
+            [file.token.kind(), file.token.label(), file.token.serial()].join(" ").trim_end()
+        ),
+        format!("came in by the change: {}", file.change),
+    ]
+}
+
+/// The keys that the newest documents list, root's first.
+fn trusted_keys(roots: &[Trusted], documents: &Documents) -> BTreeSet<KeyIdentity> {
+    let root = roots.last().and_then(|root| root.document().as_root()).map(|root| &root.keys);
+    let below = documents.newest.values().filter_map(|d| d.document().as_targets());
+    let lists = root.into_iter().chain(below.map(|targets| &targets.delegations.keys));
+    lists.flat_map(|keys| keys.values()).filter_map(|key| Some(key.public.as_ref()?.identity())).collect()
 }
 
 /// The files that a transcript's outcome names, with the key that it names, and whether people have

@@ -1,7 +1,7 @@
 //! Limits: which file is in force, and whether the newest root has bound it to this trust.
 
-use super::Desk;
 use super::statements::{Said, root_met};
+use super::{Desk, by_newest_root, by_some_root, decision};
 use crate::ceremony::facts::Facts;
 use crate::ceremony::limits::Limits;
 use crate::ceremony::standing::State;
@@ -14,7 +14,10 @@ use crate::tuf::digest::Digest;
 use crate::tuf::evidence::Trusted;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::statement::Sentence;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A file of limits: its number and digest.
+type File = (u64, Digest);
 
 /// The limits in force.
 pub(super) struct InForce {
@@ -47,7 +50,7 @@ pub(super) fn read(
             readable.insert((*number, *sha), limits);
         }
     }
-    let signed = signed_by_newest(roots, said);
+    let (mut signed, once) = signed_by_roots(roots, said);
     let unsigned = |number: u64| {
         Refusal::new(
             &rules::LIMITS_UNSIGNED,
@@ -61,13 +64,26 @@ pub(super) fn read(
     };
     for place in &files {
         let Place::Limits(number, sha) = place else { continue };
-        if *place == first || signed.contains(&(*number, *sha)) {
+        if *place == first || once.contains(&(*number, *sha)) {
             desk.accept(place);
         } else {
             desk.refuse(place, unsigned(*number));
         }
     }
-    let highest = signed.iter().filter(|key| readable.contains_key(key)).max().copied();
+    let mut conflict = None;
+    let mut disputed = None;
+    if let Some(number) = signed.iter().map(|(number, _)| *number).max() {
+        let rivals = signed.iter().filter(|(n, _)| *n == number).map(|(_, sha)| *sha).collect();
+        if let Err(refusal) = one_of(desk, roots, said, number, &rivals, &readable).map(|one| {
+            signed.retain(|(n, sha)| *n != number || *sha == one);
+        }) {
+            conflict = Some(refusal);
+            disputed = Some(number);
+        }
+    }
+    // Until it is decided, the last ones that nobody disputes are shown, and nothing is signed.
+    let fits = |key: &&(u64, Digest)| readable.contains_key(key) && disputed != Some(key.0);
+    let highest = signed.iter().filter(fits).max().copied();
     let (number, file) = highest.unwrap_or((1, trust.limits()));
     let Some(limits) = readable.remove(&(number, file)) else {
         return Err(desk.refused.get(&first).cloned().unwrap_or_else(|| {
@@ -92,17 +108,59 @@ pub(super) fn read(
             "one, signed by a threshold of the newest root",
         )),
     };
-    Ok(InForce { limits, number, file, unbound })
+    Ok(InForce { limits, number, file, unbound: conflict.or(unbound) })
+}
+
+/// The limits of one number that are in force, of those that a threshold signed. All of them are
+/// kept, also on their way in: nobody else than those who decide could have made one.
+fn one_of(
+    desk: &mut Desk<'_>,
+    roots: &[Trusted],
+    said: &Said,
+    number: u64,
+    rivals: &BTreeSet<Digest>,
+    readable: &BTreeMap<(u64, Digest), Limits>,
+) -> Result<Digest> {
+    let what = format!("limits/{number}");
+    let decided = decision(said, &what, |by| by_newest_root(roots, by), |by| by_some_root(roots, by));
+    let mut left = rivals.difference(&decided.out);
+    let one = left.next().copied().filter(|_| left.next().is_none());
+    let told = |sha: &Digest| match readable.get(&(number, *sha)) {
+        Some(limits) => side(&limits.to_toml()),
+        None => vec!["the file is not here".to_owned()],
+    };
+    desk.note(&what, rivals.iter().map(|sha| (*sha, told(sha))).collect(), one, &decided);
+    one.ok_or_else(|| {
+        let found = format!("{} files for {what}, each signed by a threshold of root", rivals.len());
+        Refusal::new(&rules::RECORD_CONFLICT, found, "one")
+    })
+}
+
+/// Each limit with its table, so that lines of two files compare.
+fn side(text: &str) -> Vec<String> {
+    let mut table = "";
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        match line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            Some(name) => table = name,
+            None if !line.trim().is_empty() => {
+                let words: Vec<_> = line.split_whitespace().collect();
+                lines.push(format!("{table}: {}", words.join(" ")));
+            }
+            None => {}
+        }
+    }
+    lines
 }
 
 /// Number and digest of every limits file that a threshold of the newest root signed, over the whole
-/// chain. A statement that an older root signed over the chain of its time acted then, and the
-/// change that brought it stays sealed.
-fn signed_by_newest(roots: &[Trusted], said: &Said) -> Vec<(u64, Digest)> {
+/// chain, and of those that some root signed over the chain of its time: such a statement acted then,
+/// the change that brought it stays sealed, and its file stays.
+fn signed_by_roots(roots: &[Trusted], said: &Said) -> (Vec<File>, BTreeSet<File>) {
     let statements = said.all(|sentence| matches!(sentence, Sentence::Limits { .. }));
-    let mut newest = Vec::new();
+    let (mut newest, mut once) = (Vec::new(), BTreeSet::new());
     if statements.is_empty() {
-        return newest;
+        return (newest, once);
     }
     let mut digests = Vec::new();
     for (n, root) in roots.iter().enumerate() {
@@ -112,13 +170,14 @@ fn signed_by_newest(roots: &[Trusted], said: &Said) -> Vec<(u64, Digest)> {
             let Sentence::Limits { number, limits, chain } = statement.sentence() else { continue };
             if *chain == so_far && root_met(root.payload(), signers) {
                 said.acts(statement);
+                once.insert((*number, *limits));
                 if n.saturating_add(1) == roots.len() {
                     newest.push((*number, *limits));
                 }
             }
         }
     }
-    newest
+    (newest, once)
 }
 
 /// Refuses limits of a lower number than a sealed change names: newer ones were in force already.

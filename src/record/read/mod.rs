@@ -22,17 +22,18 @@ use super::files::Files;
 use super::names::Place;
 use super::receipt::Receipt;
 use super::rules;
+use crate::ceremony::conflict::{Conflict, Side};
 use crate::ceremony::facts::{Facts, Trust};
 use crate::ceremony::proposal::Proposal;
 use crate::ceremony::standing::{Standing, State};
 use crate::tuf::digest::Digest;
 use crate::tuf::document::{Keys, RoleKeys};
-use crate::tuf::evidence::Assumed;
+use crate::tuf::evidence::{Assumed, Trusted};
 use crate::tuf::key::KeyIdentity;
 use crate::tuf::payload::MetadataPayload;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
-use crate::tuf::statement::Sentence;
+use crate::tuf::statement::{Sentence, Statement};
 use crate::tuf::threshold::tally;
 use crate::tuf::time::Time;
 use std::borrow::Cow;
@@ -54,6 +55,7 @@ struct Desk<'a> {
     places: Vec<Place>,
     accepted: BTreeSet<Place>,
     refused: BTreeMap<Place, Refusal>,
+    conflicts: BTreeMap<String, Conflict>,
 }
 
 impl<'a> Desk<'a> {
@@ -93,18 +95,20 @@ impl<'a> Desk<'a> {
         }
     }
 
-    /// Of several files that stand for one thing: refuses those that want to come in where the
-    /// record has one of its own, all of them where that doesn't decide. What is left: one, or none.
+    /// Of several files that stand for one thing: gives up those that were decided against, refuses
+    /// those that want to come in where the record has one of its own, all of them where that doesn't
+    /// decide. What is left: one, or none.
     fn settle<T>(
         &mut self,
         what: &str,
         mut rivals: Vec<(Place, T)>,
-        decided: Option<Digest>,
+        decided: &Decided,
     ) -> Option<(Place, T)> {
-        if let Some(keep) = decided {
-            let found = format!("{what}, decided otherwise by a threshold");
-            rivals.retain(|(place, _)| place.digest() == Some(keep) || self.conflict(place, &found));
-        }
+        let here = rivals.iter().any(|(place, _)| place.digest().is_some_and(|d| decided.keep == Some(d)));
+        rivals.retain(|(place, _)| {
+            let out = place.digest().is_some_and(|digest| decided.out.contains(&digest));
+            !out || self.give_up(place, what, here, decided)
+        });
         if rivals.len() > 1 && rivals.iter().any(|(place, _)| !self.files.is_new(place)) {
             let found = format!("{what}, of which the record has another");
             rivals.retain(|(place, _)| !self.files.is_new(place) || self.conflict(place, &found));
@@ -114,6 +118,33 @@ impl<'a> Desk<'a> {
             rivals.retain(|(place, _)| self.conflict(place, &found));
         }
         rivals.pop()
+    }
+
+    /// A file that was decided against: kept beside the one that stands, which is why it is here;
+    /// without that one nothing stands. False, for `retain`.
+    fn give_up(&mut self, place: &Place, what: &str, here: bool, decided: &Decided) -> bool {
+        if !decided.by_people {
+            return self.conflict(place, &format!("{what}, decided otherwise by what clients trust"));
+        }
+        if here {
+            self.accept(place);
+        } else {
+            let kept = decided.keep.map_or_else(String::new, |keep| format!(" {keep}"));
+            let found = format!("a file for {what} that was decided against");
+            self.refuse(
+                place,
+                Refusal::new(&rules::RECORD_REST, found, format!("the one that stands{kept}")),
+            );
+        }
+        false
+    }
+
+    /// Notes a conflict, for people to decide or to see how it was decided.
+    fn note(&mut self, what: &str, sides: BTreeMap<Digest, Side>, kept: Option<Digest>, decided: &Decided) {
+        if sides.len() > 1 {
+            let decisions = decided.by.clone();
+            self.conflicts.insert(what.to_owned(), Conflict { sides, kept, decisions });
+        }
     }
 
     /// Refuses by `RECORD-CONFLICT`; false, for `retain`.
@@ -165,19 +196,20 @@ fn read(
         places: files.places(),
         accepted: BTreeSet::new(),
         refused: BTreeMap::new(),
+        conflicts: BTreeMap::new(),
     };
     let desk = &mut desk;
     let mut said = statements::read(desk);
     let mut changes = changes::read(desk);
     let mut withdrawn = Withdrawn::new(&said, &changes, published);
-    let roots = roots::read(desk, &said, &mut withdrawn);
+    let roots = roots::read(desk, inputs.anchor.as_ref(), &mut withdrawn);
     let documents = documents::read(desk, &roots.chain, &said, &mut withdrawn);
     if let Some(anchor) = inputs.anchor.as_ref().filter(|a| !documents.served_withdrawn.contains(&a.payload))
     {
         withdrawn.check_anchor(anchor, &roots.chain)?;
         roots.check_anchor(anchor)?;
     }
-    let transcripts = transcripts::read(desk, today);
+    let transcripts = transcripts::read(desk, today, &said, &roots.chain);
     let limits = limits::read(desk, trust, &roots.chain, &said)?;
     let keys = keys::read(desk, &transcripts.whole, &said, &roots.chain, &documents);
     statements::lives(&mut said, &roots.chain, &keys, &documents);
@@ -214,6 +246,7 @@ fn read(
         history,
         published: documents.published,
         proposals,
+        conflicts: std::mem::take(&mut desk.conflicts),
     };
     for change in changes.values_mut() {
         said.gather(change);
@@ -304,33 +337,60 @@ fn other_trust(trust: &crate::tuf::statement::TrustId) -> Refusal {
     Refusal::new(&rules::RECORD_OTHER, format!("a file of the trust {trust}"), "this record's trust")
 }
 
-/// Which of rival files a `decision` statement keeps.
+/// What decision statements say of the files for one thing.
+#[derive(Default)]
+struct Decided {
+    /// The digest of the file that stands, for metadata that of the file or of the payload.
+    keep: Option<Digest>,
+    /// Those that don't.
+    out: BTreeSet<Digest>,
+    /// The decisions in force.
+    by: BTreeMap<Digest, Statement>,
+    /// Whether people decided, and not what the backend serves.
+    by_people: bool,
+}
+
+/// What has been decided of `what`. `now` says who may decide it, `once` who might have: the change
+/// that brought such a decision stays sealed, though it decides nothing any more.
+///
+/// A decision names those that it overrules among what it decides against, so that a wrong one or
+/// two that contradict each other have an end; two that stand and contradict each other decide nothing.
 fn decision(
     said: &statements::Said,
     what: &str,
-    rivals: &[Digest],
-    counts: impl Fn(&BTreeSet<KeyIdentity>) -> bool,
-) -> Option<Digest> {
-    let decided = said.all(|sentence| match sentence {
-        Sentence::Decision { what: about, keep, over } => {
-            about == what
-                && rivals.contains(keep)
-                && rivals.iter().all(|rival| rival == keep || over.contains(rival))
+    now: impl Fn(&BTreeSet<KeyIdentity>) -> bool,
+    once: impl Fn(&BTreeSet<KeyIdentity>) -> bool,
+) -> Decided {
+    let mut counted = BTreeMap::new();
+    for (statement, signers) in said.decisions(what) {
+        let Sentence::Decision { keep, over, .. } = statement.sentence() else { continue };
+        let counts = now(signers);
+        if counts || once(signers) {
+            said.acts(statement);
         }
-        _ => false,
-    });
-    let mut kept: Option<Digest> = None;
-    for (statement, signers) in decided {
-        let Sentence::Decision { keep, .. } = statement.sentence() else { continue };
-        if !counts(&signers) {
-            continue;
+        if counts {
+            counted.insert(Digest::of(statement.bytes()), (*keep, over, statement));
         }
-        said.acts(statement);
-        if kept.is_some_and(|other| other != *keep) {
-            // Two decisions that contradict each other decide nothing.
-            return None;
-        }
-        kept = Some(*keep);
     }
-    kept
+    let overruled: BTreeSet<Digest> =
+        counted.values().flat_map(|(_, over, _)| over.iter().copied()).collect();
+    counted.retain(|decision, _| !overruled.contains(decision));
+    let out: BTreeSet<Digest> = counted.values().flat_map(|(_, over, _)| over.iter().copied()).collect();
+    let keeps: BTreeSet<Digest> = counted.values().map(|(keep, ..)| *keep).collect();
+    let by = counted.into_iter().map(|(decision, (.., statement))| (decision, statement.clone())).collect();
+    if keeps.iter().any(|keep| out.contains(keep)) {
+        return Decided { by, by_people: true, ..Decided::default() };
+    }
+    let keep = keeps.first().copied().filter(|_| keeps.len() == 1);
+    Decided { keep, out, by, by_people: true }
+}
+
+/// Whether a threshold of the newest root said so.
+fn by_newest_root(roots: &[Trusted], signers: &BTreeSet<KeyIdentity>) -> bool {
+    roots.last().is_some_and(|root| statements::root_met(root.payload(), signers))
+}
+
+/// Whether a threshold of any root of the chain said so.
+fn by_some_root(roots: &[Trusted], signers: &BTreeSet<KeyIdentity>) -> bool {
+    roots.iter().any(|root| statements::root_met(root.payload(), signers))
 }

@@ -1,8 +1,7 @@
 //! The chain of roots: every version from the first, each vouched for by the one before.
 
-use super::statements::{Said, root_met};
 use super::withdrawn::Withdrawn;
-use super::{Desk, decision};
+use super::{Decided, Desk};
 use crate::record::names::Place;
 use crate::record::rules;
 use crate::tuf::bulk;
@@ -33,8 +32,9 @@ impl Roots {
     }
 }
 
-/// Reads it, as far as it goes.
-pub(super) fn read(desk: &mut Desk<'_>, said: &Said, withdrawn: &mut Withdrawn<'_>) -> Roots {
+/// Reads it, as far as it goes. Where roots conflict, the one that a person knows stands, or the one
+/// that leads to it.
+pub(super) fn read(desk: &mut Desk<'_>, known: Option<&Anchor>, withdrawn: &mut Withdrawn<'_>) -> Roots {
     let mut versions: BTreeMap<u64, Vec<Place>> = BTreeMap::new();
     for place in &desk.places {
         if let Place::Metadata(RoleName::Root, version, _) = place {
@@ -85,9 +85,6 @@ pub(super) fn read(desk: &mut Desk<'_>, said: &Said, withdrawn: &mut Withdrawn<'
         for (place, envelope) in &good {
             let payload = envelope.payload();
             // A newer root that another root of this version leads to as well doesn't rest on this one.
-            let leads = |from: &Envelope, to: &Envelope| {
-                check_root(Some(from.payload()), to.payload(), &Verified::new(to)).is_ok()
-            };
             let others = || good.iter().filter(|(_, o)| o.payload().digest() != payload.digest());
             let rests = || {
                 let alone = |to: &&&Envelope| others().all(|(_, other)| !leads(other, to));
@@ -105,12 +102,14 @@ pub(super) fn read(desk: &mut Desk<'_>, said: &Said, withdrawn: &mut Withdrawn<'
         }
         good.retain(|(place, _)| !gone.contains(place));
         let files: Vec<Place> = good.iter().map(|(place, _)| place.clone()).collect();
-        let rivals: Vec<Digest> = files.iter().filter_map(Place::digest).collect();
         let what = format!("metadata/root/{next}");
-        let decided = decision(said, &what, &rivals, |signers| {
-            before.as_ref().is_some_and(|root| root_met(root.payload(), signers))
+        let decided = known.map_or_else(Decided::default, |known| {
+            leading(known, next, &good, |version| {
+                let places = versions.get(&version).into_iter().flatten();
+                places.filter_map(|place| envelopes.get(place)?.as_ref().ok()).collect()
+            })
         });
-        let Some((place, envelope)) = one_payload(desk, &what, good, decided) else {
+        let Some((place, envelope)) = one_payload(desk, &what, good, &decided) else {
             conflict = files.iter().find_map(|file| desk.refused.get(file).cloned());
             break;
         };
@@ -172,28 +171,86 @@ fn parsed(desk: &mut Desk<'_>, place: &Place, read: Result<Envelope>) -> Option<
     None
 }
 
+/// Which of several roots leads to the one that a person knows: walked from there downwards, so that
+/// no number of planted roots makes it long.
+fn leading<'e>(
+    known: &Anchor,
+    version: u64,
+    rivals: &[(Place, Envelope)],
+    at: impl Fn(u64) -> Vec<&'e Envelope>,
+) -> Decided {
+    let payloads: BTreeSet<Digest> = rivals.iter().map(|(_, root)| root.payload().digest()).collect();
+    if payloads.len() < 2 || known.version < version {
+        return Decided::default();
+    }
+    let mut wanted: Vec<&Envelope> = Vec::new();
+    let mut stands = BTreeSet::from([known.payload]);
+    for later in (version..=known.version).rev().take_while(|later| *later > version) {
+        let here = at(later);
+        let here = here.into_iter().filter(|root| {
+            let digest = root.payload().digest();
+            if later == known.version {
+                digest == known.payload
+            } else {
+                wanted.iter().any(|to| leads(root, to))
+            }
+        });
+        wanted = here.collect();
+        stands.clear();
+    }
+    if known.version > version {
+        stands = rivals
+            .iter()
+            .filter(|(_, root)| wanted.iter().any(|to| leads(root, to)))
+            .map(|(_, root)| root.payload().digest())
+            .collect();
+    }
+    let keep = stands.first().copied().filter(|keep| stands.len() == 1 && payloads.contains(keep));
+    let out = keep.map(|keep| payloads.into_iter().filter(|other| *other != keep).collect());
+    Decided { keep, out: out.unwrap_or_default(), ..Decided::default() }
+}
+
+/// Whether one root vouches for another.
+fn leads(from: &Envelope, to: &Envelope) -> bool {
+    check_root(Some(from.payload()), to.payload(), &Verified::new(to)).is_ok()
+}
+
 /// Of files of one role and version: the one with the most signatures, if they all have one
-/// payload, or if that is settled. The same payload with more signatures is no conflict.
+/// payload, or if that is settled. The same payload with more signatures is no conflict. A decision
+/// names files or payloads.
 pub(super) fn one_payload<T: Signed>(
     desk: &mut Desk<'_>,
     what: &str,
     files: Vec<(Place, T)>,
-    decided: Option<Digest>,
+    decided: &Decided,
 ) -> Option<(Place, T)> {
     let mut payloads: BTreeMap<Digest, Vec<(Place, T)>> = BTreeMap::new();
     for (place, document) in files {
         payloads.entry(document.payload()).or_default().push((place, document));
     }
+    let said = |list: &dyn Fn(&Digest) -> bool, payload: &Digest, group: &[(Place, T)]| {
+        list(payload) || group.iter().any(|(place, _)| place.digest().is_some_and(|file| list(&file)))
+    };
+    let keeps = |digest: &Digest| decided.keep == Some(*digest);
+    let here = payloads.iter().any(|(payload, group)| said(&keeps, payload, group));
+    payloads.retain(|payload, group| {
+        let out = said(&|digest| decided.out.contains(digest), payload, group);
+        if !out || said(&keeps, payload, group) {
+            return true;
+        }
+        for (place, _) in group.iter() {
+            desk.give_up(place, what, here, decided);
+        }
+        false
+    });
     if payloads.len() > 1 {
-        // One file speaks for each payload: the one decided for, else one of the record's own.
+        // One file speaks for each payload: one of the record's own, if it has one.
         let mut rivals = Vec::new();
         for (payload, group) in &payloads {
-            let chosen = group.iter().map(|(place, _)| place).min_by_key(|place| {
-                (decided.is_none() || place.digest() != decided, desk.files.is_new(place))
-            });
+            let chosen = group.iter().map(|(place, _)| place).min_by_key(|place| desk.files.is_new(place));
             rivals.extend(chosen.map(|place| (place.clone(), *payload)));
         }
-        let winner = desk.settle(what, rivals, decided).map(|(_, payload)| payload);
+        let winner = desk.settle(what, rivals, &Decided::default()).map(|(_, payload)| payload);
         for (payload, group) in &payloads {
             if winner != Some(*payload) {
                 for (place, _) in group {

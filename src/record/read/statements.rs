@@ -33,6 +33,8 @@ pub(super) struct Said {
     /// Digests of statements that act.
     acting: RefCell<BTreeSet<Digest>>,
     lives: BTreeMap<KeyIdentity, BTreeSet<(Time, KeyEvent)>>,
+    /// Digests of decision statements, by what they decide.
+    decisions: BTreeMap<String, BTreeSet<Digest>>,
 }
 
 /// Reads them; what they mean is asked later.
@@ -42,6 +44,7 @@ pub(super) fn read(desk: &mut Desk<'_>) -> Said {
         by_payload: BTreeMap::new(),
         acting: RefCell::default(),
         lives: BTreeMap::new(),
+        decisions: BTreeMap::new(),
     };
     for place in desk.places.clone() {
         let Place::Statement(file) = place else { continue };
@@ -60,6 +63,9 @@ pub(super) fn read(desk: &mut Desk<'_>) -> Said {
         };
         if itself {
             said.acts(&statement);
+        }
+        if let Sentence::Decision { what, .. } = statement.sentence() {
+            said.decisions.entry(what.clone()).or_default().insert(payload);
         }
         let entry = said.by_payload.entry(payload).or_insert_with(|| (statement, BTreeSet::new()));
         entry.1.insert(signed.public().identity());
@@ -127,6 +133,14 @@ impl Said {
     pub(super) fn all(&self, which: impl Fn(&Sentence) -> bool) -> Vec<(&Statement, BTreeSet<KeyIdentity>)> {
         let wanted = self.by_payload.values().filter(|(statement, _)| which(statement.sentence()));
         wanted.map(|(statement, signers)| (statement, signers.clone())).collect()
+    }
+
+    /// The decisions about one thing, each with everyone who signed it.
+    pub(super) fn decisions(&self, what: &str) -> impl Iterator<Item = (&Statement, &BTreeSet<KeyIdentity>)> {
+        let about = self.decisions.get(what).into_iter().flatten();
+        about
+            .filter_map(|payload| self.by_payload.get(payload))
+            .map(|(statement, signers)| (statement, signers))
     }
 
     /// Notes that a statement acts.
@@ -229,8 +243,12 @@ impl Said {
         changes: &BTreeMap<Digest, StoredChange>,
         key_files: &BTreeMap<Digest, (KeyFile, Option<Refusal>)>,
     ) {
-        let used = key_files.values().filter(|(_, refusal)| refusal.is_none());
-        let mut known: BTreeSet<KeyIdentity> = used.map(|(file, _)| file.public.identity()).collect();
+        // Also those that were decided against: what they say of themselves is why they are here.
+        let kept = |(sha, (file, _)): &(&Digest, &(KeyFile, Option<Refusal>))| {
+            desk.accepted.contains(&Place::Key(file.name.clone(), **sha))
+        };
+        let kept = key_files.iter().filter(kept);
+        let mut known: BTreeSet<KeyIdentity> = kept.map(|(_, (file, _))| file.public.identity()).collect();
         for root in facts.roots.iter().filter_map(|r| r.document().as_root()) {
             known.extend(
                 root.keys
@@ -292,7 +310,7 @@ fn who(sentence: &Sentence) -> &'static str {
         }
         Sentence::TranscriptHead { .. } => "a key of purpose witness",
         Sentence::Decision { .. } => {
-            "a threshold of the newest root or of the role's delegator, where files conflict"
+            "a threshold of the newest root, or of the role that delegates to the document's"
         }
     }
 }
