@@ -20,7 +20,7 @@ use crate::tuf::payload::{MetadataPayload, Payload};
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
-use crate::tuf::statement::{Statement, TrustId};
+use crate::tuf::statement::{Sentence, Statement, TrustId};
 use crate::tuf::text::visible;
 use crate::tuf::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
@@ -396,6 +396,12 @@ impl Change {
         profile: Profile,
     ) -> Result<Self> {
         change_json::read(change, runbook, payloads, profile)
+    }
+
+    /// Whether nothing is asked of anyone but to answer that a key is at hand.
+    pub fn is_roll_call(&self) -> bool {
+        let answers = |item: &Item| matches!(item, Item::Statement { payload, .. } if matches!(payload.sentence(), Sentence::RollCall { .. }));
+        !self.items.is_empty() && self.items.iter().all(answers)
     }
 
     /// The documents, in order.

@@ -49,7 +49,7 @@ pub enum State {
         /// In their words, escaped.
         reason: String,
     },
-    /// All that it makes is in the record.
+    /// All that it makes is in the record; of a roll-call, all that it will ever get.
     Sealed,
     /// Its last day has passed before every threshold was met.
     Lapsed {
@@ -273,8 +273,13 @@ fn state(roles: &Roles<'_>, items: &[ItemStanding], gathered: &Gathered) -> Stat
     if change.items.iter().all(|item| in_place(item, facts)) {
         return State::Sealed;
     }
+    // Each answer to a roll-call counts by itself: on its day it ends with those who have answered.
+    let past = facts.today > change.frame.sign_by;
+    if past && change.is_roll_call() && items.iter().any(|item| !item.signed.is_empty()) {
+        return State::Sealed;
+    }
     let met = !items.is_empty() && items.iter().flat_map(|item| &item.needs).all(Need::met);
-    if !met && facts.today > change.frame.sign_by {
+    if !met && past {
         return State::Lapsed { sign_by: change.frame.sign_by };
     }
     if let Some(state) = base(change, facts) {

@@ -54,6 +54,8 @@ pub fn report(contents: &Contents, view: &View<'_>, grants: &[Grant], next: &[St
     let pins = facts.root().filter(|_| facts.trust.profile == Profile::Notary);
     let pins = pins.and_then(|root| root.roles.get(&RoleName::Root)).into_iter();
     let pins = pins.flat_map(|role| &role.keyids).map(|id| Json::from(id.as_str()));
+    let silent: Vec<_> = view.silent(contents).map(|(_, silent)| silent).unwrap_or_default();
+    let silent: Vec<_> = silent.iter().map(|key| Json::from(key.name.as_str())).collect();
     object([
         ("root", root),
         ("pins", pins.collect::<Vec<_>>().into()),
@@ -66,6 +68,7 @@ pub fn report(contents: &Contents, view: &View<'_>, grants: &[Grant], next: &[St
         ("keys", keys(view)),
         ("endings", endings(view, facts.today)),
         ("roll-call", Json::Object(roll_call)),
+        ("silent", silent.into()),
         ("changes", changes.collect::<Vec<_>>().into()),
         ("conflicts", conflicts.collect::<Vec<_>>().into()),
         ("findings", findings.collect::<Vec<_>>().into()),

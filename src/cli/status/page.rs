@@ -45,6 +45,13 @@ pub fn screen(contents: &Contents, view: &View<'_>, next: &[String]) -> Screen {
     }
     screen = ends(roles(screen, view), view, facts.today);
     screen = keys(screen, view, facts.today);
+    if let Some((call, silent)) = view.silent(contents) {
+        let (from, until) = (call.change.frame.held_at.date(), call.change.frame.sign_by.date());
+        let names: Vec<_> = silent.iter().map(|key| format!("{} ({})", key.holder, key.name)).collect();
+        let text =
+            format!("the roll-call of {from} ended on {until} without an answer of {}", names.join(", "));
+        screen = screen.callout(Tone::Careful, text);
+    }
     screen = open_changes(screen, contents);
     next.iter().fold(screen, Screen::next)
 }

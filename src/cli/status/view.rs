@@ -3,8 +3,9 @@
 use crate::ceremony::due::{Ending, Urgency, What, endings};
 use crate::ceremony::facts::{Facts, KeyRecord};
 use crate::ceremony::people::KeyName;
+use crate::ceremony::standing::Standing;
 use crate::ceremony::transcript::{Outcome, Transcript};
-use crate::record::Contents;
+use crate::record::{Contents, StoredChange};
 use crate::tuf::document::{Document, Keys, PathRule, RoleKeys};
 use crate::tuf::evidence::Trusted;
 use crate::tuf::key::KeyIdentity;
@@ -82,7 +83,11 @@ impl<'a> View<'a> {
         let known: BTreeMap<KeyIdentity, &KeyRecord> =
             facts.keys.values().map(|record| (record.public.identity(), record)).collect();
         let roles = roles(facts, &known);
-        let (used, answered) = signed(contents);
+        let (used, mut answered) = signed(contents);
+        for (key, at) in &facts.roll_calls {
+            let last = answered.entry(*key).or_insert(*at);
+            *last = (*at).max(*last);
+        }
         let keys: Vec<Key<'a>> = facts
             .keys
             .values()
@@ -103,6 +108,22 @@ impl<'a> View<'a> {
             .map(|key| (&key.record.name, answered.get(&key.record.public.identity()).copied()));
         let roll_call = roll_call.collect();
         Self { roles, keys, endings: endings(facts), roll_call }
+    }
+
+    /// Who did not answer the last roll-call that has ended, of those who have the key still.
+    pub fn silent(&self, contents: &'a Contents) -> Option<(&'a StoredChange, Vec<&'a KeyRecord>)> {
+        let ended = |stored: &&StoredChange| stored.change.is_roll_call() && stored.closed();
+        let last =
+            contents.changes.values().filter(ended).max_by_key(|stored| stored.change.frame.held_at)?;
+        let missing = last.standing.as_ref().map(Standing::missing).unwrap_or_default();
+        let since = |key: &KeyIdentity| {
+            contents.facts.roll_calls.get(key).is_some_and(|at| *at > last.change.frame.held_at)
+        };
+        let silent = missing.iter().filter(|asked| !since(&asked.identity));
+        let silent =
+            silent.filter_map(|asked| contents.facts.keys.get(&asked.key)).filter(|key| key.life.is_empty());
+        let silent: Vec<_> = silent.collect();
+        (!silent.is_empty()).then_some((last, silent))
     }
 
     /// What is to be renewed now, or is late.
