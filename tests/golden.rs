@@ -17,7 +17,7 @@
 mod play;
 
 use play::{Ended, Tree, play, put, read};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -73,9 +73,9 @@ fn every_folder_comes_out_as_it_did() {
         .collect();
     names.sort();
     assert!(!names.is_empty());
-    // `GOLDEN=grant cargo test --test golden` plays those whose names have that in them.
+    // `GOLDEN=grant,renew cargo test --test golden` plays those whose names have one of these in them.
     if let Ok(part) = std::env::var("GOLDEN") {
-        names.retain(|name| name.contains(&part));
+        names.retain(|name| part.split(',').any(|part| name.contains(part)));
         assert!(!names.is_empty(), "no folder has {part} in its name");
     }
     let mut done = BTreeMap::new();
@@ -103,6 +103,31 @@ fn every_folder_comes_out_as_it_did() {
     );
     let (count, wrong) = (wrong.len(), wrong.join("\n\n"));
     assert!(count == 0, "{count} of {} folders differ\n\n{wrong}\n\n{all}", names.len());
+}
+
+/// The kinds of the runbooks in a folder and all below it.
+fn kinds(folder: &Path, found: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && path.file_name() != Some("expected".as_ref()) {
+            kinds(&path, found);
+        } else if path.extension() == Some("toml".as_ref()) {
+            let text = fs::read_to_string(&path).unwrap();
+            let kind = text.lines().find_map(|line| line.strip_prefix("ceremony = \"")?.strip_suffix('"'));
+            found.extend(kind.map(str::to_owned));
+        }
+    }
+}
+
+#[test]
+fn every_kind_has_a_golden_folder_and_a_story() {
+    let all: BTreeSet<String> = keyrite::ceremony::kinds::ALL.iter().map(|k| k.name().to_owned()).collect();
+    for folder in [folders(), Path::new(env!("CARGO_MANIFEST_DIR")).join("ceremonies")] {
+        let mut found = BTreeSet::new();
+        kinds(&folder, &mut found);
+        let lacking: Vec<_> = all.difference(&found).collect();
+        assert!(lacking.is_empty(), "{} has no runbook of {lacking:?}", folder.display());
+    }
 }
 
 #[test]

@@ -26,6 +26,7 @@ use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::statement::{KeyEvent, Sentence, Statement};
+use crate::tuf::text::visible;
 use crate::tuf::time::{Term, Time};
 
 /// What the next root is to be; a role that is left as it is keeps the trusted root's entries.
@@ -148,7 +149,7 @@ pub fn root_change(frame: &Frame, facts: &Facts, wanted: &Wanted) -> Result<Root
         let asked = asks_statement(facts, &signers, &[Counts::New]);
         items.push(Item::Statement { payload: decision.clone(), asked });
     }
-    let summary = summary(&Ledger {
+    let mut summary = summary(&Ledger {
         facts,
         version,
         valid_for: wanted.valid_for,
@@ -159,6 +160,11 @@ pub fn root_change(frame: &Frame, facts: &Facts, wanted: &Wanted) -> Result<Root
         gone: &gone,
         asked: &asked,
     });
+    for decision in carried(facts) {
+        if let Sentence::Decision { what, keep, .. } = decision.sentence() {
+            summary.push(format!("what was decided of {} still stands: {keep}", visible(what)));
+        }
+    }
     Ok(RootChange { base: base(facts, &roles), items, summary })
 }
 
