@@ -6,7 +6,9 @@ written from that page alone.
 
 import base64
 
-from record_format import ROOT_ROLES, Document, Record, Wrong, listed_key, strict, threshold_met
+from record_format import (
+    ROOT_ROLES, Document, Record, Wrong, canonical, listed_key, sha256, strict, threshold_met,
+)  # fmt: skip
 
 
 def met(profile: str, keys: dict, role: dict, identities: set) -> bool:
@@ -28,13 +30,15 @@ class Said:
         self.makers, self.highest = {}, {}
         for captures, data in record.files["change"].values():
             self.read_change(captures[0], data)
-        self.withdrawers, self.decisions = {}, []
+        self.withdrawers, self.decisions = {}, {}
         for sentence, key in statements.values():
             body = sentence["body"]
             if sentence["kind"] == "withdrawal" and body["change"] in self.highest:
                 self.withdrawers.setdefault(body["change"], set()).add(key.identity)
             elif sentence["kind"] == "decision":
-                self.decisions.append((body["what"], body["keep"], set(body["over"]), key.identity))
+                same = self.decisions.setdefault(body["what"], {})
+                statement = sha256(canonical(sentence))
+                same.setdefault(statement, (body["keep"], set(body["over"]), set()))[2].add(key.identity)
         self.gone = set()  # changes whose withdrawal counts
         self.named = self.read_snapshots(documents)
 
@@ -109,22 +113,31 @@ class Said:
             lambda signed: not rests and all(met(self.profile, *role_of(each), signed) for each in [*before, root]),
         )
 
-    def settle(self, rivals: list, delegator: tuple | None) -> list:
+    def decided(self, what: str, decider: tuple | None) -> tuple:
+        """What the decisions in force keep (or None), and what they are over, for a thing in conflict."""
+        counted = {
+            statement: (keep, over)
+            for statement, (keep, over, signed) in self.decisions.get(what, {}).items()
+            if decider and met(self.profile, *decider, signed)
+        }
+        overruled = {sha for _, over in counted.values() for sha in over}
+        standing = [said for statement, said in counted.items() if statement not in overruled]
+        keeps = {keep for keep, _ in standing}
+        out = {sha for _, over in standing for sha in over}
+        if keeps & out:
+            return None, set()  # two that contradict each other decide nothing
+        return (keeps.pop() if len(keeps) == 1 else None), out
+
+    def settle(self, rivals: list, delegator: tuple | None, decider: tuple | None) -> list:
         """Of documents of one role and version that differ, those that are left after all that decides."""
         role = rivals[0].role
         if delegator and role not in ROOT_ROLES:
             # Whoever holds a revoked key can sign any number: those conflict with nothing.
             today = [each for each in rivals if threshold_met(self.profile, *delegator, each)]
             rivals = today or rivals
-        rivals = [each for each in rivals if self.is_named(each)] or rivals
-        if delegator:
-            files = {each.place.split(".")[-2] for each in rivals}
-            for keep in sorted(files):
-                signed = {
-                    identity
-                    for what, kept, over, identity in self.decisions
-                    if what == rivals[0].place.rsplit(".", 2)[0] and kept == keep and files <= over | {keep}
-                }
-                if signed and met(self.profile, *delegator, signed):
-                    return [each for each in rivals if each.place.split(".")[-2] == keep]
-        return rivals
+        named = [each for each in rivals if self.is_named(each)]
+        if named:
+            return named
+        _, out = self.decided(rivals[0].place.rsplit(".", 2)[0], decider)
+        payloads = {each.digest for each in rivals if each.digest in out or each.place.split(".")[-2] in out}
+        return [each for each in rivals if each.digest not in payloads]

@@ -90,6 +90,7 @@ class Verifier:
         self.said = Said(self.profile, self.record, self.statements, self.documents)
         self.check_chain(anchor)
         self.check_roles()
+        self.check_names_of_keys()
         self.check_binding()
         for form, act in (
             ("change", self.check_change),
@@ -239,10 +240,6 @@ class Verifier:
             need(outcome["name"] == name and outcome["identity"] == key.identity, "KEY-UNWITNESSED: another key")
         self.check_possession(file, key)
         self.keys[name, sha] = (file, key)
-        for (other, other_sha), (theirs, _) in self.keys.items():
-            chained = sha == theirs["replaces"] or other_sha == file["replaces"]
-            if other == name and other_sha != sha and not (chained and theirs["spki"] == file["spki"]):
-                raise Wrong(f"RECORD-CONFLICT: keys/{name}/{other_sha[:8]} stands for it too")
 
     def read_back(self) -> set:
         """Digests that people compared, before the witness of the session where its `begin` names one."""
@@ -318,8 +315,9 @@ class Verifier:
             for document in withdrawn:
                 self.record.note(document.place, "withdrawn: whoever has it can still publish it")
             good = [document for document in good if document not in withdrawn]
-            if len({document.digest for document in good}) > 1:
-                good = self.said.settle(good, (by[0].signed["keys"], by[0].signed["roles"]["root"]) if by else None)
+            if len({document.digest for document in good}) > 1 and anchor:
+                known = anchor.split(":")  # which root stands no decision says, but the root that people know
+                good = [each for each in good if known == [str(version), each.digest]] or good
             if len({document.digest for document in good}) > 1:
                 self.record.refused(f"metadata/root/{version}", "RECORD-CONFLICT: two roots verify")
             if len({document.digest for document in good}) != 1:
@@ -349,7 +347,7 @@ class Verifier:
         for (role, _), several in rivals.items():
             if len({document.digest for document in several}) == 1:
                 continue
-            left = self.said.settle(several, next(iter(self.delegators(role)), None))
+            left = self.said.settle(several, next(iter(self.delegators(role)), None), self.decider(role))
             # A backend that serves two of one version is its own affair; the next one counts.
             online = role in ("snapshot", "timestamp")
             conflict = len({document.digest for document in left}) > 1 and not online
@@ -388,29 +386,77 @@ class Verifier:
                     found.append((delegations["keys"], entry))
         return found
 
+    def decider(self, role: str | None) -> tuple | None:
+        """Keys and role of those who decide between documents of a role, or between other files."""
+        for document in self.documents if role not in (None, *ROOT_ROLES) else []:
+            delegations = document.signed.get("delegations") or {}
+            if document.trusted and role in [entry["name"] for entry in delegations.get("roles") or []]:
+                return next(iter(self.delegators(document.role)), None)
+        newest = self.roots[-1].signed if self.roots else None
+        return newest and (newest["keys"], newest["roles"]["root"])
+
+    def check_names_of_keys(self) -> None:
+        """One file stands for a name: by a decision, by what clients trust, or as the end of one chain."""
+        names = {}
+        for (name, sha), (file, key) in self.keys.items():
+            names.setdefault(name, {})[sha] = (file, key)
+        newest = {}
+        for document in [*self.roots, *(each for each in self.documents if each.trusted)]:
+            if document.version >= newest.get(document.role, document).version:
+                newest[document.role] = document
+        listed = [each.signed if each.role == "root" else each.signed.get("delegations") for each in newest.values()]
+        trusted = {
+            listed_key(self.profile, keyid, entry["keys"][keyid]).identity
+            for entry in listed if entry for keyid in entry.get("keys") or {}
+        }  # fmt: skip
+        for name, files in names.items():
+            keep, out = self.said.decided(f"keys/{name}", self.decider(None))
+            left = {sha: each for sha, each in files.items() if sha not in out}
+            if keep is None:
+                left = {sha: each for sha, each in left.items() if each[1].identity in trusted} or left
+            ends = set(left) - {file["replaces"] for file, _ in left.values()}
+            if not left or len(ends) > 1 or len({file["spki"] for file, _ in left.values()}) > 1:
+                self.record.refused(f"keys/{name}", "RECORD-CONFLICT: several files stand for it")
+            for sha in set(files) - set(left):
+                self.record.note(f"keys/{name}/{sha}.json", "kept: another of its name counts")
+
     def check_binding(self) -> None:
         """Once there is a root, a threshold of the newest binds trust, limits and the whole chain."""
         if not self.roots:
             return
-        newest = self.roots[-1]
-        chain = sha256(b"".join(bytes.fromhex(root.digest) for root in self.roots))
-        role = newest.signed["roles"]["root"]
-        listed = {listed_key(self.profile, each, newest.signed["keys"][each]).identity for each in role["keyids"]}
-        signed = {}
-        for sentence, key in self.statements.values():
-            body = sentence["body"]
-            if sentence["kind"] == "limits" and body["chain"] == chain and key.identity in listed:
-                signed.setdefault((body["number"], body["limits"]), set()).add(key.identity)
-        bound = {limits for limits, keys in signed.items() if len(keys) >= role["threshold"]}
+        once = set()  # what some root signed over the chain of its time: it acted then
+        for length in range(1, len(self.roots) + 1):
+            bound = self.bound(self.roots[:length])
+            once |= bound
         if not bound:
             self.record.refused("statements", "TRUST-UNBOUND: no limits that a threshold of the newest root signed")
             return
-        number, sha = max(bound)
+        number = max(bound)[0]
+        _, out = self.said.decided(f"limits/{number}", self.decider(None))
+        rivals = sorted(sha for n, sha in bound if n == number and sha not in out)
+        if len(rivals) != 1:
+            self.record.refused(f"limits/{number}", "RECORD-CONFLICT: several are signed")
+            return
+        sha = rivals[0]
         if (number, sha) not in self.limits:
             self.record.refused(f"limits/{number}.{sha}.toml", "the limits in force are missing")
         for other in self.limits:
-            if other[0] > number or (other[0] == number and other[1] != sha):
+            if other[0] > number or (other[0] == number and other[1] != sha and other not in once):
                 self.record.refused(f"limits/{other[0]}.{other[1]}.toml", "LIMITS-UNSIGNED")
+
+    def bound(self, roots: list) -> set:
+        """Number and digest of the limits that the last of these roots signed over their chain."""
+        chain = sha256(b"".join(bytes.fromhex(root.digest) for root in roots))
+        signed = {}
+        for sentence, key in self.statements.values():
+            body = sentence["body"]
+            if sentence["kind"] == "limits" and body["chain"] == chain:
+                signed.setdefault((body["number"], body["limits"]), set()).add(key.identity)
+        newest = roots[-1].signed
+        return {
+            limits for limits, keys in signed.items()
+            if met(self.profile, newest["keys"], newest["roles"]["root"], keys)
+        }  # fmt: skip
 
     def check_change(self, place: str, captures: tuple, data: bytes) -> None:
         sha = captures[0]
