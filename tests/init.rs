@@ -114,6 +114,40 @@ fn the_record_and_the_device_map_name_one_trust() {
     assert!(!dir.join("record/private/init").exists());
 }
 
+/// A map of one's own that was carried away with its record, changed, and brought back on a medium: it
+/// bears the machine's mark, and could name any module to load.
+#[test]
+fn a_map_counts_where_init_wrote_it_and_nowhere_else() {
+    let dir = folder("init-carried");
+    assert_eq!(init(&dir, NOTARY).0, 0);
+    let copy = dir.join("stick");
+    assert!(
+        std::process::Command::new("cp")
+            .arg("-r")
+            .arg(dir.join("record"))
+            .arg(&copy)
+            .status()
+            .unwrap()
+            .success()
+    );
+    std::os::unix::fs::symlink(dir.join("record"), dir.join("link")).unwrap();
+    let status = |from: &Path, record: &str| {
+        let mut line = std::process::Command::new(env!("CARGO_BIN_EXE_keyrite"));
+        let out = line.current_dir(from).args(["-C", record, "status"]).output().unwrap();
+        (out.status.code().unwrap(), String::from_utf8(out.stderr).unwrap())
+    };
+    for (from, record) in
+        [(&dir, "record"), (&dir, "link"), (&dir.join("record"), "."), (&dir, "./stick/../record")]
+    {
+        assert_eq!(status(from, record), (0, String::new()), "{record}");
+    }
+    for (from, record) in [(&dir, "stick"), (&copy, ".")] {
+        let (code, told) = status(from, record);
+        assert_eq!(code, 1, "{told}");
+        assert!(told.contains("DEVICES-ELSEWHERE"), "{told}");
+    }
+}
+
 #[test]
 fn answers_that_make_no_trust_are_refused_and_nothing_is_written() {
     for (from, to, rule, exit) in [

@@ -67,6 +67,7 @@ pub fn run(session: &Session, args: &Adopt) -> Result<Ended> {
     let map = into.join("devices.toml");
     if std::fs::symlink_metadata(&map).is_err() {
         let mut devices = DeviceMap::new(table.record.trust().id);
+        devices.machine = session.mark(devices.trust, &map);
         devices.anchor = Some(anchor);
         devices.head = head;
         devices.create(&map)?;

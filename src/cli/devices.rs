@@ -338,10 +338,11 @@ impl DeviceMap {
     }
 }
 
-/// What a map says of the machine that it was written on. Nobody elsewhere can say it: the
-/// machine's own name is secret (machine-id(5)), and the trust is mixed in so that it stays so.
-pub fn machine_mark(machine: &str, trust: TrustId) -> Digest {
-    Digest::of(format!("keyrite device map\n{machine}\n{trust}\n").as_bytes())
+/// What a map says of the machine that it was written on, and of the folder. Nobody elsewhere can say
+/// it: the machine's own name is secret (machine-id(5)), and trust and folder are mixed in so that it
+/// stays so, and so that who has seen one map can make none for another place.
+pub fn machine_mark(machine: &str, trust: TrustId, folder: &str) -> Digest {
+    Digest::of(format!("keyrite device map\n{machine}\n{trust}\n{folder}\n").as_bytes())
 }
 
 /// A backend's address, which people will find on lines that they type into a shell.

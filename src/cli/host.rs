@@ -17,6 +17,7 @@ use crate::ui::look::Look;
 use crate::ui::terminal::Terminal;
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::rc::Rc;
 
 /// Where something is written.
@@ -61,6 +62,9 @@ pub trait Host {
 
     /// A name of this machine that no other machine knows, if it has one.
     fn secret_name(&self) -> Option<String>;
+
+    /// Where a folder is on this machine, if it is there: the same text however it is reached.
+    fn place(&self, folder: &Path) -> Option<String>;
 
     /// Where people read and answer, unless an answers file does it for them.
     ///
@@ -114,6 +118,11 @@ impl Host for System {
             let name = std::fs::read_to_string(file).ok()?.trim().to_owned();
             (name.len() >= 32).then_some(name)
         })
+    }
+
+    fn place(&self, folder: &Path) -> Option<String> {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        Some(std::fs::canonicalize(folder).ok()?.to_string_lossy().into_owned())
     }
 
     fn console(&self, interrupt: &Interrupt) -> Result<Box<dyn Console>> {

@@ -58,11 +58,13 @@ pub fn run(session: &Session, args: &Init) -> Result<Ended> {
         start: None,
         nonce: nonce(session, &started)?,
     })?;
-    let map = device_map(session, &trust, &told);
+    let file = into.join("devices.toml");
+    let mut map = device_map(&trust, &told);
+    map.machine = session.mark(map.trust, &file);
     for (name, text) in &runbooks {
         files::create(&into.join(FOLDER).join(name), text.as_bytes())?;
     }
-    map.create(&into.join("devices.toml"))?;
+    map.create(&file)?;
     if !Record::open(&into).is_ok_and(|record| *record.trust_file() == trust) {
         Record::create(&into, &trust, limits.as_bytes())?;
     }
@@ -109,9 +111,8 @@ fn nonce(session: &Session, started: &Path) -> Result<[u8; 32]> {
     Ok(nonce)
 }
 
-fn device_map(session: &Session, trust: &TrustFile, told: &Interview) -> DeviceMap {
+fn device_map(trust: &TrustFile, told: &Interview) -> DeviceMap {
     let mut map = DeviceMap::new(trust.trust().id);
-    map.machine = session.mark(map.trust);
     map.backend.clone_from(&told.backend);
     for (name, key, module) in &told.keys {
         let mut key = key.clone();

@@ -22,7 +22,7 @@ crate::rules! {
     // --- the device map
     DEVICES: "DEVICES", Usage, "device maps hold known members of known forms", "design",
         "correct the line, or write the map again with keyrite tokens write";
-    DEVICES_ELSEWHERE: "DEVICES-ELSEWHERE", Refused, "a device map that nobody named was written on this very machine", "machine-id(5)",
+    DEVICES_ELSEWHERE: "DEVICES-ELSEWHERE", Refused, "a device map that nobody named was written on this very machine, where it lies", "machine-id(5)",
         "name the map with --devices FILE if it is your own; whoever prepared a medium must not choose it for you";
     TRUST_OTHER: "TRUST-OTHER", Refused, "one's keys are opened only for the trust that the device map names", "design",
         "use the device map that belongs to this record";

@@ -105,7 +105,7 @@ impl Session {
 
     /// The device map, if there is one. A map names modules to load, files to read and the root to
     /// believe in, and a medium that came from elsewhere may hold one: so a map that nobody named
-    /// counts only if keyrite wrote it on this machine.
+    /// counts only if keyrite wrote it on this machine, into this folder.
     ///
     /// # Errors
     ///
@@ -114,11 +114,14 @@ impl Session {
         let map = DeviceMap::read(&self.devices)?;
         match &map {
             Some(found) if !self.devices_named => {
-                let mark = self.mark(found.trust);
+                let mark = self.mark(found.trust, &self.devices);
                 if mark.is_none() || found.machine != mark {
                     return Err(Refusal::new(
                         &rules::DEVICES_ELSEWHERE,
-                        format!("{}, which was not written on this machine", shown(&self.devices)),
+                        format!(
+                            "{}, which keyrite did not write there on this machine",
+                            shown(&self.devices)
+                        ),
                         format!("--devices {}, if this map is your own", shown(&self.devices)),
                     ));
                 }
@@ -128,9 +131,11 @@ impl Session {
         }
     }
 
-    /// What a device map of this trust says that was written on this machine.
-    pub fn mark(&self, trust: TrustId) -> Option<Digest> {
-        self.host.secret_name().map(|name| machine_mark(&name, trust))
+    /// What a device map of this trust says that was written to this file, on this machine: one that
+    /// was carried away can come back changed, on a medium.
+    pub fn mark(&self, trust: TrustId, file: &Path) -> Option<Digest> {
+        let place = self.host.place(file.parent().unwrap_or(Path::new(".")))?;
+        self.host.secret_name().map(|name| machine_mark(&name, trust, &place))
     }
 
     /// What the machine is like, by name.

@@ -291,7 +291,7 @@ fn write(session: &Session, args: &Tokens, file: &Path, answers: &Answers) -> Re
     let modules = modules(session, args)?;
     let mut console = session.console(answers)?;
     let mut map = DeviceMap::new(trust);
-    map.machine = session.mark(trust);
+    map.machine = session.mark(trust, file);
     console.show(
         &Screen::new("Device map")
             .text(

@@ -21,6 +21,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
+use std::path::Path;
 use std::rc::Rc;
 
 /// What a run wrote, and on what it ran.
@@ -80,6 +81,11 @@ impl Host for Played {
 
     fn secret_name(&self) -> Option<String> {
         Some("a machine that is played".to_owned())
+    }
+
+    fn place(&self, folder: &Path) -> Option<String> {
+        // Stages are copied from one scene to the next.
+        folder.exists().then(|| "a stage".to_owned())
     }
 
     fn console(&self, interrupt: &Interrupt) -> Result<Box<dyn Console>> {
