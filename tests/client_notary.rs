@@ -291,7 +291,7 @@ const ATTACKS: &[Attack] = &[
             let (root, targets) = (l.current("root.json"), l.current("targets.json"));
             let honest = maker().snapshot_by(50, 9, &[("root", &root), ("targets", &targets)]);
             let signed = Json::parse(&honest).unwrap().get("signed").unwrap().clone();
-            let bare = with(&signed, &["meta", "targets", "hashes"], Some(Json::Object(BTreeMap::new())));
+            let bare = with(&signed, &["meta", "targets", "hashes"], Some(keyrite::tuf::json::object([])));
             let snapshot = file(&bare, &maker().signers(&[50]));
             l.serve("timestamp.json", &maker().timestamp_by(51, 9, days(now(), 9), &snapshot));
             l.serve(&consistent("snapshot", &snapshot), &snapshot);

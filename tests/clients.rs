@@ -18,6 +18,7 @@ use keyrite::tuf::chain::check_root;
 use keyrite::tuf::digest::Digest;
 use keyrite::tuf::document::{DocumentKey, Keys, MetaFile, PathRule, TargetFile};
 use keyrite::tuf::evidence::Assumed;
+use keyrite::tuf::hashes::Hashes;
 use keyrite::tuf::json::Json;
 use keyrite::tuf::make::{self, Grant, RoleSpec, RootSpec, TargetsEdit};
 use keyrite::tuf::payload::{MetadataPayload, Payload};
@@ -71,7 +72,7 @@ fn root(version: u64, need: u32, letters: &str) -> MetadataPayload {
 }
 
 fn meta(bytes: &[u8]) -> MetaFile {
-    let hashes = BTreeMap::from([("sha256".to_owned(), Digest::of(bytes).as_bytes().to_vec())]);
+    let hashes = Hashes::from([("sha256".to_owned(), Digest::of(bytes).as_bytes().to_vec())]);
     MetaFile { version: Some(1), length: Some(bytes.len() as u64), hashes }
 }
 
@@ -100,7 +101,7 @@ fn repository_of(name: &str, roots: &[(u64, Vec<u8>)]) -> PathBuf {
     for (version, bytes) in roots {
         write(&format!("{version}.root.json"), bytes);
     }
-    let hashes = BTreeMap::from([("sha256".to_owned(), vec![7; 32])]);
+    let hashes = Hashes::from([("sha256".to_owned(), vec![7; 32])]);
     let put = TargetsEdit::PutTarget {
         path: "door/firmware-é.bin".to_owned(),
         file: TargetFile { length: 5, hashes, custom: None },

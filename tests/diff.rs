@@ -9,9 +9,9 @@
 )]
 
 mod made;
-
 use keyrite::tuf::diff::words;
 use keyrite::tuf::document::{MetaFile, PathRule, TargetFile};
+use keyrite::tuf::hashes::Hashes;
 use keyrite::tuf::json::{Json, object};
 use keyrite::tuf::key::KeyIdentity;
 use keyrite::tuf::make::{self, Grant, TargetsEdit};
@@ -20,7 +20,6 @@ use keyrite::tuf::profile::Profile;
 use keyrite::tuf::role::RoleName;
 use keyrite::tuf::wire::parse;
 use made::{at, entry, expires, file, json, letter, role, root, root_spec};
-use std::collections::BTreeMap;
 
 /// The record knows the keys `a` to `t`, under the name of their letter.
 fn name(identity: KeyIdentity) -> Option<String> {
@@ -98,7 +97,7 @@ fn grant(name: &str, letters: &str, paths: &[&str], terminating: bool) -> Target
 }
 
 fn put(path: &str, byte: u8, custom: Option<Json>) -> TargetsEdit {
-    let hashes = BTreeMap::from([("sha256".to_owned(), vec![byte; 2])]);
+    let hashes = Hashes::from([("sha256".to_owned(), vec![byte; 2])]);
     TargetsEdit::PutTarget { path: path.to_owned(), file: TargetFile { length: 5, hashes, custom } }
 }
 
@@ -157,7 +156,7 @@ fn backend_documents_are_told() {
     let meta = |version, byte| MetaFile {
         version: Some(version),
         length: Some(7),
-        hashes: BTreeMap::from([("sha256".to_owned(), vec![byte])]),
+        hashes: Hashes::from([("sha256".to_owned(), vec![byte])]),
     };
     let of = |version, entries: &[(&str, MetaFile)]| {
         let meta = entries.iter().map(|(name, file)| (RoleName::from_name(name), file.clone())).collect();

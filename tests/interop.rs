@@ -20,6 +20,7 @@ use keyrite::signer::keyfile::{KeyFile, PrivateKey};
 use keyrite::signer::secret::Pin;
 use keyrite::tuf::digest::Digest;
 use keyrite::tuf::document::TargetFile;
+use keyrite::tuf::hashes::Hashes;
 use keyrite::tuf::key::Scheme;
 use keyrite::tuf::make::{self, TargetsEdit};
 use keyrite::tuf::payload::Payload;
@@ -28,7 +29,6 @@ use keyrite::tuf::role::RoleName;
 use keyrite::tuf::verify::Signature;
 use keyrite::tuf::wire;
 use stage::{Devices, Done, PHRASE, Stage, block, blocks, brought, shell, shipped, utf8};
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -203,7 +203,7 @@ fn release(stage: &Stage) -> Vec<u8> {
         wire::parse(Profile::Tuf, role, &fs::read(files.last().unwrap()).unwrap()).unwrap()
     };
     let first = newest(&role);
-    let hashes = BTreeMap::from([("sha256".to_owned(), Digest::of(RELEASE).as_bytes().to_vec())]);
+    let hashes = Hashes::from([("sha256".to_owned(), Digest::of(RELEASE).as_bytes().to_vec())]);
     let file = TargetFile { length: RELEASE.len() as u64, hashes, custom: None };
     let edits = [TargetsEdit::PutTarget { path: TARGET.to_owned(), file }];
     let expires = first.payload().document().header().expires;

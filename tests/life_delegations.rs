@@ -23,6 +23,7 @@ use keyrite::signer::keyfile::{KeyFile, PrivateKey};
 use keyrite::signer::secret::Pin;
 use keyrite::tuf::digest::Digest;
 use keyrite::tuf::document::{Keys, TargetFile};
+use keyrite::tuf::hashes::Hashes;
 use keyrite::tuf::make::{self, TargetsEdit};
 use keyrite::tuf::payload::Payload;
 use keyrite::tuf::profile::Profile;
@@ -32,7 +33,6 @@ use keyrite::tuf::wire;
 use serde_json::Value;
 use server::{Backend, same_bytes, take_published, upload, uploads};
 use stage::{Devices, Done, PHRASE, Stage, block, blocks, brought, shell, shipped, utf8};
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -119,7 +119,7 @@ fn signed_by(stage: &Stage, developer: &str, role: &str, listed: &Keys, path: &s
     let before = newest(stage, &role);
     let profile = stage.trust.profile;
     let digest = Digest::of(path.as_bytes()).as_bytes().to_vec();
-    let hashes = BTreeMap::from([("sha256".to_owned(), digest)]);
+    let hashes = Hashes::from([("sha256".to_owned(), digest)]);
     let edits = [TargetsEdit::PutTarget {
         path: path.to_owned(),
         file: TargetFile { length: path.len() as u64, hashes, custom: None },

@@ -9,8 +9,8 @@
 )]
 
 mod made;
-
 use keyrite::tuf::document::{PathRule, TargetFile};
+use keyrite::tuf::hashes::Hashes;
 use keyrite::tuf::json::{Json, object};
 use keyrite::tuf::make::{self, Grant, RootSpec, TargetsEdit};
 use keyrite::tuf::payload::MetadataPayload;
@@ -26,7 +26,7 @@ fn verdict<T>(result: &Result<T>) -> &'static str {
 }
 
 fn target(custom: Option<Json>) -> TargetFile {
-    let hashes = BTreeMap::from([("sha256".to_owned(), vec![7; 32])]);
+    let hashes = Hashes::from([("sha256".to_owned(), vec![7; 32])]);
     TargetFile { length: 5, hashes, custom }
 }
 

@@ -9,8 +9,8 @@
 )]
 
 mod made;
-
 use keyrite::tuf::document::{Document, Keys, PathRule, TargetFile};
+use keyrite::tuf::hashes::Hashes;
 use keyrite::tuf::json::{Json, object};
 use keyrite::tuf::make::{self, Grant, RoleSpec, RootSpec, TargetsEdit};
 use keyrite::tuf::payload::{MetadataPayload, Payload};
@@ -38,7 +38,7 @@ fn signature(payload: &MetadataPayload, key: &TestKey) -> Signature {
 }
 
 fn target(custom: Option<Json>) -> TargetFile {
-    let hashes = BTreeMap::from([("sha256".to_owned(), vec![7; 32])]);
+    let hashes = Hashes::from([("sha256".to_owned(), vec![7; 32])]);
     TargetFile { length: 5, hashes, custom }
 }
 

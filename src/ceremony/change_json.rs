@@ -7,7 +7,7 @@ use super::change::{
 use super::members::{self, Reader, base64, digest, number};
 use super::rules;
 use crate::tuf::digest::Digest;
-use crate::tuf::json::{Json, object};
+use crate::tuf::json::{Json, Members, object};
 use crate::tuf::key::{PublicKey, Scheme};
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
@@ -203,7 +203,7 @@ fn frame(top: &mut Reader<'_>) -> Result<Frame> {
     })
 }
 
-fn base(members: &BTreeMap<String, Json>) -> Result<Base> {
+fn base(members: &Members) -> Result<Base> {
     let mut documents = BTreeMap::new();
     for (role, at) in members {
         let mut at = Reader::new("change.json base", at)?;
@@ -213,7 +213,7 @@ fn base(members: &BTreeMap<String, Json>) -> Result<Base> {
     Ok(Base { documents })
 }
 
-fn files(members: &BTreeMap<String, Json>) -> Result<BTreeMap<super::people::KeyName, Digest>> {
+fn files(members: &Members) -> Result<BTreeMap<super::people::KeyName, Digest>> {
     members.iter().map(|(name, sha)| Ok((name.parse()?, sha.as_str().unwrap_or_default().parse()?))).collect()
 }
 

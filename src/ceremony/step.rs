@@ -12,6 +12,7 @@ use crate::tuf::evidence::Trusted;
 use crate::tuf::payload::MetadataPayload;
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
+use std::collections::BTreeMap;
 
 /// The permanent name of a step within its ceremony: `sign.root-a.1`. Answers files use it; in a
 /// session of several runbooks it stands in the table of the runbook's name.
@@ -194,10 +195,11 @@ pub fn agreement(change: &Change, facts: &Facts) -> Vec<Step> {
 
 /// What every document of the change makes different, in words.
 pub fn difference(change: &Change, facts: &Facts) -> Vec<String> {
-    let name = |identity| {
-        let known = facts.keys.values().find(|key| key.public.identity() == identity);
-        known.map(|key| format!("{} of {}", key.name, key.holder))
-    };
+    let mut known = BTreeMap::new();
+    for key in facts.keys.values() {
+        known.entry(key.public.identity()).or_insert(key);
+    }
+    let name = |identity| known.get(&identity).map(|key| format!("{} of {}", key.name, key.holder));
     let words = |new: &MetadataPayload| {
         let old = facts.newest(new.role()).map(Trusted::payload);
         diff::words(old, new, &name)

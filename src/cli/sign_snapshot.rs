@@ -13,6 +13,7 @@ use crate::record::upload::{Beside, Upload};
 use crate::tuf::digest::Digest;
 use crate::tuf::document::{Document, MetaFile, RoleKeys};
 use crate::tuf::evidence::Trusted;
+use crate::tuf::hashes::Hashes;
 use crate::tuf::json::object;
 use crate::tuf::payload::{MetadataPayload, Payload};
 use crate::tuf::profile::Profile;
@@ -180,7 +181,7 @@ fn listed(facts: &Facts) -> BTreeMap<RoleName, MetaFile> {
 }
 
 fn meta_file(version: u64, bytes: &[u8]) -> MetaFile {
-    let hashes = BTreeMap::from([("sha256".to_owned(), Digest::of(bytes).as_bytes().to_vec())]);
+    let hashes = Hashes::from([("sha256".to_owned(), Digest::of(bytes).as_bytes().to_vec())]);
     MetaFile { version: Some(version), length: u64::try_from(bytes.len()).ok(), hashes }
 }
 

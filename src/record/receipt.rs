@@ -3,7 +3,7 @@
 use super::rules;
 use crate::ceremony::members::{Reader, same_bytes};
 use crate::tuf::digest::Digest;
-use crate::tuf::json::{Json, object};
+use crate::tuf::json::{Json, Members, object};
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::statement::TrustId;
@@ -55,7 +55,7 @@ impl Receipt {
             }
             Answer::Observed => ("observed", Json::Null),
         };
-        let mut served = BTreeMap::new();
+        let mut served = Members::new();
         for (role, (version, sha)) in &self.served {
             let version = i64::try_from(*version)
                 .map_err(|_| Refusal::new(&rules::RECEIPT, format!("version {version}"), "below 2^63"))?;

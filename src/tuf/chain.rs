@@ -40,8 +40,7 @@ impl RootChain {
     ///
     /// `ROOT-THRESHOLD-NEW`.
     pub fn start(first: Envelope) -> Result<Self> {
-        check_root(None, first.payload(), &Verified::new(&first))?;
-        let latest = Trusted::met(first);
+        let latest = met_by(first, |payload, evidence| check_root(None, payload, evidence))?;
         Ok(Self { roots: vec![latest.clone()], latest })
     }
 
@@ -51,8 +50,9 @@ impl RootChain {
     ///
     /// As [`check_root`].
     pub fn push(&mut self, next: Envelope) -> Result<()> {
-        check_root(Some(self.latest.payload()), next.payload(), &Verified::new(&next))?;
-        self.latest = Trusted::met(next);
+        let old = self.latest.payload();
+        let next = met_by(next, |payload, evidence| check_root(Some(old), payload, evidence))?;
+        self.latest = next;
         self.roots.push(self.latest.clone());
         Ok(())
     }
@@ -151,11 +151,11 @@ pub fn check_root<E: Evidence + ?Sized>(
             ));
         }
         if let Some(tally) = tallies.old {
-            let whose = format!("root version {version} by keys of version {}", old.version());
-            met(&tally, &rules::ROOT_THRESHOLD_OLD, &whose)?;
+            let whose = || format!("root version {version} by keys of version {}", old.version());
+            met(&tally, &rules::ROOT_THRESHOLD_OLD, whose)?;
         }
     }
-    met(&tallies.new, &rules::ROOT_THRESHOLD_NEW, &format!("root version {version} by its own keys"))
+    met(&tallies.new, &rules::ROOT_THRESHOLD_NEW, || format!("root version {version} by its own keys"))
 }
 
 /// Who may sign for `role`, as a delegator says, with the delegator's key entries: a root's for
@@ -207,13 +207,14 @@ pub fn check_role<E: Evidence + ?Sized>(
         return Err(undeclared(role, &format!("a role that isn't directly above it, {}", delegator.role())));
     }
     let (keys, role_keys) = signers_of(delegator.document(), role)?;
-    let whose = format!(
-        "{role} version {} by keys of {} version {}",
-        payload.version(),
-        delegator.role(),
-        delegator.version()
-    );
-    met(&tally(keys, role_keys, payload, evidence), &rules::ROLE_THRESHOLD, &whose)
+    met(&tally(keys, role_keys, payload, evidence), &rules::ROLE_THRESHOLD, || {
+        format!(
+            "{role} version {} by keys of {} version {}",
+            payload.version(),
+            delegator.role(),
+            delegator.version()
+        )
+    })
 }
 
 /// Accepts a document of a role other than root, if the delegator's threshold signed it, and, if
@@ -231,10 +232,22 @@ pub fn accept(delegator: &Trusted, role: &RoleName, envelope: Envelope, at: Opti
             format!("one of {role}"),
         ));
     }
-    check_role(delegator.payload(), payload, &Verified::new(&envelope))?;
-    if let Some(at) = at {
-        not_expired(payload, at)?;
-    }
+    met_by(envelope, |payload, evidence| {
+        check_role(delegator.payload(), payload, evidence)?;
+        at.map_or(Ok(()), |at| not_expired(payload, at))
+    })
+}
+
+/// Trusts a document whose verified signatures pass `check`, and keeps what was found out about
+/// them: whoever asks again, as the gate does for every delegation, needs no second look.
+fn met_by(
+    mut envelope: Envelope,
+    check: impl FnOnce(&MetadataPayload, &Verified<'_>) -> Result<()>,
+) -> Result<Trusted> {
+    let evidence = Verified::new(&envelope);
+    check(envelope.payload(), &evidence)?;
+    let known = evidence.into_known();
+    envelope.keep(known);
     Ok(Trusted::met(envelope))
 }
 
@@ -261,11 +274,11 @@ fn as_root(payload: &MetadataPayload) -> Result<&Root> {
     })
 }
 
-fn met(tally: &Tally, rule: &'static Rule, whose: &str) -> Result<()> {
+fn met(tally: &Tally, rule: &'static Rule, whose: impl FnOnce() -> String) -> Result<()> {
     if tally.met() {
         return Ok(());
     }
-    let found = format!("{whose}: {} of {} needed keys signed", tally.signed.len(), tally.need);
+    let found = format!("{}: {} of {} needed keys signed", whose(), tally.signed.len(), tally.need);
     let listed = tally.listed.len();
     Err(Refusal::new(rule, found, format!("{} of the {listed} listed", tally.need)))
 }

@@ -8,6 +8,7 @@ use super::document::{
     DelegatedRole, Delegations, Document, DocumentKey, Keys, MetaFile, PathRule, RoleKeys, Root, Snapshot,
     SuccinctRoles, TargetFile, Targets, Timestamp,
 };
+use super::hashes::Hashes;
 use super::json::Json;
 use super::key::{KeyId, KeyIdentity};
 use super::payload::MetadataPayload;
@@ -123,14 +124,12 @@ impl Words<'_> {
     }
 
     fn delegations(&mut self, old: Option<&Delegations>, new: &Delegations) {
-        // By name: there can be thousands.
-        let by_name = |d: &'_ Delegations| -> BTreeMap<RoleName, usize> {
-            d.roles.iter().enumerate().map(|(place, role)| (role.name.clone(), place)).collect()
-        };
-        let (then, now) = (old.map(by_name).unwrap_or_default(), by_name(new));
         for role in &new.roles {
-            let was = old.zip(then.get(&role.name)).and_then(|(o, place)| o.roles.get(*place));
-            let before = old.and_then(|o| Some((was?, &o.keys)));
+            let before = old.and_then(|o| Some((o.role(&role.name)?, &o.keys)));
+            // There can be thousands, of which hardly any changes.
+            if before.is_some_and(|(was, keys)| was == role && same_entries(&role.keys, keys, &new.keys)) {
+                continue;
+            }
             let title = format!("delegation {}", role.name);
             match before {
                 None => self.say(format!("{title}: granted, {}", describe_reach(role))),
@@ -141,14 +140,11 @@ impl Words<'_> {
             }
             self.role(&title, before.map(|(was, keys)| (&was.keys, keys)), (&role.keys, &new.keys));
         }
-        for role in old.iter().flat_map(|o| &o.roles).filter(|role| !now.contains_key(&role.name)) {
+        for role in old.iter().flat_map(|o| &o.roles).filter(|role| new.role(&role.name).is_none()) {
             self.say(format!("delegation {}: revoked, it was {}", role.name, describe_reach(role)));
         }
-        let both = |d: &Delegations, other: &BTreeMap<RoleName, usize>| -> Vec<RoleName> {
-            d.roles.iter().map(|r| &r.name).filter(|name| other.contains_key(name)).cloned().collect()
-        };
         if let Some(old) = old
-            && both(new, &then) != both(old, &now)
+            && !in_both(new, old).eq(in_both(old, new))
         {
             let names: Vec<_> = new.roles.iter().map(|r| r.name.to_string()).collect();
             self.say(format!("delegations: searched in another order, now {}", names.join(", ")));
@@ -156,7 +152,7 @@ impl Words<'_> {
         self.bins(old, new);
         let listed = |d: &Delegations| {
             let bins = d.succinct.iter().map(|s| &s.keys);
-            d.roles.iter().map(|r| &r.keys).chain(bins).flat_map(|r| r.keyids.clone()).collect()
+            d.roles.iter().map(|r| &r.keys).chain(bins).flat_map(|r| &r.keyids).cloned().collect()
         };
         let (before, after) = (old.map(|o| (&o.keys, listed(o))), listed(new));
         self.loose_keys(before.as_ref().map(|(keys, ids)| (*keys, ids)), (&new.keys, &after));
@@ -284,7 +280,9 @@ impl Words<'_> {
     fn unknown_members(&mut self, old: Option<&MetadataPayload>, new: &MetadataPayload) {
         let read = |payload: &MetadataPayload| {
             let mut found = BTreeMap::new();
-            if let Ok(signed) = from_canonical(payload.bytes()) {
+            if payload.says_more()
+                && let Ok(signed) = from_canonical(payload.bytes())
+            {
                 unknown(payload.document(), &signed, &mut found);
             }
             found
@@ -311,6 +309,16 @@ impl Words<'_> {
             self.say(format!("{place}, unknown to keyrite: removed"));
         }
     }
+}
+
+/// Whether two documents have the same entries for the keys of a role.
+fn same_entries(role: &RoleKeys, old: &Keys, new: &Keys) -> bool {
+    role.keyids.iter().all(|id| old.get(id).map(|key| &key.entry) == new.get(id).map(|key| &key.entry))
+}
+
+/// The names of those delegations that another document has too, in the order of search.
+fn in_both<'a>(of: &'a Delegations, other: &'a Delegations) -> impl Iterator<Item = &'a RoleName> {
+    of.roles.iter().map(|role| &role.name).filter(|name| other.role(name).is_some())
 }
 
 /// Members that no view holds, by place. Key entries need no look: they are compared whole.
@@ -362,7 +370,7 @@ fn describe_target(file: &TargetFile) -> String {
     }
 }
 
-fn describe_hashes(hashes: &BTreeMap<String, Vec<u8>>) -> String {
+fn describe_hashes(hashes: &Hashes) -> String {
     let each = hashes
         .iter()
         .map(|(name, bytes)| format!("{} {}", visible(name), base16ct::lower::encode_string(bytes)));

@@ -6,6 +6,7 @@
 //! members) has fields here.
 
 use super::digest::Digest;
+use super::hashes::Hashes;
 use super::json::Json;
 use super::key::{KeyId, PublicKey, Scheme};
 use super::role::RoleName;
@@ -91,7 +92,7 @@ pub struct TargetFile {
     /// Bytes.
     pub length: u64,
     /// Raw digests by algorithm name, decoded from hexadecimal or base64.
-    pub hashes: BTreeMap<String, Vec<u8>>,
+    pub hashes: Hashes,
     /// As received.
     pub custom: Option<Json>,
 }
@@ -105,6 +106,8 @@ pub struct Delegations {
     pub roles: Vec<DelegatedRole>,
     /// Hash bins of one shape (TAP 15); excludes `roles`.
     pub succinct: Option<SuccinctRoles>,
+    /// Places in `roles`, sorted by name: there can be thousands, each asked for by name.
+    by_name: Vec<usize>,
 }
 
 /// One delegation.
@@ -150,7 +153,7 @@ pub struct MetaFile {
     /// Bytes; optional in profile `tuf`.
     pub length: Option<u64>,
     /// Raw digests by algorithm name; optional in profile `tuf`.
-    pub hashes: BTreeMap<String, Vec<u8>>,
+    pub hashes: Hashes,
 }
 
 /// A snapshot document (TUF 4.4).
@@ -207,6 +210,25 @@ impl Document {
 }
 
 impl Delegations {
+    /// The first name that two of them have.
+    pub(in crate::tuf) fn twice(&self) -> Option<&RoleName> {
+        let named = |place: Option<&usize>| place.and_then(|place| self.roles.get(*place)).map(|r| &r.name);
+        let pair = self.by_name.windows(2).find(|pair| named(pair.first()) == named(pair.last()));
+        pair.and_then(|pair| named(pair.first()))
+    }
+
+    /// The delegations of one document.
+    pub(in crate::tuf) fn new(
+        keys: Keys,
+        roles: Vec<DelegatedRole>,
+        succinct: Option<SuccinctRoles>,
+    ) -> Self {
+        let mut by_name: Vec<usize> = (0..roles.len()).collect();
+        // Stable: of two of one name, which the reader refuses, the first stays before the other.
+        by_name.sort_by_key(|place| roles.get(*place).map(|role| &role.name));
+        Self { keys, roles, succinct, by_name }
+    }
+
     /// The delegations that may name `path`, in the order of search, and whether the search ends
     /// with each (TUF 5.6.7.2).
     pub fn roles_for(&self, path: &str) -> Vec<(RoleName, bool)> {
@@ -220,13 +242,15 @@ impl Delegations {
 
     /// Who signs for a delegation, succinct bins too.
     pub fn signers_of(&self, role: &RoleName) -> Option<&RoleKeys> {
-        let listed = self.roles.iter().find(|r| r.name == *role).map(|r| &r.keys);
+        let listed = self.role(role).map(|r| &r.keys);
         listed.or_else(|| self.succinct.as_ref().filter(|s| s.is_bin(role)).map(|s| &s.keys))
     }
 
     /// The delegation of that name; none for bins.
     pub fn role(&self, name: &RoleName) -> Option<&DelegatedRole> {
-        self.roles.iter().find(|r| r.name == *name)
+        let named = |place: &usize| self.roles.get(*place).map(|role| &role.name);
+        let at = self.by_name.partition_point(|place| named(place) < Some(name));
+        self.by_name.get(at).and_then(|place| self.roles.get(*place)).filter(|role| role.name == *name)
     }
 }
 

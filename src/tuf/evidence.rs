@@ -11,7 +11,7 @@ use super::role::RoleName;
 use super::verify;
 use super::wire::{self, Envelope, Quirk, WireSignature, notary};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Who signed.
@@ -21,32 +21,67 @@ pub trait Evidence {
     fn signers(&self, keys: &Keys, role: &RoleKeys, payload: &MetadataPayload) -> BTreeSet<KeyIdentity>;
 }
 
-/// What signatures, by their place in the file, are for a key and a scheme.
-pub(in crate::tuf) type Checks = BTreeMap<(usize, KeyIdentity, Scheme), bool>;
+/// A signature by its place in the file, taken as a key's by a scheme.
+type Check = (usize, KeyIdentity, Scheme);
+
+/// What a file's signatures were found to be. Sorted; mostly it is one, kept for each of thousands
+/// of documents.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::tuf) struct Checks(Vec<(Check, bool)>);
+
+impl Checks {
+    /// Whether nothing was looked at yet.
+    pub(in crate::tuf) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a signature is good, found out by `look` the first time that it is asked.
+    fn of(&mut self, check: Check, look: impl FnOnce() -> bool) -> bool {
+        if let Some(good) = self.known(&check) {
+            return good;
+        }
+        let good = look();
+        let place = self.0.partition_point(|(known, _)| *known < check);
+        self.0.insert(place, (check, good));
+        good
+    }
+
+    fn known(&self, check: &Check) -> Option<bool> {
+        let place = self.0.binary_search_by_key(check, |(known, _)| *known).ok()?;
+        self.0.get(place).map(|(_, good)| *good)
+    }
+
+    fn extend(&mut self, others: &Self) {
+        for (check, good) in &others.0 {
+            self.of(*check, || *good);
+        }
+    }
+}
 
 /// Signatures that are checked, each at most once per public key, however many roles ask.
 #[derive(Debug)]
 pub struct Verified<'a> {
     envelope: &'a Envelope,
-    /// The old and the new root usually list the same keys.
+    /// What the envelope doesn't know already. The old and the new root usually list the same keys.
     known: RefCell<Checks>,
 }
 
 impl<'a> Verified<'a> {
     /// The evidence that an envelope's signatures give for its own payload, and for no other.
     pub fn new(envelope: &'a Envelope) -> Self {
-        Self { envelope, known: RefCell::new(envelope.known().clone()) }
+        Self { envelope, known: RefCell::default() }
     }
 
     /// As [`Self::new`], with what was found out about this very file before.
-    pub(in crate::tuf) fn knowing(envelope: &'a Envelope, mut known: Checks) -> Self {
-        known.extend(envelope.known());
+    pub(in crate::tuf) const fn knowing(envelope: &'a Envelope, known: Checks) -> Self {
         Self { envelope, known: RefCell::new(known) }
     }
 
     /// What has been found out so far.
     pub(in crate::tuf) fn into_known(self) -> Checks {
-        self.known.into_inner()
+        let mut known = self.known.into_inner();
+        known.extend(self.envelope.known());
+        known
     }
 
     fn check(&self, place: usize, signature: &WireSignature, key: &DocumentKey) -> Option<KeyIdentity> {
@@ -57,12 +92,14 @@ impl<'a> Verified<'a> {
             Profile::Notary => notary::scheme_of(signature.method.as_deref(), key.scheme?)?,
         };
         let identity = public.identity();
-        let mut known = self.known.borrow_mut();
-        let good = known.entry((place, identity, scheme)).or_insert_with(|| {
+        let check = (place, identity, scheme);
+        let look = || {
             let bytes = signature.bytes.as_deref().unwrap_or_default();
             wire::signature_from_wire(payload.profile(), scheme, bytes)
                 .is_ok_and(|raw| verify::verifies(public, scheme, payload.bytes(), &raw))
-        });
+        };
+        let before = self.envelope.known().known(&check);
+        let good = before.unwrap_or_else(|| self.known.borrow_mut().of(check, look));
         good.then_some(identity)
     }
 }
@@ -74,11 +111,12 @@ impl Evidence for Verified<'_> {
         if !std::ptr::eq(payload, own) && payload != own {
             return signers;
         }
-        let listed: BTreeSet<&KeyId> = role.keyids.iter().collect();
+        let mut listed: Vec<&KeyId> = role.keyids.iter().collect();
+        listed.sort_unstable();
         let mut done: BTreeSet<&KeyId> = BTreeSet::new();
         for (place, signature) in self.envelope.signatures().iter().enumerate() {
             // One good signature under an id is enough; more of them would only cost time.
-            if !listed.contains(&signature.keyid) || done.contains(&signature.keyid) {
+            if listed.binary_search(&&signature.keyid).is_err() || done.contains(&signature.keyid) {
                 continue;
             }
             let key = keys.get(&signature.keyid);

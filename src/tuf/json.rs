@@ -6,15 +6,14 @@
 //!
 //! Never: floats, duplicate members at any depth, trailing bytes, a byte order mark, depth over 32.
 
+pub use super::members::Members;
+
 use super::rule::{Refusal, Result};
 use super::rules;
 use super::text::visible;
-use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
-use std::collections::BTreeMap;
+use serde::de::{self, DeserializeSeed, Deserializer as _, MapAccess, SeqAccess, Visitor};
+use std::borrow::Cow;
 use std::fmt;
-
-/// Members of an object, in bytewise order of their names.
-pub type Members = BTreeMap<String, Json>;
 
 /// A JSON value without floats.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -264,17 +263,151 @@ impl<'de> Visitor<'de> for Seed {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Json, A::Error> {
         let depth = self.deeper()?;
-        let mut members = Members::new();
+        let mut members = Vec::new();
         while let Some(name) = map.next_key::<String>()? {
-            let value = map.next_value_seed(Seed { depth })?;
-            if members.contains_key(&name) {
-                return Err(de::Error::custom(format!("the member \"{name}\" twice")));
-            }
-            members.insert(name, value);
+            members.push((name, map.next_value_seed(Seed { depth })?));
         }
-        Ok(Json::Object(members))
+        Members::each_once(members)
+            .map(Json::Object)
+            .map_err(|name| de::Error::custom(format!("the member \"{name}\" twice")))
     }
 }
+
+/// Of an object whose members are all sorted: the member `name` in canonical form, and the others.
+/// For a large file of our own that is read back: nothing is made of that member but its bytes.
+///
+/// # Errors
+///
+/// `JSON`, also for members of it that are not sorted, and where there is no such member.
+pub(super) fn canonical_member(bytes: &[u8], name: &str) -> Result<(Vec<u8>, Json)> {
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let rest = reader.deserialize_map(Apart { name, out: &mut out });
+    let rest = rest.and_then(|rest| reader.end().map(|()| rest));
+    let rest = rest.and_then(|rest| {
+        if out.is_empty() { Err(de::Error::custom(format!("no member \"{name}\""))) } else { Ok(rest) }
+    });
+    let rest =
+        rest.map_err(|e| Refusal::new(&rules::JSON, visible(&e.to_string()), "one JSON object, sorted"))?;
+    Ok((out, Json::Object(rest)))
+}
+
+struct Apart<'o> {
+    name: &'o str,
+    out: &'o mut Vec<u8>,
+}
+
+impl<'de> Visitor<'de> for Apart<'_> {
+    type Value = Members;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Members, A::Error> {
+        let mut members = Vec::new();
+        while let Some(name) = map.next_key::<String>()? {
+            if name == self.name && self.out.is_empty() {
+                map.next_value_seed(Rewrite { depth: 1, out: &mut *self.out })?;
+            } else {
+                members.push((name, map.next_value_seed(Seed { depth: 1 })?));
+            }
+        }
+        Members::each_once(members).map_err(|name| de::Error::custom(format!("the member \"{name}\" twice")))
+    }
+}
+
+/// Writes a value in canonical form as it is read.
+struct Rewrite<'o> {
+    depth: usize,
+    out: &'o mut Vec<u8>,
+}
+
+impl<'de> DeserializeSeed<'de> for Rewrite<'_> {
+    type Value = ();
+
+    fn deserialize<D: de::Deserializer<'de>>(self, d: D) -> std::result::Result<(), D::Error> {
+        d.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Rewrite<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value without floats")
+    }
+
+    fn visit_unit<E: de::Error>(self) -> std::result::Result<(), E> {
+        Json::Null.write(self.out);
+        Ok(())
+    }
+
+    fn visit_bool<E: de::Error>(self, b: bool) -> std::result::Result<(), E> {
+        Json::Bool(b).write(self.out);
+        Ok(())
+    }
+
+    fn visit_i64<E: de::Error>(self, n: i64) -> std::result::Result<(), E> {
+        Json::Int(n).write(self.out);
+        Ok(())
+    }
+
+    fn visit_u64<E: de::Error>(self, n: u64) -> std::result::Result<(), E> {
+        i64::try_from(n).map(|n| Json::Int(n).write(self.out)).map_err(|_| E::custom("an integer over 2^63"))
+    }
+
+    fn visit_f64<E: de::Error>(self, _: f64) -> std::result::Result<(), E> {
+        Err(E::custom("a number that is no integer, or too large"))
+    }
+
+    fn visit_str<E: de::Error>(self, s: &str) -> std::result::Result<(), E> {
+        write_string(s, self.out);
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> std::result::Result<(), A::Error> {
+        let depth = Seed { depth: self.depth }.deeper()?;
+        self.out.push(b'[');
+        let mut first = true;
+        loop {
+            let end = self.out.len();
+            if !first {
+                self.out.push(b',');
+            }
+            first = false;
+            if seq.next_element_seed(Rewrite { depth, out: &mut *self.out })?.is_none() {
+                self.out.truncate(end);
+                self.out.push(b']');
+                return Ok(());
+            }
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<(), A::Error> {
+        let depth = Seed { depth: self.depth }.deeper()?;
+        self.out.push(b'{');
+        let mut before: Option<Cow<'de, str>> = None;
+        while let Some(Name(name)) = map.next_key()? {
+            if before.is_some() {
+                self.out.push(b',');
+            }
+            if before.is_some_and(|before| before >= name) {
+                return Err(de::Error::custom(format!("the member \"{name}\" out of order")));
+            }
+            write_string(&name, self.out);
+            self.out.push(b':');
+            map.next_value_seed(Rewrite { depth, out: &mut *self.out })?;
+            before = Some(name);
+        }
+        self.out.push(b'}');
+        Ok(())
+    }
+}
+
+/// A member's name, from the text itself where it has no escapes.
+#[derive(serde::Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {
@@ -350,6 +483,35 @@ mod tests {
     }
 
     #[test]
+    fn a_member_is_rewritten_as_it_stands_or_refused() {
+        let table = [
+            (r#"{"signed":{"a":[1,-2,null,true],"b":{}},"x":[]}"#, Some(r#"{"a":[1,-2,null,true],"b":{}}"#)),
+            (r#" { "x" : [] , "signed" : "\u0041\n" } "#, Some("\"A\n\"")),
+            (r#"{"signed":[],"x":[]}"#, Some("[]")),
+            (r#"{"signed":{"b":1,"a":1},"x":[]}"#, None),
+            (r#"{"signed":{"a":1,"a":1},"x":[]}"#, None),
+            (r#"{"signed":[{"b":1,"\u0061":1}],"x":[]}"#, None),
+            (r#"{"signed":1,"signed":1,"x":[]}"#, Some("1")),
+            (r#"{"signed":1.5,"x":[]}"#, None),
+            (r#"{"signed":1,"x":[],"x":[]}"#, None),
+            (r#"{"signed":1,"x":[]} 1"#, None),
+            (r#"{"x":[]}"#, None),
+            (r#"[]"#, None),
+        ];
+        for (text, expected) in table {
+            let found = canonical_member(text.as_bytes(), "signed");
+            let bytes = found.as_ref().ok().map(|(bytes, _)| String::from_utf8(bytes.clone()).unwrap());
+            assert_eq!(bytes.as_deref(), expected, "{text}: {found:?}");
+            // The second of two stays among the others, where the caller finds what it doesn't know.
+            let more = found.is_ok_and(|(_, rest)| rest.as_object().unwrap().len() > 1);
+            assert_eq!(more, text.matches("signed").count() > 1, "{text}");
+        }
+        let deep = |n: usize| format!("{{\"signed\":{}{}}}", "[".repeat(n), "]".repeat(n));
+        assert!(canonical_member(deep(31).as_bytes(), "signed").is_ok());
+        assert!(canonical_member(deep(32).as_bytes(), "signed").is_err());
+    }
+
+    #[test]
     fn parser_words_are_made_visible() {
         let refused = Json::parse("{\"\u{202e}a\":1,\"\u{202e}a\":1}".as_bytes()).unwrap_err();
         assert!(refused.found().contains("\\u{202e}a"), "{refused}");
@@ -365,7 +527,8 @@ mod tests {
         leaf.prop_recursive(5, 64, 6, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..6).prop_map(Json::Array),
-                prop::collection::btree_map("\\PC{0,8}", inner, 0..6).prop_map(Json::Object),
+                prop::collection::btree_map("\\PC{0,8}", inner, 0..6)
+                    .prop_map(|all| Json::Object(all.into_iter().collect())),
             ]
         })
     }
@@ -376,7 +539,13 @@ mod tests {
             let bytes = value.canonical();
             let read = Json::parse(&bytes).unwrap();
             prop_assert_eq!(&read, &value);
-            prop_assert_eq!(read.canonical(), bytes);
+            prop_assert_eq!(read.canonical(), bytes.clone());
+            // Canonical JSON is JSON for other readers only where no string has control characters.
+            let mut file = object([("value", value), ("beside", Json::Int(1))]).canonical();
+            let (again, rest) = canonical_member(&file, "value").unwrap();
+            prop_assert_eq!((again, rest), (bytes, object([("beside", Json::Int(1))])));
+            file.pop();
+            prop_assert!(canonical_member(&file, "value").is_err());
         }
 
         /// The same value by another writer, spaced out and escaped, has the same canonical form.

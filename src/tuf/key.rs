@@ -12,8 +12,10 @@ use der::asn1::{AnyRef, BitStringRef, ObjectIdentifier};
 use der::{Decode, Encode};
 use p256::elliptic_curve::sec1::ToSec1Point;
 use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 const OID_EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const OID_P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
@@ -170,23 +172,30 @@ impl fmt::Display for Scheme {
 }
 
 /// The name that a document declares for a key: up to 64 visible characters are usual, anything
-/// can come. Never believed; see [`DocumentKey::id_matches`](super::document::DocumentKey).
+/// can come. Copies share it: thousands of roles list few keys. Never believed; see [`DocumentKey::id_matches`](super::document::DocumentKey).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyId(String);
+pub struct KeyId(Arc<str>);
 
 impl KeyId {
     /// A declared id, exactly as the document has it.
     pub fn declared(text: &str) -> Self {
-        Self(text.to_owned())
+        Self(text.into())
     }
 
     /// The id that a key's content has: SHA-256 of its canonical form, in hexadecimal (TUF 4.2).
     pub fn computed(entry: &Json) -> Self {
-        Self(Digest::of(&entry.canonical()).hex())
+        Self(Digest::of(&entry.canonical()).hex().into())
     }
 
     /// The text as declared; escape it before showing.
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// By its text, to find a document's key by what a role lists.
+impl Borrow<str> for KeyId {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

@@ -104,7 +104,9 @@ pub enum TargetsEdit {
 /// `THRESHOLD-RANGE`, `KEY-DUPLICATE`, `KEY-TWO-ROLES`, `KEY-ID`, `KEY-PROFILE`, `NUMBER`, `TEXT`.
 pub fn root(profile: Profile, spec: &RootSpec, base: Option<&MetadataPayload>) -> Result<MetadataPayload> {
     let mut signed = start(profile, &RoleName::Root, spec.version, spec.expires, base)?;
-    signed.entry("consistent_snapshot".to_owned()).or_insert(Json::Bool(profile == Profile::Tuf));
+    if !signed.contains_key("consistent_snapshot") {
+        signed.insert("consistent_snapshot".to_owned(), Json::Bool(profile == Profile::Tuf));
+    }
     let mut roles = take_object(&mut signed, "roles");
     let old_keys = take_object(&mut signed, "keys");
     for (name, role) in [
@@ -158,7 +160,8 @@ pub fn targets(
     let mut delegations = take_object(&mut signed, "delegations");
     let mut keys = take_object(&mut delegations, "keys");
     let mut roles = Roles::of(delegations.remove("roles"));
-    let listed_before: BTreeSet<String> = roles.listed().map(str::to_owned).collect();
+    let listed_before: BTreeSet<&str> = roles.listed().collect();
+    let listed_before: BTreeSet<String> = listed_before.into_iter().map(str::to_owned).collect();
     for edit in edits {
         match edit {
             TargetsEdit::Grant(grant) => {
@@ -186,7 +189,7 @@ pub fn targets(
     }
     let bins = delegations.get("succinct_roles").into_iter().flat_map(keyids);
     let listed: BTreeSet<&str> = roles.listed().chain(bins).collect();
-    keys.retain(|id, _| listed.contains(id.as_str()) || !listed_before.contains(id));
+    keys.retain(|id, _| listed.contains(id) || !listed_before.contains(id));
     delegations.insert("keys".to_owned(), Json::Object(keys));
     if !delegations.contains_key("succinct_roles") {
         delegations.insert("roles".to_owned(), Json::Array(roles.left()));
@@ -254,13 +257,11 @@ fn start(
 ) -> Result<Members> {
     let mut signed = match base {
         None => Members::new(),
-        Some(base) if base.profile() == profile && base.role() == role => {
-            match wire::from_canonical(base.bytes())? {
-                Json::Object(members) if profile == Profile::Notary => known_to_notary(members),
-                Json::Object(members) => members,
-                _ => Members::new(),
-            }
-        }
+        Some(base) if base.profile() == profile && base.role() == role => match wire::json_of(base)? {
+            Json::Object(members) if profile == Profile::Notary => known_to_notary(members),
+            Json::Object(members) => members,
+            _ => Members::new(),
+        },
         Some(base) => {
             return Err(Refusal::new(
                 &rules::DOCUMENT_TYPE,
@@ -290,7 +291,9 @@ fn known_to_notary(members: Members) -> Members {
 
 /// Encodes, then reads back as a payload file is read: what we sign is what a reader sees.
 fn finish(profile: Profile, role: &RoleName, signed: Members) -> Result<MetadataPayload> {
-    wire::read_payload(profile, role, &Json::Object(signed).canonical())
+    // The tree goes before the bytes are read into another one: of many megabytes, once is enough.
+    let bytes = Json::Object(signed).canonical();
+    wire::read_payload(profile, role, &bytes)
 }
 
 fn take_object(members: &mut Members, name: &str) -> Members {

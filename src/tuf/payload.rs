@@ -10,6 +10,9 @@ use super::document::Document;
 use super::profile::Profile;
 use super::role::RoleName;
 use super::statement::Statement;
+use super::wire::{Quirk, Quirks};
+use std::ops::Range;
+use std::sync::Arc;
 
 /// What a key may sign.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,55 +46,108 @@ impl Payload {
 
 /// The canonical `signed` part of a document, with the view that our parser has of it.
 ///
-/// Only [`super::make`] and [`super::wire`] construct it, always by reading the bytes back.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Only [`super::make`] and [`super::wire`] construct it, always by reading the bytes back. A copy
+/// is the same payload once more: a document can be many megabytes, and is asked for everywhere.
+#[derive(Debug, Clone)]
 pub struct MetadataPayload {
-    profile: Profile,
-    role: RoleName,
-    bytes: Vec<u8>,
-    // Asked for at every step of a ceremony, and a document can be many megabytes.
-    digest: Digest,
-    document: Document,
+    read: Arc<Read>,
 }
 
+#[derive(Debug)]
+struct Read {
+    profile: Profile,
+    role: RoleName,
+    bytes: Span,
+    digest: Digest,
+    document: Document,
+    quirks: Box<[Quirk]>,
+}
+
+/// Bytes within others that are kept anyway: the `signed` part within its file.
+#[derive(Debug)]
+pub(in crate::tuf) struct Span {
+    whole: Arc<[u8]>,
+    place: Range<usize>,
+}
+
+impl Span {
+    /// Those bytes of `whole`; nothing if they aren't there.
+    pub(in crate::tuf) const fn within(whole: Arc<[u8]>, place: Range<usize>) -> Self {
+        Self { whole, place }
+    }
+
+    /// All of them.
+    pub(in crate::tuf) fn all(whole: Arc<[u8]>) -> Self {
+        Self { place: 0..whole.len(), whole }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.whole.get(self.place.clone()).unwrap_or_default()
+    }
+}
+
+impl PartialEq for MetadataPayload {
+    fn eq(&self, other: &Self) -> bool {
+        // What the view says follows from these three.
+        let parts = |payload: &'_ Self| (payload.read.profile, payload.read.digest);
+        Arc::ptr_eq(&self.read, &other.read)
+            || (parts(self) == parts(other) && self.role() == other.role() && self.bytes() == other.bytes())
+    }
+}
+
+impl Eq for MetadataPayload {}
+
 impl MetadataPayload {
-    /// For [`super::wire`] alone, which has just parsed `document` from `bytes`.
+    /// For [`super::wire`] alone, which has just parsed `document` from `bytes`, with these quirks.
     pub(in crate::tuf) fn parsed(
         profile: Profile,
         role: RoleName,
-        bytes: Vec<u8>,
+        bytes: Span,
         document: Document,
+        quirks: Quirks,
     ) -> Self {
-        Self { profile, role, digest: Digest::of(&bytes), bytes, document }
+        let digest = Digest::of(bytes.bytes());
+        let quirks = quirks.into_iter().collect();
+        Self { read: Arc::new(Read { profile, role, bytes, digest, document, quirks }) }
     }
 
-    /// The profile that it was read by.
-    pub const fn profile(&self) -> Profile {
-        self.profile
+    /// The profile that it was read in.
+    pub fn profile(&self) -> Profile {
+        self.read.profile
     }
 
-    /// The role it is for.
-    pub const fn role(&self) -> &RoleName {
-        &self.role
+    /// The role that it is for.
+    pub fn role(&self) -> &RoleName {
+        &self.read.role
     }
 
-    /// The canonical bytes.
+    /// The bytes that are signed.
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        self.read.bytes.bytes()
     }
 
     /// SHA-256 of the bytes.
-    pub const fn digest(&self) -> Digest {
-        self.digest
+    pub fn digest(&self) -> Digest {
+        self.read.digest
     }
 
-    /// The view.
-    pub const fn document(&self) -> &Document {
-        &self.document
+    /// What the bytes say.
+    pub fn document(&self) -> &Document {
+        &self.read.document
     }
 
-    /// Its version.
+    /// Whether they say anything that the view doesn't.
+    pub(in crate::tuf) fn says_more(&self) -> bool {
+        self.quirks().contains(&Quirk::MemberUnknown)
+    }
+
+    /// How the signed part departs from what keyrite writes; sorted, each once.
+    pub(in crate::tuf) fn quirks(&self) -> &[Quirk] {
+        &self.read.quirks
+    }
+
+    /// The document's version.
     pub fn version(&self) -> u64 {
-        self.document.header().version.get()
+        self.read.document.header().version.get()
     }
 }

@@ -12,6 +12,9 @@ use unicode_normalization::char::is_combining_mark;
 /// script stay, all else (controls, spaces other than U+0020, bidirectional marks, zero-width and
 /// combining characters, a backslash) becomes `\u{…}`.
 pub fn visible(text: &str) -> String {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'\\') {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if plain(c) {
@@ -41,6 +44,10 @@ fn plain(c: char) -> bool {
 /// `TEXT` with the text shown escaped.
 pub fn ours(what: &str, text: &str) -> Result<()> {
     use unicode_normalization::is_nfc;
+    // Printable ASCII, as nearly all of it is, is in every form the same.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Ok(());
+    }
     if text.chars().all(|c| plain(c) || c == '\\') && is_nfc(text) {
         Ok(())
     } else {

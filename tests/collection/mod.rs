@@ -18,6 +18,7 @@ use base64ct::{Base64, Encoding as _};
 use keyrite::tuf::backend_model::ServerKey;
 use keyrite::tuf::certificate::CertificatePayload;
 use keyrite::tuf::document::{DocumentKey, MetaFile, PathRule, TargetFile};
+use keyrite::tuf::hashes::Hashes;
 use keyrite::tuf::json::{Json, object};
 use keyrite::tuf::key::{KeyId, PublicKey};
 use keyrite::tuf::make::{self, Grant, RoleSpec, RootSpec, TargetsEdit};
@@ -173,7 +174,7 @@ impl Maker {
     }
 
     pub fn put(path: &str) -> TargetsEdit {
-        let hashes = BTreeMap::from([("sha256".to_owned(), Sha256::digest(path).to_vec())]);
+        let hashes = Hashes::from([("sha256".to_owned(), Sha256::digest(path).to_vec())]);
         let file = TargetFile { length: path.len() as u64, hashes, custom: None };
         TargetsEdit::PutTarget { path: path.to_owned(), file }
     }
@@ -193,7 +194,7 @@ impl Maker {
     }
 
     pub fn listed(bytes: &[u8]) -> MetaFile {
-        let hashes = BTreeMap::from([("sha256".to_owned(), Sha256::digest(bytes).to_vec())]);
+        let hashes = Hashes::from([("sha256".to_owned(), Sha256::digest(bytes).to_vec())]);
         MetaFile { version: None, length: Some(bytes.len() as u64), hashes }
     }
 
@@ -224,7 +225,7 @@ pub fn with(json: &Json, path: &[&str], value: Option<Json>) -> Json {
             None => members.remove(*first),
         };
     } else {
-        let inner = with(&members[*first], rest, value);
+        let inner = with(members.get(first).unwrap(), rest, value);
         members.insert((*first).to_owned(), inner);
     }
     Json::Object(members)

@@ -148,7 +148,12 @@ pub fn json(payload: &MetadataPayload) -> Json {
 /// The member at a path of names; `0` and up count items of arrays.
 pub fn at<'a>(json: &'a mut Json, path: &[&str]) -> &'a mut Json {
     path.iter().fold(json, |here, name| match here {
-        Json::Object(members) => members.entry((*name).to_owned()).or_insert(Json::Null),
+        Json::Object(members) => {
+            if !members.contains_key(name) {
+                members.insert((*name).to_owned(), Json::Null);
+            }
+            members.get_mut(name).unwrap()
+        }
         Json::Array(items) => &mut items[name.parse::<usize>().unwrap()],
         _ => panic!("no member {name}"),
     })

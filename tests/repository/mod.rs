@@ -11,6 +11,7 @@
 
 use crate::keys::TestKey;
 use keyrite::tuf::document::{Keys, MetaFile, PathRule, TargetFile};
+use keyrite::tuf::hashes::Hashes;
 use keyrite::tuf::make::{self, Grant, RoleSpec, RootSpec, TargetsEdit};
 use keyrite::tuf::payload::{MetadataPayload, Payload};
 use keyrite::tuf::profile::Profile;
@@ -55,12 +56,12 @@ pub fn listed(version: u64, bytes: &[u8]) -> MetaFile {
     MetaFile {
         version: Some(version),
         length: Some(bytes.len() as u64),
-        hashes: BTreeMap::from([("sha256".to_owned(), Sha256::digest(bytes).to_vec())]),
+        hashes: Hashes::from([("sha256".to_owned(), Sha256::digest(bytes).to_vec())]),
     }
 }
 
 pub fn target(text: &str) -> TargetFile {
-    let hashes = BTreeMap::from([("sha256".to_owned(), Sha256::digest(text).to_vec())]);
+    let hashes = Hashes::from([("sha256".to_owned(), Sha256::digest(text).to_vec())]);
     TargetFile { length: text.len() as u64, hashes, custom: None }
 }
 

@@ -121,6 +121,7 @@ fn stock(scene: &Scene<'_>, server: &mut BackendModel<&Expected>) {
     }
     for role in &needed {
         if let Some(held) = super::trusted(scene.facts, role) {
+            scene.judge.remember(held.envelope());
             server.stock(role, held.version(), held.bytes());
         }
     }

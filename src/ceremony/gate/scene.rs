@@ -4,7 +4,7 @@ use crate::ceremony::change::{Change, Item};
 use crate::ceremony::facts::Facts;
 use crate::tuf::client::expected::{Expected, Signers};
 use crate::tuf::digest::Digest;
-use crate::tuf::document::{Keys, Root};
+use crate::tuf::document::Root;
 use crate::tuf::evidence::Trusted;
 use crate::tuf::key::{KeyIdentity, PublicKey};
 use crate::tuf::profile::Profile;
@@ -34,8 +34,7 @@ impl Proposed {
         let mut proposed = Self::default();
         for item in &change.items {
             let Item::Document { payload, asked } = item else { continue };
-            let bytes = wire::seal(payload, &Keys::new(), &[])?;
-            proposed.documents.push(wire::parse(payload.profile(), payload.role(), &bytes)?);
+            proposed.documents.push(wire::unsigned(payload)?);
             let signers = asked.iter().map(|ask| ask.public.identity()).collect();
             proposed.signers.insert((payload.role().clone(), payload.digest()), signers);
             let size = |key: &PublicKey| SIGNATURE_FRAME.saturating_add(signature_size(key));
@@ -90,7 +89,8 @@ impl<'a> Scene<'a> {
         let mut documents: BTreeMap<&RoleName, &Envelope> =
             kept.map(|(role, document)| (role, document.envelope())).collect();
         let judge = Expected::new(proposed.signers.clone());
-        for known in roots.iter().chain(documents.values()) {
+        // What else clients read is as the change makes it, or is not parsed again.
+        for known in roots.iter().chain(documents.get(&RoleName::Targets)) {
             judge.remember(known);
         }
         let mut changed = BTreeSet::new();

@@ -9,6 +9,7 @@ use super::{Report, Walked, Walks, report_walks, weight};
 use crate::tuf::client::known::Known;
 use crate::tuf::client::{Caps, Client, Settings, State};
 use crate::tuf::document::MetaFile;
+use crate::tuf::hashes::Hashes;
 use crate::tuf::make;
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
@@ -129,7 +130,7 @@ impl Online {
         let Some(root) = scene.newest_root() else { return Ok(None) };
         let expires = scene.now.plus(Term::new(1, Unit::Days))?;
         let version = scene.documents.get(&RoleName::Targets).map_or(1, |held| held.payload().version());
-        let of = |version| MetaFile { version: Some(version), length: None, hashes: BTreeMap::new() };
+        let of = |version| MetaFile { version: Some(version), length: None, hashes: Hashes::default() };
         let listed = BTreeMap::from([(RoleName::Targets, of(version))]);
         let snapshot = make::snapshot(Profile::Tuf, 1, expires, &listed)?;
         let timestamp = make::timestamp(Profile::Tuf, 1, expires, &of(1))?;

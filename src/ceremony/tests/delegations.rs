@@ -10,6 +10,7 @@ use crate::ceremony::standing::{Gathered, Standing, State};
 use crate::ceremony::step::{Act, PersonAct};
 use crate::tuf::chain::accept;
 use crate::tuf::document::{PathRule, TargetFile};
+use crate::tuf::hashes::Hashes;
 use crate::tuf::make::{self, Grant, RoleSpec, TargetsEdit};
 use crate::tuf::payload::MetadataPayload;
 use crate::tuf::profile::Profile;
@@ -17,7 +18,6 @@ use crate::tuf::role::RoleName;
 use crate::tuf::rule::Result;
 use crate::tuf::statement::{KeyEvent, Sentence};
 use crate::tuf::wire;
-use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 const HEAD: &str = "title = \"t\"\n[people]\nalice = \"administrator\"\n";
@@ -54,11 +54,8 @@ fn granting(role: &RoleName, version: u64, grants: &[(&str, &str, u32)]) -> Meta
 
 /// A delegation's document that names these files.
 fn naming(role: &str, version: u64, files: &[&str]) -> MetadataPayload {
-    let file = || TargetFile {
-        length: 3,
-        hashes: BTreeMap::from([("sha256".to_owned(), vec![7; 32])]),
-        custom: None,
-    };
+    let file =
+        || TargetFile { length: 3, hashes: Hashes::from([("sha256".to_owned(), vec![7; 32])]), custom: None };
     let put = |path: &&str| TargetsEdit::PutTarget { path: (*path).to_owned(), file: file() };
     let edits: Vec<_> = files.iter().map(put).collect();
     make::targets(Profile::Tuf, &RoleName::from_name(role), version, time("2028-01-01"), None, &edits)

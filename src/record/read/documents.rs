@@ -510,7 +510,7 @@ fn named_by_snapshot(
 
 /// Whether snapshot or timestamp mean this very file.
 fn names(meta: &MetaFile, version: u64, file: &Digest, profile: Profile) -> bool {
-    let hash = meta.hashes.get("sha256").map(|hash| hash.as_slice() == file.as_bytes());
+    let hash = meta.hashes.get("sha256").map(|hash| hash == file.as_bytes());
     match profile {
         Profile::Notary => hash == Some(true),
         Profile::Tuf => meta.version == Some(version) && hash != Some(false),

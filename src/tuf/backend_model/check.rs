@@ -6,6 +6,7 @@ use super::parts::valid_delegation;
 use crate::tuf::chain::signers_of;
 use crate::tuf::client::{Judge, roots};
 use crate::tuf::document::{Document, DocumentKey, Keys, RoleKeys, Root};
+use crate::tuf::hashes::Hashes;
 use crate::tuf::role::RoleName;
 use crate::tuf::time::Time;
 use crate::tuf::wire::Envelope;
@@ -80,7 +81,7 @@ impl<J: Judge> Rules<'_, J> {
             let name = listed.payload().role();
             let hashes = document.meta.get(name).map(|meta| &meta.hashes);
             let known =
-                hashes.into_iter().flatten().filter_map(|(algorithm, digest)| match algorithm.as_str() {
+                hashes.into_iter().flat_map(Hashes::iter).filter_map(|(algorithm, digest)| match algorithm {
                     "sha256" => Some((algorithm, digest, Sha256::digest(listed.bytes()).to_vec())),
                     "sha512" => Some((algorithm, digest, Sha512::digest(listed.bytes()).to_vec())),
                     _ => None,
@@ -198,7 +199,7 @@ pub(super) fn structure(held: &Envelope) -> Result<(), String> {
         }
         Document::Snapshot(snapshot) => {
             for name in [RoleName::Root, RoleName::Targets] {
-                if snapshot.meta.get(&name).is_none_or(|meta| !meta.hashes.contains_key("sha256")) {
+                if snapshot.meta.get(&name).is_none_or(|meta| meta.hashes.get("sha256").is_none()) {
                     let name = name.as_str();
                     return Err(format!(
                         "{role} type metadata invalid: missing {name} sha256 checksum information"

@@ -137,5 +137,5 @@ fn described(held: &Envelope) -> Result<MetaFile, String> {
         ("sha512".to_owned(), Sha512::digest(&bytes).to_vec()),
     ];
     let length = u64::try_from(bytes.len()).map_err(|e| e.to_string())?;
-    Ok(MetaFile { version: None, length: Some(length), hashes: BTreeMap::from(hashes) })
+    Ok(MetaFile { version: None, length: Some(length), hashes: hashes.into() })
 }

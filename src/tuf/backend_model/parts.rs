@@ -1,7 +1,7 @@
 //! The parts of a POST, before anything in them is judged (notary-v1 4.1, `handlers/default.go`).
 
 use super::ServerRefusal;
-use crate::tuf::json::Json;
+use crate::tuf::json::{Json, Members};
 use crate::tuf::role::RoleName;
 use crate::tuf::time::Time;
 use base64ct::{Base64, Encoding as _};
@@ -57,7 +57,7 @@ fn common(bytes: &[u8]) -> Option<u64> {
         Some(Json::Str(text)) => Some(text.clone()),
         Some(_) => None,
     };
-    let empty = Json::Object(BTreeMap::new());
+    let empty = Json::Object(Members::new());
     let signed = json.as_object()?.get("signed").unwrap_or(&empty);
     signed.as_object()?;
     text(signed, "_type")?;

@@ -272,14 +272,14 @@ fn as_listed(role: &RoleName, meta: &MetaFile, bytes: &[u8]) -> Result<()> {
         return Err(Refusal::new(&rules::SNAPSHOT_HASH, found, format!("{length} bytes")));
     }
     let mut known = false;
-    for (name, digest) in &meta.hashes {
-        let computed = match name.as_str() {
+    for (name, digest) in meta.hashes.iter() {
+        let computed = match name {
             "sha256" => Sha256::digest(bytes).to_vec(),
             "sha512" => Sha512::digest(bytes).to_vec(),
             _ => continue,
         };
         known = true;
-        if computed != *digest {
+        if computed != digest {
             let hex = |b: &[u8]| base16ct::lower::encode_string(b);
             return Err(Refusal::new(
                 &rules::SNAPSHOT_HASH,
@@ -291,7 +291,7 @@ fn as_listed(role: &RoleName, meta: &MetaFile, bytes: &[u8]) -> Result<()> {
     if known || meta.hashes.is_empty() {
         return Ok(());
     }
-    let names: Vec<_> = meta.hashes.keys().map(|n| visible(n)).collect();
+    let names: Vec<_> = meta.hashes.iter().map(|(name, _)| visible(name)).collect();
     Err(Refusal::new(
         &rules::SNAPSHOT_HASH,
         format!("{role}: digests by {} only", names.join(", ")),

@@ -7,7 +7,7 @@ use crate::tuf::rules;
 use std::collections::BTreeSet;
 
 /// Quirks met so far.
-pub(super) type Quirks = BTreeSet<Quirk>;
+pub(in crate::tuf) type Quirks = BTreeSet<Quirk>;
 
 /// An object whose members are taken out one by one.
 pub(super) struct Fields(Members);

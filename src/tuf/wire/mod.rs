@@ -22,15 +22,18 @@ pub use tuf1::SPEC_VERSION;
 
 use super::document::{DocumentKey, Keys};
 use super::evidence::Checks;
-use super::json::Json;
+use super::json::{self, Json};
 use super::key::{Algorithm, KeyId, PublicKey, Scheme};
-use super::payload::MetadataPayload;
+use super::payload::{MetadataPayload, Span};
 use super::profile::Profile;
 use super::role::RoleName;
 use super::rule::{Refusal, Result};
 use super::rules;
 use super::verify::{self, Signature};
-use fields::{Fields, Quirks};
+use fields::Fields;
+pub(in crate::tuf) use fields::Quirks;
+use std::borrow::Cow;
+use std::sync::Arc;
 
 /// One entry of a document's `signatures`, believed in nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +51,7 @@ pub struct WireSignature {
 pub struct Envelope {
     payload: MetadataPayload,
     signatures: Vec<WireSignature>,
-    bytes: Vec<u8>,
+    bytes: Arc<[u8]>,
     quirks: Vec<Quirk>,
     known: Known,
 }
@@ -66,6 +69,17 @@ impl PartialEq for Known {
 impl Eq for Known {}
 
 impl Envelope {
+    fn of(
+        payload: MetadataPayload,
+        signatures: Vec<WireSignature>,
+        bytes: Arc<[u8]>,
+        mut quirks: Quirks,
+    ) -> Self {
+        quirks.extend(payload.quirks());
+        let quirks = quirks.into_iter().collect();
+        Self { payload, signatures, bytes, quirks, known: Known::default() }
+    }
+
     /// What is signed.
     pub const fn payload(&self) -> &MetadataPayload {
         &self.payload
@@ -113,29 +127,54 @@ pub(in crate::tuf) fn parse_with(memo: &mut KeyMemo, role: &RoleName, bytes: &[u
 
 fn read_file(memo: &mut KeyMemo, role: &RoleName, bytes: &[u8]) -> Result<Envelope> {
     let profile = memo.profile();
+    let (signed, signatures, beside) = read_parts(profile, bytes)?;
+    let canonical = signed.canonical();
+    let mut quirks = Quirks::new();
+    let document = read::document(memo, role, signed, &mut quirks)?;
+    let file: Arc<[u8]> = bytes.into();
+    let payload = MetadataPayload::parsed(profile, role.clone(), span_of(canonical, &file), document, quirks);
+    Ok(Envelope::of(payload, signatures, file, beside))
+}
+
+/// The signed part and the signatures of a file, and its quirks beside the signed part.
+fn read_parts(profile: Profile, bytes: &[u8]) -> Result<(Json, Vec<WireSignature>, Quirks)> {
     let mut quirks = Quirks::new();
     let mut fields = Fields::of(Json::parse(bytes)?)?;
     let signed = Json::Object(fields.object("signed")?);
+    let signatures = read_signatures(profile, fields, &mut quirks)?;
+    Ok((signed, signatures, quirks))
+}
+
+/// The signatures of a file without its signed part.
+fn read_signatures(profile: Profile, mut fields: Fields, quirks: &mut Quirks) -> Result<Vec<WireSignature>> {
     let mut signatures = Vec::new();
     for item in fields.array("signatures")? {
-        signatures.push(read_signature(profile, item, &mut quirks)?);
+        signatures.push(read_signature(profile, item, quirks)?);
     }
-    fields.finish(&mut quirks);
+    fields.finish(quirks);
     let mut ids: Vec<_> = signatures.iter().map(|s| &s.keyid).collect();
     ids.sort_unstable();
     if ids.windows(2).any(|pair| pair.first() == pair.last()) {
         quirks.insert(Quirk::SignatureTwice);
     }
-    let canonical = signed.canonical();
-    let document = read::document(memo, role, signed, &mut quirks)?;
-    let payload = MetadataPayload::parsed(profile, role.clone(), canonical, document);
-    Ok(Envelope {
-        payload,
-        signatures,
-        bytes: bytes.to_vec(),
-        quirks: quirks.into_iter().collect(),
-        known: Known::default(),
-    })
+    Ok(signatures)
+}
+
+/// The canonical bytes of the signed part: most files hold them as they are, before or after the
+/// signatures, and then they are kept once.
+fn span_of(canonical: Vec<u8>, file: &Arc<[u8]>) -> Span {
+    const FIRST: &[u8] = b"{\"signed\":";
+    let after = file.strip_prefix(FIRST).is_some_and(|rest| rest.starts_with(&canonical));
+    let last = file.strip_suffix(b"}").is_some_and(|rest| rest.ends_with(&canonical));
+    let from = match (after, last) {
+        (true, _) => Some(FIRST.len()),
+        (_, true) => file.len().checked_sub(canonical.len()).and_then(|from| from.checked_sub(1)),
+        _ => None,
+    };
+    match from.and_then(|from| Some(from..from.checked_add(canonical.len())?)) {
+        Some(place) => Span::within(Arc::clone(file), place),
+        None => Span::all(canonical.into()),
+    }
 }
 
 fn read_signature(profile: Profile, item: Json, quirks: &mut Quirks) -> Result<WireSignature> {
@@ -168,15 +207,29 @@ pub fn read_payload(profile: Profile, role: &RoleName, bytes: &[u8]) -> Result<M
     let mut memo = KeyMemo::new(profile);
     let document = read::document(&mut memo, role, signed, &mut quirks).map_err(|e| e.at(role))?;
     ours::check_document(profile, role, &document, &quirks).map_err(|e| e.at(role))?;
-    Ok(MetadataPayload::parsed(profile, role.clone(), bytes.to_vec(), document))
+    Ok(MetadataPayload::parsed(profile, role.clone(), Span::all(bytes.into()), document, quirks))
 }
 
 /// The JSON of canonical bytes. They are no JSON for other parsers where a string has a line end,
 /// as PEM keys do, so those are escaped first.
 pub(in crate::tuf) fn from_canonical(bytes: &[u8]) -> Result<Json> {
     let refuse = |found: &str| Refusal::new(&rules::PAYLOAD_FORM, found, "canonical JSON (TUF 4.1)");
-    let json = Json::parse(&escape(bytes, false))?;
+    let json = Json::parse(&escaped(bytes))?;
     if json.canonical() == bytes { Ok(json) } else { Err(refuse("bytes that are not canonical JSON")) }
+}
+
+/// The JSON of a payload, whose bytes are canonical since it was read.
+pub(in crate::tuf) fn json_of(payload: &MetadataPayload) -> Result<Json> {
+    Json::parse(&escaped(payload.bytes()))
+}
+
+/// [`escape`] where there is anything to escape, which hardly any document has.
+fn escaped(canonical: &[u8]) -> Cow<'_, [u8]> {
+    if canonical.iter().any(|byte| *byte < 0x20) {
+        Cow::Owned(escape(canonical, false))
+    } else {
+        Cow::Borrowed(canonical)
+    }
 }
 
 /// Canonical bytes as JSON that any parser takes: control characters escaped, and with `go` the
@@ -184,7 +237,13 @@ pub(in crate::tuf) fn from_canonical(bytes: &[u8]) -> Result<Json> {
 fn escape(canonical: &[u8], go: bool) -> Vec<u8> {
     let mut out = Vec::with_capacity(canonical.len());
     let mut rest = canonical;
-    while let Some((first, tail)) = rest.split_first() {
+    let special = |byte: &u8| *byte < 0x20 || go && matches!(*byte, b'<' | b'>' | b'&' | 0xe2);
+    loop {
+        let plain = rest.iter().position(special).unwrap_or(rest.len());
+        let (run, from) = rest.split_at(plain);
+        out.extend_from_slice(run);
+        rest = from;
+        let Some((first, tail)) = rest.split_first() else { break };
         let (text, used): (&[u8], usize) = match (*first, go) {
             (b'\n', _) => (b"\\n", 1),
             (b'\r', _) => (b"\\r", 1),
@@ -254,6 +313,23 @@ pub fn seal(payload: &MetadataPayload, keys: &Keys, signatures: &[Signature]) ->
         }
     }
     let signatures: Vec<_> = written.into_values().collect();
+    Ok(file(payload, signatures)?.bytes().to_vec())
+}
+
+/// The file of a payload that nobody has signed yet, as a reader has it: what [`seal`] makes of no
+/// signatures.
+///
+/// # Errors
+///
+/// As [`seal`].
+pub fn unsigned(payload: &MetadataPayload) -> Result<Envelope> {
+    file(payload, Vec::new())
+}
+
+/// Writes the file, and reads it back: as JSON, whose signed part has to be the payload byte for
+/// byte in canonical form. What the payload's view says follows from those bytes.
+fn file(payload: &MetadataPayload, signatures: Vec<WireSignature>) -> Result<Envelope> {
+    let profile = payload.profile();
     let bytes = match profile {
         Profile::Tuf => tuf1::file(payload.bytes(), &signatures),
         Profile::Notary => notary::file(payload.bytes(), &signatures),
@@ -261,9 +337,12 @@ pub fn seal(payload: &MetadataPayload, keys: &Keys, signatures: &[Signature]) ->
     if profile == Profile::Notary {
         poisonous(&bytes)?;
     }
-    let again = parse(profile, payload.role(), &bytes)?;
-    if again.payload() == payload && again.signatures == signatures {
-        Ok(bytes)
+    let bytes: Arc<[u8]> = bytes.into();
+    let (signed, rest) = json::canonical_member(&bytes, "signed")?;
+    let mut beside = Quirks::new();
+    let again = read_signatures(profile, Fields::of(rest)?, &mut beside).map_err(|e| e.at(payload.role()))?;
+    if signed == payload.bytes() && again == signatures && beside.is_empty() {
+        Ok(Envelope::of(payload.clone(), signatures, bytes, beside))
     } else {
         Err(Refusal::new(&rules::SEAL, "a file that reads back otherwise", "what was signed"))
     }

@@ -149,7 +149,7 @@ fn check_keys(keys: &Keys) -> Result<()> {
 }
 
 fn check_role(name: &RoleName, role: &RoleKeys, keys: &Keys) -> Result<()> {
-    let mut seen: BTreeMap<&PublicKey, &DocumentKey> = BTreeMap::new();
+    let mut seen: Vec<&DocumentKey> = Vec::with_capacity(role.keyids.len());
     for id in &role.keyids {
         let unknown = || {
             Refusal::new(
@@ -159,14 +159,19 @@ fn check_role(name: &RoleName, role: &RoleKeys, keys: &Keys) -> Result<()> {
             )
         };
         let key = keys.get(id).ok_or_else(unknown)?;
-        let public = key.public.as_ref().filter(|_| key.scheme.is_some()).ok_or_else(unknown)?;
-        if let Some(other) = seen.insert(public, key) {
-            return Err(Refusal::new(
-                &rules::KEY_DUPLICATE,
-                format!("{name}: one public key under the ids {} and {}", other.id, key.id),
-                "each public key once in a role",
-            ));
-        }
+        key.public.as_ref().filter(|_| key.scheme.is_some()).ok_or_else(unknown)?;
+        seen.push(key);
+    }
+    let identity = |key: &&DocumentKey| key.public.as_ref().map(PublicKey::identity);
+    seen.sort_by_key(identity);
+    if let Some([other, key]) =
+        seen.windows(2).find(|pair| pair.first().map(identity) == pair.last().map(identity))
+    {
+        return Err(Refusal::new(
+            &rules::KEY_DUPLICATE,
+            format!("{name}: one public key under the ids {} and {}", other.id, key.id),
+            "each public key once in a role",
+        ));
     }
     if usize::try_from(role.threshold.get()).is_ok_and(|t| t <= seen.len()) {
         Ok(())

@@ -7,11 +7,12 @@
 use super::fields::{Fields, Quirks, form};
 use super::{KeyMemo, Quirk, notary, tuf1};
 use crate::tuf::document::{
-    DelegatedRole, Delegations, Document, DocumentKey, Header, Keys, MetaFile, PathRule, RoleKeys, Root,
-    Snapshot, SuccinctRoles, TargetFile, Targets, Timestamp,
+    DelegatedRole, Delegations, Document, Header, Keys, MetaFile, PathRule, RoleKeys, Root, Snapshot,
+    SuccinctRoles, TargetFile, Targets, Timestamp,
 };
+use crate::tuf::hashes::Hashes;
 use crate::tuf::json::{Json, Members};
-use crate::tuf::key::KeyId;
+use crate::tuf::key::{KeyId, PublicKey};
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
@@ -129,11 +130,13 @@ impl Reader<'_> {
     }
 
     fn targets(mut self, header: Header, mut fields: Fields) -> Result<Targets> {
-        let mut targets = BTreeMap::new();
-        for (path, value) in fields.object("targets")? {
+        let mut file = |(path, value): (String, Json)| {
             let file = self.target_file(value).map_err(|e| e.at(visible(&path)))?;
-            targets.insert(path, file);
-        }
+            Ok((path, file))
+        };
+        // Collected at once: a map that is filled one by one leaves half of its room empty.
+        let targets = fields.object("targets")?.into_iter().map(&mut file).collect::<Result<Vec<_>>>()?;
+        let targets = BTreeMap::from_iter(targets);
         let delegations = match fields.take("delegations") {
             None | Some(Json::Null) => Delegations::default(),
             Some(value) => self.delegations(value).map_err(|e| e.at("delegations"))?,
@@ -191,23 +194,30 @@ impl Reader<'_> {
     }
 
     fn role_keys(&mut self, fields: &mut Fields, keys: &Keys) -> Result<RoleKeys> {
-        let keyids: Vec<_> = fields.texts("keyids")?.iter().map(|id| KeyId::declared(id)).collect();
+        // Thousands of roles list few keys: each id is kept once.
+        let id = |text: &String| match keys.get_key_value(text.as_str()) {
+            Some((id, _)) => id.clone(),
+            None => KeyId::declared(text),
+        };
+        let keyids: Vec<_> = fields.texts("keyids")?.iter().map(id).collect();
         let threshold: u32 = fields.whole("threshold")?;
         let threshold = NonZeroU32::new(threshold).ok_or_else(|| {
             Refusal::new(&rules::THRESHOLD_RANGE, "a threshold of 0", "a threshold of 1 or more")
         })?;
-        let distinct: BTreeSet<_> = keyids.iter().collect();
+        let mut distinct: Vec<_> = keyids.iter().collect();
+        distinct.sort_unstable();
+        distinct.dedup();
         if distinct.len() < keyids.len() {
             self.quirks.insert(Quirk::RoleKeyTwice);
         }
-        if distinct.iter().any(|id| !keys.contains_key(*id)) {
+        let listed: Vec<_> = distinct.iter().filter_map(|id| keys.get(*id)).collect();
+        if listed.len() < distinct.len() {
             self.quirks.insert(Quirk::RoleKeyMissing);
         }
-        let countable: BTreeSet<_> = distinct
-            .iter()
-            .filter_map(|id| keys.get(*id))
-            .filter_map(|k: &DocumentKey| k.public.as_ref())
-            .collect();
+        let mut countable: Vec<_> =
+            listed.iter().filter_map(|key| key.public.as_ref()).map(PublicKey::identity).collect();
+        countable.sort_unstable();
+        countable.dedup();
         if usize::try_from(threshold.get()).is_ok_and(|t| t > countable.len()) {
             self.quirks.insert(Quirk::ThresholdUnreachable);
         }
@@ -239,16 +249,15 @@ impl Reader<'_> {
             return Err(form("both \"roles\" and \"succinct_roles\"", "one of them (TAP 15)"));
         }
         let mut roles: Vec<DelegatedRole> = Vec::with_capacity(items.len());
-        let mut names = BTreeSet::new();
         for item in items {
-            let role = self.delegated_role(item, &keys)?;
-            if !names.insert(role.name.clone()) {
-                return Err(form(&format!("the role {} twice", role.name), "each delegation once (TUF 4.5)"));
-            }
-            roles.push(role);
+            roles.push(self.delegated_role(item, &keys)?);
         }
         fields.finish(self.quirks);
-        Ok(Delegations { keys, roles, succinct })
+        let delegations = Delegations::new(keys, roles, succinct);
+        match delegations.twice() {
+            None => Ok(delegations),
+            Some(name) => Err(form(&format!("the role {name} twice"), "each delegation once (TUF 4.5)")),
+        }
     }
 
     fn delegated_role(&mut self, value: Json, keys: &Keys) -> Result<DelegatedRole> {
@@ -324,7 +333,7 @@ impl Reader<'_> {
         let length = if fields.has("length") { Some(fields.whole("length")?) } else { None };
         let hashes = match fields.take("hashes") {
             Some(Json::Object(members)) => self.hashes(members)?,
-            None => BTreeMap::new(),
+            None => Hashes::default(),
             Some(_) => return Err(form("\"hashes\" that is no object", "an object")),
         };
         if length.is_none() || hashes.is_empty() {
@@ -334,8 +343,8 @@ impl Reader<'_> {
         Ok(MetaFile { version, length, hashes })
     }
 
-    fn hashes(&self, members: Members) -> Result<BTreeMap<String, Vec<u8>>> {
-        let mut hashes = BTreeMap::new();
+    fn hashes(&self, members: Members) -> Result<Hashes> {
+        let mut hashes = Vec::with_capacity(members.len());
         for (name, value) in members {
             // Refused, not dropped: an entry without digests would check nothing.
             let bytes = value.as_str().and_then(|text| match self.profile {
@@ -348,8 +357,8 @@ impl Reader<'_> {
                     "hexadecimal in profile tuf, base64 in notary",
                 )
             })?;
-            hashes.insert(name, bytes);
+            hashes.push((name, bytes));
         }
-        Ok(hashes)
+        Ok(hashes.into_iter().collect())
     }
 }

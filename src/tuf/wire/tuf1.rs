@@ -5,7 +5,7 @@
 //! type of ECDSA is written `ecdsa`, which every client reads; its scheme names the curve.
 
 use super::fields::Quirks;
-use super::{Quirk, WireSignature, escape};
+use super::{Quirk, WireSignature, escaped};
 use crate::tuf::document::DocumentKey;
 use crate::tuf::json::{Json, object};
 use crate::tuf::key::{Algorithm, KeyId, PublicKey, Scheme};
@@ -88,7 +88,7 @@ pub(super) fn file(signed: &[u8], signatures: &[WireSignature]) -> Vec<u8> {
     let mut out = b"{\"signatures\":".to_vec();
     out.extend(signatures.canonical());
     out.extend_from_slice(b",\"signed\":");
-    out.extend(escape(signed, false));
+    out.extend_from_slice(&escaped(signed));
     out.push(b'}');
     out
 }

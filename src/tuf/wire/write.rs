@@ -2,12 +2,12 @@
 
 use super::notary;
 use crate::tuf::document::{MetaFile, TargetFile};
+use crate::tuf::hashes::Hashes;
 use crate::tuf::json::{Json, Members};
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::rules;
-use std::collections::BTreeMap;
 
 /// An integer as JSON; whether it is small enough is checked with the whole document.
 ///
@@ -58,12 +58,12 @@ pub(in crate::tuf) fn meta_file(profile: Profile, file: &MetaFile) -> Result<Jso
     Ok(Json::Object(entry))
 }
 
-fn hashes(profile: Profile, hashes: &BTreeMap<String, Vec<u8>>) -> Json {
+fn hashes(profile: Profile, hashes: &Hashes) -> Json {
     let text = |bytes: &[u8]| match profile {
         Profile::Tuf => base16ct::lower::encode_string(bytes),
         Profile::Notary => notary::to_base64(bytes),
     };
-    Json::Object(hashes.iter().map(|(name, bytes)| (name.clone(), text(bytes).into())).collect())
+    Json::Object(hashes.iter().map(|(name, bytes)| (name.to_owned(), text(bytes).into())).collect())
 }
 
 /// What snapshot and timestamp call a role.
