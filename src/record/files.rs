@@ -7,11 +7,16 @@
 use super::dir::{Dir, Kind, TEMPORARY, regular};
 use super::names::Place;
 use super::rules;
+use crate::tuf::digest::Digest;
+use crate::tuf::evidence::Trusted;
+use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
+use crate::tuf::wire::Envelope;
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// The record's folders, and how deep their files are.
 const FOLDERS: [(&str, usize); 10] = [
@@ -120,6 +125,12 @@ fn missing(place: &Place) -> Refusal {
     Refusal::new(&rules::RECORD_REST, format!("no \"{place}\""), "the file, which others rest on")
 }
 
+/// Documents that this process has read and found trusted before, by role and SHA-256 of the file,
+/// with what their signatures are. The record is read several times in a session: the bytes are read
+/// and hashed each time, but none is parsed or verified twice. Nothing rests on being in here.
+#[derive(Debug, Clone, Default)]
+pub struct Seen(Rc<RefCell<BTreeMap<(RoleName, Digest), Envelope>>>);
+
 /// The files of a record, and those that want to come in.
 #[derive(Debug)]
 pub struct Files<'a> {
@@ -130,12 +141,30 @@ pub struct Files<'a> {
     last: RefCell<Option<(Vec<String>, Dir)>>,
     /// How many bytes may still be read.
     left: Cell<u64>,
+    seen: Seen,
 }
 
 impl<'a> Files<'a> {
     /// The record's own files.
     pub fn new(dir: &'a Dir, own: BTreeSet<Place>) -> Self {
-        Self { dir, own, new: BTreeMap::new(), last: RefCell::new(None), left: Cell::new(u64::MAX) }
+        let (last, left) = (RefCell::new(None), Cell::new(u64::MAX));
+        Self { dir, own, new: BTreeMap::new(), last, left, seen: Seen::default() }
+    }
+
+    /// The same, with the documents that were seen before.
+    #[must_use]
+    pub fn with_seen(self, seen: &Seen) -> Self {
+        Self { seen: seen.clone(), ..self }
+    }
+
+    /// The document of a file whose content has this digest, if it was seen before.
+    pub fn seen(&self, role: &RoleName, file: Digest) -> Option<Envelope> {
+        self.seen.0.borrow().get(&(role.clone(), file)).cloned()
+    }
+
+    /// Keeps a trusted document of a file whose content has this digest.
+    pub fn see(&self, file: Digest, trusted: &Trusted) {
+        self.seen.0.borrow_mut().insert((trusted.role().clone(), file), trusted.envelope().clone());
     }
 
     /// The same, of which no more than `most` bytes are read in all: a folder that came from
@@ -230,7 +259,6 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
-    use crate::tuf::digest::Digest;
 
     #[test]
     fn a_folder_read_in_place_is_read_so_far_and_no_further() {

@@ -8,7 +8,7 @@
 use super::contents::{Contents, Inputs};
 use super::create::{Access, Created, Existing};
 use super::dir::Dir;
-use super::files::{self, Files};
+use super::files::{self, Files, Seen};
 use super::names::Place;
 use super::{TrustFile, read, rules};
 use crate::ceremony::facts::Trust;
@@ -47,6 +47,7 @@ pub struct Record {
     lock: OnceCell<File>,
     /// How many bytes one reading of it takes at most.
     most: u64,
+    seen: Seen,
 }
 
 impl Record {
@@ -75,8 +76,7 @@ impl Record {
                 "a new directory for a new record",
             ));
         }
-        let record =
-            Self { dir, path: path.to_owned(), trust: trust.clone(), lock: OnceCell::new(), most: u64::MAX };
+        let record = Self::over(dir, path, trust.clone());
         record.put(&Place::Limits(1, trust.limits()), limits)?;
         for (name, content) in GIT {
             record.dir.create(name, content.as_bytes(), Access::Public, Existing::Stands)?;
@@ -97,7 +97,12 @@ impl Record {
             Refusal::new(&rules::RECORD_MISSING, found, "the directory of a record")
         })?;
         let trust = TrustFile::from_json(&bytes).map_err(|r| r.at("trust.json"))?;
-        Ok(Self { dir, path: path.to_owned(), trust, lock: OnceCell::new(), most: u64::MAX })
+        Ok(Self::over(dir, path, trust))
+    }
+
+    fn over(dir: Dir, path: &Path, trust: TrustFile) -> Self {
+        let (lock, seen) = (OnceCell::new(), Seen::default());
+        Self { dir, path: path.to_owned(), trust, lock, most: u64::MAX, seen }
     }
 
     /// Opens a record that came from elsewhere and is used in place: no more than an import would
@@ -176,7 +181,7 @@ impl Record {
     /// the chain of roots doesn't contain the anchor.
     pub fn read_all(&self, today: Time, inputs: &Inputs) -> Result<Contents> {
         let found = files::find(&self.dir)?;
-        let own = Files::new(&self.dir, found.places).no_more_than(self.most);
+        let own = Files::new(&self.dir, found.places).no_more_than(self.most).with_seen(&self.seen);
         let mut contents = read::contents(&own, &self.trust, today, inputs)?.0;
         let others = found.others.into_iter().map(|name| {
             let shown = visible(&name);
@@ -191,7 +196,8 @@ impl Record {
 
     /// The record's own files, for import.
     pub(super) fn files(&self) -> Result<Files<'_>> {
-        Ok(Files::new(&self.dir, files::find(&self.dir)?.places).no_more_than(self.most))
+        let places = files::find(&self.dir)?.places;
+        Ok(Files::new(&self.dir, places).no_more_than(self.most).with_seen(&self.seen))
     }
 
     /// The file of one document.

@@ -321,6 +321,7 @@ fn role_documents(
             signers_of(delegator.document(), role).ok()?;
             match accept(delegator, role, envelope.clone(), None) {
                 Ok(trusted) => {
+                    desk.files.see(*file, &trusted);
                     let by = (delegator.role().clone(), delegator.version());
                     Some(Vouched { trusted, file: *file, by })
                 }

@@ -151,9 +151,12 @@ fn parse_all<'p>(
 
 /// Reads a document's file; its version must be the one in the name.
 pub(super) fn parse(desk: &mut Desk<'_>, place: &Place) -> Option<Envelope> {
-    let Place::Metadata(role, ..) = place else { return None };
+    let Place::Metadata(role, _, file) = place else { return None };
+    // Read all the same: what is on disk has to be what the name says.
     let bytes = desk.bytes(place)?;
-    parsed(desk, place, wire::parse(desk.trust.profile, role, &bytes))
+    let seen = desk.files.seen(role, *file);
+    let read = seen.map_or_else(|| wire::parse(desk.trust.profile, role, &bytes), Ok);
+    parsed(desk, place, read)
 }
 
 fn parsed(desk: &mut Desk<'_>, place: &Place, read: Result<Envelope>) -> Option<Envelope> {
