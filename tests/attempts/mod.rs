@@ -35,12 +35,23 @@ const PLACE: &str = "KEYRITE_TEST_SIGNS";
 
 /// The next version of a role's newest document, unchanged otherwise, by these keys of the record.
 pub fn next_version(stage: &Stage, role: &RoleName, keys: &[&str]) -> Vec<u8> {
+    with_target(stage, role, keys, None)
+}
+
+/// The same with a target more of profile `tuf`: its path and what is in it.
+pub fn with_target(stage: &Stage, role: &RoleName, keys: &[&str], target: Option<(&str, &[u8])>) -> Vec<u8> {
     let profile = stage.trust.profile;
     let newest = documents(stage, role).pop().expect("a document of the role");
     let text = String::from_utf8(newest.payload().bytes().to_vec()).unwrap().replace('\n', "\\n");
     let Json::Object(mut signed) = Json::parse(text.as_bytes()).unwrap() else { unreachable!() };
     let version = i64::try_from(newest.payload().version() + 1).unwrap();
     signed.insert("version".to_owned(), version.into());
+    if let (Some((path, content)), Some(Json::Object(targets))) = (target, signed.get_mut("targets")) {
+        let sha256 = base16ct::lower::encode_string(&Sha256::digest(content));
+        let length = i64::try_from(content.len()).unwrap();
+        let hashes = object([("sha256", sha256.into())]);
+        targets.insert(path.to_owned(), object([("hashes", hashes), ("length", length.into())]));
+    }
     let signed = Json::Object(signed);
     let entries = keys.iter().map(|key| entry(stage, key, &signed.canonical())).collect();
     match profile {
