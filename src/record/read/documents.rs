@@ -23,6 +23,9 @@ use crate::tuf::role::RoleName;
 use crate::tuf::rule::Refusal;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Versions from here on are nobody's who counts up by one.
+const HONEST: u64 = 1 << 32;
+
 /// Every document but roots, judged; roots are listed with them.
 #[derive(Default)]
 pub(super) struct Documents {
@@ -73,11 +76,13 @@ impl Versions {
 impl Documents {
     /// The last of each delegation that clients were to have, where today's delegator vouches for
     /// none so new. Only what the backend served or a change here made counts: who has a key that
-    /// was revoked can still sign any number of documents, of any version.
+    /// was revoked can still sign any number of documents, of any version. If they have the backend
+    /// as well it serves them; a version that no honest key ever reached then counts for nothing, or
+    /// no successor could sign a higher one.
     pub(super) fn unvouched(&self, made: &BTreeSet<Digest>) -> BTreeMap<RoleName, Trusted> {
         let meant = |d: &&Trusted| {
             let payload = d.payload().digest();
-            self.published.contains(&payload) || made.contains(&payload)
+            made.contains(&payload) || (self.published.contains(&payload) && d.version() < HONEST)
         };
         let last = |(role, versions): (&RoleName, &BTreeMap<u64, Trusted>)| {
             let last = versions.values().rev().find(meant)?;
