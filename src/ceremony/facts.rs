@@ -140,6 +140,22 @@ pub(crate) fn delegation_key<'a>(
         && !roots.iter().any(in_root)
 }
 
+/// How many versions a document may lie above those that clients are known to have had and still
+/// count: anyone can write a change into a record that holds a document of a revoked key, of any
+/// version, and the next one must come after what our own ceremonies have made and not been seen with.
+pub const MADE_AHEAD: u64 = 64;
+
+/// What the backend had of a delegation.
+#[derive(Debug, Clone)]
+pub struct Earlier {
+    /// The document.
+    pub document: Trusted,
+    /// When it was asked, as who imported its answer said.
+    pub at: Time,
+    /// Those that the record has of the versions between that one and the newest, oldest first.
+    pub since: Vec<Trusted>,
+}
+
 /// What a ceremony may know.
 #[derive(Debug, Clone)]
 pub struct Facts {
@@ -160,10 +176,13 @@ pub struct Facts {
     /// The newest document of each delegation that a former delegator vouched for, where today's
     /// does so no longer: what clients had, and where versions go on (notary-v1 4.2).
     pub unvouched: BTreeMap<RoleName, Trusted>,
-    /// The document of each delegation that the backend was last seen with, before the newest: what
-    /// came since is what a stolen key may have signed. For the eye alone, since receipts prove
-    /// nothing; no change rests on it.
-    pub earlier: BTreeMap<RoleName, Trusted>,
+    /// By delegation, the highest version that a change of the record made of it, where that is not
+    /// far above what clients are known to have had ([`MADE_AHEAD`]): the backend may have it.
+    pub reached: BTreeMap<RoleName, u64>,
+    /// What the backend was last seen with of each delegation, before the newest: what came since is
+    /// what a stolen key may have signed. For the eye alone, since receipts prove nothing; no change
+    /// rests on it.
+    pub earlier: BTreeMap<RoleName, Earlier>,
     /// Delegations that a former document listed and no newest one does: those that were revoked.
     pub revoked: BTreeSet<RoleName>,
     /// The anchor that a person gave, if any.
@@ -231,7 +250,8 @@ impl Facts {
     /// The version that comes after every one that a role has had: a delegation that was revoked
     /// and comes back goes on from its last (notary-v1 4.2).
     pub fn next_version(&self, role: &RoleName) -> u64 {
-        self.last(role).map_or(1, |d| d.version().saturating_add(1))
+        let reached = self.reached.get(role).copied().unwrap_or_default();
+        self.last(role).map_or(0, Trusted::version).max(reached).saturating_add(1)
     }
 
     /// The key with which a person signs transcript heads, if the record has one that is alive.

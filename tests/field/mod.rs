@@ -54,6 +54,7 @@ pub fn facts(profile: Profile, collection: &str, today: Time, files: &[Envelope]
         roots,
         documents,
         unvouched: BTreeMap::new(),
+        reached: BTreeMap::new(),
         earlier: BTreeMap::new(),
         revoked: BTreeSet::new(),
         anchor: None,

@@ -4,12 +4,10 @@
 //! (notary-v1 4.2, 6); TUF clients stop with an error when a search comes to it (TUF 5.6.7).
 
 use super::delegations::Delegation;
-use super::rework::{After, Rework};
+use super::rework::Rework;
 use crate::ceremony::facts::{Facts, KeyRecord};
-use crate::tuf::diff;
 use crate::tuf::document::Targets;
 use crate::tuf::evidence::Trusted;
-use crate::tuf::key::KeyIdentity;
 use crate::tuf::profile::Profile;
 use crate::tuf::text::visible;
 
@@ -19,8 +17,13 @@ const NAMED: usize = 10;
 /// For every delegation that a change takes keys from: what becomes of its document.
 pub fn after(rework: &Rework<'_>) -> Vec<String> {
     let mut lines = Vec::new();
-    for (after, document) in rework.stranded() {
+    let mut untouched = Vec::new();
+    for after in rework.changed.values() {
         let role = &after.now.role.name;
+        let Some(document) = rework.facts.documents.get(role) else {
+            untouched.push(format!("  {role}: clients see nothing of it before and after"));
+            continue;
+        };
         let files = files(document.document().as_targets());
         let by = names(&rework.signers(role));
         lines.push(match rework.reissue.filter(|_| rework.again.contains(role)) {
@@ -31,6 +34,13 @@ pub fn after(rework: &Rework<'_>) -> Vec<String> {
                 "  {role}: clients go on seeing {files}{}, signed again by {by}",
                 if reissue.without_paths.is_empty() { "" } else { ", but what is taken out" }
             ),
+            None if after.vouches(document) => {
+                let staying = after.staying();
+                let signed = after.now.signed(document).into_iter().filter(|key| staying.contains(key));
+                let by = names(&rework.delegations.known(signed));
+                untouched.push(format!("  {role}: clients go on seeing {files}, which {by} signed too"));
+                continue;
+            }
             None if rework.facts.trust.profile == Profile::Notary => format!(
                 "  {role}: from the upload on clients no longer see {files}, and nothing tells them; {}",
                 waiting(rework.facts, document, &by)
@@ -40,6 +50,11 @@ pub fn after(rework: &Rework<'_>) -> Vec<String> {
                 waiting(rework.facts, document, &by)
             ),
         });
+    }
+    let more = untouched.len().saturating_sub(NAMED);
+    lines.extend(untouched.into_iter().take(NAMED));
+    if more > 0 {
+        lines.push(format!("  {more} more: clients notice nothing"));
     }
     lines
 }
@@ -74,35 +89,4 @@ fn files(targets: Option<&Targets>) -> String {
 pub fn names(records: &[&KeyRecord]) -> String {
     let each: Vec<_> = records.iter().map(|r| format!("{} of {}", r.name, r.holder)).collect();
     if each.is_empty() { "nobody yet".to_owned() } else { each.join(", ") }
-}
-
-/// What only the keys that go have signed, since the backend was last seen with an older document:
-/// the places to look for what a thief may have put there.
-pub fn signed_alone(rework: &Rework<'_>) -> Vec<String> {
-    let facts = rework.facts;
-    let name = |identity: KeyIdentity| {
-        rework.delegations.record(&identity).map(|key| format!("{} of {}", key.name, key.holder))
-    };
-    let mut lines = Vec::new();
-    let mut look = |after: &After<'_>, document: &Trusted| {
-        let role = &after.now.role.name;
-        let before = facts.earlier.get(role);
-        lines.push(match before {
-            Some(before) => format!(
-                "{role} {}, which no key that stays has signed, against {}, which the backend had when it was asked before:",
-                document.version(),
-                before.version()
-            ),
-            None => format!(
-                "{role} {}, which no key that stays has signed; the record has no earlier answer of the backend:",
-                document.version()
-            ),
-        });
-        let told = diff::words(before.map(Trusted::payload), document.payload(), &name);
-        lines.extend(told.into_iter().map(|line| format!("  {line}")));
-    };
-    for (after, document) in rework.stranded() {
-        look(after, document);
-    }
-    lines
 }

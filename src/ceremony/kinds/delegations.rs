@@ -109,6 +109,12 @@ impl<'a> Delegations<'a> {
         self.living(keys)
     }
 
+    /// Of these keys, those that the record knows, by name.
+    pub fn known(&self, keys: impl IntoIterator<Item = KeyIdentity>) -> Vec<&'a KeyRecord> {
+        let known = keys.into_iter().filter_map(|key| self.record(&key));
+        known.map(|record| (&record.name, record)).collect::<BTreeMap<_, _>>().into_values().collect()
+    }
+
     /// Of these keys, those of the record that can be asked, by name.
     pub fn living(&self, keys: impl IntoIterator<Item = KeyIdentity>) -> Vec<&'a KeyRecord> {
         let known = keys.into_iter().filter_map(|key| self.record(&key));

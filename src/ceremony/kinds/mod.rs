@@ -32,6 +32,7 @@ pub mod rules;
 
 pub use making::unknown as key_unknown;
 mod set_limits;
+mod suspect;
 mod withdraw;
 
 pub use making::software_allowed;

@@ -13,6 +13,7 @@ use super::rework::{After, Delegator, Reissue, Rework, Terms};
 use super::root_change::{RootChange, Wanted, root_change};
 use super::root_members::{Keys, Role, listed_entries};
 use super::rules;
+use super::suspect;
 use crate::ceremony::change::{Base, Change, Counts, Frame, Item, Purpose};
 use crate::ceremony::facts::{Facts, KeyRecord};
 use crate::ceremony::people::{KeyName, Person};
@@ -169,7 +170,7 @@ impl Ceremony for Spec {
         let gone = self.revoked(facts)?;
         // A change that is sealed already has nothing left to look at.
         let lines =
-            self.rework(facts, &delegations, &gone).map(|r| customers::signed_alone(&r)).unwrap_or_default();
+            self.rework(facts, &delegations, &gone).map(|r| suspect::signed_alone(&r)).unwrap_or_default();
         if !lines.is_empty() {
             let title = "What only the revoked keys have signed".to_owned();
             let act = Act::Person(PersonAct::Show { title, lines });
@@ -304,9 +305,17 @@ impl Spec {
             ));
         }
         leave_what_is_gone(&mut rework);
-        if self.reissue.is_some() {
+        if let Some(reissue) = &self.reissue {
+            // A colleague's release on top of a thief's keeps what the thief had put there.
+            let named = |after: &&After<'_>| {
+                let targets = facts.last(&after.now.role.name).and_then(|d| d.document().as_targets());
+                let has = |path: &String| targets.is_some_and(|targets| targets.targets.contains_key(path));
+                reissue.without_paths.iter().any(has)
+            };
+            let named: Vec<_> =
+                rework.changed.values().filter(named).map(|a| a.now.role.name.clone()).collect();
             let stranded: Vec<_> = rework.stranded().iter().map(|(_, d)| d.role().clone()).collect();
-            rework.again.extend(stranded);
+            rework.again.extend(stranded.into_iter().chain(named));
         }
         Ok(rework)
     }

@@ -3,7 +3,7 @@
 
 use super::world::{envelope, facts, frame, key, names, person, public, record, root, sign, time};
 use crate::ceremony::change::{Change, Item, Purpose};
-use crate::ceremony::facts::Facts;
+use crate::ceremony::facts::{Earlier, Facts};
 use crate::ceremony::kinds;
 use crate::ceremony::runbook::Runbook;
 use crate::ceremony::standing::{Gathered, Standing, State};
@@ -17,6 +17,7 @@ use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::Result;
 use crate::tuf::statement::{KeyEvent, Sentence};
+use crate::tuf::time::Time;
 use crate::tuf::wire;
 use std::num::NonZeroU32;
 
@@ -318,16 +319,48 @@ fn what_only_a_stolen_key_signed_is_shown_first() {
     };
     let (digest, text) = shown(&facts);
     assert!(text.contains("no earlier answer of the backend"), "{text}");
-    assert!(text.contains("target cam/1: added"), "{text}");
+    assert!(
+        text.contains("target cam/1: new in version 3, signed by x of of-x, and by no key that stays"),
+        "{text}"
+    );
     assert!(!text.contains("door"), "y signed it too: {text}");
-    let before = envelope(&naming("cam", 2, &["cam/1"]), "x");
     let targets = facts.documents[&RoleName::Targets].clone();
-    let before = accept(&targets, &RoleName::from_name("cam"), before, None).unwrap();
-    facts.earlier.insert(before.role().clone(), before);
+    let cam = RoleName::from_name("cam");
+    let document = |version, paths: &[&str], by| {
+        accept(&targets, &cam, envelope(&naming("cam", version, paths), by), None).unwrap()
+    };
+    let at: Time = "2026-11-20T12:00:00Z".parse().unwrap();
+    let earlier = |since| Earlier { document: document(2, &["cam/1"], "x"), at, since };
+    facts.earlier.insert(cam.clone(), earlier(Vec::new()));
     let (again, text) = shown(&facts);
     assert_eq!(again, digest, "receipts prove nothing, so no change rests on them");
-    assert!(text.contains("against 2, which the backend had"), "{text}");
-    assert!(text.contains("target cam/2: added") && !text.contains("target cam/1"), "{text}");
+    assert!(text.contains("against 2, which the backend had when it was asked on 2026-11-20"), "{text}");
+    assert!(text.contains("target cam/2: new") && !text.contains("target cam/1"), "{text}");
+
+    // A colleague released on top of the thief, and signs what the thief had put there.
+    facts.documents.insert(cam.clone(), document(4, &["cam/1", "cam/evil", "cam/good"], "y"));
+    let (_, text) = shown(&facts);
+    assert!(text.contains("the record lacks version 3"), "{text}");
+    assert!(text.contains("target cam/evil: new in version 4, signed by y of of-y;"), "{text}");
+    facts.earlier.insert(cam.clone(), earlier(vec![document(3, &["cam/1", "cam/evil"], "x")]));
+    let (_, text) = shown(&facts);
+    assert!(!text.contains("lacks"), "{text}");
+    let evil = "target cam/evil: new in version 3, signed by x of of-x, and by no key that stays;";
+    assert!(text.contains(evil), "{text}");
+    assert!(text.contains("target cam/good: new in version 4, signed by y of of-y;"), "{text}");
+
+    // What the thief put there can be taken out though a key that stays has signed it too.
+    let out = format!("{tables}[reissue]\nvalid-for = \"1 year\"\nwithout-paths = [\"cam/evil\"]\n");
+    let change = hold("revoke-delegation", &out, &facts).unwrap();
+    let made = change.documents().find(|d| *d.role() == cam).unwrap().document().as_targets().unwrap();
+    assert_eq!(made.targets.keys().collect::<Vec<_>>(), ["cam/1", "cam/good"]);
+    let without = hold("revoke-delegation", tables, &facts).unwrap();
+    assert!(without.documents().all(|d| *d.role() != cam));
+    let text = without.summary.join("\n");
+    assert!(
+        text.contains("cam: clients go on seeing cam/1, cam/evil, cam/good, which y of of-y signed too"),
+        "{text}"
+    );
 }
 
 /// Signs every item with every key that it asks, and says how the change stands.

@@ -159,6 +159,7 @@ pub fn nothing() -> Facts {
         roots: Vec::new(),
         documents: BTreeMap::new(),
         unvouched: BTreeMap::new(),
+        reached: BTreeMap::new(),
         earlier: BTreeMap::new(),
         revoked: BTreeSet::new(),
         anchor: None,

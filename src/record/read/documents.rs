@@ -8,6 +8,7 @@ use super::roots::{Signed, one_payload, parse};
 use super::statements::Said;
 use super::withdrawn::Withdrawn;
 use super::{Decided, Desk, by_newest_root, by_some_root, decision, met};
+use crate::ceremony::facts::{Earlier, MADE_AHEAD, Stage};
 use crate::record::contents::StoredDocument;
 use crate::record::names::Place;
 use crate::record::receipt::{Answer, Receipt};
@@ -21,7 +22,9 @@ use crate::tuf::key::{KeyIdentity, PublicKey};
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::Refusal;
+use crate::tuf::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 /// Versions from here on are nobody's who counts up by one.
 const HONEST: u64 = 1 << 32;
@@ -58,31 +61,40 @@ pub(super) struct Versions(BTreeMap<RoleName, BTreeMap<u64, Trusted>>);
 impl Versions {
     /// Of every delegation the document that the backend served when it was last seen with an older
     /// one than the newest here.
-    pub(super) fn earlier(&self, receipts: &[Receipt]) -> BTreeMap<RoleName, Trusted> {
-        let mut found: BTreeMap<RoleName, Trusted> = BTreeMap::new();
+    pub(super) fn earlier(&self, receipts: &[Receipt]) -> BTreeMap<RoleName, Earlier> {
+        let mut found: BTreeMap<RoleName, (Time, &Trusted)> = BTreeMap::new();
         for receipt in receipts.iter().filter(|r| !matches!(r.result, Answer::Rejected(_))) {
             for (role, (version, _)) in &receipt.served {
                 let Some(versions) = self.0.get(role) else { continue };
                 let newest = versions.last_key_value().map(|(version, _)| version);
                 if let Some(document) = versions.get(version).filter(|_| newest > Some(version)) {
-                    found.insert(role.clone(), document.clone());
+                    found.insert(role.clone(), (receipt.at, document));
                 }
             }
         }
-        found
+        let whole = |(role, (at, document)): (RoleName, (Time, &Trusted))| {
+            let after = Bound::Excluded(document.version());
+            let since = self.0.get(&role).map(|all| all.range((after, Bound::Unbounded)).collect::<Vec<_>>());
+            let since = since.as_deref().and_then(|all| all.split_last()).map(|(_, between)| between);
+            let since = since.unwrap_or_default().iter().map(|(_, d)| (*d).clone()).collect();
+            (role, Earlier { document: document.clone(), at, since })
+        };
+        found.into_iter().map(whole).collect()
     }
 }
 
 impl Documents {
-    /// The last of each delegation that clients were to have, where today's delegator vouches for
-    /// none so new. Only what the backend served or a change here made counts: who has a key that
-    /// was revoked can still sign any number of documents, of any version. If they have the backend
-    /// as well it serves them; a version that no honest key ever reached then counts for nothing, or
-    /// no successor could sign a higher one.
-    pub(super) fn unvouched(&self, made: &BTreeSet<Digest>) -> BTreeMap<RoleName, Trusted> {
+    /// The last of each delegation that clients had, where today's delegator vouches for none so new.
+    /// Only what the backend served counts: who has a key that was revoked can still sign any number
+    /// of documents, of any version, and write them into a change. If they have the backend as well it
+    /// serves them; a version that no honest key ever reached then counts for nothing, or no successor
+    /// could sign a higher one. In a rehearsal, where nothing is ever served and nobody attacks, what
+    /// changes made counts as well.
+    pub(super) fn unvouched(&self, made: &BTreeSet<Digest>, stage: Stage) -> BTreeMap<RoleName, Trusted> {
         let meant = |d: &&Trusted| {
             let payload = d.payload().digest();
-            made.contains(&payload) || (self.published.contains(&payload) && d.version() < HONEST)
+            (self.published.contains(&payload) && d.version() < HONEST)
+                || (stage == Stage::Rehearsal && made.contains(&payload))
         };
         let last = |(role, versions): (&RoleName, &BTreeMap<u64, Trusted>)| {
             let last = versions.values().rev().find(meant)?;
@@ -90,6 +102,24 @@ impl Documents {
             newer.then(|| (role.clone(), last.clone()))
         };
         self.delegations.0.iter().filter_map(last).collect()
+    }
+
+    /// The highest version of each delegation that a change here made, where it lies above what
+    /// clients are known to have had, and not by more than [`MADE_AHEAD`].
+    pub(super) fn reached(
+        &self,
+        made: &BTreeSet<Digest>,
+        unvouched: &BTreeMap<RoleName, Trusted>,
+    ) -> BTreeMap<RoleName, u64> {
+        let highest = |(role, versions): (&RoleName, &BTreeMap<u64, Trusted>)| {
+            let known = self.newest.get(role).into_iter().chain(unvouched.get(role));
+            let known = known.map(Trusted::version).max().unwrap_or_default();
+            let near = (Bound::Excluded(known), Bound::Included(known.saturating_add(MADE_AHEAD)));
+            let mut above = versions.range(near).rev();
+            let (version, _) = above.find(|(_, d)| made.contains(&d.payload().digest()))?;
+            Some((role.clone(), *version))
+        };
+        self.delegations.0.iter().filter_map(highest).collect()
     }
 }
 

@@ -224,7 +224,9 @@ fn read(
     let mut history = documents.trusted.clone();
     history.extend(said.in_force());
     let made = changes.values().flat_map(|stored| stored.change.documents());
-    let unvouched = documents.unvouched(&made.map(MetadataPayload::digest).collect());
+    let made = made.map(MetadataPayload::digest).collect();
+    let unvouched = documents.unvouched(&made, desk.trust.stage);
+    let reached = documents.reached(&made, &unvouched);
     let proposals = proposals(&changes, &roots.signed);
     let mut facts = Facts {
         trust: trust.trust().clone(),
@@ -235,6 +237,7 @@ fn read(
         roots: roots.chain,
         documents: documents.newest,
         unvouched,
+        reached,
         earlier: documents.delegations.earlier(&receipts),
         revoked: documents.revoked,
         anchor: inputs.anchor,
