@@ -9,10 +9,15 @@
 
 mod browser;
 mod day;
+mod stage;
 
 use browser::{Page, SIZES, dom, pages, print, scanned};
 use day::{Day, Upto, day, told};
+use keyrite::ceremony::facts::Stage as Kind;
+use keyrite::ceremony::limits::Limits;
 use keyrite::tuf::digest::Digest;
+use keyrite::tuf::profile::Profile;
+use stage::{Stage, shipped, utf8};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -163,4 +168,85 @@ fn a_hostile_title_is_only_text() {
     ] {
         assert!(text.contains(said), "{said} in\n{text}");
     }
+}
+
+/// A trust of profile `tuf` whose keys are in files, with its first root; and the device map.
+fn rooted() -> (Stage, PathBuf) {
+    let mut limits = Limits::default_for(Profile::Tuf);
+    limits.online.snapshot.insert("online-snapshot".parse().unwrap());
+    limits.online.timestamp.insert("online-timestamp".parse().unwrap());
+    let stage = Stage::new("paper-folder", Profile::Tuf, Kind::Rehearsal, &limits);
+    fs::create_dir_all(stage.path("keys")).unwrap();
+    let mut devices = stage.devices();
+    let people = "[people]\nada = \"administrator\"\nwim = \"witness\"\n";
+    let mut keys = format!("ceremony = \"generate-key\"\ntitle = \"Keys\"\n{people}");
+    for (key, holder, purpose) in [
+        ("root-a", "ada", "root"),
+        ("root-b", "bruno", "root"),
+        ("root-c", "carla", "root"),
+        ("targets-1", "uma", "targets"),
+        ("online-snapshot", "operations", "snapshot"),
+        ("online-timestamp", "operations", "timestamp"),
+    ] {
+        devices = devices.in_file(key, &format!("keys/{key}.pem"));
+        keys += &format!("[[key]]\nname = \"{key}\"\nholder = \"{holder}\"\npurpose = \"{purpose}\"\n");
+    }
+    let devices = devices.in_file("root-d", "keys/root-d.pem");
+    let runbook = stage.write("keys.toml", &keys);
+    let map = devices.write("first.toml");
+    stage.hold(&map, &runbook).1.ended(0);
+    stage.hold(&map, &shipped("first-day-tuf/04-root.toml")).1.ended(0);
+    let map = devices.knowing(&stage.root()).write("devices.toml");
+    (stage, map)
+}
+
+#[test]
+fn a_folder_is_printed_as_far_as_it_can_be_known_and_the_rest_when_it_can() {
+    let (stage, map) = rooted();
+    let folder = stage.path("rotate");
+    fs::create_dir_all(&folder).unwrap();
+    for name in ["01-root-key.toml", "02-rotate.toml"] {
+        fs::copy(shipped(&format!("rotate-root/{name}")), folder.join(name)).unwrap();
+    }
+    // As people type it, where the record is: what is next is what they read.
+    let plan = |code| {
+        let line = ["-C", "record", "--devices", utf8(&map), "plan", "rotate", "--print", "script.html"];
+        stage.keyrite(line).ended(code).text()
+    };
+    let read = |said: &str, line: &str| {
+        let said: Vec<_> = said.split_whitespace().filter(|word| *word != "\\").collect();
+        let said = said.join(" ");
+        assert!(said.contains(line), "{line}\n{said}");
+    };
+    let said = plan(4);
+    let keyrite = format!("keyrite -C record --devices {}", utf8(&map));
+    for line in [
+        "print script.01-root-key.html from a browser, on A4 or Letter".to_owned(),
+        format!("{keyrite} run rotate/01-root-key.toml holds what is printed"),
+        format!("{keyrite} plan rotate --print script.html then prints the rest"),
+    ] {
+        read(&said, &line);
+    }
+    assert!(!said.contains("script.02") && !said.contains("NAME"), "{said}");
+    let first = stage.path("script.01-root-key.html");
+    self_contained(&first);
+    for size in SIZES {
+        let pages = pages(&print(&first, size.0));
+        within_margins(&pages, size);
+        let text = pages.iter().map(Page::text).collect::<Vec<_>>().join(" ");
+        for said in ["What comes after this part", "known only when this part is held", "rotate-root"] {
+            assert!(text.contains(said), "{}: {said}\n{text}", size.0);
+        }
+    }
+
+    stage.hold(&map, &folder.join("01-root-key.toml")).1.ended(0);
+    let said = plan(0);
+    read(&said, "print script.02-rotate.html from a browser, on A4 or Letter");
+    read(&said, &format!("{keyrite} run rotate holds it"));
+    assert!(!said.contains("script.01"), "what is held is not printed again: {said}");
+    let text = pages(&print(&stage.path("script.02-rotate.html"), "A4"));
+    let text = text.iter().map(Page::text).collect::<Vec<_>>().join(" ");
+    assert!(!text.contains("What comes after") && text.contains("dora"), "{text}");
+    stage.hold(&map, &folder.join("02-rotate.toml")).1.ended(0);
+    assert_eq!(stage.root().0, 2);
 }

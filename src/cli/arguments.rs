@@ -227,7 +227,8 @@ pub struct Plan {
     #[arg(long, value_name = "FILE")]
     pub write_answers: Option<PathBuf>,
 
-    /// Write the script to print, one HTML file a runbook: steps with boxes for initials and time
+    /// Write the script to print, one HTML file a runbook, as far as it can be planned by now: steps with
+    /// boxes for initials and time
     #[arg(long, value_name = "FILE")]
     pub print: Option<PathBuf>,
 }

@@ -22,6 +22,7 @@ use crate::tuf::digest::Digest;
 use crate::tuf::json::{Json, Members, object};
 use crate::tuf::rule::{Exit, Result};
 use crate::ui::paper;
+use crate::ui::paper::script::Later;
 use crate::ui::screen::{Screen, Tone};
 use std::path::{Path, PathBuf};
 
@@ -48,8 +49,8 @@ struct Script {
     rehearsed: Option<String>,
     /// Each step in a sentence.
     sentences: Vec<String>,
-    /// The script to print.
-    html: String,
+    /// The record as it was planned on, for the script to print.
+    contents: Contents,
 }
 
 /// Runs the command.
@@ -60,30 +61,33 @@ pub fn run(session: &Session, args: &Plan) -> Result<Ended> {
     if !args.runbook.is_dir() {
         let outcome = look(session, &mut table, &args.runbook)?;
         let planned = plan(&table, &args.runbook, outcome)?;
-        write(&table, args, std::slice::from_ref(&planned))?;
-        let screen = Screen::new(planned.title()).rehearsal(table.rehearsal());
-        let screen = next(planned.tell(screen), session, args, matches!(planned, Planned::Held { .. }));
-        session.report(&screen, Json::Object(planned.json()))?;
+        write(&table, args, std::slice::from_ref(&planned), &[])?;
+        let screen = planned.tell(Screen::new(planned.title()).rehearsal(table.rehearsal()));
+        let plans = Plans { planned: vec![planned], stopped: None };
+        let screen = next(screen, session, args, &plans);
+        session.report(&screen, plans.planned.first().map_or(Json::Null, |one| Json::Object(one.json())))?;
         return Ok(Ended::Done);
     }
-    let Plans { planned, stopped } = plan_all(session, &mut table, &paths)?;
-    write(&table, args, &planned)?;
+    let plans = plan_all(session, &mut table, &paths)?;
+    let Plans { planned, stopped } = &plans;
+    let unplanned = paths.iter().skip(planned.len());
+    let later = unplanned.map(|path| Later::of(path)).collect::<Result<Vec<_>>>()?;
+    write(&table, args, planned, &later)?;
     let mut screen =
         Screen::new(format!("Runbooks of {}", shown(&args.runbook))).rehearsal(table.rehearsal());
-    for one in &planned {
+    for one in planned {
         screen = one.tell(screen.heading(one.title()));
     }
-    if let Some((path, why)) = &stopped {
+    if let Some((path, why)) = stopped {
         let what = format!("{} can't be planned before what stands above is held: {why}", shown(path));
         screen = screen.heading("No further for now").callout(Tone::Careful, what);
     }
-    let idle = planned.iter().all(|one| matches!(one, Planned::Held { .. }));
     let stop = stopped.as_ref().map_or(Json::Null, |(path, why)| {
         object([("because", why.as_str().into()), ("runbook", part(path).into())])
     });
     let all: Vec<Json> = planned.iter().map(|one| Json::Object(one.json())).collect();
     let json = object([("runbooks", all.into()), ("stopped", stop)]);
-    session.report(&next(screen, session, args, idle), json)?;
+    session.report(&next(screen, session, args, &plans), json)?;
     Ok(if stopped.is_some() { Ended::Incomplete } else { Ended::Done })
 }
 
@@ -131,7 +135,6 @@ fn look(session: &Session, table: &mut Table, path: &Path) -> Result<Outcome> {
 fn plan(table: &Table, path: &Path, outcome: Outcome) -> Result<Planned> {
     let part = part(path);
     let Outcome { contents, due, rehearsed } = outcome;
-    let contents = &contents;
     let frozen = match due {
         Due::Held(runbook) => return Ok(Planned::Held { part, title: runbook.title }),
         Due::Change(frozen) => frozen,
@@ -146,17 +149,17 @@ fn plan(table: &Table, path: &Path, outcome: Outcome) -> Result<Planned> {
         digest,
         rehearsed,
         prompts: today.into_iter().chain(steps.iter().filter_map(Step::prompt)).collect(),
-        lines: lines(&change, contents),
+        lines: lines(&change, &contents),
         sentences: steps.iter().map(|s| s.paper(&change, &contents.facts).sentence()).collect(),
-        html: paper::script::script(&change, &steps, &contents.facts, &clients),
         clients,
         steps,
         change,
+        contents,
     })))
 }
 
 /// Writes what was asked for: the answers to be filled in, and the scripts to print.
-fn write(table: &Table, args: &Plan, planned: &[Planned]) -> Result<()> {
+fn write(table: &Table, args: &Plan, planned: &[Planned], later: &[Later]) -> Result<()> {
     let folder = args.runbook.is_dir();
     let scripts = planned.iter().filter_map(|one| match one {
         Planned::Change(script) => Some(script),
@@ -181,7 +184,14 @@ fn write(table: &Table, args: &Plan, planned: &[Planned]) -> Result<()> {
     }
     if let Some(path) = &args.print {
         for script in scripts {
-            files::create(&printed(path, folder.then_some(&script.part)), script.html.as_bytes())?;
+            let html = paper::script::script(
+                &script.change,
+                &script.steps,
+                &script.contents.facts,
+                &script.clients,
+                later,
+            );
+            files::create(&printed(path, folder.then_some(&script.part)), html.as_bytes())?;
         }
     }
     Ok(())
@@ -194,15 +204,32 @@ fn printed(path: &Path, part: Option<&String>) -> PathBuf {
     path.with_extension(format!("{part}.{end}").trim_end_matches('.'))
 }
 
-fn next(mut screen: Screen, session: &Session, args: &Plan, idle: bool) -> Screen {
+/// What to type next. Of a folder that could not be planned to its end, the script of the rest can only
+/// be printed when what stands above is held, so it is held for itself.
+fn next(mut screen: Screen, session: &Session, args: &Plan, plans: &Plans) -> Screen {
     let keyrite = session.keyrite();
-    if idle {
+    let folder = args.runbook.is_dir();
+    let to_hold = |one: &Planned| match one {
+        Planned::Change(script) => Some(script.part.clone()),
+        Planned::Held { .. } => None,
+    };
+    let parts: Vec<String> = plans.planned.iter().filter_map(to_hold).collect();
+    if parts.is_empty() {
         return screen.next(format!("{keyrite} status    shows what is due next"));
     }
     let name = shown(&args.runbook);
     if let Some(path) = &args.print {
-        let path = printed(path, args.runbook.is_dir().then_some(&"NAME".to_owned()));
-        screen = screen.next(format!("print {} from a browser, on A4 or Letter", shown(&path)));
+        for part in &parts {
+            let path = shown(&printed(path, folder.then_some(part)));
+            screen = screen.next(format!("print {path} from a browser, on A4 or Letter"));
+        }
+    }
+    if let (Some(path), Some(_)) = (&args.print, &plans.stopped) {
+        let these: Vec<String> =
+            parts.iter().map(|part| shown(&args.runbook.join(format!("{part}.toml")))).collect();
+        screen = screen.next(format!("{keyrite} run {}    holds what is printed", these.join(" ")));
+        let path = shown(path);
+        return screen.next(format!("{keyrite} plan {name} --print {path}    then prints the rest"));
     }
     screen = screen.next(format!("{keyrite} run {name}    holds it"));
     if let Some(path) = &args.write_answers {
@@ -211,6 +238,14 @@ fn next(mut screen: Screen, session: &Session, args: &Plan, idle: bool) -> Scree
         screen = screen.next(line);
     }
     screen
+}
+
+impl Later {
+    /// What is known of a runbook before it can be planned: what it says itself.
+    fn of(path: &Path) -> Result<Self> {
+        let runbook = Table::runbook(path)?;
+        Ok(Self { title: runbook.title, ceremony: runbook.kind, people: runbook.people })
+    }
 }
 
 /// What people are shown besides the change itself, which no summary holds since it rests on what

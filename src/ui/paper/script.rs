@@ -21,8 +21,20 @@ const LONG: usize = 30;
 /// Rows of the exceptions sheet.
 const EXCEPTIONS: usize = 9;
 
-/// The script as one HTML file. `clients`: what customers' clients will make of the change.
-pub fn script(change: &Change, steps: &[Step], facts: &Facts, clients: &[String]) -> String {
+/// A runbook of the same folder that can't be planned before this part of it is held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Later {
+    /// Its title.
+    pub title: String,
+    /// Its kind's word.
+    pub ceremony: String,
+    /// Who takes part.
+    pub people: BTreeMap<Person, Duty>,
+}
+
+/// The script as one HTML file. `clients`: what customers' clients will make of the change; `later`: what
+/// comes after it, of which no script can be printed yet.
+pub fn script(change: &Change, steps: &[Step], facts: &Facts, clients: &[String], later: &[Later]) -> String {
     let rehearsal = facts.trust.stage == Stage::Rehearsal;
     let digest = change.digest();
     let frame = &change.frame;
@@ -48,6 +60,7 @@ pub fn script(change: &Change, steps: &[Step], facts: &Facts, clients: &[String]
     });
     page.leaf("h2", "", "People");
     add_table(page, "people full", &people(change, steps));
+    coming(page, later);
     page.element("section", "page", |page| {
         if !clients.is_empty() {
             page.leaf("h2", "", "What customers' clients will make of it");
@@ -74,6 +87,26 @@ pub fn script(change: &Change, steps: &[Step], facts: &Facts, clients: &[String]
     page.element("section", "page", exceptions);
     page.element("section", "page", |page| closing(page, change, steps));
     paper.html()
+}
+
+/// Whom the parts need that come after this one, and why their steps are not printed here.
+fn coming(page: &mut Markup, later: &[Later]) {
+    if later.is_empty() {
+        return;
+    }
+    page.leaf("h2", "", "What comes after this part");
+    page.leaf(
+        "p",
+        "",
+        "Steps and digest of these are known only when this part is held, since they rest on what it \
+         makes. Their scripts are printed then, and before they are held.",
+    );
+    let mut table = Table::new(["part", "ceremony", "people"]);
+    for one in later {
+        let people: Vec<_> = one.people.keys().map(Person::as_str).collect();
+        table.push([one.title.as_str(), one.ceremony.as_str(), people.join(", ").as_str()]);
+    }
+    add_table(page, "people", &table);
 }
 
 /// Everyone who takes part or whose turn comes, with a line to sign.
