@@ -93,6 +93,8 @@ impl Stage {
     pub fn keyrite<A: AsRef<std::ffi::OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Done {
         let mut command = Command::new(env!("CARGO_BIN_EXE_keyrite"));
         command.args(arguments).current_dir(&self.dir).env("SOFTHSM2_CONF", self.path("softhsm2.conf"));
+        // Read by the proxy alone, where a device map names it.
+        command.env("KEYRITE_SHIM", self.path("shim.conf"));
         Done::of(&mut command)
     }
 

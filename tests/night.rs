@@ -1,0 +1,368 @@
+//! The lines of the break-glass page, as they are typed at two in the morning: every one of them is held
+//! here, on records that stand as the page says, with keys in files and on tokens that die.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "play/host.rs"]
+mod host;
+mod stage;
+
+use host::Played;
+use jiff::Timestamp;
+use keyrite::ceremony::facts::Stage as Kind;
+use keyrite::ceremony::limits::Limits;
+use keyrite::tuf::digest::Digest;
+use keyrite::tuf::profile::Profile;
+use stage::{Devices, Done, Stage, brought, shipped, utf8};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Every key file's pass-phrase.
+const PHRASE: &str = stage::PHRASE;
+
+/// Lines of the page that another test types: those that only ask.
+const ELSEWHERE: [(&str, &str); 5] = [
+    ("keyrite -C trust status", "tests/day"),
+    ("keyrite -C trust guide", "tests/guide.rs"),
+    ("keyrite init trust-2", "tests/init.rs"),
+    ("keyrite -C trust status --who", "tests/life_delegations.rs"),
+    ("keyrite rehearse ceremonies/first-day ceremonies/break-glass/root-key-lost", "tests/break_glass.rs"),
+];
+
+/// The page's sections with the lines to type in each, comments left out.
+fn page() -> Vec<(String, Vec<String>)> {
+    let page = fs::read_to_string(shipped("break-glass/README.md")).unwrap();
+    let lines = |section: &str| -> Vec<String> {
+        let typed = section.lines().filter_map(|line| line.strip_prefix("    "));
+        typed.map(|line| line.split(" # ").next().unwrap().trim().to_owned()).collect()
+    };
+    page.split("\n## ").map(|part| (part.lines().next().unwrap().to_owned(), lines(part))).collect()
+}
+
+/// A first day with every key in a file, and the keys that the runbooks of the page will make.
+struct Night {
+    stage: Stage,
+    profile: Profile,
+    enrolments: Vec<(String, PathBuf)>,
+    /// A root key whose place is not its file, and what stands for it in the map.
+    elsewhere: Option<(String, String)>,
+}
+
+impl Night {
+    fn first_day(name: &str, profile: Profile) -> Self {
+        let mut night = Self::empty(name, profile);
+        night.holds_first_day();
+        night
+    }
+
+    /// The same night once more, in a folder of its own.
+    fn again(&self, name: &str) -> Self {
+        let dir = self.stage.dir.with_file_name(format!("stage-night-{name}"));
+        let _ = fs::remove_dir_all(&dir);
+        Done::of(Command::new("cp").arg("-a").args([&self.stage.dir, &dir])).ended(0);
+        let stage = Stage { record: dir.join("record"), trust: self.stage.trust.clone(), dir };
+        Self { stage, enrolments: self.enrolments.clone(), elsewhere: None, ..*self }
+    }
+
+    fn empty(name: &str, profile: Profile) -> Self {
+        let mut limits = Limits::default_for(profile);
+        let mut online = vec!["backend-snapshot", "backend-timestamp"];
+        if profile == Profile::Tuf {
+            limits.online.snapshot.insert("online-snapshot".parse().unwrap());
+            limits.online.timestamp.insert("online-timestamp".parse().unwrap());
+            online = vec!["online-snapshot", "online-timestamp"];
+        }
+        let stage = Stage::new(&format!("night-{name}"), profile, Kind::Rehearsal, &limits);
+        fs::create_dir_all(stage.path("keys")).unwrap();
+        let mut enrolments = Vec::new();
+        for key in online.iter().flat_map(|key| [(*key).to_owned(), format!("{key}-2")]) {
+            let (secret, public) =
+                (stage.path(&format!("keys/{key}.pem")), stage.path(&format!("{key}.pub")));
+            let line = format!(
+                "openssl ecparam -name prime256v1 -genkey -noout | openssl pkcs8 -topk8 -v2 aes-256-cbc \
+                 -v2prf hmacWithSHA256 -passout file:phrase -out {0} && chmod 600 {0} && \
+                 openssl pkey -in {0} -passin file:phrase -pubout -out {1}",
+                utf8(&secret),
+                utf8(&public)
+            );
+            Done::of(Command::new("sh").args(["-euc", &line]).current_dir(&stage.dir)).ended(0);
+            enrolments.push((key, public));
+        }
+        for dana in ["dev-dana", "dev-dana-2"] {
+            let (key, enrolment) = stage.developer("dana");
+            fs::rename(key, stage.path(&format!("keys/{dana}.pem"))).unwrap();
+            let file = stage.path(&format!("{dana}.enrol.json"));
+            fs::rename(enrolment, &file).unwrap();
+            fs::remove_dir_all(stage.path("developers")).unwrap();
+            enrolments.push((dana.to_owned(), file));
+        }
+        Self { stage, profile, enrolments, elsewhere: None }
+    }
+
+    fn holds_first_day(&mut self) {
+        let folder = if self.profile == Profile::Tuf { "first-day-tuf" } else { "first-day" };
+        for runbook in toml_files(&shipped(folder)) {
+            self.until_held(&runbook);
+        }
+        self.served();
+    }
+
+    /// Everyone's map, less what is `gone`.
+    fn map(&self, gone: &[&str]) -> PathBuf {
+        let mut devices: Devices<'_> = self.stage.devices();
+        for key in ["root-a", "root-b", "root-c", "root-d", "root-e", "targets-1", "targets-2"] {
+            let moved = self.elsewhere.as_ref().is_some_and(|(name, _)| name == key);
+            if !moved && !gone.contains(&key) {
+                devices = devices.in_file(key, &format!("keys/{key}.pem"));
+            }
+        }
+        for (key, file) in &self.enrolments {
+            if !key.starts_with("backend") {
+                devices = devices.in_file(key, &format!("keys/{key}.pem"));
+            }
+            devices = devices.enrol(key, file);
+        }
+        let rooted = self.stage.record.join("metadata/root").exists();
+        let devices = if rooted { devices.knowing(&self.stage.root()) } else { devices };
+        let number = fs::read_dir(&self.stage.dir).unwrap().count();
+        let map = devices.write(&format!("devices-{number}.toml"));
+        if let Some((_, table)) = self.elsewhere.as_ref().filter(|(name, _)| !gone.contains(&name.as_str())) {
+            fs::write(&map, fs::read_to_string(&map).unwrap() + table).unwrap();
+        }
+        map
+    }
+
+    fn plan(&self, map: &Path, runbook: &Path) -> Done {
+        self.stage.on(&self.stage.record, map, &["plan", utf8(runbook)])
+    }
+
+    /// Holds a runbook by the same line until all of it is held already; how often it did something.
+    fn until_held(&self, runbook: &Path) -> usize {
+        for times in 0..5 {
+            let map = self.map(&[]);
+            if self.plan(&map, runbook).ended(0).json()["already-held"] == true {
+                return times;
+            }
+            self.stage.hold(&map, runbook).1.ended(0);
+        }
+        panic!("{} never ends", runbook.display());
+    }
+
+    fn served(&self) {
+        if self.profile == Profile::Tuf {
+            let sign = ["sign-snapshot", "--unattended"];
+            self.stage.on(&self.stage.record, &self.map(&[]), &sign).ended(0);
+        }
+    }
+
+    /// Types a line of the page, answers and all.
+    fn types(&self, line: &str) {
+        let words: Vec<&str> = line.split(' ').collect();
+        match words.as_slice() {
+            ["keyrite", "-C", "trust" | "trust-2", "run", runbooks @ ..] => {
+                for named in runbooks {
+                    let path = shipped(named.strip_prefix("ceremonies/").unwrap());
+                    let all = if path.is_dir() { toml_files(&path) } else { vec![path] };
+                    for runbook in all {
+                        self.until_held(&runbook);
+                    }
+                }
+            }
+            ["keyrite", "-C", "trust", "sign-snapshot", "--unattended"] => self.served(),
+            _ => panic!("nobody types this here: {line}"),
+        }
+    }
+
+    fn listed(&self) -> String {
+        let line = ["-C", utf8(&self.stage.record), "--json", "status"];
+        self.stage.keyrite(line).ended(0).json()["roles"].to_string()
+    }
+}
+
+fn toml_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut all: Vec<_> = entries.filter(|path| path.extension().is_some_and(|e| e == "toml")).collect();
+    all.sort();
+    all
+}
+
+fn profiles(case: &str) -> &'static [Profile] {
+    match case {
+        "backend-compromised" | "quorum-lost" => &[Profile::Notary],
+        "backend-compromised-tuf" => &[Profile::Tuf],
+        _ => &[Profile::Notary, Profile::Tuf],
+    }
+}
+
+#[test]
+fn every_line_of_the_page_does_what_it_says() {
+    let elsewhere: BTreeSet<&str> = ELSEWHERE.iter().map(|(line, _)| *line).collect();
+    let notary = Night::first_day("notary", Profile::Notary);
+    let tuf = Night::first_day("tuf", Profile::Tuf);
+    let mut typed = 0;
+    for (case, lines) in page() {
+        let lines: Vec<_> = lines.into_iter().filter(|line| !elsewhere.contains(line.as_str())).collect();
+        // The helper for a stolen developer's key types its own page's lines.
+        if lines.is_empty() || case == "developer-key-stolen" {
+            continue;
+        }
+        for profile in profiles(&case) {
+            let (name, first) = match profile {
+                Profile::Tuf => (format!("{case}-tuf"), &tuf),
+                Profile::Notary => (format!("{case}-notary"), &notary),
+            };
+            let night =
+                if case == "quorum-lost" { Night::empty(&name, *profile) } else { first.again(&name) };
+            for line in &lines {
+                night.types(line);
+                typed += 1;
+            }
+            let verified = night.stage.verify().ended(0).json();
+            assert_eq!(verified["problems"], serde_json::json!([]), "{name}");
+        }
+    }
+    assert!(typed > 14, "{typed}");
+}
+
+#[test]
+fn a_token_that_dies_between_two_signatures_stops_nothing() {
+    let shim = brought("standins/libp11shim.so");
+    let mut night = Night::empty("token", Profile::Notary);
+    let serial = night.stage.token("root-b");
+    let sha256 = Digest::of(&fs::read(&shim).unwrap());
+    let table = format!(
+        "[module.shim]\npath = \"{}\"\nsha256 = \"{sha256}\"\n[key.root-b]\n\
+         uri = \"pkcs11:token=root-b;serial={serial};object=root-b\"\nmodule = \"shim\"\npin = \"pin\"\n",
+        shim.display()
+    );
+    night.elsewhere = Some(("root-b".to_owned(), table));
+    let shim_conf = night.stage.path("shim.conf");
+    let conf = |knob: &str| {
+        fs::write(&shim_conf, format!("module=/usr/lib/softhsm/libsofthsm2.so\n{knob}")).unwrap();
+    };
+    conf("");
+    night.holds_first_day();
+
+    // It signs the new root, and is gone before the statement beside it.
+    let renewal = shipped("break-glass/root-expiring/01-renew.toml");
+    let map = night.map(&[]);
+    let (change, answers) = night.stage.answers(&map, &renewal);
+    conf("removed-after-sign=1\n");
+    let run = |map: &Path| {
+        let line = ["run", utf8(&renewal), "--answers", utf8(&answers), "--unattended"];
+        night.stage.on(&night.stage.record, map, &line)
+    };
+    let died = run(&map);
+    let said = format!("{}{}", died.text(), died.problems());
+    assert!(said.contains("TOKEN-REMOVED"), "{said}");
+    let signed = || {
+        let folder = night.stage.record.join(format!("changes/{change}"));
+        let names = fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.ends_with(".sig.json")).count()
+    };
+    assert_eq!(signed(), 3, "root-a has signed both, root-b the root");
+
+    // With the dead token in the map the line stops there again; without it, the others go on.
+    conf("sign-fail=0x32:1\n");
+    let again = run(&map);
+    let said = format!("{}{}", again.text(), again.problems());
+    assert!(said.contains("TOKEN-REMOVED"), "{said}");
+    assert_eq!(signed(), 3);
+    let without = night.map(&["root-b"]);
+    run(&without).ended(0);
+    assert_eq!(night.stage.root().0, 2);
+    let root = fs::read_dir(night.stage.record.join("metadata/root")).unwrap();
+    let root =
+        root.map(|e| e.unwrap().path()).find(|p| p.file_name().unwrap().to_str().unwrap().starts_with("2."));
+    let root: serde_json::Value = serde_json::from_slice(&fs::read(root.unwrap()).unwrap()).unwrap();
+    assert_eq!(root["signatures"].as_array().unwrap().len(), 3, "what was signed stays signed");
+
+    // Then a new key takes its place, for which nobody asks the dead one.
+    night.elsewhere = Some(("root-b".to_owned(), String::new()));
+    night.types("keyrite -C trust run ceremonies/break-glass/token-dead");
+    let listed = night.listed();
+    assert!(listed.contains("\"root-d (") && !listed.contains("\"root-b ("), "{listed}");
+}
+
+#[test]
+fn a_quorum_that_is_lost_is_said_so_before_anyone_travels() {
+    let night = Night::first_day("quorum", Profile::Notary);
+    let map = night.map(&["root-b", "root-c"]);
+    night.until_held(&shipped("break-glass/root-threshold-compromised/01-root-keys.toml"));
+    let recover = |lost: &str, compromised: &str, title: &str| {
+        let text = format!(
+            "ceremony = \"recover\"\ntitle = \"{title}\"\n[people]\nada = \"administrator\"\nwim = \"witness\"\n\
+             [recover]\nlost = [{lost}]\ncompromised = [{compromised}]\nreplace-with = [\"root-d\", \"root-e\"]\n\
+             [root]\nvalid-for = \"2 years\"\n"
+        );
+        night.stage.write("recover.toml", &text)
+    };
+    let refused = |runbook: &Path| {
+        let said = night.plan(&map, runbook).ended(1).json();
+        assert_eq!(said["error"]["rule"], "QUORUM-LOST", "{said}");
+        said["error"]["expected"].as_str().unwrap().to_owned()
+    };
+    let remains = refused(&recover("\"root-b\", \"root-c\"", "", "Two lost"));
+    for words in ["If root-b is found", "If root-c is found", "a new trust"] {
+        assert!(remains.contains(words), "{words}: {remains}");
+    }
+    let remains = refused(&recover("", "\"root-b\", \"root-c\"", "Two stolen"));
+    assert!(remains.contains("Only with compromised keys' signatures"), "{remains}");
+    // Who only notices in the middle: the change waits, and nothing is sealed.
+    night.stage.hold(&map, &shipped("break-glass/root-expiring/01-renew.toml")).1.ended(4);
+    assert_eq!(night.stage.root().0, 1);
+    // Nothing that the old keys sign makes the new trust known, and its root no old client's.
+    let other = Night::empty("quorum-new", Profile::Notary);
+    other.types("keyrite -C trust-2 run ceremonies/break-glass/quorum-lost");
+    assert_ne!(other.stage.root().1, night.stage.root().1);
+    let taken = night.stage.on(&night.stage.record, &map, &["import", utf8(&other.stage.record)]);
+    assert_eq!(taken.ended(1).json()["error"]["rule"], "RECORD-OTHER");
+}
+
+#[test]
+fn root_is_renewed_before_its_last_day_and_after_it() {
+    for (profile, first) in [("notary", "first-day"), ("tuf", "first-day-tuf")] {
+        let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("night-expiring-{profile}"));
+        let _ = fs::remove_dir_all(&scratch);
+        let day = scratch.join("first-day");
+        fs::create_dir_all(&day).unwrap();
+        for runbook in toml_files(&shipped(first)) {
+            // Root ends before targets does.
+            let text = fs::read_to_string(&runbook).unwrap();
+            let text = text.replace("valid-for = \"2 years\"", "valid-for = \"7 months\"");
+            fs::write(day.join(runbook.file_name().unwrap()), text).unwrap();
+        }
+        let at = |when: &str, words: &[&str]| {
+            let when: Timestamp = when.parse().unwrap();
+            let (code, out, err) = Played::new(&format!("{profile} {when}"), when).run(words);
+            assert_eq!(code, 0, "{profile}, {when}: {out}{err}");
+            out
+        };
+        let record = scratch.join("old");
+        at(
+            "2026-03-02T09:00:00Z",
+            &["keyrite", "rehearse", "--profile", profile, "--into", utf8(&record), utf8(&day)],
+        );
+        let record = record.join("record");
+        let expiring = shipped("break-glass/root-expiring");
+        // It ends on 2 October.
+        for (when, name) in [("2026-09-25T09:00:00Z", "soon"), ("2026-10-09T09:00:00Z", "ended")] {
+            let into = scratch.join(name);
+            let line =
+                ["keyrite", "rehearse", "--from", utf8(&record), "--into", utf8(&into), utf8(&expiring)];
+            let said = at(when, &line);
+            assert!(said.contains("it accepts root 2"), "{profile}, {name}: {said}");
+            let record = into.join("record");
+            let status = at(when, &["keyrite", "-C", utf8(&record), "status"]);
+            assert!(status.contains("2029-"), "{profile}, {name}: {status}");
+        }
+    }
+}
