@@ -15,15 +15,27 @@ mod stage;
 
 use host::Played;
 use jiff::Timestamp;
-use keyrite::ceremony::facts::Stage as Kind;
+use keyrite::ceremony::facts::{Facts, Stage as Kind};
 use keyrite::ceremony::limits::Limits;
+use keyrite::ceremony::people::KeyName;
+use keyrite::record::{Inputs, Record};
+use keyrite::signer::backends::Modules;
+use keyrite::signer::secret::Pin;
+use keyrite::signer::uri::KeyUri;
+use keyrite::signer::{self, PinAsk, PinSource, TokenIdentity};
 use keyrite::tuf::digest::Digest;
+use keyrite::tuf::document::{Document, MetaFile};
+use keyrite::tuf::payload::{MetadataPayload, Payload};
 use keyrite::tuf::profile::Profile;
-use stage::{Devices, Done, Stage, brought, shipped, utf8};
-use std::collections::BTreeSet;
+use keyrite::tuf::role::RoleName;
+use keyrite::tuf::time::{Term, Time, Unit};
+use keyrite::tuf::{make, wire};
+use stage::{Devices, Done, Stage, block, blocks, brought, shell, shipped, utf8};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Every key file's pass-phrase.
 const PHRASE: &str = stage::PHRASE;
@@ -36,6 +48,24 @@ const ELSEWHERE: [(&str, &str); 5] = [
     ("keyrite -C trust status --who", "tests/life_delegations.rs"),
     ("keyrite rehearse ceremonies/first-day ceremonies/break-glass/root-key-lost", "tests/break_glass.rs"),
 ];
+
+/// As high as a thief may count; keyrite takes such a number for no honest one.
+const HIGHEST: u64 = 1 << 40;
+
+/// Knows every pass-phrase.
+struct Thief;
+
+impl PinSource for Thief {
+    fn pin(&mut self, _ask: &PinAsk) -> keyrite::tuf::rule::Result<Pin> {
+        Ok(Pin::new(PHRASE.to_owned()))
+    }
+
+    fn pin_pad(&mut self, _ask: &PinAsk) -> keyrite::tuf::rule::Result<()> {
+        Ok(())
+    }
+
+    fn touch(&mut self, _token: &TokenIdentity) {}
+}
 
 /// The page's sections with the lines to type in each, comments left out.
 fn page() -> Vec<(String, Vec<String>)> {
@@ -187,6 +217,117 @@ impl Night {
     }
 }
 
+/// A repository of profile `tuf` as it is served, and the clients that read it.
+struct Field<'a> {
+    night: &'a Night,
+    repository: PathBuf,
+}
+
+impl Field<'_> {
+    /// Makes snapshot and timestamp where they are due, hands the upload over as its README says, and
+    /// sends both clients from every root that there was.
+    fn served(&self) {
+        let stage = &self.night.stage;
+        let line = ["sign-snapshot", "--unattended"];
+        let made = stage.on(&stage.record, &self.night.map(&[]), &line).ended(0).json();
+        let folder = stage.path(made["upload"].as_str().unwrap());
+        let lines = blocks(&fs::read_to_string(folder.join("README.txt")).unwrap());
+        let line = block(&lines, "done < ORDER").replace("/srv/tuf/metadata", utf8(&self.repository));
+        shell(&folder, &line, &[]).ended(0);
+        let (newest, _) = stage.root();
+        for known in 1..=newest {
+            let seen = self.python(known, &self.repository, &[]).ended(0).json();
+            assert_eq!(seen["roles"]["root"], newest, "python-tuf from root {known}: {seen}");
+            let mut tough = Command::new(brought("standins/tough-client"));
+            tough.arg(self.repository.join(format!("{known}.root.json"))).arg(&self.repository).arg("-");
+            Done::of(tough.current_dir(&stage.dir)).ended(0);
+        }
+    }
+
+    fn python(&self, known: u64, from: &Path, options: &[&str]) -> Done {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/python_tuf_client.py");
+        let mut python = Command::new(brought("test-venv").join("bin/python"));
+        python.arg(script).arg(self.repository.join(format!("{known}.root.json"))).arg(from).args(options);
+        Done::of(python.args(["--expect-missing", "camera-station/x"]).current_dir(&self.night.stage.dir))
+    }
+
+    fn copied(&self, name: &str) -> PathBuf {
+        let to = self.night.stage.path(name);
+        Done::of(Command::new("cp").arg("-r").args([&self.repository, &to])).ended(0);
+        to
+    }
+
+    /// What a thief of both online keys serves: the documents as they are, under the highest versions.
+    fn fast_forwarded(&self) -> PathBuf {
+        let theirs = self.copied("theirs");
+        let record = Record::open(&self.night.stage.record).unwrap();
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let now = Time::from_unix(since.try_into().unwrap()).unwrap();
+        let facts = record.read_all(now, &Inputs::default()).unwrap().facts;
+        let until = now.plus(Term::new(2, Unit::Years)).unwrap();
+        let listed = match facts.documents[&RoleName::Snapshot].document() {
+            Document::Snapshot(snapshot) => snapshot.meta.clone(),
+            other => panic!("{other:?}"),
+        };
+        let payload = make::snapshot(Profile::Tuf, HIGHEST, until, &listed).unwrap();
+        let snapshot = self.stolen(&facts, "online-snapshot", &payload);
+        fs::write(theirs.join(format!("{HIGHEST}.snapshot.json")), &snapshot).unwrap();
+        let hashes = BTreeMap::from([("sha256".to_owned(), Digest::of(&snapshot).as_bytes().to_vec())]);
+        let meta =
+            MetaFile { version: Some(HIGHEST), length: Some(snapshot.len() as u64), hashes: hashes.into() };
+        let payload = make::timestamp(Profile::Tuf, HIGHEST, until, &meta).unwrap();
+        fs::write(theirs.join("timestamp.json"), self.stolen(&facts, "online-timestamp", &payload)).unwrap();
+        theirs
+    }
+
+    /// Signed by a key whose file and pass-phrase a thief has.
+    fn stolen(&self, facts: &Facts, key: &str, payload: &MetadataPayload) -> Vec<u8> {
+        let public = &facts.keys[&key.parse::<KeyName>().unwrap()].public;
+        let place = KeyUri::File(self.night.stage.path(&format!("keys/{key}.pem")));
+        let mut token = Modules::default().open(&place, None).unwrap();
+        let mut signer = token.open(public, &mut Thief).unwrap();
+        let whole = Payload::Metadata(payload.clone());
+        let scheme = wire::scheme(Profile::Tuf, public);
+        let signature = signer::sign(signer.as_mut(), public, scheme, &whole, &mut Thief).unwrap();
+        wire::seal(payload, &facts.root().unwrap().keys, &[signature]).unwrap()
+    }
+}
+
+#[test]
+fn whom_a_thief_of_the_online_keys_caught_comes_back() {
+    let night = Night::first_day("thief", Profile::Tuf);
+    let field = Field { repository: night.stage.path("repository"), night: &night };
+    fs::create_dir_all(&field.repository).unwrap();
+    // The first day's upload is there; one more root, and another before anything is served: who missed
+    // the one between follows both, one by one.
+    for line in ["root-key-lost", "root-expiring"] {
+        night.types(&format!("keyrite -C trust run ceremonies/break-glass/{line}"));
+    }
+    field.served();
+    assert_eq!(night.stage.root().0, 3);
+
+    // An agent took what the thief served, which holds it there for good...
+    let theirs = field.fast_forwarded();
+    let caught = ["--cache", "caught"];
+    let seen = field.python(1, &theirs, &caught).ended(0).json();
+    assert_eq!(seen["roles"]["timestamp"], HIGHEST, "{seen}");
+    let held_back = field.python(1, &field.repository, &caught).ended(1).problems();
+    assert!(held_back.contains("BadVersionNumberError"), "{held_back}");
+    // ... until a root has other keys for both: by the page's own lines.
+    night.types("keyrite -C trust run ceremonies/break-glass/backend-compromised-tuf");
+    field.served();
+    let seen = field.python(1, &field.repository, &caught).ended(0).json();
+    assert_eq!(seen["roles"]["root"], 4, "{seen}");
+    assert!(seen["roles"]["timestamp"].as_u64().unwrap() < HIGHEST, "{seen}");
+    // What the thief signs is worth nothing to whoever has that root.
+    let now = field.copied("theirs-now");
+    for file in ["timestamp.json".to_owned(), format!("{HIGHEST}.snapshot.json")] {
+        fs::copy(theirs.join(&file), now.join(&file)).unwrap();
+    }
+    let refused = field.python(1, &now, &caught).ended(1).problems();
+    assert!(refused.contains("UnsignedMetadataError"), "{refused}");
+}
+
 fn toml_files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let mut all: Vec<_> = entries.filter(|path| path.extension().is_some_and(|e| e == "toml")).collect();
@@ -210,7 +351,7 @@ fn every_line_of_the_page_does_what_it_says() {
     let mut typed = 0;
     for (case, lines) in page() {
         let lines: Vec<_> = lines.into_iter().filter(|line| !elsewhere.contains(line.as_str())).collect();
-        // The helper for a stolen developer's key types its own page's lines.
+        // Its lines rest on what the backend was last seen to serve.
         if lines.is_empty() || case == "developer-key-stolen" {
             continue;
         }

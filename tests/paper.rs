@@ -18,6 +18,7 @@ use keyrite::ceremony::limits::Limits;
 use keyrite::tuf::digest::Digest;
 use keyrite::tuf::profile::Profile;
 use stage::{Stage, shipped, utf8};
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -189,7 +190,7 @@ fn rooted() -> (Stage, PathBuf) {
         ("online-timestamp", "operations", "timestamp"),
     ] {
         devices = devices.in_file(key, &format!("keys/{key}.pem"));
-        keys += &format!("[[key]]\nname = \"{key}\"\nholder = \"{holder}\"\npurpose = \"{purpose}\"\n");
+        writeln!(keys, "[[key]]\nname = \"{key}\"\nholder = \"{holder}\"\npurpose = \"{purpose}\"").unwrap();
     }
     let devices = devices.in_file("root-d", "keys/root-d.pem");
     let runbook = stage.write("keys.toml", &keys);
