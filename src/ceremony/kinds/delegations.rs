@@ -9,11 +9,16 @@ use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Every delegation of the newest documents, and every key of the record by what it is.
 pub struct Delegations<'a> {
     by_role: BTreeMap<&'a RoleName, Delegation<'a>>,
+    /// Where another document lists a role once more.
+    further: Vec<Delegation<'a>>,
+    /// Keys of hash bins, by the document that delegates to them.
+    bins: Vec<(&'a RoleName, BTreeSet<KeyIdentity>)>,
     children: BTreeMap<&'a RoleName, Vec<&'a RoleName>>,
     records: BTreeMap<KeyIdentity, &'a KeyRecord>,
 }
@@ -33,15 +38,25 @@ impl<'a> Delegations<'a> {
     /// Looks all of them up. In profile `notary` a delegation is directly below its delegator
     /// (notary-v1 3.3); in `tuf` any targets document may list it, and the top level counts first.
     pub fn of(facts: &'a Facts) -> Self {
-        let mut by_role = BTreeMap::new();
+        let (mut by_role, mut further, mut bins) = (BTreeMap::new(), Vec::new(), Vec::new());
         for document in facts.documents.values() {
             let Some(targets) = document.document().as_targets() else { continue };
             let delegator = document.role();
+            if let Some(succinct) = &targets.delegations.succinct {
+                let ids = succinct.keys.keyids.iter();
+                bins.push((
+                    delegator,
+                    ids.filter_map(|id| identity(&targets.delegations.keys, id)).collect(),
+                ));
+            }
             for role in &targets.delegations.roles {
                 let parent = role.name.as_str().rsplit_once('/').map(|(parent, _)| parent);
                 if facts.trust.profile == Profile::Tuf || parent == Some(delegator.as_str()) {
                     let entries = &targets.delegations.keys;
-                    by_role.entry(&role.name).or_insert(Delegation { delegator, entries, role });
+                    match by_role.entry(&role.name) {
+                        Entry::Vacant(first) => drop(first.insert(Delegation { delegator, entries, role })),
+                        Entry::Occupied(_) => further.push(Delegation { delegator, entries, role }),
+                    }
                 }
             }
         }
@@ -50,7 +65,7 @@ impl<'a> Delegations<'a> {
             children.entry(*delegator).or_default().push(*role);
         }
         let records = facts.keys.values().map(|record| (record.public.identity(), record)).collect();
-        Self { by_role, children, records }
+        Self { by_role, further, bins, children, records }
     }
 
     /// That delegation.
@@ -76,6 +91,22 @@ impl<'a> Delegations<'a> {
     /// All of them, by name.
     pub fn all(&self) -> impl Iterator<Item = Delegation<'a>> {
         self.by_role.values().copied()
+    }
+
+    /// What other documents than the first list once more: clients that come to them by another way
+    /// go by these.
+    pub fn further(&self) -> impl Iterator<Item = Delegation<'a>> {
+        self.further.iter().copied()
+    }
+
+    /// The document whose hash bins one of these keys signs for.
+    pub fn bins_of(&self, keys: &BTreeSet<KeyIdentity>) -> Option<&'a RoleName> {
+        self.bins.iter().find(|(_, own)| !own.is_disjoint(keys)).map(|(role, _)| *role)
+    }
+
+    /// How many of these keys can be asked, as far as the record knows them.
+    pub fn able(&self, keys: &BTreeSet<KeyIdentity>) -> usize {
+        keys.iter().filter(|key| self.record(key).is_none_or(KeyRecord::can_sign)).count()
     }
 
     /// Those that are granted below a role, and below those, by name.

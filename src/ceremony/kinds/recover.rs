@@ -4,7 +4,8 @@
 //! and makes the next one, until the root is as it is wanted; compromised keys leave first. A targets
 //! key leaves with the first of them. Developers' keys are `revoke-delegation`'s.
 
-use super::making::unknown;
+use super::key_life::declared;
+use super::making::{base, unknown};
 use super::root_change::{Wanted, root_change};
 use super::root_members::{Keys, Role, listed_entries};
 use super::rules;
@@ -86,6 +87,7 @@ impl Ceremony for Spec {
         let mut wanted = Wanted::again(self.root.valid_for.0);
         let mut roots = 1;
         match planner::plan(&question) {
+            Answer::Nothing if edits_nothing(&self.targets(facts)) => return self.declare(frame, facts),
             Answer::Nothing => wanted.gone = self.gone(),
             Answer::Roots(plan) => {
                 let Some(next) = plan.first() else { return Err(no_way(&question, None)) };
@@ -104,8 +106,7 @@ impl Ceremony for Spec {
             Answer::Impossible(impossible) => return Err(no_way(&question, Some(&impossible))),
         }
         wanted.targets = self.targets(facts);
-        if !matches!(&wanted.targets.keys, Keys::Edited { add, remove } if add.is_empty() && remove.is_empty())
-        {
+        if !edits_nothing(&wanted.targets) {
             wanted.targets_valid_for = self.targets.as_ref().map(|targets| targets.valid_for.0);
         }
         let made = root_change(frame, facts, &wanted)?;
@@ -138,6 +139,10 @@ impl Ceremony for Spec {
     }
 }
 
+fn edits_nothing(role: &Role) -> bool {
+    matches!(&role.keys, Keys::Edited { add, remove } if add.is_empty() && remove.is_empty())
+}
+
 fn in_role(facts: &Facts, role: &RoleName, name: &KeyName) -> bool {
     let Some(record) = facts.keys.get(name) else { return false };
     let Ok((members, _)) = listed_entries(facts, role) else { return false };
@@ -148,6 +153,19 @@ impl Spec {
     fn named(&self) -> impl Iterator<Item = &Word<KeyName>> {
         let Table { lost, compromised, replace_with } = &self.recover;
         lost.iter().chain(compromised).chain(replace_with)
+    }
+
+    /// The keys have left root and targets before: what became of them is said, and nothing else.
+    fn declare(&self, frame: &Frame, facts: &Facts) -> Result<Change> {
+        let gone = self.gone();
+        let gone: Vec<_> =
+            gone.iter().filter_map(|(name, event)| Some((facts.keys.get(name)?, *event))).collect();
+        let items = declared(frame, facts, &gone)?;
+        let mut summary = vec!["no document changes: root and targets list none of these keys".to_owned()];
+        for (record, event) in gone {
+            summary.push(format!("  {} of {}: {}, for good", record.name, record.holder, event.name()));
+        }
+        Ok(Change::new(frame, facts, base(facts, &[&RoleName::Root]), items, summary))
     }
 
     /// What became of each key that is given up. One that is lost and compromised was stolen, and is

@@ -83,7 +83,7 @@ impl<'a> After<'a> {
         self.now.keys().filter(|(id, _)| !self.remove.contains(*id)).filter_map(|(_, key)| key).collect()
     }
 
-    /// Every key that counts afterwards.
+    /// Every key that it lists afterwards, of a kind that keyrite knows.
     pub fn keys(&self) -> BTreeSet<KeyIdentity> {
         let mut keys = self.staying();
         keys.extend(self.add.iter().map(|record| record.public.identity()));
@@ -97,7 +97,7 @@ impl<'a> After<'a> {
         u32::try_from(signed).is_ok_and(|signed| signed >= self.threshold.get())
     }
 
-    fn edit(&self, facts: &Facts) -> Result<TargetsEdit> {
+    pub fn edit(&self, facts: &Facts) -> Result<TargetsEdit> {
         Ok(TargetsEdit::Amend(Amendment {
             role: self.now.role.name.clone(),
             remove: self.remove.clone(),
@@ -118,6 +118,8 @@ pub struct Rework<'a> {
     pub removed: BTreeSet<&'a RoleName>,
     /// Roles whose documents are signed again as they are.
     pub again: BTreeSet<RoleName>,
+    /// What becomes of roles where another document lists them once more, by that document.
+    pub further: Vec<(&'a RoleName, TargetsEdit)>,
     pub terms: Terms,
     /// What becomes of the content of documents that are signed again; they keep it without.
     pub reissue: Option<&'a Reissue>,
@@ -132,7 +134,7 @@ impl<'a> Rework<'a> {
         reissue: Option<&'a Reissue>,
     ) -> Self {
         let (changed, removed, again) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
-        Self { facts, delegations, changed, removed, again, terms, reissue }
+        Self { facts, delegations, changed, removed, again, further: Vec::new(), terms, reissue }
     }
 
     /// Delegations whose newest document has too few signatures of keys that stay: what clients no
@@ -167,6 +169,9 @@ impl<'a> Rework<'a> {
         for role in &self.removed {
             let delegator = self.delegations.get(role)?.delegator.clone();
             edits.entry(delegator).or_default().push(TargetsEdit::Revoke((*role).clone()));
+        }
+        for (delegator, edit) in &self.further {
+            edits.entry((*delegator).clone()).or_default().push(edit.clone());
         }
         for role in &self.again {
             edits.entry(role.clone()).or_default();

@@ -63,6 +63,8 @@ crate::rules! {
         "correct the name; keyrite status --who lists who may sign what";
     REVOKED_ELSEWHERE: "REVOKED-ELSEWHERE", Refused, "a key that is lost or stolen leaves every delegation at once", "design",
         "leave the application out of the runbook";
+    REVOKE_BINS: "REVOKE-BINS", Refused, "a key that goes, goes from everything that clients go by", "TUF 4.5",
+        "take it out of the hash bins with the tool that makes them, import what they are then, and hold this again";
     TARGET_MISSING: "TARGET-MISSING", Refused, "what is taken out of a document is in it", "design",
         "correct the path, or import the newest documents from the backend";
     RENEW_SHORT: "RENEW-SHORT", Refused, "what is renewed is not due again at once", "design",

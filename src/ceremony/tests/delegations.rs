@@ -23,18 +23,18 @@ use std::num::NonZeroU32;
 
 const HEAD: &str = "title = \"t\"\n[people]\nalice = \"administrator\"\n";
 
-fn hold(kind: &str, tables: &str, facts: &Facts) -> Result<Change> {
+pub(super) fn hold(kind: &str, tables: &str, facts: &Facts) -> Result<Change> {
     let runbook = Runbook::parse(&format!("ceremony = \"{kind}\"\n{HEAD}{tables}")).unwrap();
     kinds::read(&runbook)?.change(&frame(), facts)
 }
 
-fn held(kind: &str, tables: &str, facts: &Facts) -> bool {
+pub(super) fn held(kind: &str, tables: &str, facts: &Facts) -> bool {
     let runbook = Runbook::parse(&format!("ceremony = \"{kind}\"\n{HEAD}{tables}")).unwrap();
     kinds::read(&runbook).unwrap().held(facts)
 }
 
 /// Delegations by name, their keys as letters, their threshold.
-fn granting(role: &RoleName, version: u64, grants: &[(&str, &str, u32)]) -> MetadataPayload {
+pub(super) fn granting(role: &RoleName, version: u64, grants: &[(&str, &str, u32)]) -> MetadataPayload {
     let edits: Vec<_> = grants
         .iter()
         .map(|(name, letters, threshold)| {
@@ -54,7 +54,7 @@ fn granting(role: &RoleName, version: u64, grants: &[(&str, &str, u32)]) -> Meta
 }
 
 /// A delegation's document that names these files.
-fn naming(role: &str, version: u64, files: &[&str]) -> MetadataPayload {
+pub(super) fn naming(role: &str, version: u64, files: &[&str]) -> MetadataPayload {
     let file =
         || TargetFile { length: 3, hashes: Hashes::from([("sha256".to_owned(), vec![7; 32])]), custom: None };
     let put = |path: &&str| TargetsEdit::PutTarget { path: (*path).to_owned(), file: file() };
@@ -64,7 +64,7 @@ fn naming(role: &str, version: u64, files: &[&str]) -> MetadataPayload {
 }
 
 /// `cam` by x (or y), `door` by x and y, `park` by z: each with a document of version 3.
-fn world() -> Facts {
+pub(super) fn world() -> Facts {
     let root = root(1, "abc", 2, "t");
     let targets = granting(&RoleName::Targets, 4, &[("cam", "xy", 1), ("door", "xy", 2), ("park", "z", 1)]);
     let (cam, door, park) =
@@ -81,11 +81,11 @@ fn two_keys() -> Facts {
     facts
 }
 
-fn titles(change: &Change) -> Vec<String> {
+pub(super) fn titles(change: &Change) -> Vec<String> {
     change.items.iter().map(Item::title).collect()
 }
 
-fn asked(change: &Change, item: usize) -> String {
+pub(super) fn asked(change: &Change, item: usize) -> String {
     change.items[item].asked().iter().map(|ask| ask.key.as_str()).collect()
 }
 

@@ -19,6 +19,7 @@ mod messages;
 mod notary_world;
 mod people;
 mod recover;
+mod revoked;
 mod root_change;
 mod standing;
 mod steps;
