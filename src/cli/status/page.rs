@@ -1,7 +1,7 @@
 //! The page itself.
 
 use super::keys_only;
-use super::view::{Key, View, what};
+use super::view::{Key, View, silent, what};
 use crate::ceremony::change::Item;
 use crate::ceremony::due::Urgency;
 use crate::ceremony::facts::{Facts, Stage};
@@ -45,7 +45,7 @@ pub fn screen(contents: &Contents, view: &View<'_>, next: &[String]) -> Screen {
     }
     screen = ends(roles(screen, view), view, facts.today);
     screen = keys(screen, view, facts.today);
-    if let Some((call, silent)) = view.silent(contents) {
+    if let Some((call, silent)) = silent(contents) {
         let (from, until) = (call.change.frame.held_at.date(), call.change.frame.sign_by.date());
         let names: Vec<_> = silent.iter().map(|key| format!("{} ({})", key.holder, key.name)).collect();
         let text =

@@ -110,26 +110,25 @@ impl<'a> View<'a> {
         Self { roles, keys, endings: endings(facts), roll_call }
     }
 
-    /// Who did not answer the last roll-call that has ended, of those who have the key still.
-    pub fn silent(&self, contents: &'a Contents) -> Option<(&'a StoredChange, Vec<&'a KeyRecord>)> {
-        let ended = |stored: &&StoredChange| stored.change.is_roll_call() && stored.closed();
-        let last =
-            contents.changes.values().filter(ended).max_by_key(|stored| stored.change.frame.held_at)?;
-        let missing = last.standing.as_ref().map(Standing::missing).unwrap_or_default();
-        let since = |key: &KeyIdentity| {
-            contents.facts.roll_calls.get(key).is_some_and(|at| *at > last.change.frame.held_at)
-        };
-        let silent = missing.iter().filter(|asked| !since(&asked.identity));
-        let silent =
-            silent.filter_map(|asked| contents.facts.keys.get(&asked.key)).filter(|key| key.life.is_empty());
-        let silent: Vec<_> = silent.collect();
-        (!silent.is_empty()).then_some((last, silent))
-    }
-
     /// What is to be renewed now, or is late.
     pub fn due(&self, now: Time) -> Vec<&Ending> {
         self.endings.iter().filter(|ending| ending.urgency(now) != Urgency::Later).collect()
     }
+}
+
+/// Who did not answer the last roll-call that has ended, of those who have the key still.
+pub fn silent(contents: &Contents) -> Option<(&StoredChange, Vec<&KeyRecord>)> {
+    let ended = |stored: &&StoredChange| stored.change.is_roll_call() && stored.closed();
+    let last = contents.changes.values().filter(ended).max_by_key(|stored| stored.change.frame.held_at)?;
+    let missing = last.standing.as_ref().map(Standing::missing).unwrap_or_default();
+    let since = |key: &KeyIdentity| {
+        contents.facts.roll_calls.get(key).is_some_and(|at| *at > last.change.frame.held_at)
+    };
+    let silent = missing.iter().filter(|asked| !since(&asked.identity));
+    let silent =
+        silent.filter_map(|asked| contents.facts.keys.get(&asked.key)).filter(|key| key.life.is_empty());
+    let silent: Vec<_> = silent.collect();
+    (!silent.is_empty()).then_some((last, silent))
 }
 
 /// What ends, in words.

@@ -255,22 +255,7 @@ fn read(
         said.gather(change);
     }
     said.heads(&facts, &transcripts.whole, desk);
-    // Twice, since a withdrawal acts on one change and may be what another one makes.
-    for _ in 0..2 {
-        for change in changes.values_mut() {
-            change.standing = Standing::of(&change.change, &change.gathered, &facts);
-            let withdrawn = matches!(&change.standing, Ok(s) if matches!(s.state, State::Withdrawn { .. }));
-            said.withdrawals(&change.digest, withdrawn);
-            if let Some(proposal) = facts.proposals.get_mut(&change.digest) {
-                proposal.withdrawn = withdrawn;
-            }
-        }
-        let known = facts.history.len();
-        facts.history.extend(said.in_force());
-        if facts.history.len() == known {
-            break;
-        }
-    }
+    standings(&said, &mut changes, &mut facts);
     said.finish(desk, &facts, &changes, &keys.files);
     limits::lowest(desk, &facts, &changes);
 
@@ -301,6 +286,26 @@ fn read(
         heads: inputs.heads.clone(),
     };
     Ok((contents, Verdicts { accepted, refused }, documents.served_withdrawn))
+}
+
+/// How each change stands; twice, since a withdrawal acts on one change and may be what another one
+/// makes.
+fn standings(said: &statements::Said, changes: &mut BTreeMap<Digest, StoredChange>, facts: &mut Facts) {
+    for _ in 0..2 {
+        for change in changes.values_mut() {
+            change.standing = Standing::of(&change.change, &change.gathered, facts);
+            let withdrawn = matches!(&change.standing, Ok(s) if matches!(s.state, State::Withdrawn { .. }));
+            said.withdrawals(&change.digest, withdrawn);
+            if let Some(proposal) = facts.proposals.get_mut(&change.digest) {
+                proposal.withdrawn = withdrawn;
+            }
+        }
+        let known = facts.history.len();
+        facts.history.extend(said.in_force());
+        if facts.history.len() == known {
+            break;
+        }
+    }
 }
 
 /// What can be withdrawn; `signed` are the roots that are fully signed.
