@@ -134,6 +134,41 @@ fn program(name: &str) -> PathBuf {
     program
 }
 
+/// Writes a repository of these roots and documents, each with who signs it, as the online keys of
+/// the first root list them.
+fn served(name: &str, roots: &[(u64, Vec<u8>)], documents: &[(MetadataPayload, &str)]) -> PathBuf {
+    let folder = repository_of(name, roots);
+    let write = |name: &str, bytes: &[u8]| fs::write(folder.join(name), bytes).unwrap();
+    let mut listed = BTreeMap::new();
+    for (payload, signers) in documents {
+        let (role, version, bytes) = (payload.role(), payload.version(), sealed(payload, signers));
+        write(&format!("{version}.{}.json", role.as_str()), &bytes);
+        listed.insert(role.clone(), MetaFile { version: Some(version), ..meta(&bytes) });
+    }
+    let snapshot = sealed(&make::snapshot(Tuf, 1, expires(), &listed).unwrap(), "s");
+    write("1.snapshot.json", &snapshot);
+    let timestamp = make::timestamp(Tuf, 1, expires(), &meta(&snapshot)).unwrap();
+    write("timestamp.json", &sealed(&timestamp, "Z"));
+    folder
+}
+
+/// Whether a client ends at the newest state: the root of this version, and the target.
+fn python_reaches(folder: &Path, root: u64, arguments: &[&str]) -> bool {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/python_tuf_client.py");
+    let mut python = Command::new(program("test-venv/bin/python"));
+    python.arg(script).arg(folder.join("1.root.json")).arg(folder).args(arguments);
+    let run = python.output().unwrap();
+    let seen: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap_or_default();
+    run.status.success() && seen["roles"]["root"] == root
+}
+
+/// The same of tough.
+fn tough_reaches(folder: &Path, root: u64) -> bool {
+    let run = tough(folder);
+    let seen: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap_or_default();
+    run.status.success() && seen["root"] == root
+}
+
 fn python_tuf(folder: &Path) -> Output {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/python_tuf_client.py");
     Command::new(program("test-venv/bin/python"))
@@ -260,5 +295,183 @@ fn other_clients_fare_as_the_gate_says() {
             |client: &str| report.reached.iter().any(|(known, roots)| *known == client && roots.contains(&1));
         assert_eq!([comes("python-tuf"), comes("tough")], expected, "{name}: the gate");
         assert_eq!([accepted(&python_tuf(&folder)), accepted(&tough(&folder))], expected, "{name}");
+    }
+}
+
+/// Name; what the change makes, with who signs it; what stops it, else `ok`; whether a client comes
+/// to the new state, and finds what it should.
+type Served<'a> = (&'a str, Vec<(MetadataPayload, &'a str)>, &'a str, bool);
+
+/// Root, targets and delegations that don't fit each other: what the gate stops is what python-tuf and
+/// tough can't read; what it lets pass they read. A revocation that nobody signs again is told, and
+/// stops nothing, since that is what it is for.
+#[test]
+fn other_clients_read_what_the_gate_lets_pass_and_nothing_else() {
+    let hashes = BTreeMap::from([("sha256".to_owned(), vec![7; 32])]);
+    let put = |path: &str| TargetsEdit::PutTarget {
+        path: path.to_owned(),
+        file: TargetFile { length: 5, hashes: hashes.clone().into(), custom: None },
+    };
+    let named = |name: &str| RoleName::from_name(name);
+    let made = |role: &str, version, edits: &[TargetsEdit]| {
+        make::targets(Tuf, &named(role), version, expires(), None, edits).unwrap()
+    };
+    let door = |need: u32, letters: &str| {
+        TargetsEdit::Grant(Grant {
+            role: named("door"),
+            keys: role(need, letters),
+            paths: PathRule::Patterns(vec!["door/*".to_owned()]),
+            terminating: false,
+        })
+    };
+    let top = |version, edits: &[TargetsEdit]| made("targets", version, edits);
+    let two = |need, letters: &str, targets: &str, expires| {
+        let spec = RootSpec {
+            version: 2,
+            expires,
+            root: role(need, letters),
+            targets: role(1, targets),
+            snapshot: role(1, "s"),
+            timestamp: role(1, "Z"),
+        };
+        make::root(Tuf, &spec, None).unwrap()
+    };
+    let (first, today) = (root(1, 2, "abc"), "2026-11-22T12:00:00Z".parse().unwrap());
+    let ended = "2020-01-01T00:00:00Z".parse().unwrap();
+    let base = || {
+        vec![
+            (top(1, &[grant("camera", "d"), door(1, "E2")]), "T"),
+            (made("camera", 1, &[]), "d"),
+            (made("door", 1, &[put("door/firmware-é.bin")]), "E"),
+        ]
+    };
+    let camera = || grant("camera", "d");
+    let table: Vec<Served<'_>> = vec![
+        ("fit-root", vec![(two(2, "abd", "T", expires()), "abd")], "ok", true),
+        ("fit-all-keys", vec![(two(2, "def", "T", expires()), "abde")], "ok", true),
+        ("fit-expired", vec![(two(2, "abd", "T", ended), "abd")], "CLIENT-LOST", false),
+        ("fit-gap", vec![(root(3, 2, "abd"), "abd")], "CLIENT-LOST", false),
+        ("fit-targets-alone", vec![(two(2, "abc", "U", expires()), "ab")], "CLIENT-CHILD", false),
+        (
+            "fit-targets-again",
+            vec![(two(2, "abc", "U", expires()), "ab"), (top(2, &[camera(), door(1, "E2")]), "U")],
+            "ok",
+            true,
+        ),
+        ("fit-threshold", vec![(top(2, &[camera(), door(2, "E2")]), "T")], "CLIENT-CHILD", false),
+        (
+            "fit-threshold-met",
+            vec![
+                (top(2, &[camera(), door(2, "E2")]), "T"),
+                (made("door", 2, &[put("door/firmware-é.bin")]), "E2"),
+            ],
+            "ok",
+            true,
+        ),
+        ("fit-revoked", vec![(top(2, &[camera(), door(1, "2")]), "T")], "told", false),
+        (
+            "fit-revoked-again",
+            vec![
+                (top(2, &[camera(), door(1, "2")]), "T"),
+                (made("door", 2, &[put("door/firmware-é.bin")]), "2"),
+            ],
+            "ok",
+            true,
+        ),
+        ("fit-stranger", vec![(made("door", 2, &[put("door/firmware-é.bin")]), "d")], "CLIENT-CHILD", false),
+        (
+            "fit-no-document",
+            vec![(top(2, &[grant("new", "d"), camera(), door(1, "E2")]), "T")],
+            "CLIENT-CHILD",
+            false,
+        ),
+    ];
+    for (name, change, stops, reached) in table {
+        let files: Vec<_> = [(first.clone(), "ab")].into_iter().chain(base()).collect();
+        let known: Vec<_> = files
+            .iter()
+            .map(|(payload, by)| wire::parse(Tuf, payload.role(), &sealed(payload, by)).unwrap())
+            .collect();
+        let facts = field::facts(Tuf, "example", today, &known);
+        let asked: Vec<_> =
+            change.iter().map(|(p, by)| (p, by.chars().map(|c| key(c).public()).collect())).collect();
+        let report = gate::planned(&field::change(&facts, &asked), &facts).unwrap();
+        let told = report.findings.iter().any(|f| !f.stops && f.refusal.rule().name == "CLIENT-CHILD");
+        let said = report.check().map_or_else(|e| e.rule().name, |()| if told { "told" } else { "ok" });
+        assert_eq!(said, stops, "{name}: {:?}", report.findings);
+
+        let mut documents: BTreeMap<RoleName, (MetadataPayload, &str)> =
+            base().into_iter().map(|(p, by)| (p.role().clone(), (p, by))).collect();
+        let mut roots = vec![(1, sealed(&first, "ab"))];
+        for (payload, by) in change {
+            match payload.role() {
+                RoleName::Root => roots.push((payload.version(), sealed(&payload, by))),
+                other => {
+                    documents.insert(other.clone(), (payload, by));
+                }
+            }
+        }
+        let newest = roots.last().unwrap().0;
+        let documents: Vec<_> = documents.into_values().collect();
+        let folder = served(name, &roots, &documents);
+        let find = ["--target", "door/firmware-é.bin", "--expect-missing", "new/a.bin"];
+        assert_eq!(python_reaches(&folder, newest, &find), reached, "{name}: python-tuf");
+        assert_eq!(tough_reaches(&folder, newest), reached, "{name}: tough");
+    }
+}
+
+/// So many roots behind: who comes at once, who goes on with the next update, and who never does.
+#[test]
+fn other_clients_take_as_many_roots_as_the_gate_says() {
+    const TODAY: &str = "2026-11-22T12:00:00Z";
+    let chain: Vec<_> = (1..=1_025).map(|n| (n, sealed(&root(n, 2, "abc"), "ab"))).collect();
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clients/rotations-cache");
+    // Roots in all; whether python-tuf of old, python-tuf and tough come from root 1 in one update.
+    for (many, at_once) in [
+        (33, [true, true, true]),
+        (34, [false, true, true]),
+        (257, [false, true, true]),
+        (258, [false, false, true]),
+        (1_024, [false, false, true]),
+        (1_025, [false, false, false]),
+    ] {
+        let folder = repository_of(&format!("rotations-{many}"), &chain[..many]);
+        let newest = many as u64;
+        let old = python_reaches(&folder, newest, &["--rotations", "32"]);
+        let come = [old, python_reaches(&folder, newest, &[]), tough_reaches(&folder, newest)];
+        assert_eq!(come, at_once, "{many}");
+        // From the root that came with the program python-tuf never passes its limit: it counts the
+        // roots that it has kept. From the kept root alone it goes on, and so did its older releases.
+        if many == 258 {
+            let _ = fs::remove_dir_all(&cache);
+            let keeps = ["--cache", cache.to_str().unwrap()];
+            for _ in 0..3 {
+                assert!(!python_reaches(&folder, newest, &keeps));
+            }
+            assert!(python_reaches(&folder, newest, &[&keeps[..], &["--from-cache"]].concat()));
+        }
+        let names = ["1.targets.json", "1.camera.json"];
+        let mut files: Vec<_> =
+            chain[..many - 1].iter().map(|(_, bytes)| (RoleName::Root, bytes.clone())).collect();
+        files.extend(names.iter().map(|file| {
+            (RoleName::from_name(file.split('.').nth(1).unwrap()), fs::read(folder.join(file)).unwrap())
+        }));
+        let files: Vec<_> =
+            files.iter().map(|(role, bytes)| wire::parse(Tuf, role, bytes).unwrap()).collect();
+        let mut facts = field::facts(Tuf, "example", TODAY.parse().unwrap(), &files);
+        facts.limits.clients = ["python-tuf-32", "tough"].map(|name| name.parse().unwrap()).into();
+        let next = root(newest, 2, "abc");
+        let asked = "ab".chars().map(|c| key(c).public()).collect();
+        let report = gate::planned(&field::change(&facts, &[(&next, asked)]), &facts).unwrap();
+        let slow = |client: &str| {
+            report.findings.iter().any(|finding| {
+                finding.refusal.rule().name == "CLIENT-ROTATIONS"
+                    && finding.refusal.found().contains(&format!("({client})"))
+            })
+        };
+        let said = ["python-tuf-32", "python-tuf", "tough"].map(|client| !slow(client));
+        assert_eq!(said, at_once, "{many}: the gate: {:?}", report.findings);
+        // The old one goes on with the next update; the others never come, and that stops the change.
+        assert_eq!(report.check().is_ok(), at_once[1] && at_once[2], "{many}");
     }
 }

@@ -67,9 +67,9 @@ crate::rules! {
 
     // --- the client gate
     CLIENT_LOST: "CLIENT-LOST", Refused, "clients of every root in the field come to the newest state", "TUF 5.3, notary-v1 5, 6",
-        "see which root stops them; let keys of older roots sign too, or choose keys that these clients read";
+        "see which root stops them; let keys of older roots sign too, choose keys that these clients read, or give the oldest roots up with set-limits (oldest-root)";
     CLIENT_ROTATIONS: "CLIENT-ROTATIONS", Refused, "clients take as many new roots in one update as lie before them", "TUF 5.3.3, tuf/client/known.rs",
-        "ship a newer root with the program";
+        "ship a newer root with the program, and give the oldest roots up with set-limits (oldest-root)";
     CLIENT_CHILD: "CLIENT-CHILD", Refused, "documents that a change leaves alone still verify under what it makes", "notary-v1 4.2",
         "sign the document again in the same change";
     CLIENT_BACKEND: "CLIENT-BACKEND", Refused, "the backend takes the change", "notary-v1 4.2",

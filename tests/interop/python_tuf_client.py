@@ -2,13 +2,16 @@
 """Reads a TUF repository in a directory with python-tuf's client, the reference implementation.
 
     python_tuf_client.py ROOT.json METADATA_DIR [--target NAME]... [--expect-missing NAME]...
-                         [--targets-dir DIR] [--cache DIR]
+                         [--targets-dir DIR] [--cache DIR [--from-cache]]
+                         [--rotations N]
 
 ROOT.json is the root the client trusts; it goes on from there through the newer ones in
 METADATA_DIR. Each `--target` must resolve through the delegations, each `--expect-missing` must
 not. With `--targets-dir` the resolved targets are downloaded too, so that length and hash are
 compared. `--cache` keeps the client's state between two runs, which is what rollback protection
-works on; without it every run is a client's first.
+works on; without it every run is a client's first. `--from-cache` begins
+from the root in it, as releases did that took none from the caller. `--rotations` is the most new roots in one
+update, which was 32 in releases before 5.1.
 
 Prints what was seen as JSON and exits 0; exits 1 with the error on stderr. No network: the
 fetcher reads files, and a file that isn't there is the 404 that ends a chain of roots.
@@ -24,7 +27,7 @@ from urllib.parse import unquote
 
 from tuf.api.exceptions import DownloadHTTPError
 from tuf.api.metadata import Metadata
-from tuf.ngclient import FetcherInterface, Updater
+from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
 METADATA = "files://metadata/"
 TARGETS = "files://targets/"
@@ -61,7 +64,8 @@ def read(args: argparse.Namespace, cache: Path) -> dict:
         target_dir=str(downloads),
         target_base_url=TARGETS,
         fetcher=FileFetcher(places),
-        bootstrap=args.root.read_bytes(),
+        bootstrap=None if args.from_cache else args.root.read_bytes(),
+        config=UpdaterConfig(max_root_rotations=args.rotations) if args.rotations else None,
     )
     updater.refresh()
     targets = {}
@@ -94,6 +98,8 @@ def main() -> int:
     parser.add_argument("--expect-missing", action="append", default=[])
     parser.add_argument("--targets-dir", type=Path)
     parser.add_argument("--cache", type=Path)
+    parser.add_argument("--from-cache", action="store_true")
+    parser.add_argument("--rotations", type=int)
     args = parser.parse_args()
     try:
         with tempfile.TemporaryDirectory() as temporary:

@@ -85,11 +85,12 @@ impl Known {
             profile: Profile::Tuf,
             stand: Stand::Reference,
             rotations: 256,
-            goes_on: true,
+            // It begins anew from the root that comes with the program, and counts those that it has kept.
+            goes_on: false,
             root: 512_000,
             refuses: &[Quirk::DateForm, Quirk::KeyHexPoint],
             keys: SECURESYSTEMSLIB,
-            source: "python-tuf 7.0.1 ngclient/config.py, api/_payload.py; securesystemslib signer/__init__.py",
+            source: "python-tuf 7.0.1 ngclient/config.py, ngclient/updater.py (_load_root), api/_payload.py; securesystemslib signer/__init__.py",
         },
         Self {
             name: "go-tuf",
@@ -106,7 +107,8 @@ impl Known {
             name: "tough",
             profile: Profile::Tuf,
             stand: Stand::Common,
-            rotations: 1_024,
+            // Its limit is 1,024, and it gives up there before it asks whether there is another.
+            rotations: 1_023,
             goes_on: false,
             root: 1_048_576,
             // It verifies over what it writes again, and writes dates in one form.
