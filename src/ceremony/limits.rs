@@ -293,9 +293,18 @@ fn below(member: &str, found: &str, expected: &str) -> Refusal {
 
 /// How long a term is from the first day of a common year, to compare terms of different units.
 fn length(term: Term) -> i64 {
-    const NEW_YEAR_2001: i64 = 978_307_200;
-    Time::from_unix(NEW_YEAR_2001).and_then(|t| t.plus(term)).map_or(i64::MAX, Time::unix)
+    let [start, ..] = STARTS;
+    length_from(start, term)
 }
+
+fn length_from(start: i64, term: Term) -> i64 {
+    let end = Time::from_unix(start).and_then(|start| start.plus(term));
+    end.map_or(i64::MAX, |end| end.unix().saturating_sub(start))
+}
+
+/// The first days of a common year, of its February, and of a leap year: a month and 30 days, or a year
+/// and 365 days, are each the longer one from some of them. A term that is longer from any is looser.
+const STARTS: [i64; 3] = [978_307_200, 980_985_600, 1_072_915_200];
 
 /// What changes between two limits files, in words, loosenings first.
 pub fn differences(old: &Limits, new: &Limits) -> Vec<(String, Direction)> {
@@ -360,8 +369,13 @@ impl Compared {
     }
 
     fn longer_is_looser(&mut self, what: &str, old: Term, new: Term) {
-        if length(old) != length(new) {
-            self.add(what, old, new, length(new) < length(old));
+        let (mut longer, mut shorter) = (false, false);
+        for start in STARTS {
+            longer |= length_from(start, new) > length_from(start, old);
+            shorter |= length_from(start, new) < length_from(start, old);
+        }
+        if longer || shorter {
+            self.add(what, old, new, !longer);
         }
     }
 
@@ -549,6 +563,22 @@ mod tests {
                 false,
             ),
             ("[targets]\nsoftware-keys = true", "targets: software keys: no becomes yes", true),
+            // As long from most days, and not from all.
+            (
+                "[targets]\nmax-valid-for = \"731 days\"",
+                "targets: valid for at most 2 years becomes 731 days",
+                true,
+            ),
+            (
+                "[targets]\nmax-valid-for = \"730 days\"",
+                "targets: valid for at most 2 years becomes 730 days",
+                false,
+            ),
+            (
+                "[ceremony]\nsign-within = \"1 month\"",
+                "ceremonies: signed within 30 days becomes 1 month",
+                true,
+            ),
             ("[targets]\nwitnesses = 1", "targets: witnesses 0 becomes 1", false),
             ("[targets]\nrehearsed = true", "targets: rehearsed first: no becomes yes", false),
             ("[delegations]\nthreshold-floor = 2", "delegations: threshold at least 1 becomes 2", false),
@@ -587,7 +617,8 @@ mod tests {
             assert_eq!(differences(&old, &new), [(words.to_owned(), there)], "{text}");
             let back = differences(&new, &old);
             assert_eq!(back.len(), 1, "{text}");
-            assert_ne!(back[0].1, there, "{text}, the other way round");
+            // A month is longer than 30 days from some days and shorter from others: looser both ways.
+            assert!(back[0].1 != there || text.contains("month"), "{text}, the other way round");
         }
         // 14 days and 2 weeks are one term; a loosening stands before a tightening.
         let same = parse("format = 1\n[ceremony]\nrecord-no-older = \"2 weeks\"").unwrap();
