@@ -491,6 +491,14 @@ fn kryoptic_is_a_second_module() {
     let listed = run(&["--json", "tokens", "--module", utf8(&module), "list"]).ended(0).json();
     let serial = listed["tokens"][0]["serial"].as_str().unwrap().to_owned();
     assert_eq!(listed["tokens"][0]["label"], "root-a", "{listed}");
+    // What is known of the module's limit goes into the map.
+    let whose = format!("[answers]\n\"trust\" = \"same\"\n\"keys.{serial}\" = \"root-a\"\n");
+    let whose = stage.write("whose.toml", &whose);
+    let (record, answers) = (utf8(&stage.record), utf8(&whose));
+    let write = ["tokens", "--module", utf8(&module), "write", "written.toml", "--answers", answers];
+    run(&[&["-C", record][..], &write, &["--unattended"]].concat()).ended(0);
+    let written = fs::read_to_string(stage.path("written.toml")).unwrap();
+    assert!(written.contains("max-payload = 1000000\n"), "{written}");
     let sha256 = Digest::of(&fs::read(&module).unwrap());
     let map = format!(
         "[trust]\nid = \"{}\"\n[module.m]\npath = \"{}\"\nsha256 = \"{sha256}\"\n[key.root-a]\n\

@@ -15,9 +15,11 @@ mod stage;
 
 use host::Played;
 use jiff::Timestamp;
+use keyrite::ceremony::change::Purpose;
 use keyrite::ceremony::facts::{Facts, Stage as Kind};
 use keyrite::ceremony::limits::Limits;
 use keyrite::ceremony::people::KeyName;
+use keyrite::ceremony::planner::{Cast, Incident, Successor, incident};
 use keyrite::record::{Inputs, Record};
 use keyrite::signer::backends::Modules;
 use keyrite::signer::secret::Pin;
@@ -217,6 +219,11 @@ impl Night {
     }
 }
 
+fn now() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    Time::from_unix(since.try_into().unwrap()).unwrap()
+}
+
 /// A repository of profile `tuf` as it is served, and the clients that read it.
 struct Field<'a> {
     night: &'a Night,
@@ -261,8 +268,7 @@ impl Field<'_> {
     fn fast_forwarded(&self) -> PathBuf {
         let theirs = self.copied("theirs");
         let record = Record::open(&self.night.stage.record).unwrap();
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-        let now = Time::from_unix(since.try_into().unwrap()).unwrap();
+        let now = now();
         let facts = record.read_all(now, &Inputs::default()).unwrap().facts;
         let until = now.plus(Term::new(2, Unit::Years)).unwrap();
         let listed = match facts.documents[&RoleName::Snapshot].document() {
@@ -466,6 +472,62 @@ fn a_quorum_that_is_lost_is_said_so_before_anyone_travels() {
     assert_ne!(other.stage.root().1, night.stage.root().1);
     let taken = night.stage.on(&night.stage.record, &map, &["import", utf8(&other.stage.record)]);
     assert_eq!(taken.ended(1).json()["error"]["rule"], "RECORD-OTHER");
+}
+
+/// Root and targets keys gone in one night: what the planner says is rehearsed as it is, and one change
+/// drops both.
+#[test]
+fn root_and_targets_keys_gone_at_once_take_one_change() {
+    for profile in [Profile::Notary, Profile::Tuf] {
+        let name = format!("both-{}", if profile == Profile::Tuf { "tuf" } else { "notary" });
+        let night = Night::first_day(&name, profile);
+        let new = |key: &str, holder: &str, purpose| Successor {
+            name: key.parse().unwrap(),
+            holder: holder.parse().unwrap(),
+            purpose,
+        };
+        let gone = Incident {
+            lost: BTreeSet::from(["root-c".parse().unwrap()]),
+            compromised: ["root-c", "targets-1"].map(|key| key.parse().unwrap()).into(),
+            replace_with: BTreeSet::new(),
+            new: vec![new("root-d", "dora", Purpose::Root), new("targets-2", "uma", Purpose::Targets)],
+            late: BTreeMap::new(),
+            threshold: None,
+            valid_for: Term::new(2, Unit::Years),
+            targets_valid_for: Term::new(1, Unit::Years),
+        };
+        let record = Record::open(&night.stage.record).unwrap();
+        let facts = record.read_all(now(), &Inputs::default()).unwrap().facts;
+        let cast = Cast {
+            administrator: "ada".parse().unwrap(),
+            witnesses: BTreeSet::from(["wim".parse().unwrap()]),
+        };
+        let way = incident(&gone, &facts, &cast).unwrap();
+        assert_eq!((way.roots.len(), way.runbooks.len()), (1, 1), "{:?}", way.words);
+        let folder = night.stage.path("both");
+        fs::create_dir_all(&folder).unwrap();
+        for (number, made) in
+            [(1, "root-key-lost/01-root-key.toml"), (2, "targets-key-compromised/01-targets-key.toml")]
+        {
+            fs::copy(shipped(&format!("break-glass/{made}")), folder.join(format!("{number:02}.toml")))
+                .unwrap();
+        }
+        fs::write(folder.join("03-recover.toml"), &way.runbooks[0].1).unwrap();
+        let into = night.stage.path("rehearsal");
+        let line = ["rehearse", "--from", utf8(&night.stage.record), "--into", utf8(&into), utf8(&folder)];
+        let said = night.stage.keyrite(line).ended(0).text();
+        for seen in ["it accepts root 2", "a client accepted what they made"] {
+            assert!(said.contains(seen), "{name}: {said}");
+        }
+        for runbook in toml_files(&folder) {
+            assert_eq!(night.until_held(&runbook), 1, "{}", runbook.display());
+        }
+        let listed = night.listed();
+        for (key, there) in [("root-d", true), ("targets-2", true), ("root-c", false), ("targets-1", false)] {
+            assert_eq!(listed.contains(&format!("\"{key} (")), there, "{name}, {key}: {listed}");
+        }
+        assert_eq!(night.stage.root().0, 2);
+    }
 }
 
 #[test]

@@ -119,6 +119,7 @@ fn keys_of_every_kind_are_made_and_sign() {
             made.push((spec, key));
         }
         assert_eq!(pins.asked.len(), 1, "one login for it all");
+        assert_eq!(token.longest_message(), Some(usize::MAX));
 
         // P-384 also signs as `notary` has it.
         let public = &made.iter().find(|(spec, _)| *spec == KeySpec::EcdsaP384).unwrap().1.public;
@@ -548,6 +549,7 @@ fn kryoptic_works_and_its_pin_is_not_locked() {
         sign(&mut *token, &key.public, &mut first).unwrap();
     }
     assert_eq!(token.keys(&mut first).unwrap().len(), specs.len());
+    assert_eq!(token.longest_message(), Some(1_000_000));
     let ed25519 = token.generate(KeySpec::Ed25519, &tag("ed25519", 9), &mut first);
     assert_eq!(rule(ed25519), "TOKEN-CANNOT");
 

@@ -7,7 +7,7 @@ use super::devices::{DeviceKey, backend_url};
 use super::first_day::{FirstDay, Online, TARGETS_KEY};
 use super::rules;
 use super::session::{Session, shown};
-use super::tokens::{absolute, choose, on_token};
+use super::tokens::{absolute, choose, limit_of, on_token};
 use crate::ceremony::facts::Stage;
 use crate::ceremony::limits::PossessionLimit;
 use crate::ceremony::people::{KeyName, Person};
@@ -310,7 +310,8 @@ impl Asking<'_> {
         self.used.insert(token.serial.clone());
         self.console
             .progress(&Safe::from(format!("{key}: {}", tokens::named(&token, Some(holder.as_str())))));
-        Ok((key.clone(), on_token(&token, key, ""), Some(module)))
+        let max_payload = limit_of(session, &module, &token);
+        Ok((key.clone(), DeviceKey { max_payload, ..on_token(&token, key, "") }, Some(module)))
     }
 
     fn online(&mut self, profile: Profile) -> Result<Online> {

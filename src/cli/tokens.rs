@@ -312,7 +312,7 @@ fn write(session: &Session, args: &Tokens, file: &Path, answers: &Answers) -> Re
         console.show(&problems(Screen::default(), &listing))?;
         let name = map.add_module(pinned);
         for token in listing.tokens.iter().filter(|t| !t.is_blank()) {
-            let max_payload = token.longest_message().filter(|most| (1..LONGEST).contains(most));
+            let max_payload = limit(token.as_ref());
             let token = token.identity();
             for key in ask_keys(console.as_mut(), token)? {
                 let place = DeviceKey { max_payload, ..on_token(token, &key, &name) };
@@ -351,6 +351,17 @@ fn ask_keys(console: &mut dyn Console, token: &TokenIdentity) -> Result<Vec<KeyN
         }
         typed.split(',').map(|name| name.trim().parse()).collect()
     })
+}
+
+/// The longest message of a token, where one is known and documents may exceed it.
+fn limit(token: &dyn Token) -> Option<usize> {
+    token.longest_message().filter(|most| (1..LONGEST).contains(most))
+}
+
+/// The same for a token that was chosen from a list.
+pub(super) fn limit_of(session: &Session, module: &ModulePin, token: &TokenIdentity) -> Option<usize> {
+    let listing = session.modules.list(std::slice::from_ref(module));
+    listing.tokens.iter().find(|found| found.identity() == token).and_then(|found| limit(found.as_ref()))
 }
 
 /// A key on a token, found by label and serial.
