@@ -11,7 +11,9 @@
 
 mod kept;
 
-use kept::{Day, folder, key, put, read, root, sealed, targets, time, today};
+use kept::{Day, RUNBOOK, ask, folder, frame, key, put, read, root, sealed, targets, time, today};
+use keyrite::ceremony::change::{Base, Change, Counts, Item};
+use keyrite::ceremony::facts::MADE_AHEAD;
 use keyrite::record::take_in::ImportReport;
 use keyrite::record::{Media, Record};
 use keyrite::tuf::digest::Digest;
@@ -205,4 +207,40 @@ fn no_version_of_a_revoked_key_blocks_its_successor() {
     assert!(!facts.documents.contains_key(&app()), "nobody vouches for it any more");
     assert_eq!(facts.next_version(&app()), 5);
     drop(Record::open(Path::new(&room.day.dir)).unwrap());
+}
+
+/// Whoever held a revoked key signs one more document and writes a change that says so, which needs no key
+/// at all: nothing rests on the document, and versions go up by a bounded step at most.
+#[test]
+fn a_planted_change_makes_nobodys_document_what_clients_had() {
+    let mut room = Room::new("serves-planted");
+    let first = sealed(&granting(2, "snapshot-1"), &["targets-a"]);
+    let honest = of_app(4, "snapshot-1");
+    let [snapshot, timestamp] = online(2, &[(RoleName::Targets, 2, &first), (app(), 4, &honest)], KEYS);
+    let second = sealed(&granting(3, "timestamp-1"), &["targets-a"]);
+    room.import(&[
+        ("2.targets.json", &first),
+        ("4.app.json", &honest),
+        ("2.snapshot.json", &snapshot),
+        ("timestamp.json", &timestamp),
+    ]);
+    room.import(&[("3.targets.json", &second)]);
+    let last = |room: &Room| {
+        let facts = read(&room.day.dir).facts;
+        (facts.last(&app()).unwrap().version(), facts.next_version(&app()))
+    };
+    assert_eq!(last(&room), (4, 5), "what clients had is signed again");
+    for (version, expected) in [(1_000_000, 5), (4 + MADE_AHEAD + 1, 5), (4 + MADE_AHEAD, 4 + MADE_AHEAD + 1)]
+    {
+        let bytes = of_app(version, "snapshot-1");
+        room.day.record.add_metadata(&app(), version, &bytes).unwrap();
+        assert_eq!(last(&room).1, if version == 4 + MADE_AHEAD { 5 } else { expected }, "no change made it");
+        let payload = wire::parse(Profile::Tuf, &app(), &bytes).unwrap().payload().clone();
+        let asked = vec![ask("snapshot-1", Some(Profile::Tuf), &[Counts::New])];
+        let items = vec![Item::Document { payload, asked }];
+        let facts = read(&room.day.dir).facts;
+        let change = Change::new(&frame("renew", 9), &facts, Base::default(), items, Vec::new());
+        room.day.record.add_change(&change, RUNBOOK.as_bytes()).unwrap();
+        assert_eq!(last(&room), (4, expected), "version {version}, planted");
+    }
 }
