@@ -20,7 +20,7 @@ use serde_json::Value;
 use stage::{Devices, Done, Stage, shipped, utf8};
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::UNIX_EPOCH;
 
@@ -62,14 +62,6 @@ fn refused(done: Done) -> (String, String) {
     (text("rule"), text("expected"))
 }
 
-/// Plans with another folder for temporary files.
-fn plan_with(stage: &Stage, map: &Path, runbook: &Path, temporary: &Path) -> Done {
-    let line = ["-C", utf8(&stage.record), "--devices", utf8(map), "--json", "plan", utf8(runbook)];
-    let mut command = Command::new(env!("CARGO_BIN_EXE_keyrite"));
-    command.args(line).current_dir(&stage.dir).env("SOFTHSM2_CONF", stage.path("softhsm2.conf"));
-    Done::of(command.env("TMPDIR", temporary))
-}
-
 #[test]
 fn a_rehearsal_that_limits_demand_is_held_inside() {
     let mut limits = Limits::default_for(Profile::Notary);
@@ -77,11 +69,15 @@ fn a_rehearsal_that_limits_demand_is_held_inside() {
     let stage = Stage::new("limits-rehearsed", Profile::Notary, Kind::Production, &limits);
     let (devices, map) = keys(&stage);
     let root = first_day("04-root");
+    let plan = || stage.on(&stage.record, &map, &["plan", utf8(&root)]);
     let changes = || fs::read_dir(stage.record.join("changes")).unwrap().count();
 
     // One that fails ends the command, and nothing is written of the real thing.
     let before = changes();
-    let failed = plan_with(&stage, &map, &root, &stage.path("nowhere")).ended(3).json();
+    let inside = stage.record.join("private/rehearsal");
+    fs::write(&inside, "in the way").unwrap();
+    let failed = plan().ended(3).json();
+    fs::remove_file(&inside).unwrap();
     assert_eq!(failed["error"]["rule"], "FILE-WRITE");
     let found = failed["error"]["found"].as_str().unwrap();
     assert!(found.contains("the rehearsal that the limits in force demand"), "{failed}");
@@ -95,11 +91,12 @@ fn a_rehearsal_that_limits_demand_is_held_inside() {
     let rehearsals = || fs::read_dir(stage.record.join("rehearsals")).unwrap().count();
     assert_eq!(rehearsals(), 1);
 
-    let temporary = stage.path("temporary");
-    fs::create_dir_all(&temporary).unwrap();
-    let planned = plan_with(&stage, &map, &root, &temporary).ended(0).json();
+    // What one left that was cut off is no hindrance.
+    fs::create_dir(&inside).unwrap();
+    fs::write(inside.join("left"), "by a rehearsal").unwrap();
+    let planned = plan().ended(0).json();
     assert_eq!(rehearsals(), 2);
-    assert!(fs::read_dir(&temporary).unwrap().next().is_none(), "what it made is gone");
+    assert!(!inside.exists(), "what it made is gone");
     let rehearsed = planned["rehearsed"].as_str().unwrap();
     assert!(rehearsed.contains("after the record's own 3 ceremonies"), "{rehearsed}");
     let change_digest: String = planned["change"].as_str().unwrap().to_owned();

@@ -228,6 +228,16 @@ impl Record {
         put_beneath(&self.dir, place, bytes, Existing::Torn)
     }
 
+    /// Where the folder is that never leaves this copy; it is there afterwards, and the record locked.
+    ///
+    /// # Errors
+    ///
+    /// `RECORD-BUSY`, `RECORD-WRITE`.
+    pub fn private_path(&self) -> Result<PathBuf> {
+        self.private()?;
+        Ok(self.path.join(PRIVATE))
+    }
+
     /// The folder that never leaves this copy.
     pub(super) fn private(&self) -> Result<Dir> {
         self.lock()?;

@@ -2,8 +2,8 @@
 //! nobody has held it, it is held here and now, on a shadow of this record, before anything of the real
 //! ceremony is written.
 //!
-//! Its keys and documents lie in a folder of the system's for temporary files, which is gone again when it
-//! is over. What stays is what `rehearse --from` leaves in the record: that this runbook was rehearsed. A
+//! Its keys and documents lie in the folder that never leaves this copy of the record, and are gone again
+//! when it is over. What stays is what `rehearse --from` leaves in the record: that this runbook was rehearsed. A
 //! rehearsal that fails ends the command with its refusal.
 
 use super::{Original, perform};
@@ -13,7 +13,7 @@ use crate::cli::arguments::Stand;
 use crate::cli::rules::FILE_WRITE;
 use crate::cli::session::{Session, shown};
 use crate::cli::table::{Due, Table};
-use crate::record::Contents;
+use crate::record::{Contents, Record};
 use crate::tuf::rule::{Refusal, Result};
 use crate::ui::rehearser::Rehearser;
 use crate::ui::screen::{Screen, Tone};
@@ -66,7 +66,7 @@ fn rehearse(
     path: &Path,
     runbook: Runbook,
 ) -> Result<String> {
-    let folder = Folder::new(session)?;
+    let folder = Folder::new(&table.record)?;
     let name =
         path.file_name().map_or_else(|| runbook.title.clone(), |name| name.to_string_lossy().into_owned());
     let runbooks = vec![(name, runbook)];
@@ -79,13 +79,14 @@ fn rehearse(
     ))
 }
 
-/// A new folder that nobody else reads, gone with this value.
+/// A new folder in the record's private one, gone with this value.
 struct Folder(PathBuf);
 
 impl Folder {
-    fn new(session: &Session) -> Result<Self> {
-        let name = base16ct::lower::encode_string(&session.random::<16>()?);
-        let path = std::env::temp_dir().join(format!("keyrite-rehearsal-{name}"));
+    /// Whoever holds the lock of the record removes what a rehearsal left that was cut off.
+    fn new(record: &Record) -> Result<Self> {
+        let path = record.private_path()?.join("rehearsal");
+        let _ = std::fs::remove_dir_all(&path);
         DirBuilder::new().mode(0o700).create(&path).map_err(|e| {
             Refusal::new(&FILE_WRITE, format!("{}: {e}", shown(&path)), "a folder for the rehearsal's keys")
         })?;
@@ -95,7 +96,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // Throw-away keys: what can't be removed is the system's to clean up.
+        // Throw-away keys: what can't be removed now is removed by the next rehearsal.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
