@@ -146,12 +146,12 @@ fn a_planted_change_is_set_aside_and_the_runbook_goes_on() {
     let text = fs::read_to_string(&runbook).unwrap();
     room.on(&["plan", utf8(&runbook)]).ended(0);
     let honest = room.change("rotate-root");
-    let mut lie = read(&honest.join("change.json"));
+    let mut forged = read(&honest.join("change.json"));
     // Nobody with a key is needed for any of this: the words, and a key of one's own that is asked.
-    lie["summary"] = json!(["nothing changes"]);
-    lie["held-at"] = json!("2030-01-01T00:00:00Z");
-    lie["sign-by"] = json!("2030-01-31T00:00:00Z");
-    let planted = room.plant(&honest, &lie, &text);
+    forged["summary"] = json!(["nothing changes"]);
+    forged["held-at"] = json!("2030-01-01T00:00:00Z");
+    forged["sign-by"] = json!("2030-01-31T00:00:00Z");
+    let planted = room.plant(&honest, &forged, &text);
     fs::remove_dir_all(&honest).unwrap();
 
     let away = room.next("puts it away");
@@ -178,9 +178,9 @@ fn a_session_begins_with_what_was_set_aside() {
     let runbook = room.stolen();
     let text = fs::read_to_string(&runbook).unwrap();
     room.on(&["plan", utf8(&runbook)]).ended(0);
-    let mut lie = read(&room.change("rotate-root").join("change.json"));
-    lie["summary"] = json!(["nothing changes"]);
-    let planted = room.plant(&room.change("rotate-root"), &lie, &text);
+    let mut forged = read(&room.change("rotate-root").join("change.json"));
+    forged["summary"] = json!(["nothing changes"]);
+    let planted = room.plant(&room.change("rotate-root"), &forged, &text);
     let (_, answers) = room.stage.answers(&room.devices, &runbook);
     let line = ["-C", utf8(&room.stage.record), "--devices", utf8(&room.devices), "run", utf8(&runbook)];
     let run = room.stage.keyrite(line.iter().chain(&["--answers", utf8(&answers), "--unattended"]));
@@ -199,15 +199,15 @@ fn a_runbook_does_not_pass_for_held_by_the_documents_of_another_change() {
     let runbook = room.stolen();
     let text = fs::read_to_string(&runbook).unwrap();
     let sealed = room.change("create-root");
-    let mut lie = read(&sealed.join("change.json"));
-    lie["kind"] = json!("rotate-root");
-    lie["title"] = json!("R1 was stolen");
-    lie["summary"] = json!(["root-a leaves"]);
-    lie["runbook"] = json!(Digest::of(text.as_bytes()).hex());
-    let planted = room.plant(&sealed, &lie, &text);
+    let mut forged = read(&sealed.join("change.json"));
+    forged["kind"] = json!("rotate-root");
+    forged["title"] = json!("R1 was stolen");
+    forged["summary"] = json!(["root-a leaves"]);
+    forged["runbook"] = json!(Digest::of(text.as_bytes()).hex());
+    let planted = room.plant(&sealed, &forged, &text);
     // The runbook whose documents they are is what it was.
-    let root = room.stage.path("3.toml");
-    assert_eq!(room.on(&["plan", utf8(&root)]).ended(0).json()["already-held"], true);
+    let first = room.stage.path("3.toml");
+    assert_eq!(room.on(&["plan", utf8(&first)]).ended(0).json()["already-held"], true);
 
     // Whoever checks the record, and whoever reads the report, is told that nobody agreed to it.
     let (version, payload) = room.stage.root();
@@ -237,9 +237,9 @@ fn a_change_that_a_known_key_has_signed_is_not_set_aside() {
         room.stage.devices().in_file("r2", "keys/r2.pem").knowing(&room.stage.root()).write("r2.toml");
     room.stage.sign(&room.stage.record, &devices, &change).ended(0);
     let honest = room.change("rotate-root");
-    let mut lie = read(&honest.join("change.json"));
-    lie["summary"] = json!(["nothing changes"]);
-    room.plant(&honest, &lie, &text);
+    let mut forged = read(&honest.join("change.json"));
+    forged["summary"] = json!(["nothing changes"]);
+    room.plant(&honest, &forged, &text);
     fs::remove_dir_all(&honest).unwrap();
     let plan = room.on(&["plan", utf8(&runbook)]).ended(1).json();
     assert_eq!(plan["error"]["rule"], "CHANGE-RECOMPUTED");

@@ -14,10 +14,11 @@ mod kept;
 use kept::{Day, RUNBOOK, ask, folder, frame, key, put, read, root, sealed, targets, time, today};
 use keyrite::ceremony::change::{Base, Change, Counts, Item};
 use keyrite::ceremony::facts::MADE_AHEAD;
+use keyrite::record::Media;
 use keyrite::record::take_in::ImportReport;
-use keyrite::record::{Media, Record};
 use keyrite::tuf::digest::Digest;
 use keyrite::tuf::document::{MetaFile, PathRule};
+use keyrite::tuf::evidence::Trusted;
 use keyrite::tuf::make::{self, Grant, RoleSpec, TargetsEdit};
 use keyrite::tuf::payload::MetadataPayload;
 use keyrite::tuf::profile::Profile;
@@ -25,7 +26,7 @@ use keyrite::tuf::role::RoleName;
 use keyrite::tuf::wire;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 const ONLINE: [RoleName; 2] = [RoleName::Snapshot, RoleName::Timestamp];
 
@@ -53,7 +54,7 @@ impl Room {
     }
 
     fn newest(&self, role: &RoleName) -> Option<u64> {
-        read(&self.day.dir).facts.documents.get(role).map(|d| d.version())
+        read(&self.day.dir).facts.documents.get(role).map(Trusted::version)
     }
 }
 
@@ -206,7 +207,6 @@ fn no_version_of_a_revoked_key_blocks_its_successor() {
     let facts = read(&room.day.dir).facts;
     assert!(!facts.documents.contains_key(&app()), "nobody vouches for it any more");
     assert_eq!(facts.next_version(&app()), 5);
-    drop(Record::open(Path::new(&room.day.dir)).unwrap());
 }
 
 /// Whoever held a revoked key signs one more document and writes a change that says so, which needs no key
