@@ -260,10 +260,11 @@ fn other_clients_fare_as_the_gate_says() {
     };
     let plain = sealed(&first, "ab");
     let wide = spoiled(&["x-note"], "x".repeat(600_000).into());
+    let wider = spoiled(&["x-note"], "x".repeat(1_100_000).into());
     let other_id = spoiled(&["keys", "b"], entry('b').entry);
     let offset = spoiled(&["expires"], "2030-01-01T02:00:00.5+02:00".into());
-    let grown = |letters: &str| {
-        let base = wire::parse(Tuf, &RoleName::Root, &wide).unwrap();
+    let grown = |from: &[u8], letters: &str| {
+        let base = wire::parse(Tuf, &RoleName::Root, from).unwrap();
         let spec = RootSpec {
             version: 2,
             expires: expires(),
@@ -278,7 +279,8 @@ fn other_clients_fare_as_the_gate_says() {
         ("gate-well", &plain, root(2, 2, "abd"), "abd", [true, true]),
         ("gate-old-short", &plain, root(2, 2, "def"), "ade", [false, false]),
         ("gate-p384", &plain, root(2, 2, "ab3"), "ab", [true, false]),
-        ("gate-600-kb", &plain, grown("abc"), "ab", [false, true]),
+        ("gate-600-kb", &plain, grown(&wide, "abc"), "ab", [false, true]),
+        ("gate-1100-kb", &plain, grown(&wider, "abc"), "ab", [false, false]),
         ("gate-other-id", &other_id, root(2, 2, "abc"), "ab", [true, false]),
         ("gate-offset", &offset, root(2, 2, "abc"), "ab", [false, false]),
     ];

@@ -184,7 +184,9 @@ fn roots_that_one_client_cannot_read() {
         wire::parse(Profile::Tuf, &RoleName::Root, &bytes).unwrap()
     };
     let plain = signed(&root(1, "abc", 't'), "ab");
-    let wide = spoiled(&["x-note"], "x".repeat(600_000).into());
+    let note = |bytes: usize| spoiled(&["x-note"], "x".repeat(bytes).into());
+    let (wide, wider) = (note(600_000), note(1_100_000));
+    let seventy = make::root(Profile::Tuf, &root_spec(2, 2, "abc"), Some(note(70_000).payload())).unwrap();
     let keys = |more: TestKey| {
         let mut spec = root_spec(2, 2, "abc");
         spec.root.keys.push(wire::key_entry(Profile::Tuf, &more.public(), None).unwrap());
@@ -209,6 +211,17 @@ fn roots_that_one_client_cannot_read() {
             0,
             "python-tuf go-tuf tough",
         ),
+        ("70 kB", &plain, &seventy, &[], "ok", 0, "python-tuf go-tuf tough"),
+        (
+            "70 kB where aktualizr is named",
+            &plain,
+            &seventy,
+            &["aktualizr"],
+            "CLIENT-LOST",
+            0,
+            "python-tuf go-tuf tough",
+        ),
+        ("1.1 MB before", &wider, &two, &[], "ok", 2, ""),
         ("600 kB", &plain, &grown, &[], "CLIENT-LOST", 0, "tough"),
         ("600 kB before", &wide, &two, &[], "ok", 1, "tough"),
         ("a key id that isn't the key's", &other_id, &two, &["tough"], "ok", 1, "python-tuf go-tuf"),

@@ -576,9 +576,9 @@ fn run(server: &Server, number: usize, case: &Case) {
     assert_eq!([on_purpose; 2], [vanishes, blocked].map(|is| case.stops == "ok" && is), "{found}");
 
     // Who comes: both say the same, root by root, and so does a fresh client.
-    let came: Vec<_> = after.iter().filter(|(_, is)| is.is_some()).map(|(v, _)| *v).collect();
+    let arrived: Vec<_> = after.iter().filter(|(_, is)| is.is_some()).map(|(v, _)| *v).collect();
     if answer == "ok" {
-        assert_eq!(came, case.roots, "{found}");
+        assert_eq!(arrived, case.roots, "{found}");
         assert_eq!(fresh.is_some(), !case.roots.is_empty(), "{found}");
         if stops != "CLIENT-CHILD" && stops != "NOTARY-BYTES" && case.stricter.is_none() {
             let known: Vec<_> = reached.into_iter().filter(|v| field.asleep.contains_key(v)).collect();

@@ -28,6 +28,7 @@ use stage::{Devices, Done, PHRASE, Stage, shipped, utf8};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 const ROOT_KEYS: [&str; 4] = ["root-a", "root-b", "root-c", "root-d"];
 
@@ -80,12 +81,16 @@ fn rotation(stage: &Stage, valid_for: &str) -> PathBuf {
     stage.write("rotate.toml", &text)
 }
 
+/// Two runs never draw the same.
+static RUNS: AtomicU64 = AtomicU64::new(0);
+
 /// What the program says so many days from now.
 fn later(days: i64, record: &Path, map: &Path, arguments: &[&str]) -> (u8, Value) {
     let now = Timestamp::now() + (days * 24).hours();
     let start = ["keyrite", "-C", utf8(record), "--devices", utf8(map), "--json"];
     let line: Vec<&str> = start.iter().chain(arguments).copied().collect();
-    let (code, out, err) = Played::new("gate", now).run(&line);
+    let seed = format!("gate {}", RUNS.fetch_add(1, Ordering::Relaxed));
+    let (code, out, err) = Played::new(&seed, now).run(&line);
     (code, serde_json::from_str(&out).unwrap_or_else(|e| panic!("{line:?}: {e}: {out} {err}")))
 }
 

@@ -222,7 +222,7 @@ pub fn with(json: &Json, path: &[&str], value: Option<Json>) -> Json {
     if rest.is_empty() {
         match value {
             Some(value) => members.insert((*first).to_owned(), value),
-            None => members.remove(*first),
+            None => members.remove(first),
         };
     } else {
         let inner = with(members.get(first).unwrap(), rest, value);

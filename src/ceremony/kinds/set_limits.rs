@@ -127,7 +127,7 @@ fn cut_off(facts: &Facts, limits: &Limits) -> Vec<String> {
     let gone = |root: &&Trusted| limits.given_up(root.version()) && !facts.limits.given_up(root.version());
     let mut gone = facts.roots.iter().filter(gone).map(Trusted::version);
     let Some(first) = gone.next() else { return Vec::new() };
-    let last = gone.last().unwrap_or(first);
+    let last = gone.next_back().unwrap_or(first);
     let oldest = limits.oldest_root.unwrap_or_default();
     let roots = if first == last { first.to_string() } else { format!("{first} to {last}") };
     let again = match facts.trust.profile {
