@@ -297,6 +297,69 @@ fn a_repository_of_python_tuf_goes_on_by_ceremonies() {
         .output()
         .unwrap();
     assert!(tough.status.success(), "{}", String::from_utf8_lossy(&tough.stderr));
+
+    // From here on by our rules: an application is granted, its developer releases with python-tuf.
+    let grant = format!(
+        "ceremony = \"grant-delegation\"\ntitle = \"A second application\"\n{people}[delegation]\napplication = \"app2\"\n\
+         keys = [\"app1\"]\nthreshold = 1\npaths = [\"app2/*\"]\nvalid-for = \"1 year\"\n"
+    );
+    hold(&dir, &grant, "grant");
+    let released = release(&dir, &files["app1"], "app2");
+    assert_eq!(released.file_name().unwrap(), "2.app2.json");
+    let medium = released.parent().unwrap().to_str().unwrap();
+    let (code, out, err) = run(&dir, &[&record[..], &["import", medium]].concat());
+    assert_eq!((code, &json(&out)["left"]), (0, &serde_json::json!([])), "{out}{err}");
+    // What a key that app2 doesn't list signed is left outside.
+    let forged = release(&dir, &files["sub"], "app2");
+    let (_, out, _) =
+        run(&dir, &[&record[..], &["import", forged.parent().unwrap().to_str().unwrap()]].concat());
+    assert_eq!(json(&out)["error"]["rule"], "ROLE-THRESHOLD", "{out}");
+    let (code, out, err) = run(&dir, &[&record[..], &["sign-snapshot", "--unattended"]].concat());
+    assert_eq!(code, 0, "{out}{err}");
+    for entry in fs::read_dir(dir.join(json(&out)["upload"].as_str().unwrap())).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, metadata.join(path.file_name().unwrap())).unwrap();
+    }
+    let client = Command::new(target.join("test-venv/bin/python"))
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/python_tuf_client.py"))
+        .arg(made.join("root.json"))
+        .arg(&metadata)
+        .args(["--target", "app1/firmware.bin", "--target", "app2/tool.bin"])
+        .output()
+        .unwrap();
+    let seen = String::from_utf8_lossy(&client.stdout);
+    assert!(client.status.success(), "{seen}{}", String::from_utf8_lossy(&client.stderr));
+}
+
+/// The newest document of an application, by python-tuf with one file more and signed by one key.
+fn release(dir: &Path, key: &Path, application: &str) -> PathBuf {
+    const SIGN: &str = "import sys\n\
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key\n\
+        from securesystemslib.signer import CryptoSigner\n\
+        from tuf.api.metadata import Metadata, TargetFile\n\
+        before, key, phrase, target, after = sys.argv[1:]\n\
+        document = Metadata.from_file(before)\n\
+        document.signed.version += 1\n\
+        document.signed.targets[target] = TargetFile.from_data(target, key.encode())\n\
+        with open(key, 'rb') as file:\n    private = load_pem_private_key(file.read(), phrase.encode())\n\
+        document.sign(CryptoSigner(private))\n\
+        document.to_file(after)\n";
+    let folder = dir.join("record/metadata").join(application);
+    let newest = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).max().unwrap();
+    let version: u64 =
+        newest.file_name().unwrap().to_str().unwrap().split('.').next().unwrap().parse().unwrap();
+    let medium = dir.join(format!("from-{}", key.file_stem().unwrap().to_str().unwrap()));
+    fs::create_dir_all(&medium).unwrap();
+    let made = medium.join(format!("{}.{application}.json", version + 1));
+    let python = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("test-venv/bin/python");
+    let target = format!("{application}/tool.bin");
+    let done = Command::new(python)
+        .args(["-c", SIGN])
+        .args([newest.to_str().unwrap(), key.to_str().unwrap(), PHRASE, &target, made.to_str().unwrap()])
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    made
 }
 
 #[test]

@@ -255,7 +255,10 @@ pub fn paths(facts: &Facts, delegator: &RoleName, wanted: &[String]) -> Result<V
         }
     }
     if facts.trust.profile == Profile::Tuf {
-        return Ok(wanted.to_vec());
+        // A path is a pattern there, which a folder's name alone gives no file (TUF 4.5): the runbook
+        // that names a folder means what is in it, in both profiles.
+        let pattern = |path: &String| if path.ends_with('/') { format!("{path}*") } else { path.clone() };
+        return Ok(wanted.iter().map(pattern).collect());
     }
     // Clients restrict a child to its parent's prefixes (notary-v1 3.3): a track outside them
     // would look granted and reach nobody.

@@ -130,9 +130,10 @@ impl Spec {
     }
 }
 
-/// Whether a delegation lists that very path.
+/// Whether a delegation lists that very path; of patterns, also what a folder means among them.
 fn covered(now: &Delegation<'_>, path: &String) -> bool {
     match &now.role.paths {
+        PathRule::Patterns(paths) if path.ends_with('/') => paths.contains(&format!("{path}*")),
         PathRule::Patterns(paths) | PathRule::Prefixes(paths) => paths.contains(path),
         PathRule::HashPrefixes(_) => false,
     }

@@ -194,6 +194,9 @@ fn a_grant_keeps_what_is_there_and_carries_the_first_document_in_tuf() {
     assert_eq!(targets.delegations.roles.len(), before.delegations.roles.len() + 1);
     assert_eq!(*documents[1].role(), RoleName::Delegated("door".to_owned()));
     assert!(change.base.documents.contains_key(&RoleName::Targets));
+    // There a path is a pattern: the folder alone would look granted and reach nobody.
+    let folder = hold("grant-delegation", &GRANT.replace("door/*", "door/"), &facts).unwrap();
+    assert_eq!(folder.items, change.items);
 }
 
 #[test]
