@@ -119,8 +119,8 @@ fn a_rehearsal_that_limits_demand_is_held_inside() {
     let sign = ["sign", "--answers", utf8(&answers), "--unattended"];
     assert_eq!(refused(stage.on(&copy, &map, &sign)).0, "CHANGE-RECOMPUTED");
     // And signs no change that says of none.
-    let named = serde_json::to_string(rehearsal).unwrap();
-    let none = text.replace(&format!("\"rehearsal\":{named}"), "\"rehearsal\":null");
+    let whole = serde_json::to_string(rehearsal).unwrap();
+    let none = text.replace(&format!("\"rehearsal\":{whole}"), "\"rehearsal\":null");
     assert_ne!(none, text);
     let without = copy.join("changes").join(Digest::of(none.as_bytes()).hex());
     fs::rename(copy.join("changes").join(&change_digest), &without).unwrap();

@@ -209,8 +209,8 @@ fn five_commands_lead_from_the_call_to_the_upload() {
     let runbook = stage.write("stolen.toml", &text);
     let map = life.map();
     let plan = |record: &Path| {
-        let line = ["-C", utf8(record), "--devices", utf8(&map), "plan", utf8(&runbook)];
-        let text = stage.keyrite(line).ended(0).text();
+        let typed = ["-C", utf8(record), "--devices", utf8(&map), "plan", utf8(&runbook)];
+        let text = stage.keyrite(typed).ended(0).text();
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     };
     let copy = stage.path("copy");

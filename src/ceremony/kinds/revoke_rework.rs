@@ -8,7 +8,7 @@
 use super::delegations::{Delegation, Delegations};
 use super::making::{no_software, records};
 use super::revoke_tables::{Because, Below, Spec};
-use super::rework::{After, Rework};
+use super::rework::{After, Reissue, Rework};
 use super::rules;
 use crate::ceremony::change::Purpose;
 use crate::ceremony::facts::{Facts, KeyRecord};
@@ -130,16 +130,7 @@ impl Spec {
         }
         leave_what_is_gone(&mut rework);
         if let Some(reissue) = &self.reissue {
-            // A colleague's release on top of a thief's keeps what the thief had put there.
-            let named = |after: &&After<'_>| {
-                let targets = facts.last(&after.now.role.name).and_then(|d| d.document().as_targets());
-                let has = |path: &String| targets.is_some_and(|targets| targets.targets.contains_key(path));
-                reissue.without_paths.iter().any(has)
-            };
-            let named: Vec<_> =
-                rework.changed.values().filter(named).map(|a| a.now.role.name.clone()).collect();
-            let stranded: Vec<_> = rework.stranded().iter().map(|(_, d)| d.role().clone()).collect();
-            rework.again.extend(stranded.into_iter().chain(named));
+            sign_again(&mut rework, reissue);
         }
         Ok(rework)
     }
@@ -182,6 +173,19 @@ fn fitted(after: &After<'_>, delegations: &Delegations<'_>) -> Fits {
         Some(keys) => Fits::Lower(keys),
         None => Fits::No,
     }
+}
+
+/// Has every document signed again that is left without enough signatures, or names what is to be taken
+/// out: a colleague's release on top of a thief's keeps what the thief had put there.
+fn sign_again(rework: &mut Rework<'_>, reissue: &Reissue) {
+    let named = |after: &&After<'_>| {
+        let targets = rework.facts.last(&after.now.role.name).and_then(|d| d.document().as_targets());
+        let has = |path: &String| targets.is_some_and(|targets| targets.targets.contains_key(path));
+        reissue.without_paths.iter().any(has)
+    };
+    let named: Vec<_> = rework.changed.values().filter(named).map(|a| a.now.role.name.clone()).collect();
+    let stranded: Vec<_> = rework.stranded().iter().map(|(_, d)| d.role().clone()).collect();
+    rework.again.extend(stranded.into_iter().chain(named));
 }
 
 /// What lies below a delegation that goes, goes with it: its document is not signed any more.

@@ -119,7 +119,7 @@ fn missing(from: u64, versions: &[&Trusted]) -> Vec<(u64, u64)> {
 
 fn short(file: &TargetFile) -> String {
     let digest = file.hashes.get("sha256").or_else(|| file.hashes.iter().next().map(|(_, bytes)| bytes));
-    let hex: String = digest.map(|bytes| base16ct::lower::encode_string(bytes)).unwrap_or_default();
+    let hex: String = digest.map(base16ct::lower::encode_string).unwrap_or_default();
     let custom = if file.custom.is_some() { ", with custom data" } else { "" };
     format!("{}..., {} bytes{custom}", hex.chars().take(SHORT).collect::<String>(), file.length)
 }

@@ -64,7 +64,7 @@ pub(super) fn order<'a>(parts: impl Iterator<Item = (&'a FileName, &'a RoleName)
     let version = |name: &FileName| name.as_str().split('.').next().and_then(|n| n.parse::<u64>().ok());
     let mut ordered: Vec<_> = parts.map(|(name, role)| (rank(role), version(name), name)).collect();
     ordered.sort();
-    ordered.iter().map(|(_, _, name)| format!("{}\n", name.as_str())).collect()
+    ordered.iter().flat_map(|(_, _, name)| [name.as_str(), "\n"]).collect()
 }
 
 const fn rank(role: &RoleName) -> u8 {

@@ -538,7 +538,7 @@ mod tests {
                 text.replacen("targets/door", "targets/../door", 2),
                 text.replacen("@root.json", "@/etc/shadow", 1),
                 text.replacen("3.targets.json", "3.targets.json; rm -r .", 1),
-                text.lines().rev().map(|line| format!("{line}\n")).collect(),
+                text.lines().rev().flat_map(|line| [line, "\n"]).collect(),
                 String::new(),
             ];
             for other in hostile.iter().filter(|other| **other != text) {
