@@ -176,7 +176,7 @@ pub struct Adopt {
 /// `guide`
 #[derive(Debug, Args)]
 pub struct Guide {
-    /// What it is about: lost-or-stolen, change-root or renew [default: asked]
+    /// What it is about, such as lost-or-stolen, new-application or renew [default: asked, from a list]
     #[arg(value_name = "CEREMONY")]
     pub ceremony: Option<String>,
 
@@ -354,6 +354,10 @@ pub enum DeveloperAct {
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
 
+        /// What the key is called in the record, for a second one; its files get this name [default: dev-NAME]
+        #[arg(long, value_name = "KEY")]
+        key: Option<String>,
+
         /// The key file's form; the stock notary client reads "notary" [default: by the trust's profile]
         #[arg(long)]
         notary: bool,
@@ -437,7 +441,7 @@ mod tests {
 adopt: FROM --into --limits --answers --unattended
 completions: SHELL
 developer: 
-developer new: NAME --trust --out --notary --public --take-back
+developer new: NAME --trust --out --key --notary --public --take-back
 export: INTO --for
 guide: CEREMONY --answers --unattended
 import: FROM
@@ -522,6 +526,7 @@ verify: --anchor --report
             "keyrite verify --anchor 1:00",
             "keyrite verify --report report.html",
             "keyrite developer new dana --trust trust.json --out .",
+            "keyrite developer new dana --key dev-dana-2 --trust trust.json --out .",
             "keyrite developer new dana --trust trust.json --out . --public dana.pem --take-back s",
             "keyrite sign-snapshot --unattended",
             "keyrite completions bash",

@@ -80,13 +80,14 @@ pub struct Made {
 ///
 /// As [`make`]; what reading `trust.json` refuses; `NO-TERMINAL`.
 pub fn run(session: &Session, args: &Developer) -> Result<Ended> {
-    let DeveloperAct::New { name, trust: file, out, notary, public, take_back } = &args.act;
+    let DeveloperAct::New { name, trust: file, out, key, notary, public, take_back } = &args.act;
     let name: Person = name.parse()?;
-    let key: KeyName = format!("dev-{name}").parse()?;
+    let key: KeyName = key.clone().unwrap_or_else(|| format!("dev-{name}")).parse()?;
     let bytes = media::read_file(file, TEXT_CAP)?;
     let trust = TrustFile::from_json(&bytes).map_err(|e| e.at(shown(file)))?.trust().clone();
     if let Some(public) = public {
-        let line = format!("keyrite developer new {name} --trust {} --out {}", shown(file), shown(out));
+        let of = if stem(&name, &key) == name.as_str() { String::new() } else { format!(" --key {key}") };
+        let line = format!("keyrite developer new {name}{of} --trust {} --out {}", shown(file), shown(out));
         let back = take_back.as_deref();
         let brings = Brings { trust: &trust, name: &name, key: &key, out, public, back, line: &line };
         return developer_vault::run(session, &brings);
@@ -130,7 +131,7 @@ pub fn make(
     pins: &mut dyn PinSource,
     randomness: &Randomness,
 ) -> Result<Made> {
-    let place = |end: &str| folder.join(format!("{name}.{end}"));
+    let place = |end: &str| folder.join(format!("{}.{end}", stem(name, key)));
     let (key_file, public_file, enrolment) = (place("key"), place("pub.pem"), place("enrol.json"));
     if fs::symlink_metadata(&enrolment).is_ok() {
         let found = format!("{} is there already", shown(&enrolment));
@@ -154,6 +155,12 @@ pub fn make(
     files::create(&public_file, public.spki_pem().as_bytes())?;
     files::create(&enrolment, &bytes)?;
     Ok(Made { key_file, found, public_file, enrolment, digest: Digest::of(&bytes), public })
+}
+
+/// What a developer's files are called: by their own name, a second key's by the key's. So the file of a
+/// key that was given up is never opened again for the next one.
+pub(super) fn stem<'a>(name: &'a Person, key: &'a KeyName) -> &'a str {
+    if key.as_str().strip_prefix("dev-") == Some(name.as_str()) { name.as_str() } else { key.as_str() }
 }
 
 /// Makes a key and its file. The file is opened again before anything rests on it.

@@ -4,6 +4,7 @@
 //! `sign --external`. Its nonce is drawn once: what was handed out is read again, never made anew,
 //! so a signature fits whenever it comes.
 
+use super::developer::stem;
 use super::external::{SIGNATURE_CAP, read_public};
 use super::session::{Ended, Session, TEXT_CAP, shown};
 use super::{files, rules};
@@ -49,12 +50,13 @@ pub(super) struct Brings<'a> {
 pub(super) fn run(session: &Session, brings: &Brings<'_>) -> Result<Ended> {
     let Brings { trust, name, out, .. } = brings;
     let public = read_public(brings.public)?;
-    let enrolment = out.join(format!("{name}.enrol.json"));
+    let stem = stem(name, brings.key);
+    let enrolment = out.join(format!("{stem}.enrol.json"));
     if fs::symlink_metadata(&enrolment).is_ok() {
         let found = format!("{} is there already", shown(&enrolment));
         return Err(Refusal::new(&rules::FILE_EXISTS, found, "a name that is free, or another folder"));
     }
-    let folder = out.join(format!("{name}.possession"));
+    let folder = out.join(format!("{stem}.possession"));
     let there = fs::symlink_metadata(folder.join("payload")).is_ok();
     let statement = match (there, brings.back) {
         (true, _) => handed_out(brings, &folder.join("payload"), &public)?,
