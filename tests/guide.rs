@@ -1,10 +1,12 @@
-//! `keyrite guide`: from answers to runbooks that hold, one step back, and going on after a cut.
+//! `keyrite guide`: from answers to runbooks that hold, one step back, and going on after a cut at any
+//! question.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
+    clippy::too_many_lines,
     reason = "a test fails by panicking"
 )]
 
@@ -12,96 +14,296 @@ mod day;
 mod program;
 
 use day::{Day, Upto, day, told};
+use keyrite::ceremony::kinds;
+use keyrite::ceremony::runbook::Runbook;
+use keyrite::cli::guide::ways;
 use program::{answer, on_dumb_terminal};
+use rexpect::process::Signal;
+use rexpect::session::PtySession;
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::fs;
 
 const PEOPLE: &str = "administrator = \"ada\"\nwitnesses = \"wim\"\n";
+const LOST: &str = "ceremony = \"lost-or-stolen\"\n";
 
 /// Runs the guide by answers on a copy of the first day.
 fn guide(day: &Day, answers: &str) -> std::process::Output {
     let file = day.dir.join("answers.toml");
     fs::write(&file, format!("[answers]\n{answers}")).unwrap();
-    day.keyrite(&["guide", "--answers", file.to_str().unwrap(), "--unattended"])
+    let map = map(day);
+    day.keyrite(&["--devices", &map, "guide", "--answers", file.to_str().unwrap(), "--unattended"])
 }
 
-/// Each answer set that ends in runbooks: the folder, and lines that stand in the last runbook.
-fn ways() -> Vec<(String, &'static str, Vec<&'static str>)> {
-    let lost = "ceremony = \"lost-or-stolen\"\n";
+/// A device map that knows the newest root, and no key.
+fn map(day: &Day) -> String {
+    let trust: serde_json::Value =
+        serde_json::from_slice(&fs::read(day.record.join("trust.json")).unwrap()).unwrap();
+    let mut text = format!("[trust]\nid = {}\n", trust["id"]);
+    if day.record.join("metadata/root").exists() {
+        let anchor = day.anchor();
+        let (version, payload) = anchor.split_once(':').unwrap();
+        writeln!(text, "root = {{ version = {version}, payload = \"{payload}\" }}").unwrap();
+    }
+    let file = day.dir.join("devices.toml");
+    fs::write(&file, text).unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+/// One way through the questions.
+struct Play {
+    upto: Upto,
+    answers: String,
+    /// The folder that it ends in.
+    folder: &'static str,
+    /// Lines of its last runbook.
+    lines: &'static [&'static str],
+}
+
+fn play(answers: String, folder: &'static str, lines: &'static [&'static str]) -> Play {
+    Play { upto: Upto::End, answers, folder, lines }
+}
+
+/// Each answer set that ends in runbooks which a rehearsal can hold.
+fn plays() -> Vec<Play> {
     vec![
-        (
+        play(
             format!(
-                "{lost}what = \"root-key\"\nkeys = \"root-c\"\nfate.root-c = \"lost\"\nreplace-with = \"root-d\"\nholder.root-d = \"dora\"\nthreshold = \"2\"\n{PEOPLE}"
+                "{LOST}what = \"root-key\"\nkeys = \"root-c\"\nfate.root-c = \"lost\"\nreplace-with = \"root-d\"\nholder.root-d = \"dora\"\nthreshold = \"2\"\nlate = \"none\"\n{PEOPLE}"
             ),
             "lost-or-stolen",
-            vec![
+            &[
                 "ceremony = \"rotate-root\"",
                 "add         = [\"root-d\"]",
                 "lost        = [\"root-c\"]",
                 "dora = \"custodian\"",
             ],
         ),
-        (
+        play(
             format!(
-                "{lost}what = \"targets-key\"\nkeys = \"targets-1\"\nfate.targets-1 = \"stolen\"\nnew-key = \"targets-2\"\nholder = \"uma\"\n{PEOPLE}"
+                "{LOST}what = \"targets-key\"\nkeys = \"targets-1\"\nfate.targets-1 = \"stolen\"\nnew-key = \"targets-2\"\nholder = \"uma\"\n{PEOPLE}"
             ),
             "lost-or-stolen",
-            vec!["ceremony = \"recover\"", "compromised = [\"targets-1\"]", "replace-with = [\"targets-2\"]"],
+            &["ceremony = \"recover\"", "compromised = [\"targets-1\"]", "replace-with = [\"targets-2\"]"],
         ),
-        (
+        play(
             format!(
-                "{lost}what = \"developer-key\"\nkey = \"dev-dana\"\nfate.dev-dana = \"stolen\"\nreplace-with = \"none\"\nbelow-threshold = \"remove\"\n{PEOPLE}"
+                "{LOST}what = \"root-and-targets\"\nkeys = \"root-c\"\nfate.root-c = \"stolen\"\nreplace-with = \"root-d\"\nholder.root-d = \"dora\"\nthreshold = \"2\"\nlate = \"none\"\ntargets-keys = \"targets-1\"\nfate.targets-1 = \"copied\"\nnew-key = \"targets-2\"\ntargets-holder = \"uma\"\n{PEOPLE}"
             ),
             "lost-or-stolen",
-            vec![
+            &[
+                "ceremony = \"recover\"",
+                "lost = [\"root-c\"]",
+                "compromised = [\"root-c\", \"targets-1\"]",
+                "replace-with = [\"root-d\", \"targets-2\"]",
+            ],
+        ),
+        play(
+            format!(
+                "{LOST}what = \"developer-key\"\nkey = \"dev-dana\"\nfate.dev-dana = \"stolen\"\nreplace-with = \"none\"\nbelow-threshold = \"remove\"\n{PEOPLE}"
+            ),
+            "lost-or-stolen",
+            &[
                 "ceremony = \"revoke-delegation\"",
                 "because = \"compromised\"",
                 "below-threshold = \"remove\"",
             ],
         ),
-        (
+        play(
             format!(
-                "ceremony = \"change-root\"\nkeys = \"none\"\nreplace-with = \"root-d\"\nholder.root-d = \"dora\"\nthreshold = \"3\"\n{PEOPLE}"
+                "{LOST}what = \"developer-key\"\nkey = \"dev-dana\"\nfate.dev-dana = \"lost\"\nreplace-with = \"new\"\nholder = \"dana\"\nnew-key = \"dev-dana-2\"\nbelow-threshold = \"stop\"\n{PEOPLE}"
+            ),
+            "lost-or-stolen",
+            &["because = \"lost\"", "replace-with = [\"dev-dana-2\"]", "dana = \"custodian\""],
+        ),
+        play(
+            format!(
+                "{LOST}what = \"backend\"\nnew-snapshot = \"backend-snapshot-2\"\nnew-timestamp = \"backend-timestamp-2\"\n{PEOPLE}"
+            ),
+            "lost-or-stolen",
+            &[
+                "ceremony = \"rotate-root\"",
+                "keys = [\"backend-snapshot-2\"]",
+                "keys = [\"backend-timestamp-2\"]",
+            ],
+        ),
+        play(
+            format!(
+                "ceremony = \"new-application\"\napplication = \"doorbell\"\npaths = \"doorbell/, common/doorbell/\"\nkeys = \"dev-dana, dev-emil\"\nholder.dev-emil = \"emil\"\nthreshold = \"1\"\n{PEOPLE}"
+            ),
+            "new-application",
+            &[
+                "application = \"doorbell\"",
+                "keys = [\"dev-dana\", \"dev-emil\"]",
+                "paths = [\"doorbell/\", \"common/doorbell/\"]",
+            ],
+        ),
+        play(
+            format!(
+                "ceremony = \"developer-joins\"\napplication = \"targets/camera-station\"\nkeys = \"dev-emil\"\nholder.dev-emil = \"emil\"\npaths = \"common/camera/\"\nthreshold = \"1\"\n{PEOPLE}"
+            ),
+            "developer-joins",
+            &["[more]", "add-keys = [\"dev-emil\"]", "add-paths = [\"common/camera/\"]"],
+        ),
+        play(
+            format!(
+                "ceremony = \"developer-leaves\"\napplication = \"targets/camera-station\"\nkey = \"dev-dana\"\nreplace-with = \"dev-emil\"\nholder.dev-emil = \"emil\"\nbelow-threshold = \"stop\"\n{PEOPLE}"
+            ),
+            "developer-leaves",
+            &["key = \"dev-dana\"", "because = \"left\"", "replace-with = [\"dev-emil\"]"],
+        ),
+        play(
+            format!("ceremony = \"application-ends\"\napplication = \"targets/camera-station\"\n{PEOPLE}"),
+            "application-ends",
+            &["ceremony = \"revoke-delegation\"", "application = \"camera-station\"", "[delegator]"],
+        ),
+        play(
+            format!(
+                "ceremony = \"person-leaves\"\nperson = \"bruno\"\nbecause = \"left\"\nroot-keys = \"root-d\"\nholder.root-d = \"dora\"\nthreshold = \"2\"\n{PEOPLE}"
+            ),
+            "person-leaves",
+            &["person = \"bruno\"", "replace-with = [\"root-d\"]"],
+        ),
+        play(
+            format!(
+                "ceremony = \"person-leaves\"\nperson = \"uma\"\nbecause = \"compromised\"\ntargets-keys = \"targets-2\"\nholder.targets-2 = \"ulla\"\n{PEOPLE}"
+            ),
+            "person-leaves",
+            &["person = \"uma\"", "because = \"compromised\"", "replace-with = [\"targets-2\"]"],
+        ),
+        play(
+            format!(
+                "ceremony = \"change-root\"\nkeys = \"none\"\nreplace-with = \"root-d\"\nholder.root-d = \"dora\"\nthreshold = \"3\"\nlate = \"none\"\n{PEOPLE}"
             ),
             "change-root",
-            vec!["ceremony = \"rotate-root\"", "threshold   = 3"],
+            &["ceremony = \"rotate-root\"", "threshold   = 3"],
         ),
-        (
-            format!("ceremony = \"renew\"\n{PEOPLE}"),
+        play(
+            format!(
+                "ceremony = \"targets-key\"\nkeys = \"targets-1\"\nnew-key = \"targets-2\"\nholder = \"uma\"\nthreshold = \"1\"\n{PEOPLE}"
+            ),
+            "targets-key",
+            &["ceremony = \"issue-targets-key\"", "keys = [\"targets-2\"]"],
+        ),
+        play(
+            format!("ceremony = \"renew\"\nwhat = \"documents\"\nwithin = \"90 days\"\n{PEOPLE}"),
             "renewal",
-            vec!["ceremony = \"renew\"", "within = \"90 days\""],
+            &["ceremony = \"renew\"", "within = \"90 days\""],
         ),
+        play(
+            format!("ceremony = \"renew\"\nwhat = \"certificates\"\nkeys = \"root-a\"\n{PEOPLE}"),
+            "certificates",
+            &["ceremony = \"rotate-root\"", "valid-for = \"2 years\""],
+        ),
+        play(format!("ceremony = \"roll-call\"\nwhich = \"all\"\n{PEOPLE}"), "roll-call", &["[roll-call]"]),
+        play(
+            format!("ceremony = \"roll-call\"\nwhich = \"some\"\nkeys = \"root-a, targets-1\"\n{PEOPLE}"),
+            "roll-call",
+            &["keys = [\"root-a\", \"targets-1\"]"],
+        ),
+        play(
+            format!(
+                "ceremony = \"limits\"\nlimits = \"root.rehearsed, root.witnesses, ceremony.sign-within\"\nvalue.root.rehearsed = \"yes\"\nvalue.root.witnesses = \"2\"\nvalue.ceremony.sign-within = \"20 days\"\n{PEOPLE}"
+            ),
+            "new-limits",
+            &["[limits.root]", "rehearsed = true", "witnesses = 2", "sign-within = \"20 days\""],
+        ),
+        Play {
+            upto: Upto::Keys,
+            answers: format!(
+                "ceremony = \"first-day\"\nroot-holders = \"ada, bruno, carla\"\nroot-threshold = \"2\"\ntargets-holder = \"uma\"\napplication = \"camera-station\"\ndeveloper = \"dana\"\n{PEOPLE}"
+            ),
+            folder: "first-day",
+            lines: &["ceremony = \"grant-delegation\"", "application = \"camera-station\""],
+        },
     ]
 }
 
+/// The kinds of a folder's runbooks.
+fn kinds_of(day: &Day, folder: &str) -> BTreeSet<String> {
+    let texts = day.all(folder, ".toml").into_iter().map(|path| fs::read_to_string(path).unwrap());
+    texts.map(|text| Runbook::parse(&text).unwrap().kind).collect()
+}
+
+/// Every kind of ceremony comes of some way, of these or of the two that need a past, which the life in
+/// `guide_life` plays.
 #[test]
 fn answers_become_runbooks_that_can_be_held() {
-    for (answers, folder, lines) in ways() {
-        let day = day(Upto::End);
+    let mut kinds_made = BTreeSet::from(["retire-key".to_owned(), "withdraw".to_owned()]);
+    let mut played = BTreeSet::from(["destroy-key".to_owned(), "withdraw".to_owned(), "adopt".to_owned()]);
+    for Play { upto, answers, folder, lines } in plays() {
+        let day = day(upto);
         let before = day.files();
-        let out = guide(&day, &format!("{answers}next = \"rehearse\"\n"));
+        // Keys that stand in the record already are made again in a rehearsal of the first day, no others.
+        let next = if upto == Upto::End { "rehearse" } else { "later" };
+        let out = guide(&day, &format!("{answers}next = \"{next}\"\n"));
         assert!(out.status.success(), "{answers}{}", told(&out));
-        assert!(told(&out).contains("a client accepted what they made"), "{answers}{}", told(&out));
-        let folder = day.record.join(folder);
-        let mut runbooks: Vec<_> = fs::read_dir(&folder).unwrap().map(|e| e.unwrap().path()).collect();
-        runbooks.sort();
-        let last = fs::read_to_string(runbooks.last().unwrap()).unwrap();
+        let held = next == "later" || told(&out).contains("a client accepted what they made");
+        assert!(held, "{answers}{}", told(&out));
+        kinds_made.extend(kinds_of(&day, folder));
+        played.insert(answers.split('"').nth(1).unwrap().to_owned());
+        let last = day.all(folder, ".toml").pop().unwrap();
+        let last = fs::read_to_string(last).unwrap();
         for line in lines {
-            assert!(last.lines().any(|l| l == line), "{line}\n{last}");
+            assert!(last.lines().any(|l| l == *line), "{line}\n{last}");
         }
-        // Runbooks and the rehearsal's traces, nothing else.
+        // Runbooks, the plan's change and the rehearsal's traces, nothing else.
+        let folder = day.record.join(folder);
         for path in day.files().keys().filter(|path| !before.contains_key(*path)) {
-            let ours = path.starts_with(&folder) || path.starts_with(day.record.join("rehearsals"));
-            assert!(ours, "{}", path.display());
+            let ours = ["rehearsals", "changes"].iter().any(|part| path.starts_with(day.record.join(part)));
+            assert!(ours || path.starts_with(&folder), "{}", path.display());
         }
         assert!(!day.record.join("private/guide").exists());
     }
+    let every: BTreeSet<String> = kinds::ALL.iter().map(|kind| kind.name().to_owned()).collect();
+    assert_eq!(kinds_made, every, "a kind without a way");
+    let ways: BTreeSet<String> = ways::ALL.iter().map(|way| way.name.to_owned()).collect();
+    assert_eq!(played, ways, "a way without a play");
+}
+
+#[test]
+fn what_needs_no_signature_is_said_in_words() {
+    let table = [
+        (format!("{LOST}what = \"record\"\n"), "whoever has a copy can sign nothing with it"),
+        ("ceremony = \"adopt\"\n".to_owned(), "keyrite adopt DIR --into NEW"),
+        ("ceremony = \"destroy-key\"\n".to_owned(), "No key can be destroyed"),
+    ];
+    for (answers, words) in table {
+        let day = day(Upto::End);
+        let before = day.files();
+        let out = guide(&day, &answers);
+        let flat = told(&out).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(out.status.success() && flat.contains(words), "{answers}{}", told(&out));
+        assert_eq!(day.files(), before, "{answers}");
+    }
+}
+
+#[test]
+fn keys_that_come_late_are_waited_for_only_if_they_are_needed() {
+    let day = day(Upto::End);
+    let since = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let in_days = |days: u64| {
+        let seconds = i64::try_from(since + days * 86_400).unwrap();
+        keyrite::tuf::time::Time::from_unix(seconds).unwrap().date()
+    };
+    let (soon, later) = (in_days(40), in_days(80));
+    let answers = format!(
+        "ceremony = \"change-root\"\nkeys = \"none\"\nreplace-with = \"root-d\"\nholder.root-d = \"dora\"\nthreshold = \"3\"\nlate = \"root-b, root-d\"\nfrom.root-b = \"{later}\"\nfrom.root-d = \"{soon}\"\n{PEOPLE}next = \"later\"\n"
+    );
+    let out = guide(&day, &answers);
+    assert!(out.status.success(), "{}", told(&out));
+    // Three of a, c and d sign; nobody waits for b.
+    assert!(told(&out).contains(&format!("from {soon}")), "{}", told(&out));
+    let wrong = answers.replace(&soon, "6 May");
+    let out = guide(&day, &wrong);
+    assert!(told(&out).contains("GUIDE") && told(&out).contains("a day: 2027-03-31"), "{}", told(&out));
 }
 
 #[test]
 fn answers_that_lead_nowhere_are_refused_and_nothing_is_written() {
     let root = |keys: &str, fates: &str, rest: &str| {
         format!(
-            "ceremony = \"lost-or-stolen\"\nwhat = \"root-key\"\nkeys = \"{keys}\"\n{fates}{rest}{PEOPLE}next = \"later\"\n"
+            "{LOST}what = \"root-key\"\nkeys = \"{keys}\"\n{fates}{rest}late = \"none\"\n{PEOPLE}next = \"later\"\n"
         )
     };
     let fates = "fate.root-b = \"lost\"\nfate.root-c = \"stolen\"\n";
@@ -113,9 +315,32 @@ fn answers_that_lead_nowhere_are_refused_and_nothing_is_written() {
         (root("root-x", "", none), "GUIDE", "one of root-a, root-b, root-c"),
         (root("root-c", "fate.root-c = \"lost\"\n", "replace-with = \"targets-1\"\n"), "GUIDE", "a new name"),
         (
-            format!("ceremony = \"change-root\"\nkeys = \"none\"\n{none}{PEOPLE}next = \"later\"\n"),
+            format!(
+                "ceremony = \"change-root\"\nkeys = \"none\"\n{none}late = \"none\"\n{PEOPLE}next = \"later\"\n"
+            ),
             "GUIDE",
             "comes or goes",
+        ),
+        (
+            format!(
+                "{LOST}what = \"developer-key\"\nkey = \"dev-dana\"\nfate.dev-dana = \"stolen\"\nreplace-with = \"none\"\nbelow-threshold = \"stop\"\n{PEOPLE}next = \"later\"\n"
+            ),
+            "BELOW-THRESHOLD",
+            "targets/camera-station",
+        ),
+        (
+            format!(
+                "ceremony = \"limits\"\nlimits = \"root.threshold-floor\"\nvalue.root.threshold-floor = \"1\"\n{PEOPLE}next = \"later\"\n"
+            ),
+            "LIMITS-FLOOR",
+            "root",
+        ),
+        (
+            format!(
+                "ceremony = \"new-application\"\napplication = \"camera-station\"\n{PEOPLE}next = \"later\"\n"
+            ),
+            "GUIDE",
+            "not granted yet",
         ),
     ];
     for (answers, rule, words) in table {
@@ -127,37 +352,180 @@ fn answers_that_lead_nowhere_are_refused_and_nothing_is_written() {
     }
 }
 
-#[test]
-fn one_step_back_and_a_guide_that_was_cut_off() {
-    let day = day(Upto::End);
-    let line = ["-C", "record", "guide"];
-    let mut pty = on_dumb_terminal(&day.dir, &line);
-    answer(&mut pty, "What is it about?", "1");
-    // Not the targets key after all.
-    answer(&mut pty, "What was lost or stolen?", "2");
-    answer(&mut pty, "Which targets keys?", "back");
-    answer(&mut pty, "What was lost or stolen?", "1");
-    answer(&mut pty, "Which root keys?", "root-x");
-    pty.exp_string("one of root-a, root-b, root-c").unwrap();
-    answer(&mut pty, "Which root keys?", "root-c");
-    pty.exp_string("What happened to root-c?").unwrap();
-    drop(pty);
+fn begin(day: &Day) -> PtySession {
+    let map = map(day);
+    on_dumb_terminal(&day.dir, &["-C", "record", "--devices", &map, "guide"])
+}
 
-    let mut pty = on_dumb_terminal(&day.dir, &line);
-    pty.exp_string("keys: root-c").unwrap();
+/// A root key is lost, question by question: what is waited for, and what is typed.
+const STEPS: [(&str, &str); 11] = [
+    ("What is it about?", "1"),
+    ("What was lost or stolen?", "root-key"),
+    ("Which root keys?", "root-c"),
+    ("Another one?", "done"),
+    ("What happened to root-c?", "lost"),
+    ("Which keys come in?", "other"),
+    ("What shall the new key be called?", "root-d"),
+    ("Another one?", "done"),
+    ("Who will hold root-d?", "uma"),
+    ("How many must sign a root", "2"),
+    ("Does any of these come only later?", "done"),
+];
+const LAST: [(&str, &str); 3] =
+    [("Who leads?", "ada"), ("Who watches", "wim"), ("Who watches and records? Another one?", "done")];
+
+/// Types what the rest of the guide asks, up to the offer of what comes next.
+fn to_the_end(pty: &mut PtySession, from: usize) {
+    for (question, line) in STEPS.iter().chain(&LAST).skip(from) {
+        answer(pty, question, line);
+    }
+    read_on(pty, "What comes next?");
+}
+
+/// Turns pages until a text comes.
+fn read_on(pty: &mut PtySession, text: &str) {
+    loop {
+        let needles = vec![
+            rexpect::ReadUntil::String("press Enter to read on) ".to_owned()),
+            rexpect::ReadUntil::String(text.to_owned()),
+        ];
+        let (_, found) = pty.exp_any(needles).unwrap_or_else(|e| panic!("waited for {text}: {e}"));
+        if found == text {
+            return;
+        }
+        pty.send_line("").unwrap();
+    }
+}
+
+fn folders(day: &Day) -> Vec<String> {
+    let entries = fs::read_dir(&day.record).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
+    entries.filter(|name| name.starts_with("lost-or-stolen") || name.starts_with(".tmp")).collect()
+}
+
+#[test]
+fn a_guide_that_is_killed_at_any_question_goes_on_there() {
+    let day = day(Upto::End);
+    let all: Vec<_> = STEPS.iter().chain(&LAST).collect();
+    for at in 1..all.len() {
+        let mut pty = begin(&day);
+        if at > 1 {
+            answer(&mut pty, "Go on with them?", "1");
+        }
+        // One question further each time, then gone as by a power cut, or by Ctrl-C.
+        let (question, line) = all[at - 1];
+        answer(&mut pty, question, line);
+        let (next, _) = all[at];
+        pty.exp_string(next).unwrap_or_else(|e| panic!("{next}: {e}"));
+        pty.exp_string("> ").unwrap();
+        if at % 3 == 0 {
+            pty.send_control('c').unwrap();
+            let rest = pty.exp_eof().unwrap();
+            assert!(rest.contains("INTERRUPTED"), "{rest}");
+        } else {
+            pty.process_mut().kill(Signal::SIGKILL).unwrap();
+        }
+        assert!(folders(&day).is_empty(), "{at}");
+    }
+    let mut pty = begin(&day);
+    pty.exp_string("keys.1: root-c").unwrap();
     answer(&mut pty, "Go on with them?", "1");
-    answer(&mut pty, "What happened to root-c?", "1");
-    answer(&mut pty, "Which keys come in?", "root-d");
-    answer(&mut pty, "Who will hold root-d?", "dora");
-    answer(&mut pty, "How many must sign a root", "2");
-    answer(&mut pty, "Who leads?", "ada");
-    answer(&mut pty, "Who watches", "wim");
-    pty.exp_string("root-d enters; root-c leaves").unwrap();
-    pty.exp_string("press Enter to read on").unwrap();
-    pty.send_line("").unwrap();
-    answer(&mut pty, "What comes next?", "1");
-    assert!(pty.exp_eof().is_ok());
-    let folder = day.record.join("lost-or-stolen");
-    assert!(folder.join("01-root-keys.toml").exists() && folder.join("02-rotate-root.toml").exists());
+    to_the_end(&mut pty, all.len() - 1);
+    // The folder is there: whoever comes back gets the same one, with its offer.
+    for signal in [Signal::SIGKILL, Signal::SIGTERM] {
+        pty.exp_string("> ").unwrap();
+        pty.process_mut().kill(signal).unwrap();
+        assert_eq!(folders(&day), ["lost-or-stolen"]);
+        pty = begin(&day);
+        pty.exp_string("Its runbooks").unwrap();
+        answer(&mut pty, "Go on with them?", "1");
+        read_on(&mut pty, "What comes next?");
+    }
+    // A rehearsal that passes comes back to the offer of the run.
+    pty.exp_string("> ").unwrap();
+    pty.send_line("rehearse").unwrap();
+    pty.exp_string("a client accepted what they made").unwrap();
+    answer(&mut pty, "What comes next?", "later");
+    pty.exp_string("Nothing is signed; the runbooks stay").unwrap();
+    pty.exp_eof().unwrap();
+    assert_eq!(folders(&day), ["lost-or-stolen"]);
     assert!(!day.record.join("private/guide").exists());
+}
+
+#[test]
+fn one_step_back_from_every_question() {
+    let day = day(Upto::End);
+    let mut pty = begin(&day);
+    let all: Vec<_> = STEPS.iter().chain(&LAST).collect();
+    answer(&mut pty, all[0].0, all[0].1);
+    for at in 1..all.len() {
+        answer(&mut pty, all[at].0, "back");
+        answer(&mut pty, all[at - 1].0, all[at - 1].1);
+        answer(&mut pty, all[at].0, all[at].1);
+    }
+    read_on(&mut pty, "root-d enters; root-c leaves");
+    read_on(&mut pty, "What comes next?");
+    pty.exp_string("> ").unwrap();
+    pty.send_line("later").unwrap();
+    pty.exp_eof().unwrap();
+    assert_eq!(folders(&day), ["lost-or-stolen"]);
+}
+
+#[test]
+fn an_answer_that_cannot_be_is_told_and_asked_again() {
+    let day = day(Upto::End);
+    let mut pty = begin(&day);
+    answer(&mut pty, "What is it about?", "new-application");
+    answer(&mut pty, "What is the application called?", "camera-station");
+    pty.exp_string("a name that is not granted yet").unwrap();
+    answer(&mut pty, "What is the application called?", "Door");
+    pty.exp_string("1 to 64 of a-z").unwrap();
+    drop(pty);
+    // Nothing of the refused answers is kept.
+    let kept = fs::read_to_string(day.record.join("private/guide")).unwrap();
+    assert_eq!(kept, "ceremony = new-application\n");
+}
+
+#[test]
+fn without_a_record_the_first_day_begins_with_init() {
+    let dir = program::folder("guide-first-day");
+    let line = ["-C", "trust", "guide"];
+    let mut pty = on_dumb_terminal(&dir, &line);
+    answer(&mut pty, "There is no record here yet.", "first-day");
+    answer(&mut pty, "Who reads the signed metadata?", "notary");
+    answer(&mut pty, "Is this the real thing?", "back");
+    answer(&mut pty, "Who reads the signed metadata?", "tuf");
+    answer(&mut pty, "Is this the real thing?", "rehearsal");
+    answer(&mut pty, "What is the repository called?", "apps");
+    pty.exp_string("Who leads the ceremonies?").unwrap();
+    pty.process_mut().kill(Signal::SIGKILL).unwrap();
+    let mut pty = on_dumb_terminal(&dir, &line);
+    answer(&mut pty, "Go on with them?", "1");
+    for (question, line) in [
+        ("Who leads the ceremonies?", "ada"),
+        ("Who holds a root key?", "ada, bruno, carla"),
+        ("must sign a root?", "2"),
+        ("What kind of keys?", "p256"),
+        ("key root-a be?", "file"),
+        ("key root-b be?", "file"),
+        ("key root-c be?", "file"),
+        ("Who is the update-service administrator?", "uma"),
+        ("key targets-1 be?", "file"),
+        ("Where are the keys of snapshot and timestamp made?", "here"),
+        ("What is the first application called?", "camera-station"),
+        ("Who is its first developer?", "dana"),
+        ("Who watches and records?", "wim"),
+    ] {
+        answer(&mut pty, question, line);
+    }
+    read_on(&mut pty, "Shall it be made so?");
+    pty.exp_string("> ").unwrap();
+    pty.send_line("Yes").unwrap();
+    read_on(&mut pty, "What comes next?");
+    pty.exp_string("> ").unwrap();
+    pty.send_line("rehearse").unwrap();
+    pty.exp_string("a client accepted what they made").unwrap();
+    answer(&mut pty, "What comes next?", "later");
+    pty.exp_eof().unwrap();
+    assert!(dir.join("trust/first-day/01-root-keys.toml").exists());
+    assert!(!dir.join("trust/private/guide").exists());
 }

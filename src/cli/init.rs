@@ -20,9 +20,9 @@ use crate::signer::uri::KeyUri;
 use crate::tuf::digest::Digest;
 use crate::tuf::json::{Json, object};
 use crate::tuf::rule::{Refusal, Result};
-use crate::ui::Prompt;
 use crate::ui::screen::{Safe, Screen, Tone};
 use crate::ui::table::Table;
+use crate::ui::{Console, Prompt};
 use std::path::Path;
 
 /// The folder of the first day's runbooks in the record's directory.
@@ -39,8 +39,28 @@ pub fn run(session: &Session, args: &Init) -> Result<Ended> {
     let into = args.into.clone().unwrap_or_else(|| session.directory.clone());
     nothing_there(&into)?;
     let mut console = session.console(&args.answers)?;
-    console.show(&welcome(&into))?;
-    let told = interview::hold(session, console.as_mut())?;
+    let made = hold(session, console.as_mut(), &into)?;
+    session.report(&made.screen, made.json)?;
+    Ok(Ended::Done)
+}
+
+/// What was made, as it is told.
+pub struct Made {
+    /// For people.
+    pub screen: Screen,
+    /// For programs.
+    pub json: Json,
+}
+
+/// Asks, shows, has it agreed to and makes it.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn hold(session: &Session, console: &mut dyn Console, into: &Path) -> Result<Made> {
+    nothing_there(into)?;
+    console.show(&welcome(into))?;
+    let told = interview::hold(session, console)?;
     let limits = told.day.limits()?.to_toml();
     let runbooks = told.day.runbooks()?;
     console.show(&summary(&told))?;
@@ -65,8 +85,8 @@ pub fn run(session: &Session, args: &Init) -> Result<Ended> {
         files::create(&into.join(FOLDER).join(name), text.as_bytes())?;
     }
     map.create(&file)?;
-    if !Record::open(&into).is_ok_and(|record| *record.trust_file() == trust) {
-        Record::create(&into, &trust, limits.as_bytes())?;
+    if !Record::open(into).is_ok_and(|record| *record.trust_file() == trust) {
+        Record::create(into, &trust, limits.as_bytes())?;
     }
     // Key files are made on the day; the folder that the device map names must be there by then.
     if told.keys.iter().any(|(_, key, _)| matches!(key.uri, KeyUri::File(_))) {
@@ -76,12 +96,11 @@ pub fn run(session: &Session, args: &Init) -> Result<Ended> {
     let _ = std::fs::remove_file(&started);
     let names: Vec<Json> = runbooks.iter().map(|(name, _)| Json::from(format!("{FOLDER}/{name}"))).collect();
     let json = object([
-        ("directory", shown(&into).into()),
+        ("directory", shown(into).into()),
         ("runbooks", names.into()),
         ("trust", trust.trust().id.to_string().into()),
     ]);
-    session.report(&made(&into, &trust, &told), json)?;
-    Ok(Ended::Done)
+    Ok(Made { screen: made(into, &trust, &told), json })
 }
 
 /// Asked for before the first question, so that nobody answers a dozen in vain.

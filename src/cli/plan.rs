@@ -56,23 +56,44 @@ struct Script {
 /// Runs the command.
 pub fn run(session: &Session, args: &Plan) -> Result<Ended> {
     let mut table = Table::open(session)?;
+    let Page { screen, json, ended } = page(session, &mut table, args)?;
+    session.report(&screen, json)?;
+    Ok(ended)
+}
+
+/// What the command shows.
+pub struct Page {
+    /// For people.
+    pub screen: Screen,
+    /// For programs.
+    pub json: Json,
+    /// Incomplete where a runbook must wait for those before it.
+    pub ended: Ended,
+}
+
+/// Plans a runbook or a folder of them and writes what was asked for.
+///
+/// # Errors
+///
+/// What refuses a runbook before which nothing is left to hold; what writing refuses.
+pub fn page(session: &Session, table: &mut Table, args: &Plan) -> Result<Page> {
     table.record.lock()?;
     let paths = runbook_paths(std::slice::from_ref(&args.runbook))?;
     if !args.runbook.is_dir() {
-        let outcome = look(session, &mut table, &args.runbook)?;
-        let planned = plan(&table, &args.runbook, outcome)?;
-        write(&table, args, std::slice::from_ref(&planned), &[])?;
+        let outcome = look(session, table, &args.runbook)?;
+        let planned = plan(table, &args.runbook, outcome)?;
+        write(table, args, std::slice::from_ref(&planned), &[])?;
         let screen = planned.tell(Screen::new(planned.title()).rehearsal(table.rehearsal()));
         let plans = Plans { planned: vec![planned], stopped: None };
         let screen = next(screen, session, args, &plans);
-        session.report(&screen, plans.planned.first().map_or(Json::Null, |one| Json::Object(one.json())))?;
-        return Ok(Ended::Done);
+        let json = plans.planned.first().map_or(Json::Null, |one| Json::Object(one.json()));
+        return Ok(Page { screen, json, ended: Ended::Done });
     }
-    let plans = plan_all(session, &mut table, &paths)?;
+    let plans = plan_all(session, table, &paths)?;
     let Plans { planned, stopped } = &plans;
     let unplanned = paths.iter().skip(planned.len());
     let later = unplanned.map(|path| Later::of(path)).collect::<Result<Vec<_>>>()?;
-    write(&table, args, planned, &later)?;
+    write(table, args, planned, &later)?;
     let mut screen =
         Screen::new(format!("Runbooks of {}", shown(&args.runbook))).rehearsal(table.rehearsal());
     for one in planned {
@@ -87,8 +108,8 @@ pub fn run(session: &Session, args: &Plan) -> Result<Ended> {
     });
     let all: Vec<Json> = planned.iter().map(|one| Json::Object(one.json())).collect();
     let json = object([("runbooks", all.into()), ("stopped", stop)]);
-    session.report(&next(screen, session, args, &plans), json)?;
-    Ok(if stopped.is_some() { Ended::Incomplete } else { Ended::Done })
+    let ended = if stopped.is_some() { Ended::Incomplete } else { Ended::Done };
+    Ok(Page { screen: next(screen, session, args, &plans), json, ended })
 }
 
 /// How far a folder could be planned.

@@ -1,0 +1,155 @@
+//! "Something was lost or stolen": which thing it was decides who has to act.
+
+use super::super::asking::{Asking, Fate};
+use super::super::record::plain;
+use super::super::refuse;
+use super::super::texts::{Draft, Ending, ROOT_TERM, TERM, list};
+use super::{backend, developer_key, elsewhere, root_keys};
+use crate::ceremony::people::KeyName;
+use crate::ceremony::planner::{self, Answer};
+use crate::tuf::role::RoleName;
+use crate::tuf::rule::Result;
+use crate::ui::Prompt;
+use std::collections::BTreeSet;
+
+/// The folder of whatever is urgent.
+pub const FOLDER: &str = "lost-or-stolen";
+
+pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
+    let prompt = Prompt::new("what", "What was lost or stolen?")
+        .help("A token, a key file or a PIN counts as the key that it opens.")
+        .help("It decides who has to act, and whether customers are in danger meanwhile.")
+        .offer("root-key", "root-key           a root holder's token or key")
+        .offer("targets-key", "targets-key        the update-service administrator's")
+        .offer("root-and-targets", "root-and-targets   both at once: one bag, one safe, one person")
+        .offer("developer-key", "developer-key      a developer's")
+        .offer("backend", "backend            the update server was broken into")
+        .offer("record", "record             a laptop or a copy of the record, and no key");
+    match asking.choose(&prompt)?.as_str() {
+        "root-key" => root_keys::walk(asking, true),
+        "targets-key" => targets(asking),
+        "root-and-targets" => both(asking),
+        "developer-key" => developer_key::walk(asking),
+        "backend" => backend::walk(asking),
+        _ => Ok(elsewhere::record_copy()),
+    }
+}
+
+/// What became of targets keys: those that are lost, those that someone else may have.
+fn gone(asking: &mut Asking<'_>, keys: &BTreeSet<KeyName>) -> Result<(Vec<KeyName>, Vec<KeyName>)> {
+    let (mut lost, mut compromised) = (Vec::new(), Vec::new());
+    for name in keys {
+        let fate = asking.fate(name)?;
+        if fate != Fate::Copied {
+            lost.push(name.clone());
+        }
+        if fate != Fate::Lost {
+            compromised.push(name.clone());
+        }
+    }
+    Ok((lost, compromised))
+}
+
+fn targets(asking: &mut Asking<'_>) -> Result<Ending> {
+    let listed = asking.known().listed(&RoleName::Targets);
+    let prompt = Prompt::new("keys", "Which targets keys?").help(
+        "Whoever has one can grant applications; customers are safe only until they can upload as well.",
+    );
+    let keys = asking.keys(prompt, &listed, false)?;
+    let (lost, compromised) = gone(asking, &keys)?;
+    let suggest = asking.known().free_name("targets", false);
+    let prompt = Prompt::new("new-key", "What is the next targets key called?");
+    let name = asking.new_key(prompt, &suggest)?;
+    let prompt = Prompt::new("holder", "Who will hold it?")
+        .help("The update-service administrator: they grant and revoke developers from then on.");
+    let holder = asking.person(prompt)?;
+    let people = asking.people()?;
+    let known = asking.known();
+    let mut custodians = known.signers(&RoleName::Root);
+    custodians.insert(holder.clone());
+    let mut draft = Draft::new(FOLDER, people);
+    draft.make_targets_key(&name, &holder, known.algorithm(&RoleName::Targets));
+    let head = (
+        "Root stops trusting the old key; targets, every grant as it was, is signed by the new one.",
+        "recover",
+        "New targets key for the old",
+    );
+    let tables = format!(
+        "[recover]\nlost = {}\ncompromised = {}\nreplace-with = [\"{name}\"]\n\n\
+         [root]\nvalid-for = \"{ROOT_TERM}\"\n\n[targets]\nvalid-for = \"{TERM}\"\n",
+        list(&lost),
+        list(&compromised)
+    );
+    draft.add("recover", head, &custodians, &tables);
+    draft.say(format!(
+        "{name} of {holder} takes the place of {} in one change of root and targets.",
+        plain(&keys)
+    ));
+    draft.say("A threshold of root holders signs. Read what targets grants before: a thief's grants stand there too.");
+    draft.say(
+        "Customers notice nothing; once their agents have the new root, they refuse what the old key signs.",
+    );
+    Ok(Ending::Runbooks(draft))
+}
+
+/// Root and targets keys in the same incident: one runbook that finds its own next root.
+fn both(asking: &mut Asking<'_>) -> Result<Ending> {
+    let asked = root_keys::ask(asking, true)?;
+    let listed = asking.known().listed(&RoleName::Targets);
+    let prompt = Prompt::new("targets-keys", "And which targets keys?")
+        .help("They leave in the same root, so that customers follow one change and not two.");
+    let keys = asking.keys(prompt, &listed, false)?;
+    let (lost, compromised) = gone(asking, &keys)?;
+    let suggest = asking.known().free_name("targets", false);
+    let name = asking.new_key(Prompt::new("new-key", "What is the next targets key called?"), &suggest)?;
+    let prompt = Prompt::new("targets-holder", "Who will hold it?")
+        .help("The update-service administrator: they grant and revoke developers from then on.");
+    let holder = asking.person(prompt)?;
+    let people = asking.people()?;
+    let question = asked.question(asking.facts())?;
+    let answer = planner::plan(&question);
+    let words = planner::explain(&question, &answer);
+    let roots = match &answer {
+        Answer::Roots(roots) => roots,
+        Answer::Nothing => return Err(refuse("nothing", "a root key that leaves")),
+        Answer::Impossible(impossible) => {
+            let refusal = root_keys::no_way(&question, &impossible.why, &words);
+            return Err(asking.no_way(refusal, &words));
+        }
+    };
+    let known = asking.known();
+    let mut draft = Draft::new(FOLDER, people);
+    draft.make_root_keys(&asked.new, known.algorithm(&RoleName::Root));
+    draft.make_targets_key(&name, &holder, known.algorithm(&RoleName::Targets));
+    let gone_root = |fits: fn(&planner::Wish) -> &BTreeSet<KeyName>| fits(&asked.wish).iter();
+    let lost: BTreeSet<_> = gone_root(|wish| &wish.lost).chain(&lost).collect();
+    let compromised: BTreeSet<_> = gone_root(|wish| &wish.compromised).chain(&compromised).collect();
+    let successors: BTreeSet<_> =
+        asked.wish.add.iter().chain(asked.new.iter().map(|(name, _)| name)).chain([&name]).collect();
+    let threshold = asked.wish.threshold.map(|n| format!("threshold = {n}\n")).unwrap_or_default();
+    let tables = format!(
+        "[recover]\nlost = {}\ncompromised = {}\nreplace-with = {}\n\n[root]\n{threshold}valid-for = \"{ROOT_TERM}\"\n\n\
+         [targets]\nvalid-for = \"{TERM}\"\n",
+        list(lost),
+        list(compromised),
+        list(successors)
+    );
+    let able = roots.iter().flat_map(|root| root.old.able.union(&root.new.able));
+    let mut custodians: BTreeSet<_> =
+        able.filter_map(|key| question.keys.get(key)).map(|key| key.holder.clone()).collect();
+    custodians.insert(holder.clone());
+    // The same runbook finds the next root each time.
+    for number in 1..=roots.len() {
+        let title = if roots.len() == 1 {
+            "Root and targets go on".to_owned()
+        } else {
+            format!("Root and targets go on, {number} of {}", roots.len())
+        };
+        let comment =
+            "Keys that were lost or stolen leave root and targets together, compromised ones first.";
+        draft.add("recover", (comment, "recover", &title), &custodians, &tables);
+    }
+    draft.words.extend(words);
+    draft.say(format!("targets: {name} of {holder} takes the place of {}", plain(&keys)));
+    Ok(Ending::Runbooks(draft))
+}

@@ -1,0 +1,76 @@
+//! Something is going to expire: documents, or the certificates of root keys.
+
+use super::super::asking::Asking;
+use super::super::record::plain;
+use super::super::texts::{Draft, Ending, ROOT_TERM, TERM};
+use crate::ceremony::people::Person;
+use crate::tuf::profile::Profile;
+use crate::tuf::role::RoleName;
+use crate::tuf::rule::Result;
+use crate::ui::Prompt;
+use std::collections::BTreeSet;
+
+pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
+    // Only Notary's root keys come in certificates.
+    if asking.facts().trust.profile == Profile::Notary {
+        let prompt = Prompt::new("what", "What is going to expire?")
+            .help("Customers' agents refuse every update once root, targets or an application's document has ended.")
+            .help("A root whose keys' certificates have ended can't even be replaced any more: renew those in time.")
+            .offer("documents", "documents      root, targets and what applications have released")
+            .offer("certificates", "certificates   those of root keys");
+        if asking.choose(&prompt)? == "certificates" {
+            return certificates(asking);
+        }
+    }
+    documents(asking)
+}
+
+fn documents(asking: &mut Asking<'_>) -> Result<Ending> {
+    let prompt = Prompt::new("within", "How far ahead?")
+        .help("Whatever ends within this time is signed again by its own keys; nothing due is no error.")
+        .help("Farther ahead is fewer ceremonies; customers notice nothing either way.")
+        .default("90 days")
+        .offer("30 days", "30 days")
+        .offer("90 days", "90 days    what a run every month needs")
+        .offer("9 months", "9 months   root in profile notary is due then in any case");
+    let within = asking.choose(&prompt)?;
+    let people = asking.people()?;
+    let known = asking.known();
+    let mut holders: BTreeSet<Person> = known.signers(&RoleName::Root);
+    holders.extend(known.signers(&RoleName::Targets));
+    // Documents of applications are signed by those who release them.
+    holders.extend(known.applications().values().flat_map(|found| known.holders(&found.keys)));
+    let mut draft = Draft::new("renewal", people);
+    let tables = format!(
+        "[renew]\nwithin = \"{within}\"\n\n[root]\nvalid-for = \"{ROOT_TERM}\"\n\n[targets]\nvalid-for = \"{TERM}\"\n\n\
+         [delegations]\nvalid-for = \"{TERM}\"\n"
+    );
+    let comment = format!("Whatever ends within {within} is signed again by its own keys.");
+    draft.add("renew", (&comment, "renew", "What is due"), &holders, &tables);
+    draft.say(format!("Whatever ends within {within} is signed again; nothing due is no error."));
+    Ok(Ending::Runbooks(draft))
+}
+
+fn certificates(asking: &mut Asking<'_>) -> Result<Ending> {
+    let listed = asking.known().listed(&RoleName::Root);
+    let prompt = Prompt::new("keys", "Whose certificates?")
+        .help("Each key signs a new certificate over itself; the next root lists it. The key stays the same.")
+        .help("Customers who have the new root never see the old certificate's end.");
+    let keys = asking.keys(prompt, &listed, false)?;
+    let people = asking.people()?;
+    let known = asking.known();
+    let mut draft = Draft::new("certificates", people);
+    for key in &keys {
+        let tables = format!("[certificate]\nkey = \"{key}\"\nwithin = \"10 years\"\n");
+        let comment = "A root key of profile notary signs a new certificate over itself.";
+        let title = format!("New certificate for {key}");
+        draft.add("certify", (comment, "certify-key", &title), &known.holders([key]), &tables);
+    }
+    let tables = format!("[root]\nvalid-for = \"{ROOT_TERM}\"\n");
+    let comment = "The next root lists every root key in its newest certificate.";
+    let title = format!("Root with new certificates: {}", plain(&keys));
+    draft.add("rotate-root", (comment, "rotate-root", &title), &known.signers(&RoleName::Root), &tables);
+    draft.say(format!("{} get new certificates, which the next root lists.", plain(&keys)));
+    draft.say("Customers notice nothing.");
+    Ok(Ending::Runbooks(draft))
+}

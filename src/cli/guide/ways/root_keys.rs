@@ -1,0 +1,149 @@
+//! Root keys that come and go, in peace or after an incident: the planner finds the fewest roots.
+
+use super::super::asking::{Asking, Fate};
+use super::super::refuse;
+use super::super::texts::{Draft, Ending, People};
+use crate::ceremony::change::Purpose;
+use crate::ceremony::facts::Facts;
+use crate::ceremony::kinds::rules as kind_rules;
+use crate::ceremony::people::{KeyName, Person};
+use crate::ceremony::planner::{self, Answer, Cast, Key, Question, Standing, Why, Wish};
+use crate::tuf::role::RoleName;
+use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::time::{Term, Time, Unit};
+use crate::ui::Prompt;
+use std::collections::BTreeSet;
+
+/// What roots live, unless someone edits the runbook.
+const ROOT: Term = Term::new(2, Unit::Years);
+
+/// What was asked of root keys.
+pub struct Asked {
+    pub wish: Wish,
+    /// Keys that are still to be made.
+    pub new: Vec<(KeyName, Person)>,
+    /// Those of them that are made later.
+    late: Vec<(KeyName, Time)>,
+}
+
+impl Asked {
+    /// What it puts to the planner, with what the tokens in reach can sign.
+    ///
+    /// # Errors
+    ///
+    /// As [`planner::question`].
+    pub fn question(&self, facts: &Facts) -> Result<Question> {
+        let mut question = planner::question(&self.wish, facts)?;
+        let each = question.keys.values().map(|key| key.entry_bytes).max().unwrap_or_default();
+        for (name, holder) in &self.new {
+            let day = self.late.iter().find(|(late, _)| late == name).map(|(_, day)| *day);
+            let key = Key {
+                holder: holder.clone(),
+                standing: day.map_or(Standing::AtHand, Standing::From),
+                certificate_until: None,
+                listed_until: None,
+                most_message: None,
+                entry_bytes: each,
+            };
+            question.keys.insert(name.clone(), key);
+            question.wanted.keys.insert(name.clone());
+        }
+        Ok(planner::with_tokens(question, facts))
+    }
+}
+
+/// Which root keys go and come, the threshold, and who comes late.
+pub fn ask(asking: &mut Asking<'_>, incident: bool) -> Result<Asked> {
+    let mut wish = Wish::new(ROOT);
+    let now = planner::question(&wish, asking.facts())?.now;
+    let listed = now.keys;
+    let prompt = if incident {
+        Prompt::new("keys", "Which root keys?").help(
+            "All that are concerned. Customers are in danger only once someone has a threshold of them.",
+        )
+    } else {
+        Prompt::new("keys", "Which root keys leave?")
+            .help("Keys that leave in peace still sign the next root, so that customers' agents follow.")
+    };
+    let keys = asking.keys(prompt, &listed, !incident)?;
+    for name in &keys {
+        if !incident {
+            wish.remove.insert(name.clone());
+            continue;
+        }
+        let fate = asking.fate(name)?;
+        if fate != Fate::Copied {
+            wish.lost.insert(name.clone());
+        }
+        if fate != Fate::Lost {
+            wish.compromised.insert(name.clone());
+        }
+    }
+    let spare: BTreeSet<KeyName> =
+        asking.known().of_purpose(Purpose::Root).difference(&listed).cloned().collect();
+    let suggest = asking.known().free_name("root", true);
+    let prompt = Prompt::new("replace-with", "Which keys come in?").help(format!(
+        "{} leave. As many should come: a root without spare keys is one loss from its end.",
+        keys.len()
+    ));
+    let (known, new) = asking.keys_and_new(
+        prompt,
+        &spare,
+        true,
+        Some(&suggest),
+        "They make it on a token of their own. Nobody may hold enough root keys to sign alone.",
+    )?;
+    wish.add = known;
+    let stay = listed.len().saturating_sub(keys.len());
+    let most = stay.saturating_add(wish.add.len()).saturating_add(new.len());
+    let prompt = Prompt::new("threshold", "How many must sign a root from then on?")
+        .help("At least 2, and fewer than there are keys, so that one loss is no disaster.")
+        .help("Customers believe any root that this many have signed.");
+    let most = u32::try_from(most).unwrap_or(u32::MAX).max(1);
+    wish.threshold = Some(asking.number(prompt, 1..=most, now.threshold)?);
+    let living = listed.iter().filter(|name| !wish.lost.contains(*name) && !wish.compromised.contains(*name));
+    let can: BTreeSet<KeyName> =
+        living.chain(&wish.add).chain(new.iter().map(|(name, _)| name)).cloned().collect();
+    let late = asking.late(&can)?;
+    let of_now = |name: &KeyName| !new.iter().any(|(made, _)| made == name);
+    wish.late.extend(late.iter().filter(|(name, _)| of_now(name)).cloned());
+    Ok(Asked { wish, new, late })
+}
+
+/// The whole way, to runbooks.
+pub fn walk(asking: &mut Asking<'_>, incident: bool) -> Result<Ending> {
+    let asked = ask(asking, incident)?;
+    let people = asking.people()?;
+    let question = asked.question(asking.facts())?;
+    let answer = planner::plan(&question);
+    let words = planner::explain(&question, &answer);
+    let roots = match answer {
+        Answer::Roots(roots) => roots,
+        Answer::Nothing => {
+            let refusal = refuse("nothing", "a key that comes or goes, or another threshold");
+            return Err(asking.no_way(refusal, &words));
+        }
+        Answer::Impossible(impossible) => {
+            let refusal = no_way(&question, &impossible.why, &words);
+            return Err(asking.no_way(refusal, &words));
+        }
+    };
+    let People { administrator, witnesses } = people.clone();
+    let cast = Cast { administrator, witnesses };
+    let mut draft = Draft::new(if incident { super::lost_or_stolen::FOLDER } else { "change-root" }, people);
+    draft.make_root_keys(&asked.new, asking.known().algorithm(&RoleName::Root));
+    for (_, text) in planner::runbooks(&question, &roots, &cast) {
+        draft.add_text("rotate-root", text);
+    }
+    draft.words = words;
+    Ok(Ending::Runbooks(draft))
+}
+
+/// Why the planner found nothing, with what remains.
+pub fn no_way(question: &Question, why: &Why, words: &[String]) -> Refusal {
+    let lost = matches!(why, Why::Quorum { .. });
+    let rule = if lost { &kind_rules::QUORUM_LOST } else { &kind_rules::RECOVER_NO_WAY };
+    let remains = words.iter().skip(1).cloned().collect::<Vec<_>>().join(" ");
+    let expected = if remains.is_empty() { "other answers".to_owned() } else { remains };
+    Refusal::new(rule, planner::why(question, why), expected)
+}

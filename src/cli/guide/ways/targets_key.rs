@@ -1,0 +1,57 @@
+//! A new targets key in the place of the old one, on a quiet day.
+
+use super::super::asking::Asking;
+use super::super::record::plain;
+use super::super::texts::{Draft, Ending, ROOT_TERM, TERM, list};
+use crate::ceremony::people::KeyName;
+use crate::tuf::role::RoleName;
+use crate::tuf::rule::Result;
+use crate::ui::Prompt;
+use std::collections::BTreeSet;
+
+pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
+    let listed = asking.known().listed(&RoleName::Targets);
+    let prompt = Prompt::new("keys", "Which targets keys leave?")
+        .help("In peace: one that someone else may have is taken out by lost-or-stolen, and declared so.")
+        .help("None leaves the old one beside the new, as a spare in a safe.");
+    let gone = asking.keys(prompt, &listed, true)?;
+    let suggest = asking.known().free_name("targets", false);
+    let name = asking.new_key(Prompt::new("new-key", "What is the new targets key called?"), &suggest)?;
+    let prompt = Prompt::new("holder", "Who will hold it?")
+        .help("The update-service administrator: they grant and revoke developers from then on.");
+    let holder = asking.person(prompt)?;
+    let mut keys: BTreeSet<KeyName> = listed.difference(&gone).cloned().collect();
+    keys.insert(name.clone());
+    let most = u32::try_from(keys.len()).unwrap_or(u32::MAX);
+    let prompt = Prompt::new("threshold", "How many must sign targets from then on?").help(
+        "With 1, any of them grants and revokes alone. With more, customers are safe from one stolen key.",
+    );
+    let now = asking.known().threshold(&RoleName::Targets);
+    let threshold = asking.number(prompt, 1..=most, now)?;
+    let people = asking.people()?;
+    let known = asking.known();
+    let mut custodians = known.signers(&RoleName::Root);
+    custodians.extend(known.holders(&keys));
+    custodians.insert(holder.clone());
+    let mut draft = Draft::new("targets-key", people);
+    draft.make_targets_key(&name, &holder, known.algorithm(&RoleName::Targets));
+    let tables = format!(
+        "[targets]\nkeys = {}\nthreshold = {threshold}\nvalid-for = \"{TERM}\"\n\n[root]\nvalid-for = \"{ROOT_TERM}\"\n",
+        list(&keys)
+    );
+    let comment = "Root and targets change together, every grant kept.";
+    draft.add(
+        "targets",
+        (comment, "issue-targets-key", &format!("{name} signs targets")),
+        &custodians,
+        &tables,
+    );
+    let before = if gone.is_empty() {
+        "beside the others".to_owned()
+    } else {
+        format!("in the place of {}", plain(&gone))
+    };
+    draft.say(format!("{name} of {holder} signs targets, {before}; every grant stays."));
+    draft.say("A threshold of root holders signs. Customers notice nothing.");
+    Ok(Ending::Runbooks(draft))
+}
