@@ -24,7 +24,8 @@ use keyrite::tuf::key::PublicKey;
 use keyrite::tuf::profile::Profile;
 use keyrite::tuf::role::RoleName;
 use keyrite::tuf::wire;
-use program::{folder, run};
+use program::{answer, ended, folder, on_dumb_terminal, run};
+use rexpect::ReadUntil;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
@@ -469,12 +470,10 @@ fn repositories_of_tuftool_come_in_as_far_as_they_verify() {
     assert_eq!(wrong, "");
 }
 
-#[test]
-fn where_distinct_keys_fall_short_it_begins_later_and_people_type_the_digest() {
-    // Root 1 wants two keys and lists one of them under two ids: other tools counted ids.
-    let dir = folder("adopt-short");
-    let from = dir.join("published");
-    fs::create_dir_all(&from).unwrap();
+/// A repository whose root 1 wants two keys and lists one of them under two ids, since other tools counted
+/// ids; the root from which on it stands.
+fn short(from: &Path) -> keyrite::ceremony::facts::Anchor {
+    fs::create_dir_all(from).unwrap();
     let one = made::root(1, 2, "ab");
     let mut json_one = made::json(&one);
     let a = made::entry(Profile::Tuf, 'a');
@@ -490,11 +489,19 @@ fn where_distinct_keys_fall_short_it_begins_later_and_people_type_the_digest() {
         let root = made::root(version, 2, "ab");
         fs::write(from.join(format!("{version}.root.json")), made::signed(&root, "ab").bytes()).unwrap();
     }
-    let history = History::look(&Media::open(&from).unwrap()).unwrap();
+    let history = History::look(&Media::open(from).unwrap()).unwrap();
     assert_eq!(history.broken.as_ref().unwrap().rule().name, "ROOT-THRESHOLD-NEW");
     assert_eq!(history.before, [1]);
     let start = history.start().unwrap();
     assert_eq!(start.version, 2);
+    start
+}
+
+#[test]
+fn where_distinct_keys_fall_short_it_begins_later_and_people_type_the_digest() {
+    let dir = folder("adopt-short");
+    let from = dir.join("published");
+    let start = short(&from);
     let named = |public: &PublicKey, _: &[RoleName]| {
         let name =
             ['a', 'b', 't', 's', 'z'].into_iter().find(|c| made::letter(*c).public() == *public).unwrap();
@@ -516,6 +523,48 @@ fn where_distinct_keys_fall_short_it_begins_later_and_people_type_the_digest() {
     assert_eq!(left.len(), 1, "{report}");
     assert_eq!(left[0]["file"], "1.root.json");
     planted(&dir.join("record"), start.payload);
+}
+
+#[test]
+fn an_administrator_at_a_terminal_types_the_digest_from_which_the_trust_begins() {
+    let dir = folder("adopt-terminal");
+    let from = dir.join("published");
+    let start = short(&from);
+    let line = ["adopt", "published", "--into", "record"];
+    let mut pty = on_dumb_terminal(&dir, &line);
+    pty.exp_string("the trust begins at root 2, without root 1").unwrap();
+    // Another root's digest, and what is none at all, are told and asked again.
+    let other = Digest::of(b"another").to_string();
+    answer(&mut pty, "Type the payload digest of root 2.", &other);
+    answer(&mut pty, "Type the payload digest of root 2.", "root 2");
+    answer(&mut pty, "Type the payload digest of root 2.", &start.payload.to_string());
+    answer(&mut pty, "Is this the root 3 that you know?", "no");
+    let (rest, code) = ended(pty);
+    assert!(rest.contains("NOT-CONFIRMED") && code == 1, "{code}: {rest}");
+    assert!(!dir.join("record").exists(), "nothing is written before it is agreed to");
+
+    let mut pty = on_dumb_terminal(&dir, &line);
+    answer(&mut pty, "Type the payload digest of root 2.", &start.payload.to_string());
+    answer(&mut pty, "Is this the root 3 that you know?", "Yes");
+    answer(&mut pty, "Is this the real thing?", "rehearsal");
+    answer(&mut pty, "What is the repository called?", "apps");
+    let mut number = 0;
+    loop {
+        let needles = ["and who holds it?", "Who are you?"].map(|text| ReadUntil::String(text.to_owned()));
+        let (_, found) = pty.exp_any(needles.into()).unwrap();
+        pty.exp_string("> ").unwrap();
+        if found == "Who are you?" {
+            pty.send_line("ada").unwrap();
+            break;
+        }
+        number += 1;
+        pty.send_line(&format!("key-{number} of-{number} elsewhere")).unwrap();
+    }
+    let (rest, code) = ended(pty);
+    assert_eq!(code, 0, "{rest}");
+    assert!(number >= 2, "{number} keys were named");
+    let record = Record::open(&dir.join("record")).unwrap();
+    assert_eq!(record.trust().start, Some(start));
 }
 
 /// A key that someone slips in as adopted is none that the named document lists.
