@@ -79,6 +79,10 @@ impl Host for Given {
         Some("a machine that is played".to_owned())
     }
 
+    fn place(&self, folder: &Path) -> Option<String> {
+        folder.exists().then(|| "a stage".to_owned())
+    }
+
     fn console(&self, interrupt: &Interrupt) -> Result<Box<dyn Console>> {
         Ok(Box::new(Terminal::open(interrupt.clone())?))
     }
@@ -226,7 +230,12 @@ fn scenes() -> Vec<Scene> {
         Scene {
             name: "run-application-ends",
             line: "run application-ends.toml",
-            steps: vec![Enter("press Enter) "), Type("Type same", "same"), Type("Do you agree", "Yes")],
+            steps: vec![
+                Enter("press Enter) "),
+                Type("Type same", "same"),
+                Type("Do you agree", "Yes"),
+                Type("Type your name", "wim"),
+            ],
         },
         Scene {
             name: "guide-record-lost",
@@ -325,8 +334,12 @@ impl Window {
             Choose(question, answer, last) => {
                 self.read_on(question);
                 self.wait(&["takes the line with the mark."]);
-                self.wait(&[&format!("    {last}")]);
-                self.wait(&["\r\n"]);
+                // Not the backend, which is a thing that can be chosen.
+                let last = if last == "back" { "    back\r\n".to_owned() } else { format!("    {last}") };
+                self.wait(&[&last]);
+                if !last.ends_with('\n') {
+                    self.wait(&["\r\n"]);
+                }
                 self.keep();
                 let rows: Vec<String> = self.parser.screen().rows(0, 200).collect();
                 let top = rows.iter().rposition(|row| row.contains("takes the line with the mark.")).unwrap();

@@ -225,12 +225,12 @@ fn kinds_of(day: &Day, folder: &str) -> BTreeSet<String> {
     texts.map(|text| Runbook::parse(&text).unwrap().kind).collect()
 }
 
-/// Every kind of ceremony comes of some way, of these or of the two that need a past, which the life in
+/// Every kind of ceremony comes of some way, of these or of the three that need a past, which the life in
 /// `guide_life` plays.
 #[test]
 fn answers_become_runbooks_that_can_be_held() {
-    let mut kinds_made = BTreeSet::from(["retire-key".to_owned(), "withdraw".to_owned()]);
-    let mut played = BTreeSet::from(["destroy-key".to_owned(), "withdraw".to_owned(), "adopt".to_owned()]);
+    let mut kinds_made = BTreeSet::from(["retire-key", "withdraw", "decide"].map(str::to_owned));
+    let mut played = BTreeSet::from(["destroy-key", "withdraw", "copies-differ", "adopt"].map(str::to_owned));
     for Play { upto, answers, folder, lines } in plays() {
         let day = day(upto);
         let before = day.files();
@@ -267,6 +267,7 @@ fn what_needs_no_signature_is_said_in_words() {
         (format!("{LOST}what = \"record\"\n"), "whoever has a copy can sign nothing with it"),
         ("ceremony = \"adopt\"\n".to_owned(), "keyrite adopt DIR --into NEW"),
         ("ceremony = \"destroy-key\"\n".to_owned(), "No key can be destroyed"),
+        ("ceremony = \"copies-differ\"\n".to_owned(), "Nothing to decide"),
     ];
     for (answers, words) in table {
         let day = day(Upto::End);

@@ -195,4 +195,48 @@ fn a_life_by_the_guide_alone() {
 
     let verified = stage.verify().ended(0).json();
     assert_eq!(verified["problems"], serde_json::json!([]));
+
+    rivals(&stage, &mut room);
+    let verified = stage.verify().ended(0).json();
+    assert_eq!(verified["problems"], serde_json::json!([]));
+}
+
+/// Two copies each make a key root-f, for two people; merged, the guide has people decide.
+fn rivals(stage: &Stage, room: &mut Room<'_>) {
+    let other = stage.path("other");
+    copy(&stage.record, &other);
+    let second = Stage { dir: stage.dir.clone(), record: other.clone(), trust: stage.trust.clone() };
+    for (at, holder, file) in [(stage, "eva", "keys/root-f.pem"), (&second, "mallory", "keys/other-f.pem")] {
+        let text = format!(
+            "ceremony = \"generate-key\"\ntitle = \"A key of {holder}\"\n[people]\nada = \"administrator\"\n{holder} = \"custodian\"\nwim = \"witness\"\n[[key]]\nname = \"root-f\"\nholder = \"{holder}\"\npurpose = \"root\"\nalgorithm = \"p256\"\n"
+        );
+        let runbook = stage.write(&format!("{holder}.toml"), &text);
+        let devices = room.devices.knowing(&stage.root()).in_file("root-f", file);
+        let map = devices.write(&format!("map-{holder}.toml"));
+        at.hold(&map, &runbook).1.ended(0);
+    }
+    for folder in ["keys", "statements", "changes", "transcripts"] {
+        copy(&other.join(folder), &stage.record.join(folder));
+    }
+    let sides: Vec<_> =
+        fs::read_dir(stage.record.join("keys/root-f")).unwrap().map(|e| e.unwrap().path()).collect();
+    assert_eq!(sides.len(), 2);
+    let of_eva = sides.iter().find(|path| fs::read_to_string(path).unwrap().contains("\"eva\"")).unwrap();
+    let keep: String = of_eva.file_stem().unwrap().to_str().unwrap().chars().take(16).collect();
+    let answers = format!("ceremony = \"copies-differ\"\nwhat = \"keys/root-f\"\nkeep = \"{keep}\"\n");
+    let folder = room.guided(&answers, "later");
+    room.holds(&folder);
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let to = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &to);
+        } else if !to.exists() {
+            fs::copy(&path, to).unwrap();
+        }
+    }
 }

@@ -4,7 +4,7 @@ use super::arguments::Run;
 use super::opening;
 use super::perform::{Agenda, Outcome, Room};
 use super::rehearse::inside;
-use super::session::{Ended, Session, shown};
+use super::session::{Ended, Session, shown, upload_path};
 use super::table::{Due, Frozen, Table, runbook_paths};
 use crate::ceremony::change::Item;
 use crate::ceremony::engine::{self, Waiting};
@@ -240,7 +240,7 @@ impl Report {
             (None, false) => self.uploads.iter().fold(screen, |s, u| {
                 s.next(format!(
                     "hand {} to the backend; its README.txt has the lines to type",
-                    shown(&session.directory.join(u))
+                    upload_path(&session.directory.join(u))
                 ))
             }),
             (None, true) => screen.next(format!("{keyrite} status    shows what is due next")),

@@ -269,6 +269,14 @@ pub fn read_text(file: &Path) -> Result<String> {
     })
 }
 
+/// The path of an upload as a shell fills it in: sixteen digits of its name and a star. The whole name is
+/// longer than what is left of a line of 80 columns.
+pub fn upload_path(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let begin: String = name.chars().take(16).collect();
+    shown(&path.with_file_name(format!("{begin}*")))
+}
+
 /// A path as it may be shown.
 pub fn shown(path: &Path) -> String {
     crate::tuf::text::visible(&path.to_string_lossy())

@@ -103,7 +103,7 @@ pub fn go_on(session: &Session, mut console: Box<dyn Console>, ready: Ready) -> 
     let mut table = Table::open(session)?;
     console.show(&written(session, &mut table, &folder, draft.as_ref()))?;
     let names = names(&folder);
-    let rehearsed = names.iter().all(|name| !withdraws(&folder.join(name)));
+    let rehearsed = names.iter().all(|name| !settles(&folder.join(name)));
     let mut planned = show_plan(session, &mut table, console.as_mut(), &folder)?;
     drop(table);
     loop {
@@ -199,9 +199,9 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Whether it is of a kind that is about open changes, which are no part of a rehearsal.
-fn withdraws(runbook: &Path) -> bool {
-    Table::runbook(runbook).is_ok_and(|runbook| runbook.kind == "withdraw")
+/// Whether it is of a kind that is about what no rehearsal has: open changes, files of two copies.
+fn settles(runbook: &Path) -> bool {
+    Table::runbook(runbook).is_ok_and(|runbook| matches!(runbook.kind.as_str(), "withdraw" | "decide"))
 }
 
 fn written(session: &Session, table: &mut Table, folder: &Path, draft: Option<&Draft>) -> Screen {

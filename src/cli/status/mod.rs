@@ -12,7 +12,7 @@ pub use page::state;
 
 use super::arguments::Status;
 use super::aside;
-use super::session::{Ended, Session, shown};
+use super::session::{Ended, Session, shown, upload_path};
 use super::sign::going_on;
 use super::table::Table;
 use crate::ceremony::due::{Urgency, What};
@@ -83,7 +83,7 @@ fn next(session: &Session, contents: &Contents, view: &View<'_>) -> Vec<String> 
             Some(format!("\"{}\"", visible(&contents.changes.get(&change)?.change.frame.title)))
         });
         let title = title.unwrap_or_else(|| "the online roles".to_owned());
-        let folder = shown(&session.directory.join(folder));
+        let folder = upload_path(&session.directory.join(folder));
         format!("hand the upload of {title} to the backend; its README.txt has the lines to type: {folder}")
     };
     let late = contents.changes.values().filter(|stored| contents.late(stored)).map(|stored| {

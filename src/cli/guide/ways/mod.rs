@@ -7,6 +7,7 @@ mod application;
 mod application_ends;
 mod backend;
 mod change_root;
+mod copies;
 mod destroy_key;
 mod developer_joins;
 mod developer_key;
@@ -46,7 +47,7 @@ const fn way(name: &'static str, words: &'static str, walk: fn(&mut Asking<'_>) 
 }
 
 /// All of them, the most pressing first.
-pub const ALL: [Way; 15] = [
+pub const ALL: [Way; 16] = [
     way("lost-or-stolen", "something was lost, stolen, copied or broken into", lost_or_stolen::walk),
     way("new-application", "a new application, and who may release it", application::walk),
     way("developer-joins", "someone more may release an application", developer_joins::walk),
@@ -60,6 +61,7 @@ pub const ALL: [Way; 15] = [
     way("destroy-key", "destroy an old key that nothing lists any more", destroy_key::walk),
     way("limits", "change the limits of this trust", limits::walk),
     way("withdraw", "give up a change that was begun", withdraw::walk),
+    way("copies-differ", "two copies of the record contradict each other", copies::walk),
     Way {
         rooted: false,
         ..way("first-day", "the first day: the first keys and the first root", first_day::walk)
