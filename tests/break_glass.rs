@@ -58,7 +58,7 @@ fn every_case_is_on_the_page() {
     assert_eq!(named.collect::<BTreeSet<_>>(), folders);
     assert_eq!(CASES.iter().map(|case| case.0.to_owned()).collect::<BTreeSet<_>>(), folders);
     for section in sections {
-        for word in ["**Who:**", "**Agents**", "attacker"] {
+        for word in ["**Who:**", "**Agents**", "attacker", "keyrite -C trust"] {
             assert!(section.contains(word), "no {word} in {section}");
         }
     }
