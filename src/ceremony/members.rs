@@ -30,7 +30,7 @@ impl<'a> Reader<'a> {
         let Some(members) = json.as_object() else {
             return Err(refuse(format!("{what} is no object"), "an object"));
         };
-        let left = members.iter().map(|(name, value)| (name.as_str(), value)).collect();
+        let left = members.iter().collect();
         Ok(Self { what, left })
     }
 

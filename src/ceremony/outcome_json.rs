@@ -197,7 +197,7 @@ impl Begin {
             runbooks: from.all_parsed("runbooks")?,
             heads: from.all_parsed("heads")?,
             host_checks: checks
-                .map(|(name, found)| Ok((name.clone(), text(found)?)))
+                .map(|(name, found)| Ok((name.to_owned(), text(found)?)))
                 .collect::<Result<_>>()?,
         })
     }
@@ -252,7 +252,7 @@ fn carried(way: Way, from: &mut Reader<'_>) -> Result<Outcome> {
     let mut files = BTreeMap::new();
     for (folder, count) in from.object("files")? {
         let count = count.as_int().and_then(|n| u64::try_from(n).ok());
-        files.insert(folder.clone(), count.ok_or_else(|| unknown("a number of files", folder))?);
+        files.insert(folder.to_owned(), count.ok_or_else(|| unknown("a number of files", folder))?);
     }
     Ok(Outcome::Carried { way, files, statements: from.all_parsed("statements")? })
 }

@@ -155,7 +155,7 @@ impl Entry {
         let mut from = Reader::file("the entry", &json)?;
         let mut private = BTreeMap::new();
         for (name, commitment) in from.object("private")? {
-            private.insert(name.clone(), commitment.as_str().unwrap_or_default().parse()?);
+            private.insert(name.to_owned(), commitment.as_str().unwrap_or_default().parse()?);
         }
         let entry = Self {
             ceremony: from.parsed("ceremony")?,
@@ -364,8 +364,8 @@ pub fn open_sidecar(entry: &Entry, bytes: &[u8]) -> Result<BTreeMap<String, Stri
         let mut at = Reader::new("the sidecar", json)?;
         let private = Private { salt: at.hex("salt")?, value: at.text("value")?.to_owned() };
         at.done()?;
-        commitments.insert(name.clone(), private.commitment());
-        values.insert(name.clone(), private.value);
+        commitments.insert(name.to_owned(), private.commitment());
+        values.insert(name.to_owned(), private.value);
     }
     from.done()?;
     if commitments == entry.private {

@@ -208,7 +208,7 @@ impl EvidenceNote {
             let value = value.as_str().unwrap_or_default();
             ours("an attribute", name)?;
             ours("an attribute's value", value)?;
-            attributes.insert(name.clone(), value.to_owned());
+            attributes.insert(name.to_owned(), value.to_owned());
         }
         let decode = |text: &str| {
             Base64::decode_vec(text).map_err(|_| {

@@ -326,7 +326,7 @@ fn unknown(document: &Document, signed: &Json, found: &mut BTreeMap<String, Json
     let header = ["_type", "expires", "spec_version", "version"];
     let mut look = |place: &str, value: Option<&Json>, known: &[&str]| {
         for (name, value) in value.and_then(Json::as_object).into_iter().flatten() {
-            if !known.contains(&name.as_str()) {
+            if !known.contains(&name) {
                 found.insert(format!("{place}member {}", visible(name)), value.clone());
             }
         }

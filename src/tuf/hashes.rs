@@ -4,38 +4,23 @@
 use std::collections::BTreeMap;
 
 /// Raw digests by algorithm name, sorted by name, each name once.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Hashes(Box<[(Name, Box<[u8]>)]>);
-
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Name {
-    Sha256,
-    Sha512,
-    Other(Box<str>),
-}
+pub struct Hashes(Held);
 
-impl Name {
-    fn of(text: &str) -> Self {
-        match text {
-            "sha256" => Self::Sha256,
-            "sha512" => Self::Sha512,
-            other => Self::Other(other.into()),
-        }
-    }
+/// An algorithm's name and its digest.
+type Entry = (Box<str>, Box<[u8]>);
 
-    const fn text(&self) -> &str {
-        match self {
-            Self::Sha256 => "sha256",
-            Self::Sha512 => "sha512",
-            Self::Other(other) => other,
-        }
-    }
+/// One form for the same digests, so that equal ones compare equal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Held {
+    Sha256([u8; 32]),
+    Others(Box<[Entry]>),
 }
 
 impl Hashes {
     /// Whether there are none.
-    pub const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    pub fn is_empty(&self) -> bool {
+        self.iter().next().is_none()
     }
 
     /// The digest by that algorithm.
@@ -45,7 +30,17 @@ impl Hashes {
 
     /// Each algorithm's name and digest, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.0.iter().map(|(name, digest)| (name.text(), &**digest))
+        let (alone, others) = match &self.0 {
+            Held::Sha256(digest) => (Some(("sha256", digest.as_slice())), &[][..]),
+            Held::Others(others) => (None, &**others),
+        };
+        alone.into_iter().chain(others.iter().map(|(name, digest)| (&**name, &**digest)))
+    }
+}
+
+impl Default for Hashes {
+    fn default() -> Self {
+        Self(Held::Others(Box::default()))
     }
 }
 
@@ -53,15 +48,16 @@ impl FromIterator<(String, Vec<u8>)> for Hashes {
     /// Of two of one name the later one counts.
     fn from_iter<I: IntoIterator<Item = (String, Vec<u8>)>>(all: I) -> Self {
         let sorted: BTreeMap<String, Vec<u8>> = all.into_iter().collect();
-        sorted.into()
+        let alone = sorted.get("sha256").filter(|_| sorted.len() == 1);
+        match alone.and_then(|digest| digest.as_slice().try_into().ok()) {
+            Some(digest) => Self(Held::Sha256(digest)),
+            None => Self(Held::Others(boxed(sorted))),
+        }
     }
 }
 
-impl From<BTreeMap<String, Vec<u8>>> for Hashes {
-    fn from(sorted: BTreeMap<String, Vec<u8>>) -> Self {
-        let entry = |(name, digest): (String, Vec<u8>)| (Name::of(&name), digest.into_boxed_slice());
-        Self(sorted.into_iter().map(entry).collect())
-    }
+fn boxed(all: impl IntoIterator<Item = (String, Vec<u8>)>) -> Box<[Entry]> {
+    all.into_iter().map(|(name, digest)| (name.into_boxed_str(), digest.into_boxed_slice())).collect()
 }
 
 impl<const N: usize> From<[(String, Vec<u8>); N]> for Hashes {
@@ -87,5 +83,12 @@ mod tests {
         assert_eq!(hashes.get("sha256"), Some(&[3; 32][..]));
         assert_eq!(hashes.get("sha1"), None);
         assert!(Hashes::default().is_empty() && !hashes.is_empty());
+        for length in [0, 31, 32, 33] {
+            let alone = Hashes::from([("sha256".to_owned(), vec![8; length])]);
+            assert_eq!(alone.get("sha256"), Some(&vec![8; length][..]));
+            assert_eq!(alone.iter().count(), 1);
+            assert_eq!(alone, Hashes::from([("sha256".to_owned(), vec![8; length])]));
+            assert_ne!(alone, Hashes::from([("sha512".to_owned(), vec![8; length])]));
+        }
     }
 }

@@ -8,6 +8,7 @@
 
 pub use super::members::Members;
 
+use super::members::{self, Name};
 use super::rule::{Refusal, Result};
 use super::rules;
 use super::text::visible;
@@ -57,39 +58,51 @@ impl Json {
     ///
     /// The same for OLPC canonical JSON (securesystemslib) and docker/go canonical JSON.
     pub fn canonical(&self) -> Vec<u8> {
-        let mut out = Vec::new();
+        self.canonical_of_about(0)
+    }
+
+    /// The same, with room for so many bytes from the start.
+    pub(super) fn canonical_of_about(&self, size: usize) -> Vec<u8> {
+        let mut out = Vec::with_capacity(size);
         self.write(&mut out);
         out
     }
 
-    fn write(&self, out: &mut Vec<u8>) {
+    /// Whether these bytes are its canonical form.
+    pub(super) fn is_canonically(&self, bytes: &[u8]) -> bool {
+        let mut same = Same(Some(bytes));
+        self.write(&mut same);
+        same.0.is_some_and(<[u8]>::is_empty)
+    }
+
+    fn write(&self, out: &mut impl Sink) {
         match self {
-            Self::Null => out.extend_from_slice(b"null"),
-            Self::Bool(true) => out.extend_from_slice(b"true"),
-            Self::Bool(false) => out.extend_from_slice(b"false"),
-            Self::Int(n) => out.extend_from_slice(n.to_string().as_bytes()),
+            Self::Null => out.put(b"null"),
+            Self::Bool(true) => out.put(b"true"),
+            Self::Bool(false) => out.put(b"false"),
+            Self::Int(n) => out.put(n.to_string().as_bytes()),
             Self::Str(s) => write_string(s, out),
             Self::Array(items) => {
-                out.push(b'[');
+                out.put(b"[");
                 for (i, item) in items.iter().enumerate() {
                     if i > 0 {
-                        out.push(b',');
+                        out.put(b",");
                     }
                     item.write(out);
                 }
-                out.push(b']');
+                out.put(b"]");
             }
             Self::Object(members) => {
-                out.push(b'{');
+                out.put(b"{");
                 for (i, (name, value)) in members.iter().enumerate() {
                     if i > 0 {
-                        out.push(b',');
+                        out.put(b",");
                     }
                     write_string(name, out);
-                    out.push(b':');
+                    out.put(b":");
                     value.write(out);
                 }
-                out.push(b'}');
+                out.put(b"}");
             }
         }
     }
@@ -181,21 +194,41 @@ pub fn object<const N: usize>(members: [(&str, Json); N]) -> Json {
     Json::Object(members.into_iter().map(|(k, v)| (k.to_owned(), v)).collect())
 }
 
-fn write_string(text: &str, out: &mut Vec<u8>) {
-    out.push(b'"');
+/// Where canonical JSON goes.
+trait Sink {
+    fn put(&mut self, bytes: &[u8]);
+}
+
+impl Sink for Vec<u8> {
+    fn put(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
+/// What is left of bytes that have been the same so far; none once they differ.
+struct Same<'a>(Option<&'a [u8]>);
+
+impl Sink for Same<'_> {
+    fn put(&mut self, bytes: &[u8]) {
+        self.0 = self.0.and_then(|left| left.strip_prefix(bytes));
+    }
+}
+
+fn write_string(text: &str, out: &mut impl Sink) {
+    out.put(b"\"");
     // Hardly any text has a byte to be escaped, and looking for one is quicker than copying each.
-    let escapes = text.as_bytes().contains(&b'"') || text.as_bytes().contains(&b'\\');
+    let escapes = text.bytes().fold(false, |found, byte| found | matches!(byte, b'"' | b'\\'));
     if escapes {
         for byte in text.bytes() {
             if byte == b'"' || byte == b'\\' {
-                out.push(b'\\');
+                out.put(b"\\");
             }
-            out.push(byte);
+            out.put(&[byte]);
         }
     } else {
-        out.extend_from_slice(text.as_bytes());
+        out.put(text.as_bytes());
     }
-    out.push(b'"');
+    out.put(b"\"");
 }
 
 struct Seed {
@@ -264,7 +297,11 @@ impl<'de> Visitor<'de> for Seed {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Json, A::Error> {
         let depth = self.deeper()?;
         let mut members = Vec::new();
-        while let Some(name) = map.next_key::<String>()? {
+        while let Some(name) = map.next_key_seed(Named)? {
+            if members.is_empty() {
+                // As many as a delegation has, of which a document may have thousands.
+                members.reserve(5);
+            }
             members.push((name, map.next_value_seed(Seed { depth })?));
         }
         Members::each_once(members)
@@ -306,7 +343,7 @@ impl<'de> Visitor<'de> for Apart<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Members, A::Error> {
         let mut members = Vec::new();
-        while let Some(name) = map.next_key::<String>()? {
+        while let Some(name) = map.next_key_seed(Named)? {
             if name == self.name && self.out.is_empty() {
                 map.next_value_seed(Rewrite { depth: 1, out: &mut *self.out })?;
             } else {
@@ -388,7 +425,7 @@ impl<'de> Visitor<'de> for Rewrite<'_> {
         let depth = Seed { depth: self.depth }.deeper()?;
         self.out.push(b'{');
         let mut before: Option<Cow<'de, str>> = None;
-        while let Some(Name(name)) = map.next_key()? {
+        while let Some(Borrowed(name)) = map.next_key()? {
             if before.is_some() {
                 self.out.push(b',');
             }
@@ -407,7 +444,30 @@ impl<'de> Visitor<'de> for Rewrite<'_> {
 
 /// A member's name, from the text itself where it has no escapes.
 #[derive(serde::Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// A member's name, as it is kept.
+struct Named;
+
+impl<'de> DeserializeSeed<'de> for Named {
+    type Value = Name;
+
+    fn deserialize<D: de::Deserializer<'de>>(self, d: D) -> std::result::Result<Name, D::Error> {
+        d.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Named {
+    type Value = Name;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> std::result::Result<Name, E> {
+        Ok(members::name(text))
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -496,7 +556,7 @@ mod tests {
             (r#"{"signed":1,"x":[],"x":[]}"#, None),
             (r#"{"signed":1,"x":[]} 1"#, None),
             (r#"{"x":[]}"#, None),
-            (r#"[]"#, None),
+            ("[]", None),
         ];
         for (text, expected) in table {
             let found = canonical_member(text.as_bytes(), "signed");
@@ -558,7 +618,7 @@ mod tests {
                     Json::Int(n) => (*n).into(),
                     Json::Str(s) => s.as_str().into(),
                     Json::Array(items) => items.iter().map(plain).collect(),
-                    Json::Object(members) => members.iter().map(|(k, v)| (k.clone(), plain(v))).collect(),
+                    Json::Object(members) => members.iter().map(|(k, v)| (k.to_owned(), plain(v))).collect(),
                 }
             }
             let other = serde_json::to_vec_pretty(&plain(&value)).unwrap();

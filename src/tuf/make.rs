@@ -131,7 +131,7 @@ pub fn root(profile: Profile, spec: &RootSpec, base: Option<&MetadataPayload>) -
     }
     signed.insert("roles".to_owned(), Json::Object(roles));
     signed.insert("keys".to_owned(), Json::Object(keys));
-    finish(profile, &RoleName::Root, signed)
+    finish(profile, &RoleName::Root, signed, 0)
 }
 
 /// A targets document, the top-level role's or a delegation's: `base` (or an empty one) with edits.
@@ -196,7 +196,7 @@ pub fn targets(
     }
     signed.insert("delegations".to_owned(), Json::Object(delegations));
     signed.insert("targets".to_owned(), Json::Object(files));
-    finish(profile, role, signed)
+    finish(profile, role, signed, base.map_or(0, |base| base.bytes().len()))
 }
 
 /// A snapshot over the given documents.
@@ -216,7 +216,7 @@ pub fn snapshot(
         entries.insert(meta_name(profile, role), meta_file(profile, file)?);
     }
     signed.insert("meta".to_owned(), Json::Object(entries));
-    finish(profile, &RoleName::Snapshot, signed)
+    finish(profile, &RoleName::Snapshot, signed, 0)
 }
 
 /// A timestamp over a snapshot.
@@ -234,7 +234,7 @@ pub fn timestamp(
     let name = meta_name(profile, &RoleName::Snapshot);
     let meta = Members::from([(name, meta_file(profile, snapshot)?)]);
     signed.insert("meta".to_owned(), Json::Object(meta));
-    finish(profile, &RoleName::Timestamp, signed)
+    finish(profile, &RoleName::Timestamp, signed, 0)
 }
 
 /// Refuses a public key that serves root and another role, or a backend role and any other.
@@ -289,10 +289,10 @@ fn known_to_notary(members: Members) -> Members {
     }
 }
 
-/// Encodes, then reads back as a payload file is read: what we sign is what a reader sees.
-fn finish(profile: Profile, role: &RoleName, signed: Members) -> Result<MetadataPayload> {
+/// Encodes to about `size` bytes, then reads back as a payload file is read: what we sign is what a reader sees.
+fn finish(profile: Profile, role: &RoleName, signed: Members, size: usize) -> Result<MetadataPayload> {
     // The tree goes before the bytes are read into another one: of many megabytes, once is enough.
-    let bytes = Json::Object(signed).canonical();
+    let bytes = Json::Object(signed).canonical_of_about(size);
     wire::read_payload(profile, role, &bytes)
 }
 

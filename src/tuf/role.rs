@@ -28,13 +28,16 @@ impl RoleName {
 
     /// The role of that name.
     pub fn from_name(name: &str) -> Self {
-        match name {
-            "root" => Self::Root,
-            "targets" => Self::Targets,
-            "snapshot" => Self::Snapshot,
-            "timestamp" => Self::Timestamp,
-            other => Self::Delegated(other.to_owned()),
-        }
+        Self::top(name).unwrap_or_else(|| Self::Delegated(name.to_owned()))
+    }
+
+    /// The same of a text that is at hand.
+    pub(in crate::tuf) fn named(name: String) -> Self {
+        Self::top(&name).unwrap_or(Self::Delegated(name))
+    }
+
+    fn top(name: &str) -> Option<Self> {
+        Self::TOP.into_iter().find(|role| role.as_str() == name)
     }
 
     /// The name as documents have it; escape a delegation's before showing it.

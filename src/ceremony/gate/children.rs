@@ -5,6 +5,7 @@ use super::scene::Scene;
 use super::{Finding, rules, trusted};
 use crate::tuf::chain::{check_role, not_expired, signers_of};
 use crate::tuf::client::Judge as _;
+use crate::tuf::evidence::Evidence;
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::Refusal;
@@ -82,7 +83,7 @@ fn below(scene: &Scene<'_>, by: &Envelope, role: &RoleName, held: &Envelope, fin
         }
         let expected = "the delegation's document signed again in the same change, at a higher version";
         let refusal = Refusal::new(&rules::CLIENT_CHILD, found, expected);
-        let stops = ours || !revoked(scene, by, role, held);
+        let stops = ours || !revoked(scene, by, role, held, &*evidence);
         findings.push(if stops { Finding::stops(refusal) } else { Finding::tells(refusal) });
         return;
     }
@@ -94,13 +95,18 @@ fn below(scene: &Scene<'_>, by: &Envelope, role: &RoleName, held: &Envelope, fin
 
 /// Whether a document stops verifying because one of its signers was taken out: that is what
 /// revoking means. Else the change has left something out, as when it raises a threshold.
-fn revoked(scene: &Scene<'_>, by: &Envelope, role: &RoleName, held: &Envelope) -> bool {
-    let evidence = scene.judge.evidence(held);
+fn revoked(
+    scene: &Scene<'_>,
+    by: &Envelope,
+    role: &RoleName,
+    held: &Envelope,
+    evidence: &dyn Evidence,
+) -> bool {
     let Ok((keys, now)) = signers_of(by.payload().document(), role) else { return true };
-    let after = tally(keys, now, held.payload(), &*evidence);
+    let after = tally(keys, now, held.payload(), evidence);
     let Some(before) = trusted(scene.facts, by.payload().role()) else { return false };
     let Ok((keys, was)) = signers_of(before.document(), role) else { return false };
-    let before = tally(keys, was, held.payload(), &*evidence);
+    let before = tally(keys, was, held.payload(), evidence);
     !before.met() || before.signed.iter().any(|key| !after.listed.contains(key))
 }
 

@@ -67,7 +67,7 @@ impl State {
             return Err(refuse("another format"));
         }
         let files = json.get("files").and_then(Json::as_object).ok_or_else(|| refuse("no files"))?;
-        let file = |(name, value): (&String, &Json)| {
+        let file = |(name, value): (&str, &Json)| {
             let bytes = value.as_str().and_then(|text| Base64::decode_vec(text).ok());
             bytes.map(|b| (RoleName::from_name(name), b)).ok_or_else(|| refuse("a file that is no base64"))
         };

@@ -128,7 +128,7 @@ pub(in crate::tuf) fn parse_with(memo: &mut KeyMemo, role: &RoleName, bytes: &[u
 fn read_file(memo: &mut KeyMemo, role: &RoleName, bytes: &[u8]) -> Result<Envelope> {
     let profile = memo.profile();
     let (signed, signatures, beside) = read_parts(profile, bytes)?;
-    let canonical = signed.canonical();
+    let canonical = signed.canonical_of_about(bytes.len());
     let mut quirks = Quirks::new();
     let document = read::document(memo, role, signed, &mut quirks)?;
     let file: Arc<[u8]> = bytes.into();
@@ -215,7 +215,7 @@ pub fn read_payload(profile: Profile, role: &RoleName, bytes: &[u8]) -> Result<M
 pub(in crate::tuf) fn from_canonical(bytes: &[u8]) -> Result<Json> {
     let refuse = |found: &str| Refusal::new(&rules::PAYLOAD_FORM, found, "canonical JSON (TUF 4.1)");
     let json = Json::parse(&escaped(bytes))?;
-    if json.canonical() == bytes { Ok(json) } else { Err(refuse("bytes that are not canonical JSON")) }
+    if json.is_canonically(bytes) { Ok(json) } else { Err(refuse("bytes that are not canonical JSON")) }
 }
 
 /// The JSON of a payload, whose bytes are canonical since it was read.

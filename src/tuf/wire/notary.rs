@@ -216,13 +216,14 @@ pub(in crate::tuf) fn parsed_by_go(signed: &Json) -> Result<Json> {
 }
 
 fn each(value: Option<&Json>, f: impl Fn(&Json) -> Json) -> Json {
-    let members = value.and_then(Json::as_object).map(|m| m.iter().map(|(k, v)| (k.clone(), f(v))).collect());
+    let members =
+        value.and_then(Json::as_object).map(|m| m.iter().map(|(k, v)| (k.to_owned(), f(v))).collect());
     Json::Object(members.unwrap_or_default())
 }
 
 fn only(value: &Json, names: &[&str]) -> Json {
     let members = value.as_object().map(|all| {
-        all.iter().filter(|(k, _)| names.contains(&k.as_str())).map(|(k, v)| (k.clone(), v.clone())).collect()
+        all.iter().filter(|(k, _)| names.contains(k)).map(|(k, v)| (k.to_owned(), v.clone())).collect()
     });
     Json::Object(members.unwrap_or_default())
 }

@@ -262,8 +262,7 @@ impl Reader<'_> {
 
     fn delegated_role(&mut self, value: Json, keys: &Keys) -> Result<DelegatedRole> {
         let mut fields = Fields::of(value)?;
-        let text = fields.text("name")?;
-        let name = RoleName::from_name(&text);
+        let name = RoleName::named(fields.text("name")?);
         if RoleName::TOP.contains(&name) {
             return Err(form(&format!("a delegation named {name}"), "a name that is no top-level role"));
         }

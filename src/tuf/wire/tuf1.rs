@@ -64,7 +64,7 @@ pub(super) fn read_key(id: KeyId, entry: Json, quirks: &mut Quirks) -> DocumentK
     };
     // A scheme of another kind of key signs nothing that this key could.
     let scheme = scheme.filter(|s| public.as_ref().is_none_or(|p| p.algorithm() == s.algorithm()));
-    let known = |name: &String| matches!(name.as_str(), "keytype" | "scheme" | "keyval");
+    let known = |name: &str| matches!(name, "keytype" | "scheme" | "keyval");
     if entry.as_object().is_some_and(|members| !members.keys().all(known)) {
         quirks.insert(Quirk::MemberUnknown);
     }
