@@ -124,8 +124,8 @@ impl Words<'_> {
     }
 
     fn delegations(&mut self, old: Option<&Delegations>, new: &Delegations) {
-        for role in &new.roles {
-            let before = old.and_then(|o| Some((o.role(&role.name)?, &o.keys)));
+        for (place, role) in new.roles.iter().enumerate() {
+            let before = old.and_then(|o| Some((o.role_near(place, &role.name)?, &o.keys)));
             // There can be thousands, of which hardly any changes.
             if before.is_some_and(|(was, keys)| was == role && same_entries(&role.keys, keys, &new.keys)) {
                 continue;
@@ -140,7 +140,8 @@ impl Words<'_> {
             }
             self.role(&title, before.map(|(was, keys)| (&was.keys, keys)), (&role.keys, &new.keys));
         }
-        for role in old.iter().flat_map(|o| &o.roles).filter(|role| new.role(&role.name).is_none()) {
+        let before = old.iter().flat_map(|o| o.roles.iter().enumerate());
+        for (_, role) in before.filter(|(place, role)| new.role_near(*place, &role.name).is_none()) {
             self.say(format!("delegation {}: revoked, it was {}", role.name, describe_reach(role)));
         }
         if let Some(old) = old
@@ -318,7 +319,8 @@ fn same_entries(role: &RoleKeys, old: &Keys, new: &Keys) -> bool {
 
 /// The names of those delegations that another document has too, in the order of search.
 fn in_both<'a>(of: &'a Delegations, other: &'a Delegations) -> impl Iterator<Item = &'a RoleName> {
-    of.roles.iter().map(|role| &role.name).filter(|name| other.role(name).is_some())
+    let there = |(place, role): &(usize, &DelegatedRole)| other.role_near(*place, &role.name).is_some();
+    of.roles.iter().enumerate().filter(there).map(|(_, role)| &role.name)
 }
 
 /// Members that no view holds, by place. Key entries need no look: they are compared whole.

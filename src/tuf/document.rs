@@ -246,6 +246,12 @@ impl Delegations {
         listed.or_else(|| self.succinct.as_ref().filter(|s| s.is_bin(role)).map(|s| &s.keys))
     }
 
+    /// As [`Self::role`], looked for at this place first: two versions of a document mostly have
+    /// their delegations in the same order.
+    pub(in crate::tuf) fn role_near(&self, place: usize, name: &RoleName) -> Option<&DelegatedRole> {
+        self.roles.get(place).filter(|role| role.name == *name).or_else(|| self.role(name))
+    }
+
     /// The delegation of that name; none for bins.
     pub fn role(&self, name: &RoleName) -> Option<&DelegatedRole> {
         let named = |place: &usize| self.roles.get(*place).map(|role| &role.name);

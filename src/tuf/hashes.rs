@@ -47,7 +47,12 @@ impl Default for Hashes {
 impl FromIterator<(String, Vec<u8>)> for Hashes {
     /// Of two of one name the later one counts.
     fn from_iter<I: IntoIterator<Item = (String, Vec<u8>)>>(all: I) -> Self {
-        let sorted: BTreeMap<String, Vec<u8>> = all.into_iter().collect();
+        all.into_iter().collect::<BTreeMap<_, _>>().into()
+    }
+}
+
+impl From<BTreeMap<String, Vec<u8>>> for Hashes {
+    fn from(sorted: BTreeMap<String, Vec<u8>>) -> Self {
         let alone = sorted.get("sha256").filter(|_| sorted.len() == 1);
         match alone.and_then(|digest| digest.as_slice().try_into().ok()) {
             Some(digest) => Self(Held::Sha256(digest)),
