@@ -53,7 +53,7 @@ pub struct Contents {
     pub key_files: BTreeMap<Digest, (KeyFile, Option<Refusal>)>,
     /// Every document that parses, in order of role, version and digest.
     pub history: Vec<StoredDocument>,
-    /// The documents that changes here started from, by payload digest.
+    /// The documents that changes here started from which are not over yet, by payload digest.
     pub replaced: BTreeMap<Digest, Trusted>,
     /// Rehearsals of this trust that are in the record.
     pub rehearsals: Vec<StoredRehearsal>,

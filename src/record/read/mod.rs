@@ -259,7 +259,15 @@ fn read(
     said.finish(desk, &facts, &changes, &keys.files);
     limits::lowest(desk, &facts, &changes);
 
-    let bases = changes.values().flat_map(|stored| stored.change.base.documents.values());
+    // Only of changes that may still be sealed again or handed over: a record grows for years.
+    let over = |stored: &&StoredChange| {
+        let over = |state: &State| {
+            matches!(state, State::Published | State::Withdrawn { .. } | State::Lapsed { .. })
+        };
+        stored.standing.as_ref().is_ok_and(|standing| over(&standing.state))
+    };
+    let bases = changes.values().filter(|stored| !over(stored));
+    let bases = bases.flat_map(|stored| stored.change.base.documents.values());
     let bases: BTreeSet<Digest> = bases.map(|(_, payload)| *payload).collect();
     let replaced = documents.all.into_iter().map(|held| (held.payload().digest(), held));
     let replaced = replaced.filter(|(payload, _)| bases.contains(payload)).collect();
