@@ -279,14 +279,15 @@ fn what_needs_no_signature_is_said_in_words() {
     }
 }
 
+fn in_days(days: u64) -> String {
+    let since = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let seconds = i64::try_from(since + days * 86_400).unwrap();
+    keyrite::tuf::time::Time::from_unix(seconds).unwrap().date()
+}
+
 #[test]
 fn keys_that_come_late_are_waited_for_only_if_they_are_needed() {
     let day = day(Upto::End);
-    let since = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
-    let in_days = |days: u64| {
-        let seconds = i64::try_from(since + days * 86_400).unwrap();
-        keyrite::tuf::time::Time::from_unix(seconds).unwrap().date()
-    };
     let (soon, later) = (in_days(40), in_days(80));
     let answers = format!(
         "ceremony = \"change-root\"\nkeys = \"none\"\nreplace-with = \"root-d\"\nholder.root-d = \"dora\"\nthreshold = \"3\"\nlate = \"root-b, root-d\"\nfrom.root-b = \"{later}\"\nfrom.root-d = \"{soon}\"\n{PEOPLE}next = \"later\"\n"
@@ -529,4 +530,57 @@ fn without_a_record_the_first_day_begins_with_init() {
     pty.exp_eof().unwrap();
     assert!(dir.join("trust/first-day/01-root-keys.toml").exists());
     assert!(!dir.join("trust/private/guide").exists());
+}
+
+/// What lies in files, and names as long as they may be, draw nothing but themselves.
+#[test]
+fn hostile_text_brings_no_escape_and_long_names_are_not_cut() {
+    let day = day(Upto::End);
+    fs::create_dir_all(day.record.join("private")).unwrap();
+    let hostile =
+        "ceremony = \u{1b}[2J\u{1b}]0;owned\u{7}lost\u{202e}\u{9b}31m\nwritten-to = ../\u{1b}c\u{202e}x\n";
+    fs::write(day.record.join("private/guide"), hostile).unwrap();
+    let mut pty = begin(&day);
+    let before = pty.exp_string("Go on with them?").unwrap();
+    // rexpect gives every byte as a letter: an escape, or the first byte of what turns text around.
+    assert!(before.contains("\\u{1b}[2J") && before.contains("\\u{202e}"), "{before:?}");
+    assert!(!before.contains(['\u{1b}', '\u{7}']) && !before.contains("\u{e2}\u{80}\u{ae}"), "{before:?}");
+    pty.exp_string("> ").unwrap();
+    pty.send_line("no").unwrap();
+    let (key, holder, soon) = ("k".repeat(64), "h".repeat(64), in_days(30));
+    for (question, line) in [
+        ("What is it about?", "change-root"),
+        ("Which root keys leave?", "done"),
+        ("Which keys come in?", "other"),
+        ("What shall the new key be called?", key.as_str()),
+        ("Another one?", "done"),
+        ("Who will hold", "other"),
+        ("What are they called here?", holder.as_str()),
+        ("How many must sign a root", "2"),
+        ("Does any of these come only later?", key.as_str()),
+        ("Another one?", "done"),
+        ("From which day", &soon),
+        ("Who leads?", "ada"),
+        ("Who watches", "wim"),
+        ("Another one?", "done"),
+    ] {
+        answer(&mut pty, question, line);
+    }
+    let mut seen = String::new();
+    loop {
+        let needles = ["press Enter to read on) ", "What comes next?"];
+        let needles = needles.map(|text| rexpect::ReadUntil::String(text.to_owned()));
+        let (text, found) = pty.exp_any(needles.into()).unwrap();
+        seen.push_str(&text);
+        seen.push('\n');
+        if found == "What comes next?" {
+            break;
+        }
+        pty.send_line("").unwrap();
+    }
+    assert!(seen.contains(&key) && seen.contains(&holder), "{seen}");
+    for line in seen.lines().filter(|line| !line.starts_with("    ")) {
+        let bytes: Vec<u8> = line.chars().map(|c| u8::try_from(c).unwrap()).collect();
+        assert!(String::from_utf8_lossy(&bytes).chars().count() < 80, "{line}");
+    }
 }

@@ -53,7 +53,8 @@ impl<'a> Keeping<'a> {
         let mut folder = None;
         answers.retain(|(id, answer)| {
             let is = id == FOLDER;
-            if is {
+            // A name and no way out of the record.
+            if is && !answer.contains('/') && !answer.starts_with('.') {
                 folder = Some(answer.clone());
             }
             !is
