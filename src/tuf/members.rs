@@ -186,7 +186,9 @@ mod tests {
     use super::*;
 
     fn listed(members: &Members) -> String {
-        members.iter().map(|(name, value)| format!("{name}{}", value.as_int().unwrap())).collect()
+        let each: Vec<_> =
+            members.iter().map(|(name, value)| format!("{name}{}", value.as_int().unwrap())).collect();
+        each.concat()
     }
 
     fn all(text: &str) -> Vec<(String, Json)> {
