@@ -259,16 +259,7 @@ fn read(
     said.finish(desk, &facts, &changes, &keys.files);
     limits::lowest(desk, &facts, &changes);
 
-    // Only of changes that may still be sealed again or handed over: a record grows for years.
-    let over = |stored: &&StoredChange| {
-        let over = |state: &State| {
-            matches!(state, State::Published | State::Withdrawn { .. } | State::Lapsed { .. })
-        };
-        stored.standing.as_ref().is_ok_and(|standing| over(&standing.state))
-    };
-    let bases = changes.values().filter(|stored| !over(stored));
-    let bases = bases.flat_map(|stored| stored.change.base.documents.values());
-    let bases: BTreeSet<Digest> = bases.map(|(_, payload)| *payload).collect();
+    let bases = bases_in_use(&changes);
     let replaced = documents.all.into_iter().map(|held| (held.payload().digest(), held));
     let replaced = replaced.filter(|(payload, _)| bases.contains(payload)).collect();
     let mut conflicts = documents.conflicts;
@@ -294,6 +285,20 @@ fn read(
         heads: inputs.heads.clone(),
     };
     Ok((contents, Verdicts { accepted, refused }, documents.served_withdrawn))
+}
+
+/// The documents that changes start from which may still be sealed again or handed over: a record
+/// grows for years, and what older ones replaced is not kept in memory.
+fn bases_in_use(changes: &BTreeMap<Digest, StoredChange>) -> BTreeSet<Digest> {
+    let over = |stored: &&StoredChange| {
+        let over = |state: &State| {
+            matches!(state, State::Published | State::Withdrawn { .. } | State::Lapsed { .. })
+        };
+        stored.standing.as_ref().is_ok_and(|standing| over(&standing.state))
+    };
+    let bases = changes.values().filter(|stored| !over(stored));
+    let bases = bases.flat_map(|stored| stored.change.base.documents.values());
+    bases.map(|(_, payload)| *payload).collect()
 }
 
 /// How each change stands; twice, since a withdrawal acts on one change and may be what another one
