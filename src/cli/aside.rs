@@ -17,6 +17,7 @@ use crate::record::{Contents, StoredChange};
 use crate::tuf::digest::Digest;
 use crate::tuf::key::KeyIdentity;
 use crate::tuf::payload::MetadataPayload;
+use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
 use crate::ui::Console;
@@ -102,8 +103,10 @@ fn is_worked_on(stored: &StoredChange, contents: &Contents) -> bool {
     signed.next().is_some() || made.any(|(file, refusal)| refusal.is_none() && file.change == stored.digest)
 }
 
-fn documents(change: &Change) -> BTreeSet<Digest> {
-    change.documents().map(MetadataPayload::digest).collect()
+/// Documents with their roles: in profile `tuf` two empty ones that end in the same second are the
+/// same bytes, whatever their roles.
+fn documents(change: &Change) -> BTreeSet<(RoleName, Digest)> {
+    change.documents().map(|document| (document.role().clone(), document.digest())).collect()
 }
 
 fn payloads(change: &Change) -> impl Iterator<Item = Digest> + '_ {
