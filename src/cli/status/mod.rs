@@ -18,6 +18,7 @@ use super::table::Table;
 use crate::ceremony::due::{Urgency, What};
 use crate::ceremony::facts::Stage;
 use crate::ceremony::standing::Standing;
+use crate::record::rules::TRUST_UNBOUND;
 use crate::record::{Contents, StoredChange};
 use crate::tuf::rule::Result;
 use crate::tuf::text::visible;
@@ -76,6 +77,10 @@ fn next(session: &Session, contents: &Contents, view: &View<'_>) -> Vec<String> 
     if contents.facts.roots.is_empty() {
         let first_day = shown(&session.directory.join(super::init::FOLDER));
         return vec![format!("{keyrite} run {first_day}    holds the first day")];
+    }
+    let unbound = contents.unbound.as_ref().is_some_and(|why| why.rule() == &TRUST_UNBOUND);
+    if unbound && contents.facts.trust.start.is_some() {
+        return vec![format!("{keyrite} run ceremonies/adopted    has the root keys sign the limits")];
     }
     let upload = |folder: String| {
         let title = folder.rsplit('/').next().and_then(|sha| sha.parse().ok()).and_then(|sha| {
