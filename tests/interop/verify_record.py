@@ -521,18 +521,18 @@ class Verifier:
         need(date(signed["expires"]) <= latest, f"EXPIRY-LIMIT: {role} expires after {latest}")
         people = list(change["people"].values())
         need(people.count("witness") >= limits[part]["witnesses"], f"WITNESSES: {role}")
-        if role == "root":
-            keys, roles = signed["keys"], [("root", signed["roles"]["root"]), ("targets", signed["roles"]["targets"])]
-        else:
-            delegations = signed.get("delegations") or {}
-            keys, roles = delegations.get("keys") or {}, [("delegations", r) for r in delegations.get("roles") or []]
+        keys, roles = listing(role, signed)
         on_record = {self.keys[named][1].identity: self.keys[named][0] for named in change["keys"].items()}
         for keyid, entry in keys.items():
             identity = listed_key(self.profile, keyid, entry).identity
             # Of an adopted history, keys may be listed that were given no name.
             need(identity in on_record or identity in self.nameless(role), f"{role}: key {keyid[:8]} has no file")
+        before = self.listed_before(change, role)
         for part, entry in roles:
             identities = {listed_key(self.profile, each, keys[each]).identity for each in entry["keyids"]}
+            # What a change leaves as it was, it doesn't answer for: limits may be younger, or a history adopted.
+            if part != "root" and (entry.get("name", part), identities, entry["threshold"]) in before:
+                continue
             need(entry["threshold"] >= limits[part]["threshold-floor"], f"THRESHOLD-FLOOR: {part}")
             need(len(identities) == len(entry["keyids"]), f"KEY-DUPLICATE: {part} lists one public key twice")
             need(entry["threshold"] <= len(identities), f"THRESHOLD-RANGE: {part}")
@@ -546,6 +546,16 @@ class Verifier:
                     need(by in ("statement", "trusted-document"), f"KEY-POSSESSION: {file['name']} is not proved")
                 software = file["token"]["kind"] == "file" and self.trust["stage"] == "production"
                 need(not software or limits[part].get("software-keys"), f"KEY-SOFTWARE: {file['name']} in {part}")
+
+    def listed_before(self, change: dict, role: str) -> list:
+        """Name, keys and threshold of each role that the document lists on which a change rests."""
+        base = change["base"].get(role)
+        for document in self.documents if base else []:
+            if document.trusted and (document.role, document.digest) == (role, base["payload"]):
+                keys, roles = listing(role, document.signed)
+                identity = {each: listed_key(self.profile, each, entry).identity for each, entry in keys.items()}
+                return [(e.get("name", part), {identity[i] for i in e["keyids"]}, e["threshold"]) for part, e in roles]
+        return []
 
     def nameless(self, role: str) -> set:
         """Keys that documents of an adopted history list, and that have no file."""
@@ -674,6 +684,14 @@ class Verifier:
                 self.record.refused(place, f"RECORD-REST: {', '.join(missing)} that it tells of is missing or refused")
             if entry["change"] is not None and entry["change"] not in self.changes:
                 self.record.refused(place, "RECORD-REST: its change is missing or refused")
+
+
+def listing(role: str, signed: dict) -> tuple[dict, list]:
+    """The keys that a document lists, and its roles, each with the part of the limits for it."""
+    if role == "root":
+        return signed["keys"], [(part, signed["roles"][part]) for part in ("root", "targets")]
+    delegations = signed.get("delegations") or {}
+    return delegations.get("keys") or {}, [("delegations", each) for each in delegations.get("roles") or []]
 
 
 def main() -> int:
