@@ -88,7 +88,10 @@ impl Backend {
         if self.tls {
             command.arg("--tlscacert").arg(self.dir.join("ca.crt"));
         }
-        command.args(arguments).env("NOTARY_DELEGATION_PASSPHRASE", PHRASE);
+        command.args(arguments);
+        for role in ["ROOT", "TARGETS", "SNAPSHOT", "DELEGATION"] {
+            command.env(format!("NOTARY_{role}_PASSPHRASE"), PHRASE);
+        }
         command.env("NOTARY_AUTH", Base64::encode_string(b"pusher:push-secret"));
         Done::of(&mut command)
     }
