@@ -23,11 +23,13 @@ use crate::record::key_file::{EvidenceNote, TokenNote};
 use crate::record::trust_file::{TrustFile, TrustSpec};
 use crate::record::{Contents, Inputs, KeyFile, Media, Record};
 use crate::tuf::digest::Digest;
+use crate::tuf::evidence::Trusted;
 use crate::tuf::json::{Json, object};
 use crate::tuf::key::PublicKey;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
+use crate::tuf::wire::Quirk;
 use crate::ui::screen::{Screen, Tone};
 use crate::ui::{Console, Prompt, ask_until};
 use std::collections::BTreeMap;
@@ -86,11 +88,15 @@ fn agree(history: &History, from: &Path, console: &mut dyn Console) -> Result<An
     let mut screen = Screen::new("A repository that other tools made")
         .fact("Directory", shown(from))
         .fact("Profile", history.profile.name())
-        .fact("Roots", format!("{} to {}", start.version, newest.version()));
-    for root in history.chain.all() {
-        for quirk in root.quirks() {
-            screen = screen.callout(Tone::Note, format!("root {}: {quirk}", root.version()));
-        }
+        .fact(
+            "Roots",
+            match newest.version() {
+                last if last == start.version => last.to_string(),
+                last => format!("{} to {last}", start.version),
+            },
+        );
+    for line in departures(history.chain.all()) {
+        screen = screen.callout(Tone::Note, line);
     }
     if let Some(broken) = &history.broken {
         let before: Vec<_> = history.before.iter().map(u64::to_string).collect();
@@ -262,6 +268,18 @@ fn purpose(roles: &[RoleName]) -> Purpose {
     }
 }
 
+/// Each quirk once, in words, with the documents that have it.
+fn departures<'a>(held: impl IntoIterator<Item = &'a Trusted>) -> Vec<String> {
+    let mut found: BTreeMap<Quirk, Vec<String>> = BTreeMap::new();
+    for held in held {
+        for quirk in held.quirks() {
+            found.entry(*quirk).or_default().push(format!("{} {}", held.role(), held.version()));
+        }
+    }
+    let line = |(quirk, of): (Quirk, Vec<String>)| format!("{quirk}, {}: {}", quirk.meaning(), of.join(", "));
+    found.into_iter().map(line).collect()
+}
+
 fn report(
     session: &Session,
     args: &Adopt,
@@ -278,7 +296,8 @@ fn report(
         .fact("Documents", contents.history.len().to_string())
         .fact("Keys", facts.keys.len().to_string());
     let mut quirks = Vec::new();
-    for held in facts.roots.iter().chain(facts.documents.values()) {
+    let held = || facts.roots.iter().chain(facts.documents.values());
+    for held in held() {
         for quirk in held.quirks() {
             quirks.push(format!("{} {}: {quirk}", held.role(), held.version()));
         }
@@ -286,7 +305,7 @@ fn report(
     if !quirks.is_empty() {
         screen = screen
             .heading("What other tools write otherwise; kept as it is")
-            .items(quirks.iter().map(String::as_str));
+            .items(departures(held()).iter().map(String::as_str));
     }
     for (name, why) in left {
         screen = screen.callout(Tone::Careful, format!("left where it is: {name}: {why}"));

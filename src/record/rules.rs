@@ -36,7 +36,7 @@ crate::rules! {
     STALE_RECORD: "STALE-RECORD", Refused, "the record is as new as what people and the backend have seen", "design",
         "keyrite import DIR with the newest copy of the record, or with the backend's documents";
     TRUST_UNBOUND: "TRUST-UNBOUND", Refused, "a threshold of the newest root has signed limits for this very trust and chain", "design",
-        "import the newest copy of the record; if it stays, this record is not yours";
+        "after adopt, hold set-limits or rotate-root; else import the newest copy of the record, and if it stays, this record is not yours";
     COLLECTION: "COLLECTION", Usage, "a collection has a plain name, and a rehearsal's one of its own", "design",
         "choose a name as updates.example.com/apps";
     RECEIPT: "RECEIPT", Refused, "receipts say what a backend answered, in FORMAT.md's words", "design",

@@ -46,7 +46,7 @@ crate::rules! {
     SPARE_KEYS: "SPARE-KEYS", Refused, "root lists as many keys beyond the threshold as limits say", "threats T7",
         "add a key to the root, so that one loss is no disaster";
     DELEGATOR_MISSING: "DELEGATOR-MISSING", Refused, "the document that grants is in the record", "TUF 4.5",
-        "create it first, or import it from the backend";
+        "hold create-root first, or import it from the backend: an application's own is there once its developer has published";
     DELEGATION_EXISTS: "DELEGATION-EXISTS", Refused, "an application is granted once", "TUF 4.5",
         "choose another name, or change the delegation that is there";
     DELEGATION_PATHS: "DELEGATION-PATHS", Refused, "a delegation covers an application's own folder and no more", "threats T12",

@@ -118,6 +118,9 @@ fn summary(facts: &Facts, number: u64, limits: &Limits) -> Vec<String> {
             Direction::Tightening => format!("  tighter: {what}"),
         });
     }
+    if lines.len() == 1 && facts.trust.start.is_some() {
+        lines.push("  they say the same; that root keys sign them binds the trust to this record".to_owned());
+    }
     lines.extend(cut_off(facts, limits));
     lines
 }

@@ -103,6 +103,12 @@ fn next(session: &Session, contents: &Contents, view: &View<'_>) -> Vec<String> 
     lines.extend(ways::pins(contents));
     lines.extend(contents.unpublished_uploads().into_iter().map(upload));
     lines.extend(ways::turned_away(session, contents));
+    if contents.unbound.is_some() && contents.facts.trust.start.is_some() {
+        lines.push(format!(
+            "{keyrite} run ceremonies/adopted    binds the trust to its limits, before all else"
+        ));
+        return lines;
+    }
     let now = contents.facts.today;
     let due = view.due(now);
     for (story, wanted) in [("ceremonies/renewal", true), ("ceremonies/renew-certificate", false)] {

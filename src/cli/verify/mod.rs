@@ -170,5 +170,11 @@ fn screen(contents: &Contents, problems: &[(String, Refusal)], seen: &Seen) -> S
              --anchor VERSION:DIGEST",
         );
     }
+    let unbound = problems.iter().all(|(_, refusal)| refusal.rule() == &crate::record::rules::TRUST_UNBOUND);
+    if unbound && facts.trust.start.is_some() {
+        return screen.next(
+            "after adopt, hold ceremonies/adopted: its root keys sign the limits, which binds the trust",
+        );
+    }
     screen.next("take another copy of the record, and compare the two; do not repair files by hand")
 }

@@ -94,6 +94,31 @@ impl Quirk {
             Self::SpecVersionMissing => "SPEC-VERSION-MISSING",
         }
     }
+
+    /// The same in words, for people who see the name for the first time.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::DateForm => "a date with an offset or a fraction of a second",
+            Self::KeyIdDiffers => "a key id that is not the digest of its key",
+            Self::KeyTwice => "one key under two ids or in two certificates, which counts once",
+            Self::KeyUnknown => "a key of an unknown kind, which never counts",
+            Self::KeyHexPoint => "an ECDSA key as a point in hexadecimal",
+            Self::KeyTypeCurve => "a key type that names the curve",
+            Self::MemberUnknown => "a member that the specification doesn't know",
+            Self::RoleExtra => "a role that a root doesn't need",
+            Self::RoleKeyTwice => "a role that lists a key id twice, which counts once",
+            Self::RoleKeyMissing => "a role that lists a key id without a key",
+            Self::ThresholdUnreachable => "a threshold above the number of keys, which can't be met",
+            Self::SignatureEmpty => "a signature without bytes, which never counts",
+            Self::SignatureForm => "a signature that can't be read, which never counts",
+            Self::SignatureTwice => "two signatures under one key id, which count once",
+            Self::Terminating => "a delegation that ends the search",
+            Self::HashPrefixes => "delegations by prefixes of the path's digest",
+            Self::SuccinctRoles => "hash bins of one shape",
+            Self::MetaPartial => "documents listed without length or digests",
+            Self::SpecVersionMissing => "no spec_version",
+        }
+    }
 }
 
 impl fmt::Display for Quirk {
