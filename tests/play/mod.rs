@@ -13,8 +13,13 @@
 mod host;
 mod values;
 
+use base64ct::{Base64UrlUnpadded, Encoding as _};
 use host::Played;
 use jiff::{SignedDuration, Timestamp};
+use keyrite::tuf::digest::Digest;
+use p256::ecdsa::signature::Signer as _;
+use p256::ecdsa::{Signature, SigningKey};
+use p256::pkcs8::{EncodePublicKey as _, LineEnding};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
@@ -109,8 +114,12 @@ impl Scene {
             ["drop", file] => fs::remove_file(self.stage.join(self.only(file).0)).unwrap(),
             ["public", from, to] => self.public(from, to),
             ["break", file, from, to] => self.spoil(file, from, to),
+            ["vault", key, to] => vault(&self.stage, key, to),
             ["keyrite", ..] => self.say(line, &words),
-            _ => panic!("{}/lines.txt: {line}: at, folder, copy, drop, break, public or keyrite", self.name),
+            _ => panic!(
+                "{}/lines.txt: {line}: at, folder, copy, drop, break, public, vault or keyrite",
+                self.name
+            ),
         }
     }
 
@@ -225,6 +234,19 @@ impl Scene {
         let Self { brought, values, at, .. } = self;
         Ended { expected, state, brought, values, at }
     }
+}
+
+/// What a vault does with a key of its own: gives its public half (`vault dana dana.pem`), or signs what
+/// was handed out in a folder (`vault dana dana.possession`), as services print it.
+fn vault(stage: &Path, key: &str, to: &str) {
+    let key = SigningKey::from_slice(Digest::of(format!("vault {key}").as_bytes()).as_bytes()).unwrap();
+    if !stage.join(to).is_dir() {
+        let public = key.verifying_key().to_public_key_pem(LineEnding::LF).unwrap();
+        return put(stage, to, public.as_bytes());
+    }
+    let signature: Signature = key.sign(&fs::read(stage.join(to).join("payload")).unwrap());
+    let text = format!("{}\n", Base64UrlUnpadded::encode_string(&signature.to_bytes()));
+    put(stage, &format!("{to}/signature"), text.as_bytes());
 }
 
 /// The name under which a file is kept: a name with a dot in front would hide it, and a record's
