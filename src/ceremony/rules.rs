@@ -33,6 +33,8 @@ crate::rules! {
         "correct the line; FORMAT.md lists the members";
     LIMITS_FLOOR: "LIMITS-FLOOR", Refused, "limits are at least as strict as the built-in floor", "design",
         "tighten the member that is named";
+    LIMITS_REHEARSED: "LIMITS-REHEARSED", Refused, "an adopted trust demands no rehearsal, since no shadow has its first roots and keys", "design",
+        "leave `rehearsed` out of these limits";
 
     // --- frame: changes
     // Used by the record layer as well: these names are declared here alone.

@@ -17,6 +17,7 @@ use crate::ceremony::facts::Anchor;
 use crate::ceremony::gate;
 use crate::ceremony::limits::Limits;
 use crate::ceremony::people::{Duty, KeyName, Person};
+use crate::ceremony::rehearsed;
 use crate::ceremony::transcript::{EndState, Outcome, Transcript};
 use crate::record::adopt::{History, Listed, listed};
 use crate::record::key_file::{EvidenceNote, TokenNote};
@@ -141,6 +142,7 @@ fn begin(
         Some(path) => Limits::parse(&read_text(path)?, history.profile).map_err(|r| r.at(shown(path)))?,
         None => Limits::default_for(history.profile),
     };
+    rehearsed::can_be_demanded(&limits, true)?;
     let limits = limits.to_toml();
     let trust = TrustFile::new(&TrustSpec {
         profile: history.profile,
@@ -296,16 +298,16 @@ fn report(
         .fact("Documents", contents.history.len().to_string())
         .fact("Keys", facts.keys.len().to_string());
     let mut quirks = Vec::new();
-    let held = || facts.roots.iter().chain(facts.documents.values());
-    for held in held() {
-        for quirk in held.quirks() {
-            quirks.push(format!("{} {}: {quirk}", held.role(), held.version()));
+    let trusted = || facts.roots.iter().chain(facts.documents.values());
+    for document in trusted() {
+        for quirk in document.quirks() {
+            quirks.push(format!("{} {}: {quirk}", document.role(), document.version()));
         }
     }
     if !quirks.is_empty() {
         screen = screen
             .heading("What other tools write otherwise; kept as it is")
-            .items(departures(held()).iter().map(String::as_str));
+            .items(departures(trusted()).iter().map(String::as_str));
     }
     for (name, why) in left {
         screen = screen.callout(Tone::Careful, format!("left where it is: {name}: {why}"));

@@ -10,6 +10,7 @@ use crate::ceremony::change::{Change, Counts, Frame, Item};
 use crate::ceremony::facts::{Facts, KeyRecord};
 use crate::ceremony::limits::{Direction, Limits, differences};
 use crate::ceremony::limits_toml::Members;
+use crate::ceremony::rehearsed;
 use crate::ceremony::rules as layer;
 use crate::ceremony::runbook::Runbook;
 use crate::ceremony::{Ceremony, Kind};
@@ -57,6 +58,7 @@ impl Ceremony for Spec {
         let (number, text) = self.file(facts);
         let limits = self.limits.clone().over(facts.limits.clone());
         limits.check_floor()?;
+        rehearsed::can_be_demanded(&limits, facts.trust.start.is_some())?;
         let newest = facts.roots.last().map_or(0, Trusted::version);
         if limits.given_up(newest) {
             let oldest = limits.oldest_root.unwrap_or_default();

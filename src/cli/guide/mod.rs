@@ -1,9 +1,9 @@
 //! `keyrite guide`: any ceremony in the words of the people involved. Its questions end in runbooks,
 //! which are then planned, rehearsed and held as if someone had written them by hand.
 //!
-//! Answers are kept in `private/guide` as they are given ([`keeping`]). The questions of each thing that
-//! people can come with are one file in [`ways`], over what every way asks by ([`asking`]). What the
-//! answers become is written in one step, and what follows (plan, rehearsal, run) is in [`after`].
+//! Answers are kept in `private/guide` as they are given (`keeping`). The questions of each thing that
+//! people can come with are one file in [`ways`], over what every way asks by (`asking`). What the
+//! answers become is written in one step, and what follows (plan, rehearsal, run) is in `after`.
 //! Nothing but that file, the folder of runbooks and the plan's change is ever written.
 
 mod after;

@@ -45,7 +45,10 @@ pub fn held(record: &Record, contents: &Contents) -> Result<Vec<Held>> {
         done || made.any(|(file, _)| file.change == stored.digest)
     };
     let mut past = Vec::new();
-    let mut changes: Vec<&StoredChange> = contents.changes.values().filter(carried_out).collect();
+    // On a shadow nothing was given up and nothing is there twice, so there is nothing to settle.
+    let settles = |stored: &&StoredChange| matches!(stored.change.frame.kind.as_str(), "withdraw" | "decide");
+    let all = contents.changes.values().filter(|stored| !settles(stored));
+    let mut changes: Vec<&StoredChange> = all.filter(carried_out).collect();
     // Within one second, which machines need for a ceremony: keys first, then documents by version.
     let version = |stored: &StoredChange| {
         stored.change.documents().map(crate::tuf::payload::MetadataPayload::version).max()

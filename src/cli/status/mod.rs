@@ -80,7 +80,9 @@ fn next(session: &Session, contents: &Contents, view: &View<'_>) -> Vec<String> 
     }
     let unbound = contents.unbound.as_ref().is_some_and(|why| why.rule() == &TRUST_UNBOUND);
     if unbound && contents.facts.trust.start.is_some() {
-        return vec![format!("{keyrite} run ceremonies/adopted    has the root keys sign the limits")];
+        return vec![format!(
+            "{keyrite} run ceremonies/adopted    binds the trust: its root keys sign the limits"
+        )];
     }
     let upload = |folder: String| {
         let title = folder.rsplit('/').next().and_then(|sha| sha.parse().ok()).and_then(|sha| {
@@ -103,12 +105,6 @@ fn next(session: &Session, contents: &Contents, view: &View<'_>) -> Vec<String> 
     lines.extend(ways::pins(contents));
     lines.extend(contents.unpublished_uploads().into_iter().map(upload));
     lines.extend(ways::turned_away(session, contents));
-    if contents.unbound.is_some() && contents.facts.trust.start.is_some() {
-        lines.push(format!(
-            "{keyrite} run ceremonies/adopted    binds the trust to its limits, before all else"
-        ));
-        return lines;
-    }
     let now = contents.facts.today;
     let due = view.due(now);
     for (story, wanted) in [("ceremonies/renewal", true), ("ceremonies/renew-certificate", false)] {
