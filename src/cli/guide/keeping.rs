@@ -17,6 +17,8 @@ use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
 use crate::ui::screen::{Safe, Screen};
 use crate::ui::{Console, Prompt};
+use std::fs::File;
+use std::io::Write as _;
 use std::path::PathBuf;
 
 /// The answer that takes the last one back.
@@ -162,7 +164,14 @@ impl<'a> Keeping<'a> {
             files::folder_private(parent)?;
         }
         let new = self.file.with_extension("new");
-        std::fs::write(&new, text).and_then(|()| std::fs::rename(&new, &self.file)).map_err(failed)
+        let written = File::create(&new).and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        });
+        written.and_then(|()| std::fs::rename(&new, &self.file)).map_err(failed)?;
+        // The new name too is to outlive a power cut.
+        let folder = self.file.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all());
+        folder.map_err(failed)
     }
 
     /// The answer that is kept for a question, if it is one that can be given today.
