@@ -1,5 +1,6 @@
 //! What a guide can offer: the record's keys, holders, applications and people.
 
+use super::texts::{ROOT_TERM, TERM};
 use crate::ceremony::change::Purpose;
 use crate::ceremony::facts::{Facts, KeyRecord};
 use crate::ceremony::people::{Duty, KeyName, Person};
@@ -9,6 +10,7 @@ use crate::tuf::key::{KeySpec, PublicKey};
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::text::visible;
+use crate::tuf::time::Term;
 use crate::ui::Prompt;
 use crate::ui::screen::Safe;
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,6 +49,30 @@ impl<'a> Known<'a> {
     /// What the record says.
     pub const fn facts(self) -> &'a Facts {
         &self.contents.facts
+    }
+
+    /// How long a new root is valid: as long as people mostly want, where the limits in force allow it.
+    pub fn root_term(self) -> Term {
+        self.shorter(ROOT_TERM, self.facts().limits.root.max_valid_for)
+    }
+
+    /// The same for targets.
+    pub fn targets_term(self) -> Term {
+        self.shorter(TERM, self.facts().limits.targets.max_valid_for)
+    }
+
+    /// The same for what applications release.
+    pub fn delegations_term(self) -> Term {
+        self.shorter(TERM, self.facts().limits.delegations.max_valid_for)
+    }
+
+    /// A term, or the limit on it where that ends earlier, counted from today.
+    fn shorter(self, term: Term, most: Term) -> Term {
+        let today = self.facts().today;
+        match (today.plus(term), today.plus(most)) {
+            (Ok(end), Ok(last)) if end > last => most,
+            _ => term,
+        }
     }
 
     /// Keys of that purpose that are not given up.

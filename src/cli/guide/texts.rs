@@ -4,13 +4,14 @@ use super::record::plain;
 use crate::ceremony::change::Purpose;
 use crate::ceremony::people::{KeyName, Person};
 use crate::tuf::key::KeySpec;
+use crate::tuf::time::{Term, Unit};
 use std::collections::BTreeSet;
 use std::fmt::{Display, Write as _};
 
-/// How long a new root is valid, unless someone edits the runbook.
-pub const ROOT_TERM: &str = "2 years";
+/// How long a new root is valid, unless a limit is shorter or someone edits the runbook.
+pub const ROOT_TERM: Term = Term::new(2, Unit::Years);
 /// The same for targets and delegations.
-pub const TERM: &str = "1 year";
+pub const TERM: Term = Term::new(1, Unit::Years);
 
 /// Who takes part in every runbook of a guide.
 #[derive(Debug, Clone, PartialEq, Eq)]

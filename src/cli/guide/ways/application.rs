@@ -3,7 +3,7 @@
 use super::super::asking::{Asking, Chosen};
 use super::super::record::{Application, Known, plain};
 use super::super::refuse;
-use super::super::texts::{Draft, Ending, TERM, list, quoted};
+use super::super::texts::{Draft, Ending, list, quoted};
 use crate::ceremony::change::Purpose;
 use crate::ceremony::people::{KeyName, Person};
 use crate::tuf::profile::Profile;
@@ -79,8 +79,9 @@ pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
     draft.enroll(&enrolled(&new), []);
     let what = track.as_ref().map_or_else(|| application.clone(), |track| format!("{application} {track}"));
     let member = track.as_ref().map(|track| format!("track = \"{track}\"\n")).unwrap_or_default();
+    let delegations_term = asking.known().delegations_term();
     let tables = format!(
-        "[delegation]\napplication = \"{application}\"\n{member}keys = {}\nthreshold = {threshold}\npaths = {}\nvalid-for = \"{TERM}\"\n",
+        "[delegation]\napplication = \"{application}\"\n{member}keys = {}\nthreshold = {threshold}\npaths = {}\nvalid-for = \"{delegations_term}\"\n",
         list(&names),
         texts(&paths)
     );

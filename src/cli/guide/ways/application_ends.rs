@@ -1,8 +1,9 @@
 //! Nobody releases an application any more.
 
 use super::super::asking::Asking;
-use super::super::texts::{Draft, Ending, TERM};
+use super::super::texts::{Draft, Ending};
 use super::developer_joins::application;
+use crate::tuf::role::RoleName;
 use crate::tuf::rule::Result;
 
 pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
@@ -13,8 +14,10 @@ pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
     let people = asking.people()?;
     let known = asking.known();
     let mut draft = Draft::new("application-ends", people);
+    let term =
+        if found.delegator == RoleName::Targets { known.targets_term() } else { known.delegations_term() };
     let tables =
-        format!("[revoke]\n{}because = \"left\"\n\n[delegator]\nvalid-for = \"{TERM}\"\n", found.members());
+        format!("[revoke]\n{}because = \"left\"\n\n[delegator]\nvalid-for = \"{term}\"\n", found.members());
     let title = format!("End of {}", found.name);
     let comment = "The product has reached its end; nobody releases it any more.";
     draft.add("revoke", (comment, "revoke-delegation", &title), &known.granting(&found.delegator), &tables);

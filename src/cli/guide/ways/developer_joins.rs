@@ -3,7 +3,7 @@
 use super::super::asking::Asking;
 use super::super::record::{Application, Known, plain};
 use super::super::refuse;
-use super::super::texts::{Draft, Ending, TERM, list};
+use super::super::texts::{Draft, Ending, list};
 use super::application::{developers, enrolled, paths, texts};
 use crate::ceremony::change::Purpose;
 use crate::ceremony::people::KeyName;
@@ -53,7 +53,8 @@ pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
         let _ = writeln!(tables, "threshold = {threshold}");
     }
     if threshold > found.threshold {
-        let _ = write!(tables, "\n[reissue]\nvalid-for = \"{TERM}\"\n");
+        let delegations_term = asking.known().delegations_term();
+        let _ = write!(tables, "\n[reissue]\nvalid-for = \"{delegations_term}\"\n");
         custodians.extend(known.holders(&found.keys));
         custodians.extend(known.holders(&old));
         custodians.extend(new.iter().map(|(_, holder)| holder.clone()));

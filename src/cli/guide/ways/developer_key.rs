@@ -2,7 +2,7 @@
 
 use super::super::asking::{Asking, Fate, unused};
 use super::super::record::plain;
-use super::super::texts::{Draft, Ending, TERM};
+use super::super::texts::{Draft, Ending};
 use super::lost_or_stolen::FOLDER;
 use crate::ceremony::change::Purpose;
 use crate::ceremony::people::{KeyName, Person};
@@ -44,7 +44,8 @@ pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
     if below != "stop" {
         let _ = writeln!(tables, "below-threshold = \"{below}\"");
     }
-    let _ = write!(tables, "\n[reissue]\nvalid-for = \"{TERM}\"\nwithout-paths = []\n");
+    let delegations_term = found.delegations_term();
+    let _ = write!(tables, "\n[reissue]\nvalid-for = \"{delegations_term}\"\nwithout-paths = []\n");
     let comment = "What the key alone has signed is shown first; name what must not stay in without-paths.";
     let title = format!("The key {key} is {because}");
     // Whoever signs again what stays is one of the keys that remain.

@@ -2,7 +2,7 @@
 
 use super::super::asking::{Asking, NONE};
 use super::super::record::plain;
-use super::super::texts::{Draft, Ending, TERM, list};
+use super::super::texts::{Draft, Ending, list};
 use super::application::enrolled;
 use super::developer_joins::application;
 use super::developer_key::below_threshold;
@@ -49,7 +49,8 @@ pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
         let _ = writeln!(tables, "below-threshold = \"{below}\"");
     }
     if !names.is_empty() || !stay.is_empty() {
-        let _ = write!(tables, "\n[reissue]\nvalid-for = \"{TERM}\"\n");
+        let delegations_term = asking.known().delegations_term();
+        let _ = write!(tables, "\n[reissue]\nvalid-for = \"{delegations_term}\"\n");
     }
     let title = format!("{}: {key} leaves", found.name);
     let comment = "What the key alone has signed is signed again in the same change.";

@@ -3,7 +3,7 @@
 use super::super::asking::{Asking, Fate};
 use super::super::record::plain;
 use super::super::refuse;
-use super::super::texts::{Draft, Ending, ROOT_TERM, TERM, list};
+use super::super::texts::{Draft, Ending, list};
 use super::{backend, developer_key, elsewhere, root_keys};
 use crate::ceremony::people::KeyName;
 use crate::ceremony::planner::{self, Answer};
@@ -74,9 +74,10 @@ fn targets(asking: &mut Asking<'_>) -> Result<Ending> {
         "recover",
         "New targets key for the old",
     );
+    let (root_term, targets_term) = (known.root_term(), known.targets_term());
     let tables = format!(
         "[recover]\nlost = {}\ncompromised = {}\nreplace-with = [\"{name}\"]\n\n\
-         [root]\nvalid-for = \"{ROOT_TERM}\"\n\n[targets]\nvalid-for = \"{TERM}\"\n",
+         [root]\nvalid-for = \"{root_term}\"\n\n[targets]\nvalid-for = \"{targets_term}\"\n",
         list(&lost),
         list(&compromised)
     );
@@ -127,9 +128,10 @@ fn both(asking: &mut Asking<'_>) -> Result<Ending> {
     let successors: BTreeSet<_> =
         asked.wish.add.iter().chain(asked.new.iter().map(|(name, _)| name)).chain([&name]).collect();
     let threshold = asked.wish.threshold.map(|n| format!("threshold = {n}\n")).unwrap_or_default();
+    let (root_term, targets_term) = (known.root_term(), known.targets_term());
     let tables = format!(
-        "[recover]\nlost = {}\ncompromised = {}\nreplace-with = {}\n\n[root]\n{threshold}valid-for = \"{ROOT_TERM}\"\n\n\
-         [targets]\nvalid-for = \"{TERM}\"\n",
+        "[recover]\nlost = {}\ncompromised = {}\nreplace-with = {}\n\n[root]\n{threshold}valid-for = \"{root_term}\"\n\n\
+         [targets]\nvalid-for = \"{targets_term}\"\n",
         list(lost),
         list(compromised),
         list(successors)

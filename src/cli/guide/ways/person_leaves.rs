@@ -2,7 +2,7 @@
 
 use super::super::asking::Asking;
 use super::super::record::plain;
-use super::super::texts::{Draft, Ending, ROOT_TERM, TERM, list};
+use super::super::texts::{Draft, Ending, list};
 use super::application::enrolled;
 use super::developer_key::below_threshold;
 use crate::ceremony::change::Purpose;
@@ -105,18 +105,21 @@ pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
         let _ = writeln!(tables, "below-threshold = \"{below}\"");
     }
     if !delegations.is_empty() {
-        let _ = write!(tables, "\n[reissue]\nvalid-for = \"{TERM}\"\n");
+        let delegations_term = asking.known().delegations_term();
+        let _ = write!(tables, "\n[reissue]\nvalid-for = \"{delegations_term}\"\n");
     }
     if !root.is_empty() || !targets.is_empty() {
         let _ = write!(tables, "\n[root]\nreplace-with = {}\n", list(next.names()));
         if threshold != known.threshold(&RoleName::Root) {
             let _ = writeln!(tables, "threshold = {threshold}");
         }
-        let _ = writeln!(tables, "valid-for = \"{ROOT_TERM}\"");
+        let root_term = asking.known().root_term();
+        let _ = writeln!(tables, "valid-for = \"{root_term}\"");
     }
     if !targets.is_empty() {
         let with = list(granting.names());
-        let _ = write!(tables, "\n[targets]\nreplace-with = {with}\nvalid-for = \"{TERM}\"\n");
+        let targets_term = asking.known().targets_term();
+        let _ = write!(tables, "\n[targets]\nreplace-with = {with}\nvalid-for = \"{targets_term}\"\n");
     }
     let comment = "Every key of theirs goes, in root, targets and all applications, at once.";
     draft.add("revoke", (comment, "revoke-delegation", &format!("{person} leaves")), &custodians, &tables);

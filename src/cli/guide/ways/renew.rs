@@ -2,7 +2,7 @@
 
 use super::super::asking::Asking;
 use super::super::record::plain;
-use super::super::texts::{Draft, Ending, ROOT_TERM, TERM};
+use super::super::texts::{Draft, Ending};
 use crate::ceremony::people::Person;
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
@@ -41,9 +41,11 @@ fn documents(asking: &mut Asking<'_>) -> Result<Ending> {
     // Documents of applications are signed by those who release them.
     holders.extend(known.applications().values().flat_map(|found| known.holders(&found.keys)));
     let mut draft = Draft::new("renewal", people);
+    let (root_term, targets_term) = (known.root_term(), known.targets_term());
+    let delegations_term = known.delegations_term();
     let tables = format!(
-        "[renew]\nwithin = \"{within}\"\n\n[root]\nvalid-for = \"{ROOT_TERM}\"\n\n[targets]\nvalid-for = \"{TERM}\"\n\n\
-         [delegations]\nvalid-for = \"{TERM}\"\n"
+        "[renew]\nwithin = \"{within}\"\n\n[root]\nvalid-for = \"{root_term}\"\n\n[targets]\nvalid-for = \"{targets_term}\"\n\n\
+         [delegations]\nvalid-for = \"{delegations_term}\"\n"
     );
     let comment = format!("Whatever ends within {within} is signed again by its own keys.");
     draft.add("renew", (&comment, "renew", "What is due"), &holders, &tables);
@@ -66,7 +68,7 @@ fn certificates(asking: &mut Asking<'_>) -> Result<Ending> {
         let title = format!("New certificate for {key}");
         draft.add("certify", (comment, "certify-key", &title), &known.holders([key]), &tables);
     }
-    let tables = format!("[root]\nvalid-for = \"{ROOT_TERM}\"\n");
+    let tables = format!("[root]\nvalid-for = \"{}\"\n", known.root_term());
     let comment = "The next root lists every root key in its newest certificate.";
     let title = format!("Root with new certificates: {}", plain(&keys));
     draft.add("rotate-root", (comment, "rotate-root", &title), &known.signers(&RoleName::Root), &tables);

@@ -10,12 +10,9 @@ use crate::ceremony::people::{KeyName, Person};
 use crate::ceremony::planner::{self, Answer, Cast, Key, Question, Standing, Why, Wish};
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
-use crate::tuf::time::{Term, Time, Unit};
+use crate::tuf::time::Time;
 use crate::ui::Prompt;
 use std::collections::BTreeSet;
-
-/// What roots live, unless someone edits the runbook.
-const ROOT: Term = Term::new(2, Unit::Years);
 
 /// What was asked of root keys.
 pub struct Asked {
@@ -54,7 +51,7 @@ impl Asked {
 
 /// Which root keys go and come, the threshold, and who comes late.
 pub fn ask(asking: &mut Asking<'_>, incident: bool) -> Result<Asked> {
-    let mut wish = Wish::new(ROOT);
+    let mut wish = Wish::new(asking.known().root_term());
     let now = planner::question(&wish, asking.facts())?.now;
     let listed = now.keys;
     let prompt = if incident {

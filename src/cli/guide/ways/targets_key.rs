@@ -2,7 +2,7 @@
 
 use super::super::asking::Asking;
 use super::super::record::plain;
-use super::super::texts::{Draft, Ending, ROOT_TERM, TERM, list};
+use super::super::texts::{Draft, Ending, list};
 use crate::ceremony::people::KeyName;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::Result;
@@ -35,8 +35,9 @@ pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
     custodians.insert(holder.clone());
     let mut draft = Draft::new("targets-key", people);
     draft.make_targets_key(&name, &holder, known.algorithm(&RoleName::Targets));
+    let (root_term, targets_term) = (known.root_term(), known.targets_term());
     let tables = format!(
-        "[targets]\nkeys = {}\nthreshold = {threshold}\nvalid-for = \"{TERM}\"\n\n[root]\nvalid-for = \"{ROOT_TERM}\"\n",
+        "[targets]\nkeys = {}\nthreshold = {threshold}\nvalid-for = \"{targets_term}\"\n\n[root]\nvalid-for = \"{root_term}\"\n",
         list(&keys)
     );
     let comment = "Root and targets change together, every grant kept.";
