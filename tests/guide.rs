@@ -123,6 +123,7 @@ fn plays() -> Vec<Play> {
             "lost-or-stolen",
             &[
                 "ceremony = \"rotate-root\"",
+                "compromised = [\"backend-snapshot\", \"backend-timestamp\"]",
                 "keys = [\"backend-snapshot-2\"]",
                 "keys = [\"backend-timestamp-2\"]",
             ],
@@ -451,6 +452,22 @@ fn a_guide_that_is_killed_at_any_question_goes_on_there() {
     pty.exp_eof().unwrap();
     assert_eq!(folders(&day), ["lost-or-stolen"]);
     assert!(!day.record.join("private/guide").exists());
+}
+
+/// From the run on it is `status` that says how to go on: the next guide doesn't say that nothing was signed.
+#[test]
+fn a_run_that_is_refused_leaves_no_guide_that_was_cut_off() {
+    let day = day(Upto::End);
+    let mut pty = begin(&day);
+    to_the_end(&mut pty, 0);
+    pty.exp_string("> ").unwrap();
+    assert!(day.record.join("private/guide").exists());
+    pty.send_line("run").unwrap();
+    // The device map knows no key.
+    let rest = pty.exp_eof().unwrap();
+    assert!(rest.contains("refused"), "{rest}");
+    assert!(!day.record.join("private/guide").exists());
+    assert_eq!(folders(&day), ["lost-or-stolen"]);
 }
 
 #[test]

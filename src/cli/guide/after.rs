@@ -134,9 +134,9 @@ pub fn go_on(session: &Session, mut console: Box<dyn Console>, ready: Ready) -> 
             "run" => {
                 drop(console);
                 let args = Run { runbooks: vec![folder], answers: Answers::default() };
-                let ended = held::run(session, &args)?;
+                // From here on it is `status` that says how to go on, however the run ends.
                 forget(session);
-                return Ok(ended);
+                return held::run(session, &args);
             }
             _ => {
                 forget(session);
