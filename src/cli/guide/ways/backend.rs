@@ -1,6 +1,7 @@
 //! The update server was broken into: root stops trusting its keys and trusts new ones.
 
 use super::super::asking::Asking;
+use super::super::record::Known;
 use super::super::texts::{Draft, Ending, list};
 use super::lost_or_stolen::FOLDER;
 use crate::ceremony::change::Purpose;
@@ -60,14 +61,6 @@ pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
         draft.enroll(&all, []);
     }
     let [snapshot, timestamp] = keys.as_slice() else { return Ok(Ending::Runbooks(draft)) };
-    let root_term = known.root_term();
-    let mut stolen = known.listed(&RoleName::Snapshot);
-    stolen.extend(known.listed(&RoleName::Timestamp));
-    let compromised =
-        if stolen.is_empty() { String::new() } else { format!("compromised = {}\n", list(&stolen)) };
-    let tables = format!(
-        "[root]\n{compromised}valid-for = \"{root_term}\"\n\n[snapshot]\nkeys = [\"{snapshot}\"]\n\n[timestamp]\nkeys = [\"{timestamp}\"]\n"
-    );
     let head = (
         "Root stops trusting the old ones. Targets and delegations stay.",
         "rotate-root",
@@ -83,7 +76,7 @@ pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
         );
         draft.add("limits", head, &signers, &online);
     }
-    draft.add("rotate-root", head, &signers, &tables);
+    draft.add("rotate-root", head, &signers, &rotation(known, snapshot, timestamp));
     draft.say(format!("{snapshot} and {timestamp} take the place of the backend's keys, by the next root."));
     draft.say("A threshold of root holders signs. Nobody can make a release by the old keys. A thief of both holds releases back, and mixes older documents that were really signed, as far as fresh agents accept their versions.");
     draft.say("Customers' agents trust the new backend once they have the new root, and refuse what the old keys sign from then on.");
@@ -91,4 +84,16 @@ pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
         draft.say("Set the new server up to go on above the highest versions that the old one served.");
     }
     Ok(Ending::Runbooks(draft))
+}
+
+/// Root with the new keys; the old ones are declared stolen.
+fn rotation(known: Known<'_>, snapshot: &KeyName, timestamp: &KeyName) -> String {
+    let mut stolen = known.listed(&RoleName::Snapshot);
+    stolen.extend(known.listed(&RoleName::Timestamp));
+    let compromised =
+        if stolen.is_empty() { String::new() } else { format!("compromised = {}\n", list(&stolen)) };
+    let term = known.root_term();
+    format!(
+        "[root]\n{compromised}valid-for = \"{term}\"\n\n[snapshot]\nkeys = [\"{snapshot}\"]\n\n[timestamp]\nkeys = [\"{timestamp}\"]\n"
+    )
 }
