@@ -105,21 +105,19 @@ pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
         let _ = writeln!(tables, "below-threshold = \"{below}\"");
     }
     if !delegations.is_empty() {
-        let delegations_term = asking.known().delegations_term();
-        let _ = write!(tables, "\n[reissue]\nvalid-for = \"{delegations_term}\"\n");
+        let _ = write!(tables, "\n[reissue]\nvalid-for = \"{}\"\n", known.delegations_term());
     }
     if !root.is_empty() || !targets.is_empty() {
         let _ = write!(tables, "\n[root]\nreplace-with = {}\n", list(next.names()));
         if threshold != known.threshold(&RoleName::Root) {
             let _ = writeln!(tables, "threshold = {threshold}");
         }
-        let root_term = asking.known().root_term();
-        let _ = writeln!(tables, "valid-for = \"{root_term}\"");
+        let _ = writeln!(tables, "valid-for = \"{}\"", known.root_term());
     }
     if !targets.is_empty() {
         let with = list(granting.names());
-        let targets_term = asking.known().targets_term();
-        let _ = write!(tables, "\n[targets]\nreplace-with = {with}\nvalid-for = \"{targets_term}\"\n");
+        let _ =
+            write!(tables, "\n[targets]\nreplace-with = {with}\nvalid-for = \"{}\"\n", known.targets_term());
     }
     let comment = "Every key of theirs goes, in root, targets and all applications, at once.";
     draft.add("revoke", (comment, "revoke-delegation", &format!("{person} leaves")), &custodians, &tables);
