@@ -17,7 +17,9 @@ use keyrite::ceremony::facts::Stage;
 use keyrite::ceremony::limits::Limits;
 use keyrite::ceremony::outcome::{Outcome, TokenSeen};
 use keyrite::ceremony::standing::State;
-use keyrite::record::{KeyFile, Record, TrustFile, TrustSpec};
+use keyrite::record::key_file::TokenNote;
+use keyrite::record::{KeyFile, Media, Record, TrustFile, TrustSpec};
+use keyrite::signer::{TokenIdentity, TokenKind};
 use keyrite::tuf::digest::Digest;
 use keyrite::tuf::document::{MetaFile, PathRule};
 use keyrite::tuf::make::{self, Grant, RoleSpec, TargetsEdit};
@@ -251,6 +253,44 @@ fn two_files_for_one_key_conflict_unless_one_replaces_the_other() {
         branch.record.add_statement(&statement(&contents, name, decision)).unwrap();
     }
     assert_eq!(branch.read().facts.keys[&"root-a".parse().unwrap()].file, rival);
+}
+
+/// A medium brings a copy of a key's file that says another token: the proof that both name stays with
+/// the one that is here, though the other's name comes first.
+#[test]
+fn no_file_from_a_medium_takes_the_proof_of_one_that_is_here() {
+    let mut day = Day::begin(&folder("proof-taken"));
+    day.start();
+    day.make_keys();
+    let contents = day.read();
+    let root_a = "root-a".parse().unwrap();
+    let own = contents.facts.keys[&root_a].file;
+    let (file, _) = contents.key_files[&own].clone();
+    let mut medium = Day::begin(&folder("proof-taken-medium"));
+    for (name, bytes) in tree(&day.dir) {
+        put(&medium.dir, &name, &bytes);
+    }
+    medium.transcript = day.transcript.clone();
+    let token = |n: u32| {
+        TokenNote::of(&TokenIdentity {
+            kind: TokenKind::Pkcs11,
+            label: "root-a".to_owned(),
+            serial: n.to_string(),
+            manufacturer: String::new(),
+            model: String::new(),
+            firmware: String::new(),
+        })
+    };
+    let mut planted = (0..64).map(|n| KeyFile { token: token(n), ..file.clone() });
+    let planted = planted.find(|planted| planted.digest() < own).unwrap();
+    let sha = name(&mut medium, &planted);
+    let report = day.record.import(&Media::open(&medium.dir).unwrap(), today()).unwrap();
+    let left = report
+        .left
+        .iter()
+        .any(|(place, why)| place.contains(&sha.to_string()) && why.rule().name == "KEY-POSSESSION");
+    assert!(left, "{:?}", report.left);
+    assert_eq!(day.read().facts.keys[&root_a].file, own);
 }
 
 /// Root 2 without `root-c`, with its limits statement for `number` and `limits`.

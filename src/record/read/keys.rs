@@ -46,7 +46,10 @@ pub(super) fn read(
     let mut proofs = BTreeSet::new();
     let mut names: BTreeMap<KeyName, Vec<(Place, KeyFile)>> = BTreeMap::new();
     let mut keys = Keys { used: BTreeMap::new(), files: BTreeMap::new() };
-    for place in desk.places.clone() {
+    // One statement proves one file: none that a medium brings takes it from one that is here.
+    let mut places = desk.places.clone();
+    places.sort_by_key(|place| desk.files.is_new(place));
+    for place in places {
         let Place::Key(name, sha) = &place else { continue };
         let Some(file) = desk.read(&place, KeyFile::from_json) else { continue };
         let checked = check(desk, &file, name, *sha, &witnessed, said, documents)
