@@ -21,11 +21,12 @@ use keyrite::signer::keyfile::KeyFile;
 use keyrite::signer::secret::Pin;
 use keyrite::tuf::document::{Document, Keys};
 use keyrite::tuf::json::{Json, object};
-use keyrite::tuf::key::PublicKey;
+use keyrite::tuf::key::{KeyId, PublicKey};
 use keyrite::tuf::profile::Profile;
 use keyrite::tuf::role::RoleName;
 use keyrite::tuf::wire::{self, Envelope};
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -41,7 +42,12 @@ pub fn next_version(stage: &Stage, role: &RoleName, keys: &[&str]) -> Vec<u8> {
 /// The same with a target more of profile `tuf`: its path and what is in it.
 pub fn with_target(stage: &Stage, role: &RoleName, keys: &[&str], target: Option<(&str, &[u8])>) -> Vec<u8> {
     let profile = stage.trust.profile;
-    let newest = documents(stage, role).pop().expect("a document of the role");
+    let listed = listed(stage, role);
+    // Attempts of keys that are gone stay beside what their successors sign, in files of the same version.
+    let signed = |held: &Envelope| held.signatures().iter().any(|s| listed.contains(&s.keyid));
+    let newest = documents(stage, role).into_iter();
+    let newest = newest.max_by_key(|held| (held.payload().version(), signed(held)));
+    let newest = newest.expect("a document of the role");
     let text = String::from_utf8(newest.payload().bytes().to_vec()).unwrap().replace('\n', "\\n");
     let Json::Object(mut signed) = Json::parse(text.as_bytes()).unwrap() else { unreachable!() };
     let version = i64::try_from(newest.payload().version() + 1).unwrap();
@@ -65,6 +71,14 @@ pub fn with_target(stage: &Stage, role: &RoleName, keys: &[&str], target: Option
             String::from_utf8(whole.canonical()).unwrap().replace('\n', "\\n").into_bytes()
         }
     }
+}
+
+/// The ids of the keys that the newest targets document lists for a delegation.
+fn listed(stage: &Stage, role: &RoleName) -> BTreeSet<KeyId> {
+    let targets = documents(stage, &RoleName::Targets).pop().unwrap();
+    let delegations = targets.payload().document().as_targets().map(|targets| &targets.delegations);
+    let listed = delegations.into_iter().flat_map(|d| &d.roles).find(|listed| listed.name == *role);
+    listed.map(|listed| listed.keys.keyids.iter().cloned().collect()).unwrap_or_default()
 }
 
 /// Every document of a role, oldest first.
