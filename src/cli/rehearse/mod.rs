@@ -119,8 +119,22 @@ pub fn run(session: &Session, args: &Rehearse) -> Result<Ended> {
         if session.json { Box::new(std::io::sink()) } else { Box::new(session.out()) };
     let mut console = Rehearser::new(out);
     let told = perform(session, args.on, &into, &original, runbooks, &mut console)?;
-    session.report(&told.screen(), told.json())?;
+    session.report(&told.screen().next(real(session, args, record.as_ref())), told.json())?;
     Ok(Ended::Done)
+}
+
+/// The line of the real thing.
+fn real(session: &Session, args: &Rehearse, record: Option<&Record>) -> String {
+    let own = own_first_day(session, args);
+    let runbooks = own.as_ref().map_or(&args.runbooks[..], std::slice::from_ref);
+    match record {
+        Some(record) if !runbooks.is_empty() => {
+            let runbooks: Vec<String> = runbooks.iter().map(|path| shown(path)).collect();
+            let record = shown(record.path());
+            format!("keyrite -C {record} run {}    holds the real thing, with the tokens", runbooks.join(" "))
+        }
+        _ => "keyrite init    makes the real thing: a dozen questions".to_owned(),
+    }
 }
 
 /// The first day's runbooks that `init` has made for the record, if nothing else was named.
@@ -316,9 +330,7 @@ impl Told {
                 "keyrite -C {record} verify --anchor {version}:{payload}    checks it all again"
             ));
         }
-        screen
-            .next(format!("keyrite -C {record} status    shows roles, keys and what is due"))
-            .next("keyrite init    makes the real thing: a dozen questions")
+        screen.next(format!("keyrite -C {record} status    shows roles, keys and what is due"))
     }
 
     fn json(&self) -> crate::tuf::json::Json {

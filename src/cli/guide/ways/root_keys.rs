@@ -79,10 +79,13 @@ pub fn ask(asking: &mut Asking<'_>, incident: bool) -> Result<Asked> {
     let spare: BTreeSet<KeyName> =
         asking.known().of_purpose(Purpose::Root).difference(&listed).cloned().collect();
     let suggest = asking.known().free_name("root", true);
-    let prompt = Prompt::new("replace-with", "Which keys come in?").help(format!(
-        "{} leave. As many should come: a root without spare keys is one loss from its end.",
-        keys.len()
-    ));
+    let leave = match keys.len() {
+        0 => "None leaves. More may come".to_owned(),
+        1 => "One leaves. As many should come".to_owned(),
+        many => format!("{many} leave. As many should come"),
+    };
+    let prompt = Prompt::new("replace-with", "Which keys come in?")
+        .help(format!("{leave}: a root without spare keys is one loss from its end."));
     let (known, new) = asking.keys_and_new(
         prompt,
         &spare,
