@@ -8,6 +8,7 @@ use keyrite::tuf::time::Time;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The host's clock, by which server and clients judge.
@@ -22,6 +23,9 @@ pub struct Server {
     pub dir: PathBuf,
     /// Where it listens.
     pub url: String,
+    /// Asked by one at a time: notary-server with its keys in memory ends with "concurrent map
+    /// writes" when two collections make theirs at once.
+    turn: Mutex<()>,
 }
 
 impl Server {
@@ -33,19 +37,23 @@ impl Server {
             Command::new(script).arg("up").arg(&dir).stdin(Stdio::null()).output().expect("scripts/notary");
         assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
         let url = String::from_utf8(run.stdout).unwrap().trim().to_owned();
-        Self { dir, url }
+        Self { dir, url, turn: Mutex::default() }
     }
 
-    fn curl(arguments: &[&str]) -> Vec<u8> {
-        let run =
-            Command::new("curl").args(["-sS", "--max-time", "20"]).args(arguments).output().expect("curl");
+    fn answer(&self, command: &mut Command) -> Output {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        command.output().expect("curl and notary are needed: scripts/test-deps")
+    }
+
+    fn curl(&self, arguments: &[&str]) -> Vec<u8> {
+        let run = self.answer(Command::new("curl").args(["-sS", "--max-time", "20"]).args(arguments));
         assert!(run.status.success(), "curl {arguments:?}: {}", String::from_utf8_lossy(&run.stderr));
         run.stdout
     }
 
     /// The key that it offers for one of its roles.
     pub fn key(&self, collection: &str, role: &str) -> PublicKey {
-        let bytes = Self::curl(&[&format!("{}/v2/{collection}/_trust/tuf/{role}.key", self.url)]);
+        let bytes = self.curl(&[&format!("{}/v2/{collection}/_trust/tuf/{role}.key", self.url)]);
         let json = Json::parse(&bytes).unwrap();
         let raw = Base64::decode_vec(json.get("keyval").unwrap().get("public").unwrap().as_str().unwrap());
         PublicKey::from_ed25519(&raw.unwrap()).unwrap()
@@ -64,7 +72,7 @@ impl Server {
         // Cases may run side by side: a collection's name makes a file's.
         let path = self.dir.join(format!("body-{}", collection.replace('/', "-")));
         std::fs::write(&path, body).unwrap();
-        let answer = Self::curl(&[
+        let answer = self.curl(&[
             "-X",
             "POST",
             "-H",
@@ -103,13 +111,14 @@ impl Server {
 
     /// The stock client, with its trust in `dir`.
     pub fn notary(&self, dir: &Path, arguments: &[&str]) -> Output {
-        Command::new("notary")
-            .args(["-s", &self.url, "-d", dir.to_str().unwrap()])
-            .args(arguments)
-            .env("NOTARY_DELEGATION_PASSPHRASE", "correct horse battery")
-            .stdin(Stdio::null())
-            .output()
-            .expect("notary is needed: scripts/test-deps")
+        let client = ["-s", &self.url, "-d", dir.to_str().unwrap()];
+        self.answer(
+            Command::new("notary")
+                .args(client)
+                .args(arguments)
+                .env("NOTARY_DELEGATION_PASSPHRASE", "correct horse battery")
+                .stdin(Stdio::null()),
+        )
     }
 }
 
