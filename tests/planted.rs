@@ -135,6 +135,10 @@ fn made_elsewhere(file: &Path) {
     stage::Done::of(Command::new("sh").args(["-euc", &format!("{line} {}", utf8(file))])).ended(0);
 }
 
+fn copied(from: &Path, to: &Path) {
+    stage::Done::of(Command::new("cp").arg("-r").arg(from).arg(to)).ended(0);
+}
+
 fn read(path: &Path) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
@@ -244,6 +248,36 @@ fn a_change_that_a_known_key_has_signed_is_not_set_aside() {
     let plan = room.on(&["plan", utf8(&runbook)]).ended(1).json();
     assert_eq!(plan["error"]["rule"], "CHANGE-RECOMPUTED");
     assert!(room.next("puts it away").is_empty());
+}
+
+/// Entries beside the signatures that no key made: an upload that waits for the backend goes on to.
+#[test]
+fn junk_beside_signatures_takes_no_upload_away() {
+    let room = Room::new("planted-junk");
+    let waiting = room.on(&["status"]).ended(0).json()["uploads"].clone();
+    assert_eq!(waiting.as_array().unwrap().len(), 1);
+    let copy = room.stage.path("copy");
+    copied(&room.stage.record, &copy);
+    for role in ["root", "targets"] {
+        let folder = copy.join("metadata").join(role);
+        let file = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).next().unwrap();
+        let text = fs::read_to_string(&file).unwrap();
+        let start = "\"signatures\":[";
+        assert!(text.contains(start), "{text}");
+        let junk: String = (0..4)
+            .map(|n| {
+                format!(
+                    "{{\"keyid\":\"{}\",\"method\":\"ecdsa\",\"sig\":\"AAAA\"}},",
+                    n.to_string().repeat(64)
+                )
+            })
+            .collect();
+        let more = text.replace(start, &format!("{start}{junk}{}", " ".repeat(1 << 20)));
+        fs::write(folder.join(format!("1.{}.json", Digest::of(more.as_bytes()).hex())), more).unwrap();
+    }
+    let import = room.on(&["import", utf8(&copy)]).ended(0).json();
+    assert_eq!(import["left"], json!([]), "it is signed well enough: {import}");
+    assert_eq!(room.on(&["status"]).ended(0).json()["uploads"], waiting);
 }
 
 /// Documents of one version that contradict each other stop whoever would travel for nothing, too.

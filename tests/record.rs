@@ -19,6 +19,7 @@ use keyrite::ceremony::outcome::Outcome;
 use keyrite::ceremony::standing::State;
 use keyrite::record::{Inputs, KeyFile, Record};
 use keyrite::tuf::digest::Digest;
+use keyrite::tuf::make::{self, RootSpec};
 use keyrite::tuf::profile::Profile;
 use keyrite::tuf::role::RoleName;
 use keyrite::tuf::statement::{KeyEvent, Sentence};
@@ -481,6 +482,83 @@ fn the_same_payload_with_more_signatures_is_no_conflict() {
     assert_eq!(contents.findings, []);
     assert_eq!(contents.facts.roots[0].bytes(), more);
     assert_eq!(contents.history.iter().filter(|d| d.role == RoleName::Root).count(), 2);
+}
+
+/// Anyone can write entries beside the signatures of a file, under ids of nobody and under those of
+/// keys that have not signed: it comes before no file with as many signatures that verify.
+#[test]
+fn what_is_no_signature_is_not_counted() {
+    let mut day = Day::begin(&folder("junk"));
+    day.start();
+    day.make_keys();
+    let change = day.propose();
+    day.sign(&change, &["root-a", "root-b", "targets-a"]);
+    day.seal(&change);
+    let contents = day.read();
+    let honest: Vec<_> = contents.facts.roots.iter().chain(contents.facts.documents.values()).collect();
+    let honest: Vec<_> = honest.iter().map(|d| (d.role().clone(), d.bytes().to_vec())).collect();
+    assert!(honest.len() > 1);
+    for (role, bytes) in &honest {
+        let text = std::str::from_utf8(bytes).unwrap();
+        let start = "\"signatures\":[";
+        assert!(text.contains(start), "{text}");
+        let third = kept::key("root-c").public().identity().to_string();
+        let junk: String = (0..8)
+            .map(|n| {
+                let id = if n == 0 { third.clone() } else { n.to_string().repeat(64) };
+                format!("{{\"keyid\":\"{id}\",\"sig\":\"{}\"}},", "0".repeat(140))
+            })
+            .collect();
+        let more = text.replace(start, &format!("{start}{junk}{}", " ".repeat(4096)));
+        day.record.add_metadata(role, 1, more.as_bytes()).unwrap();
+    }
+    let contents = day.read();
+    assert_eq!(contents.findings, []);
+    assert_eq!(contents.history.iter().filter(|d| d.role == RoleName::Root).count(), 2, "it is kept");
+    for document in contents.facts.roots.iter().chain(contents.facts.documents.values()) {
+        let (_, bytes) = honest.iter().find(|(role, _)| role == document.role()).unwrap();
+        assert!(document.bytes() == bytes, "{} with junk", document.role());
+    }
+    // Of what came in late, each signature that the newest file lacks counts.
+    assert!(!contents.late(&contents.changes[&change.digest()]));
+    day.sign(&change, &["root-c"]);
+    let contents = day.read();
+    assert!(contents.late(&contents.changes[&change.digest()]));
+    let more = sealed(&root(1, &["root-a", "root-b", "root-c"], None), &["root-a", "root-b", "root-c"]);
+    day.record.add_metadata(&RoleName::Root, 1, &more).unwrap();
+    let contents = day.read();
+    assert_eq!(contents.facts.roots[0].bytes(), more);
+    assert!(!contents.late(&contents.changes[&change.digest()]));
+}
+
+/// Whoever holds keys that were given up can go on signing what is here: however many there are, no
+/// file of theirs stands before one that clients of today take.
+#[test]
+fn former_keys_outweigh_none_of_today() {
+    let day = Day::begin(&folder("former"));
+    let names = ["root-a", "root-b"];
+    let first = root(1, &names, None);
+    let spec = |keys: &[&str]| kept::spec(keys, 1);
+    let two = |targets: &[&str], version| RootSpec {
+        version,
+        expires: kept::time("2028-11-22T13:00:00Z"),
+        root: kept::spec(&names, 2),
+        targets: spec(targets),
+        snapshot: spec(&["snapshot-1"]),
+        timestamp: spec(&["timestamp-1"]),
+    };
+    let gone = ["witness-b", "root-c"];
+    let second = make::root(Profile::Tuf, &two(&gone, 2), Some(&first)).unwrap();
+    let third = make::root(Profile::Tuf, &two(&["targets-a"], 3), Some(&second)).unwrap();
+    for (version, payload) in [(1, &first), (2, &second), (3, &third)] {
+        day.record.add_metadata(&RoleName::Root, version, &sealed(payload, &names)).unwrap();
+    }
+    let today = sealed(&targets(1), &["targets-a"]);
+    day.record.add_metadata(&RoleName::Targets, 1, &today).unwrap();
+    day.record.add_metadata(&RoleName::Targets, 1, &sealed(&targets(1), &gone)).unwrap();
+    let contents = day.read();
+    assert_eq!(contents.findings, []);
+    assert!(contents.facts.documents[&RoleName::Targets].bytes() == today, "the former keys' file");
 }
 
 /// Three custodians sign on three copies; whatever is copied first, the record is the same.

@@ -3,13 +3,13 @@
 use super::manifest::Manifest;
 use super::receipt::Receipt;
 use super::{KeyFile, SignedStatement, rules};
-use crate::ceremony::change::{Change, Item, Rehearsal};
+use crate::ceremony::change::{Ask, Change, Item, Rehearsal};
 use crate::ceremony::facts::{Anchor, Device, Enrolment, Facts, Stage};
 use crate::ceremony::people::{KeyName, Person};
 use crate::ceremony::standing::{Gathered, Standing, State};
 use crate::ceremony::transcript::{CeremonyId, Outcome, Transcript};
 use crate::tuf::digest::Digest;
-use crate::tuf::evidence::Trusted;
+use crate::tuf::evidence::{Trusted, signed_by};
 use crate::tuf::key::KeyIdentity;
 use crate::tuf::payload::MetadataPayload;
 use crate::tuf::role::RoleName;
@@ -260,15 +260,17 @@ impl Contents {
         let newest = |payload: &MetadataPayload| {
             self.facts.newest(payload.role()).filter(|d| d.payload().digest() == payload.digest())
         };
-        // One signature stands under every id of its key.
-        let lacks = |payload: &MetadataPayload| {
-            newest(payload).is_some_and(|document| {
-                let there: BTreeSet<_> = document.signatures().iter().map(|s| s.bytes.clone()).collect();
-                stored.signatures.get(&payload.digest()).is_some_and(|came| came.len() > there.len())
-            })
+        // One signature stands under every id of its key, and entries that no key made are none.
+        let lacks = |item: &Item| {
+            let Some(document) = item.document().and_then(newest) else { return false };
+            let came = stored.signatures.get(&document.payload().digest()).map_or(0, Vec::len);
+            let signed = |ask: &&Ask| signed_by(document.envelope(), &ask.public, ask.scheme);
+            let there: BTreeSet<_> =
+                item.asked().iter().filter(signed).map(|ask| ask.public.identity()).collect();
+            came > there.len()
         };
         let mut documents = stored.change.documents();
-        sealed && documents.all(|d| newest(d).is_some()) && stored.change.documents().any(lacks)
+        sealed && documents.all(|d| newest(d).is_some()) && stored.change.items.iter().any(lacks)
     }
 
     /// The newest rehearsal of this very runbook that was held to its end.
@@ -405,13 +407,27 @@ impl Contents {
         waiting.into_iter().map(|(_, _, digest)| format!("uploads/{digest}")).collect()
     }
 
-    /// Whether a document of an upload has been sealed again since, with more signatures.
+    /// Whether a document of an upload has been sealed again since, with more signatures, and another
+    /// upload has it in its place. Without that one it goes on waiting: a file with more signatures
+    /// may come from whoever holds a key that was given up.
     fn sealed_again(&self, manifest: &Manifest) -> bool {
+        let payload = |sha: &Digest| self.history.iter().find(|d| d.file == *sha).map(|d| d.payload);
+        let has = |other: &Manifest, role: &RoleName, sha: &Digest| {
+            let mut of = other.files.values().filter(|line| line.role.as_ref() == Some(role));
+            of.any(|line| payload(&line.sha) == payload(sha))
+        };
         manifest.files.values().any(|line| {
-            let newest = line.role.as_ref().and_then(|role| self.facts.newest(role));
-            let payload = self.history.iter().find(|d| d.file == line.sha).map(|d| d.payload);
-            newest.is_some_and(|newest| {
-                Some(newest.payload().digest()) == payload && Digest::of(newest.bytes()) != line.sha
+            let Some(role) = &line.role else { return false };
+            let Some(newest) = self.facts.newest(role) else { return false };
+            let file = Digest::of(newest.bytes());
+            if Some(newest.payload().digest()) != payload(&line.sha) || file == line.sha {
+                return false;
+            }
+            self.uploads.values().any(|other| {
+                let mut documents = manifest.files.values().filter_map(|l| Some((l.role.as_ref()?, &l.sha)));
+                other.change == manifest.change
+                    && other.files.values().any(|l| l.role.as_ref() == Some(role) && l.sha == file)
+                    && documents.all(|(role, sha)| has(other, role, sha))
             })
         })
     }

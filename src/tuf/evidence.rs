@@ -4,7 +4,7 @@
 //! against clients before a token is touched. Only verified evidence makes a [`Trusted`] document.
 
 use super::document::{Document, DocumentKey, Keys, RoleKeys};
-use super::key::{KeyId, KeyIdentity, Scheme};
+use super::key::{KeyId, KeyIdentity, PublicKey, Scheme};
 use super::payload::MetadataPayload;
 use super::profile::Profile;
 use super::role::RoleName;
@@ -84,6 +84,30 @@ impl<'a> Verified<'a> {
         known
     }
 
+    /// Which of the keys that `role` lists have signed the envelope's own payload, each with the ids
+    /// under which its signature stands. Entries beside them, which nobody made, are none.
+    pub fn under<'k>(&self, keys: &Keys, role: &'k RoleKeys) -> BTreeSet<(KeyIdentity, &'k KeyId)> {
+        self.each(keys, role).into_iter().collect()
+    }
+
+    fn each<'k>(&self, keys: &Keys, role: &'k RoleKeys) -> Vec<(KeyIdentity, &'k KeyId)> {
+        let mut listed: Vec<&KeyId> = role.keyids.iter().collect();
+        listed.sort_unstable();
+        let mut done: BTreeSet<&KeyId> = BTreeSet::new();
+        let mut found = Vec::new();
+        for (place, signature) in self.envelope.signatures().iter().enumerate() {
+            // One good signature under an id is enough; more of them would only cost time.
+            let Ok(at) = listed.binary_search(&&signature.keyid) else { continue };
+            let Some(id) = listed.get(at).copied().filter(|id| !done.contains(id)) else { continue };
+            let key = keys.get(id);
+            if let Some(identity) = key.and_then(|key| self.check(place, signature, key)) {
+                found.push((identity, id));
+                done.insert(id);
+            }
+        }
+        found
+    }
+
     fn check(&self, place: usize, signature: &WireSignature, key: &DocumentKey) -> Option<KeyIdentity> {
         let public = key.public.as_ref()?;
         let payload = self.envelope.payload();
@@ -106,27 +130,21 @@ impl<'a> Verified<'a> {
 
 impl Evidence for Verified<'_> {
     fn signers(&self, keys: &Keys, role: &RoleKeys, payload: &MetadataPayload) -> BTreeSet<KeyIdentity> {
-        let mut signers = BTreeSet::new();
         let own = self.envelope.payload();
         if !std::ptr::eq(payload, own) && payload != own {
-            return signers;
+            return BTreeSet::new();
         }
-        let mut listed: Vec<&KeyId> = role.keyids.iter().collect();
-        listed.sort_unstable();
-        let mut done: BTreeSet<&KeyId> = BTreeSet::new();
-        for (place, signature) in self.envelope.signatures().iter().enumerate() {
-            // One good signature under an id is enough; more of them would only cost time.
-            if listed.binary_search(&&signature.keyid).is_err() || done.contains(&signature.keyid) {
-                continue;
-            }
-            let key = keys.get(&signature.keyid);
-            if let Some(identity) = key.and_then(|key| self.check(place, signature, key)) {
-                signers.insert(identity);
-                done.insert(&signature.keyid);
-            }
-        }
-        signers
+        self.each(keys, role).into_iter().map(|(identity, _)| identity).collect()
     }
+}
+
+/// Whether a signature of `public` by `scheme` over a file's payload is in it, whatever it stands under.
+pub fn signed_by(envelope: &Envelope, public: &PublicKey, scheme: Scheme) -> bool {
+    let payload = envelope.payload();
+    envelope.signatures().iter().filter_map(|signature| signature.bytes.as_deref()).any(|bytes| {
+        wire::signature_from_wire(payload.profile(), scheme, bytes)
+            .is_ok_and(|raw| verify::verifies(public, scheme, payload.bytes(), &raw))
+    })
 }
 
 /// Signatures that a plan counts on: whoever is in the set signs whatever lists them.

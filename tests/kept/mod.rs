@@ -149,7 +149,7 @@ pub fn statement(contents: &Contents, name: &str, sentence: Sentence) -> SignedS
     SignedStatement::new(statement, key(name).public(), &signature).unwrap()
 }
 
-fn spec(names: &[&str], threshold: u32) -> RoleSpec {
+pub fn spec(names: &[&str], threshold: u32) -> RoleSpec {
     let entry = |name: &&str| wire::key_entry(Profile::Tuf, &key(name).public(), None).unwrap();
     let keys: Vec<DocumentKey> = names.iter().map(entry).collect();
     RoleSpec { keys, threshold: NonZeroU32::new(threshold).unwrap() }

@@ -4,7 +4,7 @@
 //! its role only if the newest delegator does, as for a client (TUF 5.6). What the backend has
 //! published is what a trusted snapshot and a trusted timestamp name.
 
-use super::roots::{Signed, one_payload, parse};
+use super::roots::{Signed, Weight, one_payload, parse, weight};
 use super::statements::Said;
 use super::withdrawn::Withdrawn;
 use super::{Decided, Desk, by_newest_root, by_some_root, decision, met};
@@ -217,8 +217,8 @@ impl Signed for Vouched {
         self.trusted.payload().digest()
     }
 
-    fn signatures(&self) -> usize {
-        self.trusted.signatures().len()
+    fn bytes(&self) -> &[u8] {
+        self.trusted.bytes()
     }
 }
 
@@ -386,7 +386,12 @@ fn role_documents(
             }
         };
         let sides = if role.is_online() { BTreeMap::new() } else { sides(&files) };
-        let chosen = one_payload_of(desk, &what, files, &decided, &mut all);
+        let weigh = |vouched: &Vouched| {
+            let lists = |delegator| signers_of(Trusted::document(delegator), role).ok();
+            let today = newest_delegator.iter().filter_map(lists);
+            weight(vouched.trusted.envelope(), today, delegators.of(role).filter_map(lists))
+        };
+        let chosen = one_payload_of(desk, &what, files, &decided, &mut all, weigh);
         desk.note(&what, sides, chosen.as_ref().map(|(_, best)| best.payload()), &decided);
         let Some((_, best)) = chosen else {
             let refusal = places.iter().find_map(|place| desk.refused.get(place).cloned());
@@ -497,6 +502,7 @@ fn one_payload_of(
     files: Vec<(Place, Vouched)>,
     decided: &Decided,
     all: &mut Vec<Vouched>,
+    weigh: impl Fn(&Vouched) -> Weight,
 ) -> Option<(Place, Vouched)> {
     let others: Vec<(Place, Vouched)> = files
         .iter()
@@ -504,7 +510,7 @@ fn one_payload_of(
             (place.clone(), Vouched { trusted: v.trusted.clone(), file: v.file, by: v.by.clone() })
         })
         .collect();
-    let (place, best) = one_payload(desk, what, files, decided)?;
+    let (place, best) = one_payload(desk, what, files, decided, weigh)?;
     for (other, vouched) in others {
         if vouched.payload() == best.payload() {
             desk.accept(&other);

@@ -7,10 +7,13 @@ use crate::record::rules;
 use crate::tuf::bulk;
 use crate::tuf::chain::{Anchor, RootChain, check_root};
 use crate::tuf::digest::Digest;
+use crate::tuf::document::{Document, Keys, RoleKeys};
 use crate::tuf::evidence::{Trusted, Verified};
+use crate::tuf::key::{KeyId, KeyIdentity};
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::wire::{self, Envelope};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 
@@ -109,7 +112,9 @@ pub(super) fn read(desk: &mut Desk<'_>, known: Option<&Anchor>, withdrawn: &mut 
                 places.filter_map(|place| envelopes.get(place)?.as_ref().ok()).collect()
             })
         });
-        let Some((place, envelope)) = one_payload(desk, &what, good, &decided) else {
+        let Some((place, envelope)) =
+            one_payload(desk, &what, good, &decided, |root| root_weight(root, chain.as_ref()))
+        else {
             conflict = files.iter().find_map(|file| desk.refused.get(file).cloned());
             break;
         };
@@ -218,14 +223,16 @@ fn leads(from: &Envelope, to: &Envelope) -> bool {
     check_root(Some(from.payload()), to.payload(), &Verified::new(to)).is_ok()
 }
 
-/// Of files of one role and version: the one with the most signatures, if they all have one
-/// payload, or if that is settled. The same payload with more signatures is no conflict. A decision
-/// names files or payloads.
+/// Of files of one role and version: the one with the most signatures, as `weigh` counts them, if
+/// they all have one payload, or if that is settled. The same payload with more signatures is no
+/// conflict. Of as many, the shortest file: anyone can write entries that no key made beside the
+/// signatures, and white space. A decision names files or payloads.
 pub(super) fn one_payload<T: Signed>(
     desk: &mut Desk<'_>,
     what: &str,
     files: Vec<(Place, T)>,
     decided: &Decided,
+    weigh: impl Fn(&T) -> Weight,
 ) -> Option<(Place, T)> {
     let mut payloads: BTreeMap<Digest, Vec<(Place, T)>> = BTreeMap::new();
     for (place, document) in files {
@@ -263,15 +270,22 @@ pub(super) fn one_payload<T: Signed>(
         }
         payloads.retain(|payload, _| winner == Some(*payload));
     }
-    payloads.into_values().flatten().max_by_key(|(_, document)| document.signatures())
+    let mut left: Vec<(Place, T)> = payloads.into_values().flatten().collect();
+    if left.len() > 1 {
+        left.sort_by_cached_key(|(place, document)| {
+            let size = document.bytes().len();
+            (weigh(document), Reverse(size), Reverse(place.digest()))
+        });
+    }
+    left.pop()
 }
 
 /// What a payload's file is chosen by.
 pub(super) trait Signed {
     /// SHA-256 of the payload.
     fn payload(&self) -> Digest;
-    /// How many signatures it carries.
-    fn signatures(&self) -> usize;
+    /// The whole file.
+    fn bytes(&self) -> &[u8];
 }
 
 impl Signed for Envelope {
@@ -279,7 +293,48 @@ impl Signed for Envelope {
         self.payload().digest()
     }
 
-    fn signatures(&self) -> usize {
-        self.signatures().len()
+    fn bytes(&self) -> &[u8] {
+        self.bytes()
     }
+}
+
+/// How many distinct keys have signed a file, and under how many ids: first of those that clients of
+/// today count, then of all that any document here lists for it, for clients that missed some.
+pub(super) type Weight = [usize; 4];
+
+/// Counts a file's signatures. A key that was given up can still sign; it must not outweigh one that
+/// counts today.
+pub(super) fn weight<'k>(
+    envelope: &Envelope,
+    today: impl Iterator<Item = (&'k Keys, &'k RoleKeys)>,
+    before: impl Iterator<Item = (&'k Keys, &'k RoleKeys)>,
+) -> Weight {
+    let evidence = Verified::new(envelope);
+    let mut found = BTreeSet::new();
+    let count = |found: &BTreeSet<(KeyIdentity, &KeyId)>| {
+        let keys: BTreeSet<&KeyIdentity> = found.iter().map(|(key, _)| key).collect();
+        (keys.len(), found.len())
+    };
+    for (keys, role) in today {
+        found.extend(evidence.under(keys, role));
+    }
+    let (keys, ids) = count(&found);
+    for (listed, role) in before {
+        found.extend(evidence.under(listed, role));
+    }
+    let (all_keys, all_ids) = count(&found);
+    [keys, ids, all_keys, all_ids]
+}
+
+/// Counts a root's signatures: those that it and the one before it need, then those of older roots.
+fn root_weight(root: &Envelope, before: Option<&RootChain>) -> Weight {
+    let before = before.map_or(&[][..], RootChain::all);
+    let own = [root.payload().document()].into_iter().chain(before.last().map(Trusted::document));
+    let older = before.iter().rev().skip(1).map(Trusted::document);
+    weight(root, own.filter_map(root_keys), older.filter_map(root_keys))
+}
+
+fn root_keys(document: &Document) -> Option<(&Keys, &RoleKeys)> {
+    let root = document.as_root()?;
+    Some((&root.keys, root.roles.get(&RoleName::Root)?))
 }
