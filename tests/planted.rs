@@ -264,20 +264,83 @@ fn junk_beside_signatures_takes_no_upload_away() {
         let text = fs::read_to_string(&file).unwrap();
         let start = "\"signatures\":[";
         assert!(text.contains(start), "{text}");
-        let junk: String = (0..4)
-            .map(|n| {
-                format!(
-                    "{{\"keyid\":\"{}\",\"method\":\"ecdsa\",\"sig\":\"AAAA\"}},",
-                    n.to_string().repeat(64)
-                )
-            })
-            .collect();
+        let entry = |n: u8| {
+            let id = n.to_string().repeat(64);
+            format!("{{\"keyid\":\"{id}\",\"method\":\"ecdsa\",\"sig\":\"AAAA\"}},")
+        };
+        let junk = (0..4).map(entry).collect::<Vec<_>>().concat();
         let more = text.replace(start, &format!("{start}{junk}{}", " ".repeat(1 << 20)));
         fs::write(folder.join(format!("1.{}.json", Digest::of(more.as_bytes()).hex())), more).unwrap();
     }
     let import = room.on(&["import", utf8(&copy)]).ended(0).json();
     assert_eq!(import["left"], json!([]), "it is signed well enough: {import}");
     assert_eq!(room.on(&["status"]).ended(0).json()["uploads"], waiting);
+}
+
+/// Who has a key that was revoked can seal whatever it once signed, and it counts as sealed here too:
+/// nobody whose key is good is asked to sign it late.
+#[test]
+fn what_a_former_key_sealed_asks_nobody_to_sign() {
+    let room = Room::new("planted-former");
+    let key = format!(
+        "ceremony = \"generate-key\"\ntitle = \"More\"\n{HEAD}[[key]]\nname = \"t2\"\nholder = \"uma\"\n\
+         purpose = \"targets\"\n"
+    );
+    let all = || {
+        let map = room.stage.devices();
+        let keys = ["r1", "r2", "r3", "t1", "t2"];
+        keys.iter().fold(map, |map, key| map.in_file(key, &format!("keys/{key}.pem")))
+    };
+    let known = |name: &str| all().knowing(&room.stage.root()).write(name);
+    room.stage.hold(&known("all-1.toml"), &room.stage.write("t2.toml", &key)).1.ended(0);
+    let issue = |title: &str, keys: &str, more: &str| {
+        let text = format!(
+            "ceremony = \"issue-targets-key\"\ntitle = \"{title}\"\n{HEAD}[targets]\nkeys = [{keys}]\n\
+             threshold = 1\nvalid-for = \"1 year\"\n{more}[root]\nvalid-for = \"2 years\"\n"
+        );
+        room.stage.write(&format!("{}.toml", title.replace(' ', "-")), &text)
+    };
+    let both = issue("Both keys", "\"t1\", \"t2\"", "");
+    room.stage.hold(&known("all-2.toml"), &both).1.ended(0);
+
+    // The thief's own copy, with one key.
+    let copy = room.stage.path("copy");
+    copied(&room.stage.record, &copy);
+    let thief =
+        room.stage.devices().in_file("t1", "keys/t1.pem").knowing(&room.stage.root()).write("t1.toml");
+    let mut planted = String::new();
+    for (n, within, valid) in [("3", 13, 14), ("4", 15, 16)] {
+        let text = format!(
+            "ceremony = \"renew\"\ntitle = \"Targets {n}\"\n{HEAD}[renew]\nwithin = \"{within} months\"\n\
+             roles = [\"targets\"]\n[targets]\nvalid-for = \"{valid} months\"\n"
+        );
+        let runbook = room.stage.write(&format!("targets-{n}.toml"), &text);
+        let answers = room.stage.path(&format!("thief-{n}.toml"));
+        let plan = ["plan", utf8(&runbook), "--write-answers", utf8(&answers)];
+        let plan = room.stage.on(&copy, &thief, &plan).ended(0).json();
+        plan["change"].as_str().unwrap().clone_into(&mut planted);
+        let filled = stage::fill(&fs::read_to_string(&answers).unwrap(), &planted);
+        fs::write(&answers, filled).unwrap();
+        let run = ["run", utf8(&runbook), "--answers", utf8(&answers), "--unattended"];
+        room.stage.on(&copy, &thief, &run).ended(0);
+    }
+
+    let revoked = issue("One key", "\"t2\"", "compromised = [\"t1\"]\n");
+    room.stage.hold(&known("all-3.toml"), &revoked).1.ended(0);
+    copied(&copy.join("changes").join(&planted), &room.stage.record.join("changes").join(&planted));
+    for entry in fs::read_dir(copy.join("metadata/targets")).unwrap() {
+        let (path, name) = entry.map(|e| (e.path(), e.file_name().into_string().unwrap())).unwrap();
+        if name.starts_with("4.") {
+            fs::copy(&path, room.stage.record.join("metadata/targets").join(name)).unwrap();
+        }
+    }
+    let uma = room.stage.devices().in_file("t2", "keys/t2.pem").knowing(&room.stage.root()).write("t2.toml");
+    let status = room.stage.on(&room.stage.record, &uma, &["status"]).ended(0).json();
+    let changes = status["changes"].as_array().unwrap();
+    let found = changes.iter().find(|c| c["change"] == *planted || c["digest"] == *planted);
+    assert!(found.is_some_and(|c| c["state"].as_str().unwrap().contains("sealed")), "{status}");
+    let signed = room.stage.sign(&room.stage.record, &uma, &planted).ended(0).json();
+    assert_eq!(signed["signed"], json!([]), "{signed}");
 }
 
 /// Documents of one version that contradict each other stop whoever would travel for nothing, too.

@@ -503,12 +503,11 @@ fn what_is_no_signature_is_not_counted() {
         let start = "\"signatures\":[";
         assert!(text.contains(start), "{text}");
         let third = kept::key("root-c").public().identity().to_string();
-        let junk: String = (0..8)
-            .map(|n| {
-                let id = if n == 0 { third.clone() } else { n.to_string().repeat(64) };
-                format!("{{\"keyid\":\"{id}\",\"sig\":\"{}\"}},", "0".repeat(140))
-            })
-            .collect();
+        let entry = |n: u8| {
+            let id = if n == 0 { third.clone() } else { n.to_string().repeat(64) };
+            format!("{{\"keyid\":\"{id}\",\"sig\":\"{}\"}},", "0".repeat(140))
+        };
+        let junk = (0..8).map(entry).collect::<Vec<_>>().concat();
         let more = text.replace(start, &format!("{start}{junk}{}", " ".repeat(4096)));
         day.record.add_metadata(role, 1, more.as_bytes()).unwrap();
     }

@@ -42,7 +42,7 @@ pub fn run(session: &Session, args: &Sign) -> Result<Ended> {
     let waiting: Vec<StoredChange> = contents
         .changes
         .values()
-        .filter(|stored| may_sign(stored))
+        .filter(|stored| may_sign(stored, &contents))
         .filter(|stored| !mine(&table, stored).is_empty())
         .cloned()
         .collect();
@@ -169,9 +169,10 @@ pub fn going_on(stored: &StoredChange) -> bool {
 }
 
 /// Whether a signature still helps: a change that is sealed is sealed again with it, until the
-/// backend is seen to serve it.
-fn may_sign(stored: &StoredChange) -> bool {
-    let sealed = |s: &Standing| s.state == State::Sealed && !s.past_sign_by;
+/// backend is seen to serve it or something newer is there.
+fn may_sign(stored: &StoredChange, contents: &Contents) -> bool {
+    let sealed =
+        |s: &Standing| s.state == State::Sealed && !s.past_sign_by && contents.stands(&stored.change);
     going_on(stored) || stored.standing.as_ref().is_ok_and(sealed)
 }
 

@@ -280,14 +280,17 @@ fn withdrawn_root(change: &Change, facts: &Facts) -> Option<u64> {
 }
 
 /// Computes a change again from its runbook and this copy of the record: the proposer's word is
-/// taken for nothing. A change that is sealed already was computed again before it was signed.
+/// taken for nothing. A change that is sealed already was computed again before it was signed; its
+/// documents are the newest then, since a revoked key can seal others at any time.
 ///
 /// # Errors
 ///
 /// `CHANGE-RECOMPUTED` if it comes out otherwise; what the ceremony itself and the rules on who
 /// takes part refuse.
 pub fn recomputed(stored: &StoredChange, contents: &Contents) -> Result<()> {
-    let sealed = stored.standing.as_ref().is_ok_and(|s| matches!(s.state, State::Sealed | State::Published));
+    let sealed = stored.standing.as_ref().is_ok_and(|s| {
+        s.state == State::Published || s.state == State::Sealed && contents.stands(&stored.change)
+    });
     if (sealed || half_sealed(stored, contents)) && only_signed(stored, contents) {
         return Ok(());
     }
@@ -351,7 +354,10 @@ pub fn recomputed(stored: &StoredChange, contents: &Contents) -> Result<()> {
 /// trusts one of them already, so it no longer comes out of the runbook. It did before it was signed.
 fn half_sealed(stored: &StoredChange, contents: &Contents) -> bool {
     stored.standing.as_ref().is_ok_and(crate::ceremony::standing::Standing::thresholds_met)
-        && stored.change.documents().any(|d| contents.facts.history.contains(&d.digest()))
+        && stored.change.documents().any(|d| {
+            let newest = contents.facts.newest(d.role());
+            newest.is_some_and(|newest| newest.payload().digest() == d.digest())
+        })
 }
 
 /// Whether nothing is left in a change but what thresholds sign: the keys that it makes or takes in

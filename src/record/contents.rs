@@ -269,8 +269,15 @@ impl Contents {
                 item.asked().iter().filter(signed).map(|ask| ask.public.identity()).collect();
             came > there.len()
         };
-        let mut documents = stored.change.documents();
-        sealed && documents.all(|d| newest(d).is_some()) && stored.change.items.iter().any(lacks)
+        sealed && self.stands(&stored.change) && stored.change.items.iter().any(lacks)
+    }
+
+    /// Whether every document of a change is the newest of its role: those who sign for it today
+    /// vouch for them. What a former delegator vouches for is kept as well, but whoever has a key that
+    /// was revoked can make any number of those, and write a change around them.
+    pub fn stands(&self, change: &Change) -> bool {
+        let newest = |d: &MetadataPayload| self.facts.newest(d.role()).map(|d| d.payload().digest());
+        change.documents().all(|d| newest(d) == Some(d.digest()))
     }
 
     /// The newest rehearsal of this very runbook that was held to its end.
