@@ -216,10 +216,19 @@ fn the_report_says_who_when_what_and_prints_whole() {
     let value = json(&all(&day.record.join("private"), ".json")[0])["private"]["answer"]["value"].clone();
     let text = fs::read_to_string(&html).unwrap();
     assert!(!text.contains("<script") && !text.contains("href") && !text.contains("src="));
-    let mut said: Vec<String> =
-        ["Verified", "root-a of ada", "wim (witness)", "any 2 needed", "kept private"]
-            .map(str::to_owned)
-            .into();
+    let mut said: Vec<String> = [
+        "Verified",
+        "root-a of ada",
+        "wim (witness)",
+        "any 2 needed",
+        "kept private",
+        "What was done",
+        "believed from",
+        "root 1, whose payload a person knew:",
+    ]
+    .map(str::to_owned)
+    .into();
+    let foot = format!("record {} {}", &record[..8], &record[8..16]);
     said.push(record);
     for file in all(&day.record.join("keys"), ".json") {
         said.push(json(&file)["identity"].as_str().unwrap().to_owned());
@@ -240,7 +249,12 @@ fn the_report_says_who_when_what_and_prints_whole() {
             for word in &page.words {
                 let fits = word.left > 42.0 && word.right < size.1 - 42.0 && word.bottom < size.2 - 14.0;
                 assert!(fits, "{}: {word:?}", size.0);
+                // A date or a key's name is on one line; a long step's name need not be.
+                let cut = word.text.len() > 1 && word.text.ends_with('-') && !word.text.contains('.');
+                assert!(!cut, "{}: {word:?}", size.0);
             }
+            assert!(page.overlap().is_none(), "{}: {:?}", size.0, page.overlap());
+            assert!(page.text().contains(&foot), "{}: {foot} in {}", size.0, page.text());
         }
         let text = pages.iter().map(Page::text).collect::<Vec<_>>().join(" ");
         // Words of a digest stand between their numbers.

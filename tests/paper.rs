@@ -52,7 +52,13 @@ fn within_margins(pages: &[Page], (size, width, height): (&str, f64, f64)) {
     assert!(!pages.is_empty());
     for (page, number) in pages.iter().zip(1..) {
         assert!((page.width - width).abs() < 1.5 && (page.height - height).abs() < 1.5, "{size}: {page:?}");
-        assert!(page.words.len() > 12, "{size}: page {number} is all but empty: {}", page.text());
+        let to_be_filled = page.text().contains("None is written as");
+        assert!(
+            to_be_filled || page.filled() > 0.25,
+            "{size}: page {number} is all but empty: {}",
+            page.text()
+        );
+        assert!(page.overlap().is_none(), "{size}, page {number}: {:?}", page.overlap());
         for word in &page.words {
             // 15 mm at the sides; head and foot stand in the margins above and below.
             let fits = word.left > 42.0
@@ -71,6 +77,28 @@ fn printed(digest: Digest) -> (String, String) {
     let groups: Vec<&str> = (0..8).map(|n| &hex[n * 8..n * 8 + 8]).collect();
     let words = digest.words().iter().zip(1..).map(|(word, n)| format!("{n} {word}")).collect::<Vec<_>>();
     (groups.join(" "), words.join(" "))
+}
+
+/// A step is on one page from its number at the left to its name at the end, with its boxes; the
+/// heading stands above the first.
+fn each_step_on_one_page(pages: &[Page], steps: &[&str], size: &str) {
+    let mut met = 0;
+    for page in pages {
+        let named = |w: &&browser::Word| (60.0..90.0).contains(&w.left) && steps.contains(&w.text.as_str());
+        let named: Vec<&str> = page.words.iter().filter(named).map(|word| word.text.as_str()).collect();
+        let heading = page.text().contains("Each step is done as it is printed");
+        assert_eq!(heading, named.first() == steps.first(), "{size}: {}", page.text());
+        if named.is_empty() {
+            continue;
+        }
+        let left = page.words.iter().filter(|word| word.left < 60.0).filter_map(|w| w.text.parse().ok());
+        let numbered: Vec<&str> = left.map(|number: usize| steps[number - 1]).collect();
+        assert_eq!(named, numbered, "{size}: {}", page.text());
+        let boxes = page.words.iter().filter(|w| w.text == "initials" && w.left > 400.0).count();
+        assert_eq!(boxes, named.len(), "{}", page.text());
+        met += named.len();
+    }
+    assert_eq!(met, steps.len(), "{size}");
 }
 
 #[test]
@@ -100,36 +128,127 @@ fn the_script_prints_whole_on_a4_and_letter() {
             "ada administrator root-a",
             "bruno custodian root-b",
             "wim witness",
+            "place begun, date and time",
         ] {
             assert!(first.contains(said), "{}: no {said} on the first page: {first}", size.0);
         }
         let (hex, words) = printed(change);
         assert!(first.contains(&hex) && first.contains(&words), "{first}");
         assert_eq!(scanned(&pdf), change.hex(), "{}", size.0);
-        // A step is on one page from its number at the left to its name at the end, with its boxes.
-        let mut met = 0;
-        for page in &pages {
-            let named =
-                |w: &&browser::Word| (60.0..90.0).contains(&w.left) && steps.contains(&w.text.as_str());
-            let named: Vec<&str> = page.words.iter().filter(named).map(|word| word.text.as_str()).collect();
-            if named.is_empty() {
-                continue;
-            }
-            let left = page.words.iter().filter(|word| word.left < 60.0).filter_map(|w| w.text.parse().ok());
-            let numbered: Vec<&str> = left.map(|number: usize| steps[number - 1]).collect();
-            assert_eq!(named, numbered, "{}: {}", size.0, page.text());
-            let boxes = page.words.iter().filter(|w| w.text == "initials" && w.left > 400.0).count();
-            assert_eq!(boxes, named.len(), "{}", page.text());
-            met += named.len();
-        }
-        assert_eq!(met, steps.len(), "{}", size.0);
+        each_step_on_one_page(&pages, &steps, size.0);
         let whole = pages.iter().map(Page::text).collect::<Vec<_>>().join(" ");
         for payload in &payloads {
             let (hex, words) = printed(*payload);
             assert!(whole.contains(&hex) && whole.contains(&words), "{}: {hex}", size.0);
         }
+        for row in [
+            "root 1 any 2 root-a, root-b, root-c",
+            "targets 1 any 1 targets-1",
+            "the limits statement any 2 root-a, root-b, root-c",
+            "gets a dash in both boxes",
+        ] {
+            assert!(whole.contains(row), "{}: {row} in {whole}", size.0);
+        }
         for sheet in ["What customers' clients will make of it", "Exceptions", "At the end", "Signatures"] {
             assert!(whole.contains(sheet), "{}: {sheet}", size.0);
+        }
+    }
+}
+
+/// A trust after its first day, in which these runbooks have been rehearsed since; and its device map.
+fn after(first: &Path, name: &str, runbooks: &[&str]) -> (PathBuf, PathBuf) {
+    let dir = first.parent().unwrap().join(name);
+    let into = dir.to_str().unwrap();
+    let mut line = vec!["rehearse", "--from", first.to_str().unwrap(), "--into", into];
+    let paths: Vec<_> = runbooks.iter().map(|runbook| shipped(runbook)).collect();
+    line.extend(paths.iter().map(|path| utf8(path)));
+    let out = day::keyrite(first.parent().unwrap(), &line);
+    assert!(out.status.success(), "{}", told(&out));
+    let record = dir.join("record");
+    let out = day::keyrite(&dir, &["-C", utf8(&record), "--json", "status"]);
+    let status: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    let trust = fs::read(record.join("trust.json")).unwrap();
+    let trust: serde_json::Value = serde_json::from_slice(&trust).unwrap();
+    let (version, payload) = (&status["root"]["version"], &status["root"]["payload"]);
+    let map = record.join("devices.toml");
+    let root =
+        format!("[trust]\nid = {}\nroot = {{ version = {version}, payload = {payload} }}\n", trust["id"]);
+    fs::write(&map, root).unwrap();
+    (record, map)
+}
+
+#[test]
+fn the_scripts_of_other_kinds_print_whole_too() {
+    let day = day(Upto::End);
+    // What is rehearsed before, what is printed, who signs on the title page, and what is needed.
+    let kinds: [(&str, &[&str], &str, &[&str], &[&str]); 3] = [
+        (
+            "rotate",
+            &["rotate-root/01-root-key.toml"],
+            "rotate-root/02-rotate.toml",
+            &["ada administrator root-a", "carla custodian root-c", "dora custodian root-d", "wim witness"],
+            &[
+                "root 2 any 2, as the root before demands root-a, root-b, root-c",
+                "root 2 any 2 root-a, root-b, root-d",
+            ],
+        ),
+        (
+            "person",
+            &["person-revoked/01-keys.toml"],
+            "person-revoked/02-revoke.toml",
+            &["nora custodian root-d", "bruno brings a token"],
+            &[
+                "root 2 any 2, as the root before demands root-a, root-b, root-c",
+                "root 2 any 2 root-a, root-c, root-d",
+            ],
+        ),
+        (
+            "lost",
+            &["break-glass/root-key-lost/01-root-key.toml"],
+            "break-glass/root-key-lost/02-recover.toml",
+            &["dora custodian root-d", "wim witness"],
+            &[
+                "root 2 any 2, as the root before demands root-a, root-b",
+                "the key-life statement any 2 root-a, root-b, root-d",
+            ],
+        ),
+    ];
+    for (name, before, runbook, people, needed) in kinds {
+        let (record, map) = after(&day.record, name, before);
+        let html = record.with_extension("html");
+        let line = ["-C", utf8(&record), "--devices", utf8(&map), "--json", "plan"];
+        let runbook = shipped(runbook);
+        // A map beside the record that had to be named is named in what comes next, too.
+        let out =
+            day::keyrite(&day.dir, &["-C", utf8(&record), "--devices", utf8(&map), "plan", utf8(&runbook)]);
+        let said = told(&out).replace("\\\n", "").split_whitespace().collect::<Vec<_>>().join(" ");
+        let next = format!("keyrite -C {} --devices {} run {}", utf8(&record), utf8(&map), utf8(&runbook));
+        assert!(said.contains(&next), "{next} in {said}");
+        let line: Vec<_> = line.into_iter().chain([utf8(&runbook), "--print", utf8(&html)]).collect();
+        let out = day::keyrite(&day.dir, &line);
+        assert!(out.status.success(), "{}", told(&out));
+        let json: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+        let steps: Vec<&str> =
+            json["steps"].as_array().unwrap().iter().map(|s| s.as_str().unwrap()).collect();
+        self_contained(&html);
+        for size in SIZES {
+            let pdf = print(&html, size.0);
+            let pages = pages(&pdf);
+            within_margins(&pages, size);
+            each_step_on_one_page(&pages, &steps, size.0);
+            for person in people {
+                assert!(
+                    pages[0].text().contains(person),
+                    "{name}, {}: {person} in {}",
+                    size.0,
+                    pages[0].text()
+                );
+            }
+            let whole = pages.iter().map(Page::text).collect::<Vec<_>>().join(" ");
+            for row in needed {
+                assert!(whole.contains(row), "{name}, {}: {row} in {whole}", size.0);
+            }
+            assert_eq!(scanned(&pdf), json["change"].as_str().unwrap(), "{name}, {}", size.0);
         }
     }
 }
@@ -235,9 +354,12 @@ fn a_folder_is_printed_as_far_as_it_can_be_known_and_the_rest_when_it_can() {
         let pages = pages(&print(&first, size.0));
         within_margins(&pages, size);
         let text = pages.iter().map(Page::text).collect::<Vec<_>>().join(" ");
-        for said in ["What comes after this part", "known only when this part is held", "rotate-root"] {
+        for said in ["What comes after this part", "known only when this part is held"] {
             assert!(text.contains(said), "{}: {said}\n{text}", size.0);
         }
+        let later = pages.iter().find(|page| page.text().contains("What comes after this part")).unwrap();
+        let row = "Root key D for root key C rotate-root ada, bruno, carla, dora, wim";
+        assert!(later.text().contains(row), "{}: {row}\n{}", size.0, later.text());
     }
 
     stage.hold(&map, &folder.join("01-root-key.toml")).1.ended(0);

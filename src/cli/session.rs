@@ -203,7 +203,8 @@ impl Session {
         if self.directory != Path::new(".") {
             line = format!("{line} -C {}", shown(&self.directory));
         }
-        if self.devices != default {
+        // A map that had to be named once has to be named again.
+        if self.devices_named || self.devices != default {
             line = format!("{line} --devices {}", shown(&self.devices));
         }
         line

@@ -40,6 +40,27 @@ impl Page {
     pub fn text(&self) -> String {
         self.words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ")
     }
+
+    /// How far down the page its words go, of 1; head and foot in the margins don't count.
+    pub fn filled(&self) -> f64 {
+        let inside = self.words.iter().filter(|word| word.top > 50.0 && word.bottom < self.height - 50.0);
+        inside.map(|word| word.bottom / self.height).fold(0.0, f64::max)
+    }
+
+    /// Two words that are printed over each other.
+    pub fn overlap(&self) -> Option<(&Word, &Word)> {
+        let over = |a: &Word, b: &Word| {
+            let wide = a.right.min(b.right) - a.left.max(b.left);
+            let high = a.bottom.min(b.bottom) - a.top.max(b.top);
+            wide > 1.0 && high > 0.5 * (a.bottom - a.top).min(b.bottom - b.top)
+        };
+        let mut pairs = self
+            .words
+            .iter()
+            .enumerate()
+            .flat_map(|(at, a)| self.words.iter().skip(at + 1).map(move |b| (a, b)));
+        pairs.find(|(a, b)| over(a, b))
+    }
 }
 
 fn run(command: &mut Command) -> String {

@@ -7,15 +7,20 @@ use crate::ceremony::transcript::{Entry, Intent, Outcome, TokenSeen, Transcript,
 use crate::record::{Contents, StoredChange};
 use crate::tuf::digest::Digest;
 use crate::tuf::json::Json;
+use crate::tuf::payload::MetadataPayload;
 use crate::tuf::text::visible;
 use crate::ui::screen::Screen;
 use crate::ui::table::Table;
+use std::collections::BTreeSet;
 
 /// Every whole transcript, in the order of time.
 pub fn all(contents: &Contents) -> Vec<Screen> {
     let mut transcripts: Vec<&Transcript> = contents.transcripts.values().collect();
-    transcripts.sort_by_key(|t| t.entries().first().map(|(entry, _)| entry.at));
-    let mut pages: Vec<_> = transcripts.into_iter().map(ceremony).collect();
+    transcripts.sort_by_key(|t| {
+        let at = |entry: Option<&(Entry, Digest)>| entry.map(|(entry, _)| entry.at);
+        (at(t.entries().first()), at(t.entries().last()), sealed(t))
+    });
+    let mut pages: Vec<_> = transcripts.into_iter().map(|t| ceremony(contents, t)).collect();
     for (id, refusal) in &contents.broken {
         let page = Screen::default().heading(format!("A broken transcript: {id}"));
         pages.push(page.fact("refused", refusal.to_string()));
@@ -23,13 +28,40 @@ pub fn all(contents: &Contents) -> Vec<Screen> {
     pages
 }
 
-fn ceremony(transcript: &Transcript) -> Screen {
+/// The highest version that was sealed: of two sessions in one second, which a rehearsal has, the later
+/// one made it.
+fn sealed(transcript: &Transcript) -> Option<u64> {
+    let versions = transcript.entries().iter().filter_map(|(entry, _)| match &entry.outcome {
+        Outcome::Seal { documents } => documents.values().map(|sealed| sealed.version).max(),
+        _ => None,
+    });
+    versions.max()
+}
+
+/// What people agreed to in it, by title; a session in which nobody agreed to anything has none.
+fn titles(contents: &Contents, transcript: &Transcript) -> Vec<String> {
+    let mut titles = Vec::new();
+    for (entry, _) in transcript.entries() {
+        let Outcome::Confirm { change, .. } = &entry.outcome else { continue };
+        let Some(stored) = contents.changes.get(change) else { continue };
+        let title = visible(&stored.change.frame.title);
+        if !titles.contains(&title) {
+            titles.push(title);
+        }
+    }
+    titles
+}
+
+fn ceremony(contents: &Contents, transcript: &Transcript) -> Screen {
     let entries = transcript.entries();
     let at = |entry: Option<&(Entry, Digest)>| entry.map_or_else(String::new, |(e, _)| e.at.to_string());
-    let mut screen = Screen::default().heading(format!("Held at {}", at(entries.first())));
+    let titles = titles(contents, transcript);
+    let title = if titles.is_empty() { "Nothing was agreed to".to_owned() } else { titles.join("; ") };
+    let mut screen = Screen::default().heading(title);
     screen = screen
-        .fact("ceremony", entries.first().map_or_else(String::new, |(e, _)| e.ceremony.to_string()))
-        .fact("ended", at(entries.last()));
+        .fact("begun", at(entries.first()))
+        .fact("ended", at(entries.last()))
+        .fact("ceremony", entries.first().map_or_else(String::new, |(e, _)| e.ceremony.to_string()));
     for (entry, _) in entries {
         let Outcome::Begin(begin) = &entry.outcome else { continue };
         let people = begin.people.iter().map(|(who, duty)| format!("{who} ({})", duty.name()));
@@ -94,6 +126,7 @@ fn words(entry: &Entry) -> String {
             format!("{key} {how}{}: {}", on(token), short(&identity.digest()))
         }
         Outcome::Enrol { name, identity, .. } => format!("{name} taken in: {}", short(&identity.digest())),
+        Outcome::Seal { documents } if documents.is_empty() => "sealed: every statement is signed".to_owned(),
         Outcome::Seal { documents } => {
             let each = documents
                 .iter()
@@ -161,14 +194,46 @@ pub fn unagreed(contents: &Contents) -> Vec<String> {
     words.collect()
 }
 
+/// Every change in the order of time; of those of one second, as a rehearsal's, by what they make.
+fn in_time(contents: &Contents) -> Vec<&StoredChange> {
+    let mut stored: Vec<_> = contents.changes.values().collect();
+    let newest = |stored: &StoredChange| stored.change.documents().map(MetadataPayload::version).max();
+    stored.sort_by_key(|stored| (stored.change.frame.held_at, newest(stored)));
+    stored
+}
+
+fn state(stored: &StoredChange) -> String {
+    stored.standing.as_ref().map_or_else(ToString::to_string, crate::cli::status::state)
+}
+
+/// Every change in a line: when, what, how it stands, and who signed any of it.
+pub fn overview(contents: &Contents) -> Screen {
+    let mut table = Table::new(["held", "what", "ceremony", "state", "signed by"]);
+    for stored in in_time(contents) {
+        let frame = &stored.change.frame;
+        let name = |key| contents.facts.keys.values().find(|record| record.public.identity() == key);
+        let keys = stored.signatures.values().flatten();
+        let keys: BTreeSet<_> =
+            keys.map(|s| name(s.key()).map_or("another key", |r| r.name.as_str())).collect();
+        let keys: Vec<_> = keys.into_iter().collect();
+        table.push([
+            frame.held_at.date().to_string(),
+            visible(&frame.title),
+            visible(&frame.kind),
+            state(stored),
+            keys.join(", "),
+        ]);
+    }
+    let screen = Screen::new("What was done");
+    if table.is_empty() { screen.text("Nothing yet.") } else { screen.table(table) }
+}
+
 /// Every change, in the order of time, with who signed what of it.
 pub fn changes(contents: &Contents) -> Vec<Screen> {
-    let mut stored: Vec<_> = contents.changes.values().collect();
-    stored.sort_by_key(|stored| stored.change.frame.held_at);
     let mut pages = Vec::new();
-    for stored in stored {
+    for stored in in_time(contents) {
         let frame = &stored.change.frame;
-        let state = stored.standing.as_ref().map_or_else(ToString::to_string, crate::cli::status::state);
+        let state = state(stored);
         let mut page = Screen::default()
             .heading(visible(&frame.title))
             .fact("ceremony", visible(&frame.kind))
@@ -186,7 +251,8 @@ pub fn changes(contents: &Contents) -> Vec<Screen> {
                 continue;
             };
             let signed = stored.signatures.get(&payload).into_iter().flatten();
-            let signed: Vec<_> = signed.map(|s| called(&contents.facts, s.key())).collect();
+            let mut signed: Vec<_> = signed.map(|s| called(&contents.facts, s.key())).collect();
+            signed.sort();
             let signed = if signed.is_empty() { "nobody".to_owned() } else { signed.join(", ") };
             page = page.fact(item.title(), payload.hex()).fact("signed by", signed);
             if let Item::Document { asked, .. } = item {

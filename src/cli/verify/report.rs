@@ -25,7 +25,9 @@ pub fn html(contents: &Contents, verdict: &Screen, verified: bool, listing: &str
     let facts = &contents.facts;
     let rehearsal = facts.trust.stage == Stage::Rehearsal;
     let title = if verified { "Verified" } else { "NOT verified" };
-    let mut paper = Paper::new("Verification report", title, visible(&facts.trust.collection), rehearsal);
+    let record = Digest::of(listing.as_bytes());
+    let mut paper = Paper::new("Verification report", title, visible(&facts.trust.collection), rehearsal)
+        .foot("record", record);
     paper.section(
         &Screen::default()
             .fact("verified at", now.to_string())
@@ -36,9 +38,8 @@ pub fn html(contents: &Contents, verdict: &Screen, verified: bool, listing: &str
             .fact("their file", facts.limits_file.hex()),
     );
     paper.body_of(verdict);
-    paper.section(&Screen::new("The chain of roots").text(
-        "Each root verifies by a threshold of the keys of the root before it, and by a threshold of its own.",
-    ));
+    paper.section(&ceremonies::overview(contents));
+    paper.section(&believed(contents));
     for root in chain(contents) {
         paper.card(&root);
     }
@@ -72,6 +73,19 @@ pub fn called(facts: &Facts, key: KeyIdentity) -> String {
     )
 }
 
+/// What the chain starts from: the digest that a person gave, which no file of the record can stand for.
+fn believed(contents: &Contents) -> Screen {
+    let screen = Screen::new("The chain of roots").text(
+        "Each root verifies by a threshold of the keys of the root before it, and by a threshold of its own.",
+    );
+    match contents.facts.anchor {
+        Some(anchor) => screen
+            .fact("believed from", format!("root {}, whose payload a person knew:", anchor.version))
+            .fact("", anchor.payload.hex()),
+        None => screen.fact("believed from", "nothing: nobody gave a digest from paper"),
+    }
+}
+
 fn chain(contents: &Contents) -> Vec<Screen> {
     let facts = &contents.facts;
     let mut before: Option<&Trusted> = None;
@@ -83,7 +97,8 @@ fn chain(contents: &Contents) -> Vec<Screen> {
         let tally = root_tally(before.map(Trusted::payload), root.payload(), &Verified::new(root.envelope()));
         if let Ok(tally) = tally {
             let signed = |by: &Tally| {
-                let names: Vec<_> = by.signed.iter().map(|key| called(facts, *key)).collect();
+                let mut names: Vec<_> = by.signed.iter().map(|key| called(facts, *key)).collect();
+                names.sort();
                 format!("{} (any {} needed)", names.join(", "), by.need)
             };
             if let Some(old) = &tally.old {
@@ -173,7 +188,15 @@ fn uploads(contents: &Contents) -> Screen {
     }
     let mut table = Table::new(["MANIFEST", "files", "for the change"]);
     for (digest, manifest) in &contents.uploads {
-        let change = manifest.change.map_or_else(|| "online roles".to_owned(), |sha| sha.hex());
+        let change = manifest.change.map_or_else(
+            || "online roles".to_owned(),
+            |sha| {
+                contents
+                    .changes
+                    .get(&sha)
+                    .map_or_else(|| sha.hex(), |stored| visible(&stored.change.frame.title))
+            },
+        );
         table.push([digest.hex(), manifest.files.len().to_string(), change]);
     }
     screen = screen.table(table);

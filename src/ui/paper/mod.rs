@@ -14,13 +14,15 @@ use super::table::Table;
 use crate::tuf::digest::Digest;
 use markup::Markup;
 
+/// A longer word may be cut at its hyphens, so that it stays in its column.
+const NAME: usize = 24;
 const STYLE: &str = include_str!("paper.css");
 
 /// A page in the making.
 pub struct Paper {
     title: Safe,
     stamp: Option<Safe>,
-    foot: Option<Digest>,
+    foot: Option<(&'static str, Digest)>,
     body: Markup,
 }
 
@@ -31,20 +33,23 @@ impl Paper {
         let stamp = rehearsal.then(|| Safe::from("REHEARSAL"));
         let mut body = Markup::default();
         body.element("header", "", |head| {
-            head.leaf("p", "kind", kind);
-            if let Some(stamp) = &stamp {
-                head.leaf("div", "stamp", stamp.as_str());
-            }
+            head.element("div", "top", |top| {
+                top.leaf("p", "kind", kind);
+                if let Some(stamp) = &stamp {
+                    top.leaf("p", "stamp", stamp.as_str());
+                }
+            });
             head.element("h1", "", |h1| h1.text(&title));
             head.element("p", "under", |p| p.text(&under));
         });
         Self { title, stamp, foot: None, body }
     }
 
-    /// With the start of a digest at the foot of every page, so that no page is taken for another's.
+    /// With the start of a digest at the foot of every page, so that no page is taken for another's;
+    /// `of` says what it is the digest of.
     #[must_use]
-    pub fn foot(mut self, digest: Digest) -> Self {
-        self.foot = Some(digest);
+    pub fn foot(mut self, of: &'static str, digest: Digest) -> Self {
+        self.foot = Some((of, digest));
         self
     }
 
@@ -86,9 +91,9 @@ impl Paper {
             }
             None => "",
         };
-        let foot = self.foot.map_or_else(String::new, |digest| {
+        let foot = self.foot.map_or_else(String::new, |(of, digest)| {
             let groups: Vec<String> = groups(digest).into_iter().take(2).collect();
-            format!("@bottom-left {{ content: \"change {}\"; font: 8pt monospace; }}", groups.join(" "))
+            format!("@bottom-left {{ content: \"{of} {}\"; font: 8pt monospace; }}", groups.join(" "))
         });
         let pages = "@bottom-right { content: \"page \" counter(page) \" of \" counter(pages); font: 8pt sans-serif; }";
         format!(
@@ -188,8 +193,15 @@ fn add_block(page: &mut Markup, block: &Block) {
 
 /// One of a list; a line that begins with a space belongs to the one above.
 fn add_item(list: &mut Markup, line: &str) {
-    let class = if line.starts_with(' ') { "sub" } else { "" };
-    list.leaf("li", class, line.trim_start());
+    let sub = line.starts_with(' ');
+    let line = line.trim_start();
+    let class = match (sub, line.parse::<Digest>().is_ok()) {
+        (true, true) => "sub hash",
+        (true, false) => "sub",
+        (false, true) => "hash",
+        (false, false) => "",
+    };
+    list.leaf("li", class, line);
 }
 
 /// A table with its head on every page.
@@ -207,10 +219,21 @@ pub fn add_table(page: &mut Markup, class: &'static str, table: &Table) {
                 body.element("tr", "", |tr| {
                     for cell in row {
                         let hash = cell.as_str().parse::<Digest>().is_ok();
-                        tr.leaf("td", if hash { "hash" } else { "" }, cell.as_str());
+                        tr.element("td", if hash { "hash" } else { "" }, |td| add_words(td, cell.as_str()));
                     }
                 });
             }
         });
     });
+}
+
+/// Text whose names and dates (`root-a`, `2026-11-22`) a style can keep on one line.
+fn add_words(cell: &mut Markup, text: &str) {
+    let whole = |word: &str| word.contains('-') && word.chars().count() <= NAME;
+    if !text.split(' ').any(whole) {
+        return cell.text(&Safe::from(text));
+    }
+    for word in text.split(' ') {
+        cell.leaf("span", if whole(word) { "whole" } else { "" }, word);
+    }
 }

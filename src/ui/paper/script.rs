@@ -6,9 +6,10 @@
 
 use super::markup::Markup;
 use super::{Paper, add_blank_words, add_digest, add_item, add_table};
-use crate::ceremony::change::{Change, Item};
+use crate::ceremony::change::{Ask, Change, Counts, Item};
 use crate::ceremony::facts::{Facts, Stage};
 use crate::ceremony::people::{Duty, Person};
+use crate::ceremony::standing::{Gathered, ItemStanding, Standing};
 use crate::ceremony::step::{Blank, PaperRow, Step};
 use crate::tuf::text::visible;
 use crate::ui::qr;
@@ -20,6 +21,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const LONG: usize = 30;
 /// Rows of the exceptions sheet.
 const EXCEPTIONS: usize = 9;
+/// People that fit on the title page; with more, what comes next follows them at once.
+const TITLE_PAGE: usize = 6;
 
 /// A runbook of the same folder that can't be planned before this part of it is held.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,8 +42,8 @@ pub fn script(change: &Change, steps: &[Step], facts: &Facts, clients: &[String]
     let digest = change.digest();
     let frame = &change.frame;
     let collection = visible(&facts.trust.collection);
-    let mut paper =
-        Paper::new("Ceremony script", frame.title.as_str(), collection.as_str(), rehearsal).foot(digest);
+    let mut paper = Paper::new("Ceremony script", frame.title.as_str(), collection.as_str(), rehearsal)
+        .foot("change", digest);
     paper.section(
         &Screen::default()
             .fact("ceremony", frame.kind.as_str())
@@ -58,10 +61,17 @@ pub fn script(change: &Change, steps: &[Step], facts: &Facts, clients: &[String]
             figure.leaf("figcaption", "", "The same digest for a camera. It does not replace the words.");
         });
     });
+    page.element("div", "held", |held| {
+        for blank in ["place", "begun, date and time", "ended"] {
+            held.leaf("div", "blankline", blank);
+        }
+    });
     page.leaf("h2", "", "People");
-    add_table(page, "people full", &people(change, steps));
-    coming(page, later);
-    page.element("section", "page", |page| {
+    let table = people(change, steps);
+    add_table(page, "people full", &table);
+    let section = if table.rows.len() > TITLE_PAGE { "" } else { "page" };
+    page.element("section", section, |page| {
+        coming(page, later);
         if !clients.is_empty() {
             page.leaf("h2", "", "What customers' clients will make of it");
             page.element("ul", "plain", |ul| {
@@ -70,10 +80,11 @@ pub fn script(change: &Change, steps: &[Step], facts: &Facts, clients: &[String]
                 }
             });
         }
+        enough(page, change, facts);
         page.leaf("h2", "", "Steps");
         page.leaf(
             "p",
-            "",
+            "lead",
             "Each step is done as it is printed, in this order. Whoever acts says so; the witness, or \
              else the administrator, initials the step and writes the time. Whatever goes otherwise \
              is written on the exceptions sheet with the step's number; nothing is crossed out.",
@@ -106,7 +117,62 @@ fn coming(page: &mut Markup, later: &[Later]) {
         let people: Vec<_> = one.people.keys().map(Person::as_str).collect();
         table.push([one.title.as_str(), one.ceremony.as_str(), people.join(", ").as_str()]);
     }
-    add_table(page, "people", &table);
+    add_table(page, "later", &table);
+}
+
+/// How many of the keys asked have to sign what, so that nobody waits for one that is not needed.
+fn enough(page: &mut Markup, change: &Change, facts: &Facts) {
+    let Ok(standing) = Standing::of(change, &Gathered::default(), facts) else { return };
+    let mut table = Table::new(["what", "enough are", "of these keys"]);
+    let mut spare = false;
+    for (item, asked) in standing.items.iter().filter_map(|item| Some((item, change.items.get(item.item)?))) {
+        for (most, row) in thresholds(item, asked.asked()) {
+            spare |= most;
+            table.push(row);
+        }
+    }
+    if table.is_empty() {
+        return;
+    }
+    page.leaf("h2", "", "Signatures that are needed");
+    add_table(page, "needed", &table);
+    if spare {
+        page.leaf(
+            "p",
+            "",
+            "Whoever is asked beyond these may sign too. A step that nobody does because enough have \
+             signed gets a dash in both boxes, and the screen asks whether to seal without it.",
+        );
+    }
+}
+
+/// A row for each threshold of a payload, and whether more keys are asked for it than have to sign.
+fn thresholds(item: &ItemStanding, asked: &[Ask]) -> Vec<(bool, [String; 3])> {
+    let named = |of: &dyn Fn(&Ask) -> bool| {
+        let keys: Vec<_> = asked.iter().filter(|ask| of(ask)).map(|ask| ask.key.as_str()).collect();
+        (keys.len(), keys.join(", "))
+    };
+    let mut rows = Vec::new();
+    for need in &item.needs {
+        let (number, keys) = named(&|ask| ask.counts.contains(&need.counts));
+        let whose = match need.counts {
+            Counts::Old => ", as the root before demands",
+            Counts::New | Counts::Historic(_) => "",
+        };
+        let more = usize::try_from(need.need).is_ok_and(|need| need < number);
+        rows.push((more, [item.title.clone(), format!("any {}{whose}", need.need), keys]));
+    }
+    let (number, keys) = named(&|ask| ask.counts.is_empty());
+    if number > 0 {
+        rows.push((false, [item.title.clone(), "each, for itself".to_owned(), keys]));
+    }
+    let (number, keys) = named(&|ask| {
+        !ask.counts.is_empty() && ask.counts.iter().all(|counts| matches!(counts, Counts::Historic(_)))
+    });
+    if number > 0 {
+        rows.push((true, [item.title.clone(), "none: for clients of old roots".to_owned(), keys]));
+    }
+    rows
 }
 
 /// Everyone who takes part or whose turn comes, with a line to sign.
