@@ -15,6 +15,7 @@ use crate::ceremony::facts::{Facts, KeyRecord};
 use crate::ceremony::proposal::Proposal;
 use crate::ceremony::runbook::Runbook;
 use crate::ceremony::{Ceremony, Kind};
+use crate::tuf::digest::Digest;
 use crate::tuf::key::KeyIdentity;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
@@ -84,14 +85,30 @@ impl Ceremony for Spec {
     }
 
     fn held(&self, facts: &Facts) -> bool {
-        let mut named = self.named(facts).peekable();
-        named.peek().is_some() && named.all(|proposal| proposal.withdrawn)
+        let mut named: Vec<_> =
+            self.named(facts).filter(|p| p.withdrawn || p.late(facts).is_none()).collect();
+        named.sort_by_key(|proposal| (proposal.held_at, proposal.change));
+        let ours = |proposal: &&Proposal| self.said_of(proposal, facts);
+        // Others of that title may have been taken back since, from the same end, and newer ones begun.
+        match self.withdraw.which {
+            None => !named.is_empty() && named.iter().all(|proposal| proposal.withdrawn),
+            Some(Which::First) => named.into_iter().take_while(|p| p.withdrawn).any(|p| ours(&p)),
+            Some(Which::Last) => named.into_iter().rev().take_while(|p| p.withdrawn).any(|p| ours(&p)),
+        }
     }
 }
 
 impl Spec {
     fn named<'a>(&'a self, facts: &'a Facts) -> impl Iterator<Item = &'a Proposal> {
         facts.proposals.values().filter(|proposal| proposal.title == self.withdraw.change)
+    }
+
+    /// Whether this very runbook's sentence about a change is in force.
+    fn said_of(&self, proposal: &Proposal, facts: &Facts) -> bool {
+        let reason = self.withdraw.reason.clone();
+        let sentence = Sentence::Withdrawal { change: proposal.change, reason };
+        let said = Statement::new(facts.trust.id, sentence);
+        said.is_ok_and(|said| facts.history.contains(&Digest::of(said.bytes())))
     }
 
     /// The one change that is meant, of those that were there when this one was planned.

@@ -24,4 +24,5 @@ mod root_change;
 mod standing;
 mod steps;
 mod transcript;
+mod withdraw;
 mod world;

@@ -16,6 +16,17 @@ pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
     let mut open: Vec<&Proposal> = facts.proposals.values().collect();
     open.retain(|proposal| !proposal.withdrawn && proposal.late(facts).is_none());
     open.sort_by_key(|proposal| (proposal.held_at, proposal.change));
+    // A runbook can mean the first or the last of a title, and none between them.
+    let ends: BTreeSet<_> = open
+        .iter()
+        .filter(|one| {
+            let mut same = open.iter().filter(|other| other.title == one.title);
+            let first = same.next();
+            [first, same.next_back().or(first)].into_iter().flatten().any(|end| end.change == one.change)
+        })
+        .map(|one| one.change)
+        .collect();
+    open.retain(|one| ends.contains(&one.change));
     if open.is_empty() {
         let lines = [
             "No change in this record can be taken back: nothing of the kind was begun, or the backend serves it already, or a newer root rests on it.",
