@@ -20,7 +20,6 @@ mod stage;
 
 use keyrite::ceremony::facts::Stage as Kind;
 use keyrite::ceremony::limits::Limits;
-use keyrite::record::upload::fetch_keys;
 use keyrite::tuf::digest::Digest;
 use keyrite::tuf::profile::Profile;
 use keyrite::tuf::role::RoleName;
@@ -64,11 +63,7 @@ impl<'a> Life<'a> {
         for key in ["root-a", "root-b", "root-c", "targets-1"] {
             devices = devices.on_token(key, &stage.token(key));
         }
-        let incoming = stage.path("incoming");
-        fs::create_dir_all(&incoming).unwrap();
-        let lines = blocks(&fetch_keys(&stage.trust, Some(&backend.url)));
-        let address = backend.address(&incoming, &lines);
-        backend.types(&incoming, &format!("{address}{}", block(&lines, "-o snapshot.key")));
+        let incoming = backend.hands_out_keys(stage);
         let (_, enrolment) = stage.developer("dana");
         let devices = devices
             .backend(&backend.url)

@@ -9,8 +9,7 @@
 )]
 
 mod made;
-use keyrite::tuf::document::{PathRule, TargetFile};
-use keyrite::tuf::hashes::Hashes;
+use keyrite::tuf::document::PathRule;
 use keyrite::tuf::json::{Json, object};
 use keyrite::tuf::make::{self, Grant, RootSpec, TargetsEdit};
 use keyrite::tuf::payload::MetadataPayload;
@@ -18,36 +17,13 @@ use keyrite::tuf::profile::Profile;
 use keyrite::tuf::role::RoleName;
 use keyrite::tuf::rule::Result;
 use keyrite::tuf::wire::{self, parse, read_payload};
-use made::{at, entry, expires, file, json, letter, role, root_spec, signed_as, threshold};
+use made::{
+    at, entry, expires, file, grant, json, letter, put, role, root_spec, signed_as, targets, threshold,
+};
 use std::collections::BTreeMap;
 
 fn verdict<T>(result: &Result<T>) -> &'static str {
     result.as_ref().map_or_else(|e| e.rule().name, |_| "ok")
-}
-
-fn target(custom: Option<Json>) -> TargetFile {
-    let hashes = Hashes::from([("sha256".to_owned(), vec![7; 32])]);
-    TargetFile { length: 5, hashes, custom }
-}
-
-fn put(path: &str, custom: Option<Json>) -> TargetsEdit {
-    TargetsEdit::PutTarget { path: path.to_owned(), file: target(custom) }
-}
-
-fn grant(profile: Profile, name: &str, need: u32, letters: &str, path: &str) -> Grant {
-    let paths = match profile {
-        Profile::Tuf => PathRule::Patterns(vec![path.to_owned()]),
-        Profile::Notary => PathRule::Prefixes(vec![path.to_owned()]),
-    };
-    Grant { role: RoleName::from_name(name), keys: role(profile, need, letters), paths, terminating: false }
-}
-
-fn targets(
-    profile: Profile,
-    base: Option<&MetadataPayload>,
-    edits: &[TargetsEdit],
-) -> Result<MetadataPayload> {
-    make::targets(profile, &RoleName::Targets, 1, expires(), base, edits)
 }
 
 #[test]

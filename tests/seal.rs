@@ -9,10 +9,9 @@
 )]
 
 mod made;
-use keyrite::tuf::document::{Document, Keys, PathRule, TargetFile};
-use keyrite::tuf::hashes::Hashes;
-use keyrite::tuf::json::{Json, object};
-use keyrite::tuf::make::{self, Grant, RoleSpec, RootSpec, TargetsEdit};
+use keyrite::tuf::document::{Document, Keys};
+use keyrite::tuf::json::object;
+use keyrite::tuf::make::{self, RoleSpec, RootSpec, TargetsEdit};
 use keyrite::tuf::payload::{MetadataPayload, Payload};
 use keyrite::tuf::profile::Profile;
 use keyrite::tuf::role::RoleName;
@@ -20,7 +19,7 @@ use keyrite::tuf::rule::Result;
 use keyrite::tuf::verify::Signature;
 use keyrite::tuf::wire::{self, parse, poisonous, read_payload, seal};
 use made::keys::TestKey;
-use made::{entry, expires, letter, role, root_spec};
+use made::{entry, grant, letter, put, root_spec, targets};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -35,31 +34,6 @@ fn fixture(path: &str) -> PathBuf {
 
 fn signature(payload: &MetadataPayload, key: &TestKey) -> Signature {
     key.signature(wire::scheme(payload.profile(), &key.public()), &Payload::Metadata(payload.clone()))
-}
-
-fn target(custom: Option<Json>) -> TargetFile {
-    let hashes = Hashes::from([("sha256".to_owned(), vec![7; 32])]);
-    TargetFile { length: 5, hashes, custom }
-}
-
-fn put(path: &str, custom: Option<Json>) -> TargetsEdit {
-    TargetsEdit::PutTarget { path: path.to_owned(), file: target(custom) }
-}
-
-fn grant(profile: Profile, name: &str, need: u32, letters: &str, path: &str) -> Grant {
-    let paths = match profile {
-        Profile::Tuf => PathRule::Patterns(vec![path.to_owned()]),
-        Profile::Notary => PathRule::Prefixes(vec![path.to_owned()]),
-    };
-    Grant { role: RoleName::from_name(name), keys: role(profile, need, letters), paths, terminating: false }
-}
-
-fn targets(
-    profile: Profile,
-    base: Option<&MetadataPayload>,
-    edits: &[TargetsEdit],
-) -> Result<MetadataPayload> {
-    make::targets(profile, &RoleName::Targets, 1, expires(), base, edits)
 }
 
 /// The keys of a document, as it is sealed: its own, for a root.

@@ -18,7 +18,6 @@ mod stage;
 
 use duo::{Duo, copied, first_root, held_in, made_elsewhere, online, rule, status};
 use keyrite::ceremony::facts::Stage as Kind;
-use keyrite::record::upload::fetch_keys;
 use serde_json::{Value, json};
 use server::{Backend, uploads};
 use stage::{Done, Stage, block, blocks, utf8};
@@ -221,11 +220,7 @@ fn a_root_that_the_server_turns_away_is_withdrawn_and_the_next_one_goes_up() {
     let duo = Duo::keys("states-turned-away", Kind::Rehearsal);
     let stage = &duo.stage;
     let backend = Backend::up(stage, "signer");
-    let incoming = stage.path("incoming");
-    fs::create_dir_all(&incoming).unwrap();
-    let lines = blocks(&fetch_keys(&stage.trust, Some(&backend.url)));
-    let address = backend.address(&incoming, &lines);
-    backend.types(&incoming, &format!("{address}{}", block(&lines, "-o snapshot.key")));
+    let incoming = backend.hands_out_keys(stage);
     let mut map = duo.all().backend(&backend.url);
     for role in ["snapshot", "timestamp"] {
         let wrong = stage.path(&format!("wrong-{role}.pem"));

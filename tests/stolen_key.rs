@@ -15,7 +15,6 @@ mod stage;
 
 use keyrite::ceremony::facts::Stage as Kind;
 use keyrite::ceremony::limits::Limits;
-use keyrite::record::upload::fetch_keys;
 use keyrite::tuf::digest::Digest;
 use keyrite::tuf::profile::Profile;
 use rexpect::{ReadUntil, session::spawn_command};
@@ -45,11 +44,7 @@ impl<'a> Life<'a> {
         for key in ["root-a", "root-b", "root-c", "targets-1"] {
             devices = devices.on_token(key, &stage.token(key));
         }
-        let incoming = stage.path("incoming");
-        fs::create_dir_all(&incoming).unwrap();
-        let lines = blocks(&fetch_keys(&stage.trust, Some(&backend.url)));
-        let address = backend.address(&incoming, &lines);
-        backend.types(&incoming, &format!("{address}{}", block(&lines, "-o snapshot.key")));
+        let incoming = backend.hands_out_keys(stage);
         for role in ["snapshot", "timestamp"] {
             devices = devices.enrol(&format!("backend-{role}"), &incoming.join(format!("{role}.key")));
         }

@@ -1,4 +1,5 @@
-//! The command line: every command and option that keyrite has.
+//! The command line: every command and option that keyrite has. One file, though a long one, so that all
+//! of it is read on one page.
 //!
 //! Never: an option that turns a rule off, one that takes a secret, a command that signs bytes of
 //! anyone's own, a switch for the clock or for randomness. A test walks the whole tree for them.

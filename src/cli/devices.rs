@@ -10,7 +10,6 @@ use super::session::{TEXT_CAP, shown};
 use super::{files, rules};
 use crate::ceremony::facts::{Anchor, Device};
 use crate::ceremony::people::{KeyName, Person};
-use crate::ceremony::strict::{self, Word};
 use crate::record::media;
 use crate::signer::backends::ModulePin;
 use crate::signer::uri::KeyUri;
@@ -19,11 +18,8 @@ use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::statement::TrustId;
 use crate::tuf::text::visible;
 use crate::tuf::time::Time;
-use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 /// A device map.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,82 +74,6 @@ pub enum PinFrom {
     File(PathBuf),
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    trust: TrustPart,
-    head: Option<HeadPart>,
-    backend: Option<BackendPart>,
-    #[serde(default)]
-    module: BTreeMap<String, ModulePart>,
-    #[serde(default)]
-    key: BTreeMap<String, KeyPart>,
-    #[serde(default)]
-    enrol: BTreeMap<String, EnrolPart>,
-    #[serde(default)]
-    away: BTreeMap<String, Word<Day>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TrustPart {
-    id: Word<TrustId>,
-    machine: Option<Word<Digest>>,
-    root: Option<RootPart>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RootPart {
-    version: u64,
-    payload: Word<Digest>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct HeadPart {
-    newest: Word<Digest>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct BackendPart {
-    url: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ModulePart {
-    path: PathBuf,
-    sha256: Word<Digest>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct KeyPart {
-    uri: Word<KeyUri>,
-    module: Option<String>,
-    pin: Option<String>,
-    max_payload: Option<usize>,
-}
-
-/// `2026-12-02`: the day on which someone is back.
-struct Day(Time);
-
-impl FromStr for Day {
-    type Err = Refusal;
-
-    fn from_str(text: &str) -> Result<Self> {
-        format!("{text}T00:00:00Z").parse().map(Self)
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EnrolPart {
-    file: PathBuf,
-}
-
 impl DeviceMap {
     /// A map of no devices, for one trust.
     pub const fn new(trust: TrustId) -> Self {
@@ -185,35 +105,6 @@ impl DeviceMap {
         })?;
         let folder = file.parent().unwrap_or(Path::new("."));
         Self::parse(&text, folder).map(Some).map_err(|e| e.at(shown(file)))
-    }
-
-    /// Reads a map whose paths are taken from `folder`.
-    ///
-    /// # Errors
-    ///
-    /// `DEVICES` with line and column; also for a key that names a module that the map lacks, or a
-    /// PKCS#11 key without one.
-    pub fn parse(text: &str, folder: &Path) -> Result<Self> {
-        let file: File = strict::read(text, &rules::DEVICES, "the device map")?;
-        let anchor = file.trust.root.map(|root| Anchor { version: root.version, payload: root.payload.0 });
-        let mut map = Self { anchor, head: file.head.map(|h| h.newest.0), ..Self::new(file.trust.id.0) };
-        map.machine = file.trust.machine.map(|mark| mark.0);
-        map.backend = file.backend.map(|b| backend_url(&b.url)).transpose()?;
-        for (name, part) in file.module {
-            let pin = ModulePin { path: folder.join(part.path), sha256: Some(part.sha256.0) };
-            map.modules.insert(name, pin);
-        }
-        for (name, part) in file.key {
-            let key = device_key(&name, part, folder, &map.modules)?;
-            map.keys.insert(name.parse()?, key);
-        }
-        for (name, part) in file.enrol {
-            map.enrolments.insert(name.parse()?, folder.join(part.file));
-        }
-        for (person, until) in file.away {
-            map.away.insert(person.parse()?, until.0.0);
-        }
-        Ok(map)
     }
 
     /// Adds a PKCS#11 module under a name made of its file's (`libsofthsm2.so` is `softhsm2`), and
@@ -267,64 +158,6 @@ impl DeviceMap {
             .collect()
     }
 
-    /// The map as a file, with a word on each part for its owner.
-    pub fn to_toml(&self) -> String {
-        let mut text = String::from(
-            "# Where my own keys are. This file stays on this machine: it is no part of the record.\n",
-        );
-        let _ = writeln!(text, "\n[trust]\nid = {}", quoted(&self.trust.to_string()));
-        if let Some(machine) = &self.machine {
-            let _ = writeln!(text, "machine = {}", quoted(&machine.hex()));
-        }
-        match &self.anchor {
-            Some(Anchor { version, payload }) => {
-                let payload = quoted(&payload.hex());
-                let _ = writeln!(text, "root = {{ version = {version}, payload = {payload} }}");
-            }
-            None => text.push_str(
-                "# After the first day, the newest root as it stands on paper:\n# root = { version = 1, payload = \"<64 hex>\" }\n",
-            ),
-        }
-        if let Some(head) = &self.head {
-            let _ = writeln!(text, "\n[head]\nnewest = {}", quoted(&head.hex()));
-        }
-        if let Some(url) = &self.backend {
-            let _ = writeln!(text, "\n[backend]\nurl = {}", quoted(url));
-        }
-        for (name, module) in &self.modules {
-            let _ = writeln!(text, "\n[module.{}]\npath = {}", bare(name), path(&module.path));
-            if let Some(sha256) = &module.sha256 {
-                let _ = writeln!(text, "sha256 = {}", quoted(&sha256.hex()));
-            }
-        }
-        for (name, key) in &self.keys {
-            let _ = writeln!(text, "\n[key.{name}]\nuri = {}", quoted(&key.uri.to_string()));
-            if let Some(module) = &key.module {
-                let _ = writeln!(text, "module = {}", quoted(module));
-            }
-            let pin = match &key.pin {
-                // A vault asks for its own.
-                PinFrom::Terminal if matches!(key.uri, KeyUri::External(_)) => continue,
-                PinFrom::Terminal => quoted("tty"),
-                PinFrom::File(file) => path(file),
-            };
-            let _ = writeln!(text, "pin = {pin}");
-            if let Some(most) = key.max_payload {
-                let _ = writeln!(text, "max-payload = {most}");
-            }
-        }
-        for (name, file) in &self.enrolments {
-            let _ = writeln!(text, "\n[enrol.{name}]\nfile = {}", path(file));
-        }
-        if !self.away.is_empty() {
-            text.push_str("\n[away]\n");
-        }
-        for (person, until) in &self.away {
-            let _ = writeln!(text, "{person} = {}", quoted(&until.date()));
-        }
-        text
-    }
-
     /// Writes the map to a new file, having read it back.
     ///
     /// # Errors
@@ -358,61 +191,6 @@ pub fn backend_url(text: &str) -> Result<String> {
         return Err(Refusal::new(&rules::DEVICES, found, "an address like https://notary.example.com"));
     }
     Ok(text.trim_end_matches('/').to_owned())
-}
-
-fn device_key(
-    name: &str,
-    part: KeyPart,
-    folder: &Path,
-    modules: &BTreeMap<String, ModulePin>,
-) -> Result<DeviceKey> {
-    let refuse = |found: String, expected: &str| Err(Refusal::new(&rules::DEVICES, found, expected));
-    let place = format!("[key.{}]", visible(name));
-    let uri = match part.uri.0 {
-        KeyUri::File(path) => KeyUri::File(folder.join(path)),
-        other => other,
-    };
-    if matches!((&uri, part.max_payload), (KeyUri::External(_) | KeyUri::File(_), Some(_))) {
-        return refuse(format!("{place} with a max-payload"), "max-payload for pkcs11: keys only");
-    }
-    if part.max_payload == Some(0) {
-        return refuse(format!("{place} with max-payload = 0"), "a number of bytes");
-    }
-    match (&uri, &part.module) {
-        (KeyUri::Pkcs11(_), None) => return refuse(format!("{place} without a module"), "module = \"NAME\""),
-        (KeyUri::Pkcs11(_), Some(module)) if !modules.contains_key(module) => {
-            let found = format!("{place} with the module \"{}\"", visible(module));
-            return refuse(found, "a module that the map has as [module.NAME]");
-        }
-        (KeyUri::File(_) | KeyUri::External(_), Some(_)) => {
-            return refuse(format!("{place} with a module"), "a module for pkcs11: keys only");
-        }
-        _ => {}
-    }
-    let pin = match part.pin.as_deref() {
-        None if matches!(uri, KeyUri::External(_)) => PinFrom::Terminal,
-        None => return refuse(format!("{place} without a pin"), "pin = \"tty\", or a file of mode 0600"),
-        Some("tty") => PinFrom::Terminal,
-        Some("") => {
-            return refuse(format!("{place} with an empty pin"), "pin = \"tty\", or a file of mode 0600");
-        }
-        Some(file) => PinFrom::File(folder.join(file)),
-    };
-    Ok(DeviceKey { uri, module: part.module, pin, max_payload: part.max_payload })
-}
-
-fn quoted(text: &str) -> String {
-    toml::Value::String(text.to_owned()).to_string()
-}
-
-fn path(path: &Path) -> String {
-    quoted(&path.to_string_lossy())
-}
-
-/// A key of a table's head, quoted where it must be.
-fn bare(name: &str) -> String {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    if !name.is_empty() && name.bytes().all(plain) { name.to_owned() } else { quoted(name) }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ pub mod completions;
 pub mod developer;
 mod developer_vault;
 pub mod devices;
+mod devices_form;
 pub mod enrolment;
 pub mod export;
 pub mod external;

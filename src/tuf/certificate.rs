@@ -8,6 +8,8 @@
 //!
 //! Never: a CA certificate, a chain, a negative or short serial number.
 
+pub use super::leaf::{Leaf, leaf, not_after};
+
 use super::key::{Algorithm, PublicKey, Scheme};
 use super::payload::Payload;
 use super::rule::{Refusal, Result};
@@ -22,20 +24,20 @@ use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, KeyUsages};
-use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
+use x509_cert::name::{RdnSequence, RelativeDistinguishedName};
 use x509_cert::serial_number::SerialNumber;
 use x509_cert::time::Validity;
 
-const OID_COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
+pub(super) const OID_COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 const OID_BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.19");
 const OID_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
-const OID_EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
-const OID_ECDSA_SHA1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.1");
-const OID_RSA_SHA1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.5");
-const OID_ECDSA_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
-const OID_ECDSA_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");
-const OID_RSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
-const OID_RSA_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
+pub(super) const OID_EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
+pub(super) const OID_ECDSA_SHA1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.1");
+pub(super) const OID_RSA_SHA1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.5");
+pub(super) const OID_ECDSA_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
+pub(super) const OID_ECDSA_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");
+pub(super) const OID_RSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
+pub(super) const OID_RSA_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
 const OID_MGF1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.8");
 const OID_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1");
 
@@ -64,10 +66,10 @@ struct ToBeSigned {
 }
 
 #[derive(der::Sequence)]
-struct Assembled {
-    tbs_certificate: Any,
+pub(super) struct Assembled {
+    pub(super) tbs_certificate: Any,
     signature_algorithm: AlgorithmIdentifierOwned,
-    signature: BitString,
+    pub(super) signature: BitString,
 }
 
 /// RSASSA-PSS-params (RFC 8017 A.2.3), the trailer field left at its default.
@@ -202,120 +204,11 @@ impl CertificatePayload {
     }
 }
 
-/// What a certificate says, as read from others' files.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own (RFC 5280)")]
-pub struct Leaf {
-    /// The key inside.
-    pub public: PublicKey,
-    /// The subject's common name; none if it has none or more than one. Escape before showing.
-    pub common_name: Option<String>,
-    /// From when it counts.
-    pub not_before: Time,
-    /// Until when it counts.
-    pub not_after: Time,
-    /// Whether it says that it is a CA's; Notary refuses those for root.
-    pub is_ca: bool,
-    /// Whether its signature verifies with its own key. Notary never looks (notary-v1 5).
-    pub self_signed: bool,
-    /// Whether it limits its use by an extended key usage, which CA pins may refuse.
-    pub extended_key_usage: bool,
-    /// Certificates in the PEM text: 1, or more when a chain follows.
-    pub certificates: usize,
-    /// Those of them that are no CA's; Notary wants one, and that it is the first.
-    pub leaves: usize,
-    /// Whether it is signed over SHA-1, which Notary refuses.
-    pub sha1: bool,
-}
-
-/// Until when the leaf certificate counts, the first of a PEM text; nothing else of it is looked at.
-///
-/// # Errors
-///
-/// `CERTIFICATE-FORM` if there is none or it can't be read.
-pub fn not_after(text: &str) -> Result<Time> {
-    let block = pem::parse(text).map_err(|e| form(&e))?;
-    let certificate = x509_cert::Certificate::from_der(block.contents()).map_err(|e| form(&e))?;
-    read_moment(&certificate.tbs_certificate().validity().not_after)
-}
-
-/// Reads the leaf certificate, the first of a PEM text.
-///
-/// # Errors
-///
-/// `CERTIFICATE-FORM` if there is none or it can't be read, `KEY-FORM` if its key is of no kind
-/// that keyrite knows.
-pub fn leaf(text: &str) -> Result<Leaf> {
-    let blocks = pem::parse_many(text).map_err(|e| form(&e))?;
-    if blocks.iter().any(|b| b.tag() != "CERTIFICATE") {
-        return Err(form(&"a PEM block that is no certificate"));
-    }
-    let first = blocks.first().ok_or_else(|| form(&"no PEM block"))?;
-    let certificate = x509_cert::Certificate::from_der(first.contents()).map_err(|e| form(&e))?;
-    let tbs = certificate.tbs_certificate();
-    let spki = tbs.subject_public_key_info().to_der().map_err(|e| form(&e))?;
-    let public = PublicKey::from_spki_der(&spki)?;
-    let is_ca = is_ca(&certificate)?;
-    let mut leaves = usize::from(!is_ca);
-    for block in blocks.iter().skip(1) {
-        let other = x509_cert::Certificate::from_der(block.contents()).map_err(|e| form(&e))?;
-        leaves = leaves.saturating_add(usize::from(!self::is_ca(&other)?));
-    }
-    let extended_key_usage =
-        tbs.extensions().is_some_and(|all| all.iter().any(|e| e.extn_id == OID_EXTENDED_KEY_USAGE));
-    Ok(Leaf {
-        self_signed: signed_by(&certificate, first.contents(), &public),
-        common_name: common_name(tbs.subject()),
-        not_before: read_moment(&tbs.validity().not_before)?,
-        not_after: read_moment(&tbs.validity().not_after)?,
-        is_ca,
-        extended_key_usage,
-        certificates: blocks.len(),
-        leaves,
-        sha1: [OID_ECDSA_SHA1, OID_RSA_SHA1].contains(&certificate.signature_algorithm().oid),
-        public,
-    })
-}
-
-fn is_ca(certificate: &x509_cert::Certificate) -> Result<bool> {
-    let found = certificate.tbs_certificate().get_extension::<BasicConstraints>();
-    Ok(found.map_err(|e| form(&e))?.is_some_and(|(_, constraints)| constraints.ca))
-}
-
-fn signed_by(certificate: &x509_cert::Certificate, der: &[u8], public: &PublicKey) -> bool {
-    // The signed bytes as received, not as this library would write them again.
-    let Ok(parts) = Assembled::from_der(der) else { return false };
-    let (Ok(message), Some(wire)) = (parts.tbs_certificate.to_der(), parts.signature.as_bytes()) else {
-        return false;
-    };
-    let oid = certificate.signature_algorithm().oid;
-    let ecdsa = |scheme: Scheme| {
-        verify::ecdsa_from_der(wire, public.algorithm())
-            .is_ok_and(|raw| verify::verifies(public, scheme, &message, &raw))
-    };
-    match (oid, public.algorithm()) {
-        (OID_ECDSA_SHA256, Algorithm::EcdsaP256) => ecdsa(Scheme::EcdsaP256Sha256),
-        (OID_ECDSA_SHA256, Algorithm::EcdsaP384) => ecdsa(Scheme::EcdsaP384Sha256),
-        (OID_ECDSA_SHA384, Algorithm::EcdsaP384) => ecdsa(Scheme::EcdsaP384Sha384),
-        (OID_RSA_PSS, Algorithm::Rsa) => verify::verifies(public, Scheme::RsaPssSha256, &message, wire),
-        (OID_RSA_SHA256, Algorithm::Rsa) => verify::verifies(public, Scheme::RsaPkcs1Sha256, &message, wire),
-        _ => false,
-    }
-}
-
 fn name(common_name: &str) -> der::Result<RdnSequence> {
     let value = Any::new(Tag::Utf8String, common_name.as_bytes())?;
     let mut set = SetOfVec::new();
     set.insert(AttributeTypeAndValue { oid: OID_COMMON_NAME, value })?;
     Ok(RdnSequence::from(vec![RelativeDistinguishedName::from(set)]))
-}
-
-fn common_name(name: &Name) -> Option<String> {
-    let mut found = name.iter().filter(|a| a.oid == OID_COMMON_NAME);
-    match (found.next(), found.next()) {
-        (Some(only), None) => std::str::from_utf8(only.value.value()).ok().map(str::to_owned),
-        _ => None,
-    }
 }
 
 fn extensions() -> der::Result<Vec<Extension>> {
@@ -359,11 +252,7 @@ fn moment(time: Time) -> Result<x509_cert::time::Time> {
         .map_err(|e| form(&e))
 }
 
-fn read_moment(time: &x509_cert::time::Time) -> Result<Time> {
-    i64::try_from(time.to_unix_duration().as_secs()).map_err(|e| form(&e)).and_then(Time::from_unix)
-}
-
-fn form(found: &dyn std::fmt::Display) -> Refusal {
+pub(super) fn form(found: &dyn std::fmt::Display) -> Refusal {
     Refusal::new(
         &rules::CERTIFICATE_FORM,
         visible(&found.to_string()),

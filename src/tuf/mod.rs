@@ -3,6 +3,7 @@
 //!
 //! Pure: no token, terminal, disk, network or clock. Time, bytes and randomness are arguments.
 
+mod algorithm;
 pub mod backend_model;
 pub mod bulk;
 pub mod certificate;
@@ -15,6 +16,7 @@ pub mod evidence;
 pub mod hashes;
 pub mod json;
 pub mod key;
+mod leaf;
 pub mod make;
 mod members;
 pub mod payload;
@@ -23,6 +25,7 @@ pub mod role;
 pub mod rule;
 pub mod rules;
 pub mod statement;
+mod statement_form;
 pub mod text;
 pub mod threshold;
 pub mod time;

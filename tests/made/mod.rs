@@ -13,12 +13,15 @@
 pub mod keys;
 
 use keyrite::tuf::certificate::CertificatePayload;
-use keyrite::tuf::document::DocumentKey;
+use keyrite::tuf::document::{DocumentKey, PathRule, TargetFile};
+use keyrite::tuf::hashes::Hashes;
 use keyrite::tuf::json::Json;
 use keyrite::tuf::key::Scheme;
-use keyrite::tuf::make::{self, RoleSpec, RootSpec};
+use keyrite::tuf::make::{self, Grant, RoleSpec, RootSpec, TargetsEdit};
 use keyrite::tuf::payload::{MetadataPayload, Payload};
 use keyrite::tuf::profile::Profile;
+use keyrite::tuf::role::RoleName;
+use keyrite::tuf::rule::Result;
 use keyrite::tuf::time::Time;
 use keyrite::tuf::wire;
 use keys::TestKey;
@@ -163,4 +166,31 @@ pub fn at<'a>(json: &'a mut Json, path: &[&str]) -> &'a mut Json {
 pub fn signed(payload: &MetadataPayload, letters: &str) -> wire::Envelope {
     let signatures = letters.chars().map(|c| signed_by(payload, c)).collect();
     wire::parse(payload.profile(), payload.role(), &file(&json(payload), signatures)).unwrap()
+}
+
+// --- targets
+
+pub fn target(custom: Option<Json>) -> TargetFile {
+    let hashes = Hashes::from([("sha256".to_owned(), vec![7; 32])]);
+    TargetFile { length: 5, hashes, custom }
+}
+
+pub fn put(path: &str, custom: Option<Json>) -> TargetsEdit {
+    TargetsEdit::PutTarget { path: path.to_owned(), file: target(custom) }
+}
+
+pub fn grant(profile: Profile, name: &str, need: u32, letters: &str, path: &str) -> Grant {
+    let paths = match profile {
+        Profile::Tuf => PathRule::Patterns(vec![path.to_owned()]),
+        Profile::Notary => PathRule::Prefixes(vec![path.to_owned()]),
+    };
+    Grant { role: RoleName::from_name(name), keys: role(profile, need, letters), paths, terminating: false }
+}
+
+pub fn targets(
+    profile: Profile,
+    base: Option<&MetadataPayload>,
+    edits: &[TargetsEdit],
+) -> Result<MetadataPayload> {
+    make::targets(profile, &RoleName::Targets, 1, expires(), base, edits)
 }

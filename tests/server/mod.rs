@@ -11,6 +11,7 @@
 
 use crate::stage::{Done, PHRASE, Stage, block, blocks, shell, utf8};
 use base64ct::{Base64, Encoding as _};
+use keyrite::record::upload::fetch_keys;
 use keyrite::tuf::digest::Digest;
 use serde_json::Value;
 use std::fs;
@@ -66,6 +67,16 @@ impl Backend {
         let own =
             format!("REALM='{}' SERVICE='{}' NAME='pusher:push-secret'\n", word("realm"), word("service"));
         format!("{address}{own}{token}")
+    }
+
+    /// Fetches the backend's public keys by the lines that keyrite prints; the folder that they are in.
+    pub fn hands_out_keys(&self, stage: &Stage) -> PathBuf {
+        let incoming = stage.path("incoming");
+        fs::create_dir_all(&incoming).unwrap();
+        let lines = blocks(&fetch_keys(&stage.trust, Some(&self.url)));
+        let address = self.address(&incoming, &lines);
+        self.types(&incoming, &format!("{address}{}", block(&lines, "-o snapshot.key")));
+        incoming
     }
 
     /// What is typed before a README's one line: nothing, unless the backend asks for a token.

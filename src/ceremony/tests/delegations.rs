@@ -1,106 +1,20 @@
 //! Delegations that change: more keys, revocations, renewals. What a change asks of whom, what it
 //! tells about customers, and what is refused before a token is touched.
 
-use super::world::{envelope, facts, frame, key, names, person, public, record, root, sign, time};
-use crate::ceremony::change::{Change, Item, Purpose};
+use super::granted::{HEAD, all_signed, asked, held, hold, lists, naming, sealed, titles, two_keys, world};
+use super::world::{envelope, frame, key, person, public, record, time};
+use crate::ceremony::change::{Item, Purpose};
 use crate::ceremony::facts::{Earlier, Facts};
 use crate::ceremony::kinds;
 use crate::ceremony::runbook::Runbook;
-use crate::ceremony::standing::{Gathered, Standing, State};
+use crate::ceremony::standing::State;
 use crate::ceremony::step::{Act, PersonAct};
 use crate::tuf::chain::accept;
-use crate::tuf::document::{PathRule, TargetFile};
-use crate::tuf::hashes::Hashes;
-use crate::tuf::make::{self, Grant, RoleSpec, TargetsEdit};
-use crate::tuf::payload::MetadataPayload;
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
-use crate::tuf::rule::Result;
 use crate::tuf::statement::{KeyEvent, Sentence};
 use crate::tuf::time::Time;
 use crate::tuf::wire;
-use std::num::NonZeroU32;
-
-const HEAD: &str = "title = \"t\"\n[people]\nalice = \"administrator\"\n";
-
-pub(super) fn hold(kind: &str, tables: &str, facts: &Facts) -> Result<Change> {
-    let runbook = Runbook::parse(&format!("ceremony = \"{kind}\"\n{HEAD}{tables}")).unwrap();
-    kinds::read(&runbook)?.change(&frame(), facts)
-}
-
-pub(super) fn held(kind: &str, tables: &str, facts: &Facts) -> bool {
-    let runbook = Runbook::parse(&format!("ceremony = \"{kind}\"\n{HEAD}{tables}")).unwrap();
-    kinds::read(&runbook).unwrap().held(facts)
-}
-
-/// Delegations by name, their keys as letters, their threshold.
-pub(super) fn granting(role: &RoleName, version: u64, grants: &[(&str, &str, u32)]) -> MetadataPayload {
-    let edits: Vec<_> = grants
-        .iter()
-        .map(|(name, letters, threshold)| {
-            let keys = names(letters).into_iter().map(|n| wire::key_entry(Profile::Tuf, &public(&n), None));
-            TargetsEdit::Grant(Grant {
-                role: RoleName::from_name(name),
-                keys: RoleSpec {
-                    keys: keys.collect::<Result<_>>().unwrap(),
-                    threshold: NonZeroU32::new(*threshold).unwrap(),
-                },
-                paths: PathRule::Patterns(vec![format!("{name}/*")]),
-                terminating: false,
-            })
-        })
-        .collect();
-    make::targets(Profile::Tuf, role, version, time("2028-01-01"), None, &edits).unwrap()
-}
-
-/// A delegation's document that names these files.
-pub(super) fn naming(role: &str, version: u64, files: &[&str]) -> MetadataPayload {
-    let file =
-        || TargetFile { length: 3, hashes: Hashes::from([("sha256".to_owned(), vec![7; 32])]), custom: None };
-    let put = |path: &&str| TargetsEdit::PutTarget { path: (*path).to_owned(), file: file() };
-    let edits: Vec<_> = files.iter().map(put).collect();
-    make::targets(Profile::Tuf, &RoleName::from_name(role), version, time("2028-01-01"), None, &edits)
-        .unwrap()
-}
-
-/// `cam` by x (or y), `door` by x and y, `park` by z: each with a document of version 3.
-pub(super) fn world() -> Facts {
-    let root = root(1, "abc", 2, "t");
-    let targets = granting(&RoleName::Targets, 4, &[("cam", "xy", 1), ("door", "xy", 2), ("park", "z", 1)]);
-    let (cam, door, park) =
-        (naming("cam", 3, &["cam/1", "cam/2"]), naming("door", 3, &["door/1"]), naming("park", 3, &[]));
-    facts(&[(&root, "abc")], &[(&targets, "t"), (&cam, "x"), (&door, "xy"), (&park, "z")])
-}
-
-/// A person who holds x and z.
-fn two_keys() -> Facts {
-    let mut facts = world();
-    for name in ["x", "z"] {
-        facts.keys.get_mut(&key(name)).unwrap().holder = person("dana");
-    }
-    facts
-}
-
-pub(super) fn titles(change: &Change) -> Vec<String> {
-    change.items.iter().map(Item::title).collect()
-}
-
-pub(super) fn asked(change: &Change, item: usize) -> String {
-    change.items[item].asked().iter().map(|ask| ask.key.as_str()).collect()
-}
-
-fn lists(change: &Change, role: &str) -> Option<(String, u32)> {
-    let targets = change.documents().next().unwrap().document().as_targets().unwrap();
-    let found = targets.delegations.role(&RoleName::from_name(role))?;
-    let known = |n: &String| {
-        let identity = public(n).identity();
-        let lists =
-            |id| targets.delegations.keys[id].public.as_ref().map(crate::tuf::key::PublicKey::identity);
-        found.keys.keyids.iter().any(|id| lists(id) == Some(identity))
-    };
-    let letters: String = names("nwxyz").into_iter().filter(known).collect();
-    Some((letters, found.keys.threshold.get()))
-}
 
 #[test]
 fn what_a_revocation_makes() {
@@ -363,56 +277,6 @@ fn what_only_a_stolen_key_signed_is_shown_first() {
     );
 }
 
-/// Signs every item with every key that it asks, and says how the change stands.
-fn all_signed(change: &Change, facts: &Facts) -> State {
-    let mut gathered = Gathered::default();
-    for item in &change.items {
-        for ask in item.asked() {
-            sign(ask.key.as_str(), &item.payload().unwrap());
-            gathered.signatures.push((ask.public.identity(), item.payload_digest().unwrap()));
-        }
-    }
-    Standing::of(change, &gathered, facts).unwrap().state
-}
-
-/// The facts after a change's documents are sealed.
-fn sealed(change: &Change, facts: &Facts) -> Facts {
-    let mut after = facts.clone();
-    let old = after.documents.clone();
-    for payload in change.documents() {
-        let at = change.items.iter().find(|i| i.document() == Some(payload)).unwrap();
-        let signers: String = at.asked().iter().map(|ask| ask.key.as_str()).collect();
-        let above = if *payload.role() == RoleName::Targets {
-            after.roots.last().unwrap().clone()
-        } else {
-            after.documents[&RoleName::Targets].clone()
-        };
-        let made = accept(&above, payload.role(), envelope(payload, &signers), None).unwrap();
-        after.documents.insert(payload.role().clone(), made);
-        after.history.insert(payload.digest());
-    }
-    let targets = after.documents[&RoleName::Targets].clone();
-    for (role, document) in old {
-        if matches!(role, RoleName::Delegated(_)) {
-            let still = after.documents[&role].clone();
-            if accept(&targets, &role, still.envelope().clone(), None).is_err() {
-                after.documents.remove(&role);
-                after.unvouched.insert(role.clone(), document);
-                if targets.document().as_targets().unwrap().delegations.role(&role).is_none() {
-                    after.revoked.insert(role);
-                }
-            }
-        }
-    }
-    for item in &change.items {
-        let Item::Statement { payload, .. } = item else { continue };
-        let Sentence::KeyLife { key, event, at, .. } = payload.sentence() else { continue };
-        let record = after.keys.values_mut().find(|r| r.public.identity() == *key).unwrap();
-        record.life.push((*event, *at));
-    }
-    after
-}
-
 #[test]
 fn what_is_revoked_stays_so_and_its_versions_go_on() {
     let before = world();
@@ -432,23 +296,6 @@ fn what_is_revoked_stays_so_and_its_versions_go_on() {
     let grant = "[delegation]\napplication = \"park\"\nkeys = [\"y\"]\nthreshold = 1\npaths = [\"park/*\"]\nvalid-for = \"90 days\"\n";
     let back = hold("grant-delegation", grant, &after).unwrap();
     assert_eq!(titles(&back), ["targets 6", "park 4"]);
-}
-
-#[test]
-fn a_waiting_document_is_signed_again_by_a_renewal() {
-    let revoke = "[revoke]\napplication = \"cam\"\nkey = \"x\"\nbecause = \"left\"\n";
-    let after = sealed(&hold("revoke-delegation", revoke, &world()).unwrap(), &world());
-    assert!(after.unvouched.contains_key(&RoleName::from_name("cam")));
-    let renew = "[renew]\nwithin = \"30 days\"\nroles = [\"cam\"]\n[delegations]\nvalid-for = \"1 year\"\n";
-    assert!(!held("renew", renew, &after));
-    let change = hold("renew", renew, &after).unwrap();
-    assert_eq!(titles(&change), ["cam 4"]);
-    assert_eq!(asked(&change, 0), "y");
-    assert!(matches!(all_signed(&change, &after), State::Complete { everyone: true }));
-    let document = change.documents().next().unwrap().document().as_targets().unwrap();
-    assert_eq!(document.targets.len(), 2);
-    let every = "[renew]\nwithin = \"30 days\"\n[delegations]\nvalid-for = \"1 year\"\n";
-    assert!(held("renew", every, &after), "what waits is due only when it is named");
 }
 
 #[test]
@@ -533,53 +380,6 @@ fn what_amends_a_delegation_keeps_what_it_does_not_know() {
 }
 
 #[test]
-fn what_is_due_is_renewed_together() {
-    // Within how long; of which roles; the documents. Everything ends on 2028-01-01, 405 days on.
-    let terms = "[targets]\nvalid-for = \"2 years\"\n[delegations]\nvalid-for = \"2 years\"\n";
-    let cases: &[(&str, &str, &[&str])] = &[
-        ("400 days", "", &[]),
-        ("406 days", "", &["targets 5", "cam 4", "door 4", "park 4"]),
-        ("406 days", "roles = [\"door\", \"targets\"]\n", &["targets 5", "door 4"]),
-    ];
-    for (within, roles, made) in cases {
-        let tables = format!("[renew]\nwithin = \"{within}\"\n{roles}{terms}");
-        assert_eq!(held("renew", &tables, &world()), made.is_empty(), "{within} {roles}");
-        match hold("renew", &tables, &world()) {
-            Ok(change) => {
-                assert_eq!(titles(&change), *made, "{within} {roles}");
-                for payload in change.documents() {
-                    assert_eq!(payload.document().header().expires, time("2028-11-22"), "{}", payload.role());
-                    let before = world().documents[payload.role()].document().as_targets().unwrap().clone();
-                    let now = payload.document().as_targets().unwrap();
-                    assert_eq!((&now.targets, &now.delegations), (&before.targets, &before.delegations));
-                }
-                assert!(matches!(all_signed(&change, &world()), State::Complete { everyone: true }));
-                assert!(held("renew", &tables, &sealed(&change, &world())));
-            }
-            Err(refused) => assert_eq!(refused.rule().name, "RENEW-NOTHING"),
-        }
-    }
-    let refused: &[(&str, &str)] = &[
-        ("[renew]\nwithin = \"500 days\"\n[targets]\nvalid-for = \"2 years\"\n", "RUNBOOK"),
-        (
-            "[renew]\nwithin = \"500 days\"\n[targets]\nvalid-for = \"400 days\"\n[delegations]\nvalid-for = \"2 years\"\n",
-            "RENEW-SHORT",
-        ),
-        (
-            "[renew]\nwithin = \"500 days\"\n[targets]\nvalid-for = \"9 years\"\n[delegations]\nvalid-for = \"2 years\"\n",
-            "EXPIRY-LIMIT",
-        ),
-        ("[renew]\nwithin = \"500 days\"\nroles = [\"none\"]\n", "DELEGATION-MISSING"),
-        ("[renew]\nwithin = \"500 days\"\nroles = [\"snapshot\"]\n", "DELEGATION-MISSING"),
-    ];
-    for (tables, rule) in refused {
-        let found = hold("renew", tables, &world()).unwrap_err();
-        assert_eq!(found.rule().name, *rule, "{tables}: {found}");
-        assert!(!held("renew", tables, &world()) || *rule == "RENEW-SHORT", "{tables}");
-    }
-}
-
-#[test]
 fn a_person_who_holds_a_root_key_leaves_root_in_the_same_change() {
     let mut facts = world();
     for name in ["c", "x"] {
@@ -623,41 +423,4 @@ fn a_person_who_holds_the_targets_key_leaves_it_with_what_it_granted() {
     let listed = targets.delegations.keys[&park.keys.keyids[0]].public.as_ref().unwrap();
     assert_eq!(*listed, public("y"));
     assert!(matches!(all_signed(&change, &facts), State::Complete { everyone: true }));
-}
-
-#[test]
-fn root_is_renewed_in_time_for_stock_clients() {
-    use super::notary_world::first_day;
-    // Root and targets end on 2028-01-01.
-    let terms = "[root]\nvalid-for = \"2 years\"\n[targets]\nvalid-for = \"2 years\"\n";
-    let on = |day: &str, tables: &str| {
-        let mut facts = first_day();
-        facts.today = time(day);
-        let runbook = Runbook::parse(&format!("ceremony = \"renew\"\n{HEAD}{tables}{terms}")).unwrap();
-        let ceremony = kinds::read(&runbook).unwrap();
-        let frame =
-            crate::ceremony::change::Frame { held_at: time(day), sign_by: time("2030-01-01"), ..frame() };
-        let change = ceremony.change(&frame, &facts);
-        let due = change.map(|change| (titles(&change).join(", "), change.summary.join("\n")));
-        (ceremony.held(&facts), due)
-    };
-    let cases: &[(&str, &str, &str)] = &[
-        ("2027-03-31", "[renew]\nwithin = \"30 days\"\n", "RENEW-NOTHING"),
-        ("2027-04-02", "[renew]\nwithin = \"30 days\"\n", "root 2, the limits statement"),
-        ("2027-12-15", "[renew]\nwithin = \"30 days\"\n", "root 2, targets 2, the limits statement"),
-        ("2027-06-01", "[renew]\nwithin = \"300 days\"\nroles = [\"targets\"]\n", "targets 2"),
-        ("2027-07-02", "[renew]\nwithin = \"300 days\"\nroles = [\"targets\"]\n", "ROOT-PUBLISH"),
-    ];
-    for (day, tables, expected) in cases {
-        let (held, due) = on(day, tables);
-        match due {
-            Ok((made, _)) => assert_eq!((made.as_str(), held), (*expected, false), "{day} {tables}"),
-            Err(refused) => {
-                assert_eq!(refused.rule().name, *expected, "{day} {tables}: {refused}");
-                assert_eq!(held, *expected == "RENEW-NOTHING", "{day} {tables}");
-            }
-        }
-    }
-    let short = on("2027-12-15", "[renew]\nwithin = \"30 days\"\n").1.unwrap();
-    assert!(short.1.contains("root 2 of example, valid for 2 years"), "{}", short.1);
 }

@@ -395,8 +395,8 @@ fn a_change_that_cannot_go_on_stops() {
     assert_eq!(table.next("abct").0, "BASE-MOVED");
 }
 
-#[test]
-fn what_cannot_be_undone_comes_last() {
+/// A change that destroys the key d, which these keys say; the kind puts it after the signatures.
+fn destroying(signers: &str) -> Table {
     let facts = facts(&[(&root(1, "abc", 2, "t"), "abc")], &[]);
     let life = crate::tuf::statement::Sentence::KeyLife {
         key: public("d").identity(),
@@ -405,13 +405,18 @@ fn what_cannot_be_undone_comes_last() {
         root: facts.roots[0].payload().digest(),
     };
     let gone = Item::DestroyedKey { key: key("d"), identity: public("d").identity() };
-    let change = change(&facts, &[RoleName::Root], vec![statement(life, "ab"), gone]);
+    let change = change(&facts, &[RoleName::Root], vec![statement(life, signers), gone]);
     let mut table = Table::of(facts, change);
-    // The kind puts the destruction after the signatures.
     let at = table.steps.iter().position(|step| step.id.0 == "destroy.d").unwrap();
     let destroy = table.steps.remove(at);
     let at = table.steps.iter().position(|step| step.id.0 == "seal").unwrap();
     table.steps.insert(at, destroy);
+    table
+}
+
+#[test]
+fn what_cannot_be_undone_comes_last() {
+    let mut table = destroying("ab");
     for step in AGREE {
         table.perform(step);
     }
@@ -435,20 +440,7 @@ fn what_cannot_be_undone_comes_last() {
 
 #[test]
 fn a_key_is_destroyed_without_those_who_need_not_sign() {
-    let facts = facts(&[(&root(1, "abc", 2, "t"), "abc")], &[]);
-    let life = crate::tuf::statement::Sentence::KeyLife {
-        key: public("d").identity(),
-        event: crate::tuf::statement::KeyEvent::Destroyed,
-        at: time("2026-11-22"),
-        root: facts.roots[0].payload().digest(),
-    };
-    let gone = Item::DestroyedKey { key: key("d"), identity: public("d").identity() };
-    let change = change(&facts, &[RoleName::Root], vec![statement(life, "abc"), gone]);
-    let mut table = Table::of(facts, change);
-    let at = table.steps.iter().position(|step| step.id.0 == "destroy.d").unwrap();
-    let destroy = table.steps.remove(at);
-    let at = table.steps.iter().position(|step| step.id.0 == "seal").unwrap();
-    table.steps.insert(at, destroy);
+    let mut table = destroying("abc");
     for step in AGREE.iter().copied().chain(["sign.a.0", "sign.b.0"]) {
         table.perform(step);
     }

@@ -1,6 +1,6 @@
 //! Revocations as somebody who wants to stay would have them: keys in places that are easily missed.
 
-use super::delegations::{asked, granting, held, hold, naming, titles, world};
+use super::granted::{asked, granting, held, hold, naming, titles, world};
 use super::root_change::rooted;
 use super::world::{facts, key, person, public, record, root, time};
 use crate::ceremony::change::{Item, Purpose};
