@@ -248,6 +248,46 @@ fn a_change_that_a_known_key_has_signed_is_not_set_aside() {
     let plan = room.on(&["plan", utf8(&runbook)]).ended(1).json();
     assert_eq!(plan["error"]["rule"], "CHANGE-RECOMPUTED");
     assert!(room.next("puts it away").is_empty());
+    // A copy of it under another title takes that from it no more than it took it from the copy.
+    let (planted, another) = (room.change("rotate-root"), text.replace("R1 was stolen", "Another"));
+    forged["title"] = json!("Another");
+    forged["runbook"] = json!(Digest::of(another.as_bytes()).hex());
+    let other = room.plant(&planted, &forged, &another);
+    let plan = room.on(&["plan", utf8(&runbook)]).ended(1).json();
+    assert_eq!(plan["error"]["rule"], "CHANGE-RECOMPUTED", "{other}");
+}
+
+/// Anyone can plan a runbook again on a copy of their own, later, and have the change imported: it
+/// does come out of its runbook, and yet what people have half signed goes on.
+#[test]
+fn a_runbook_planned_again_does_not_displace_what_was_half_signed() {
+    let room = Room::new("planted-again");
+    let runbook = room.stolen();
+    let before = room.stage.path("before");
+    copied(&room.stage.record, &before);
+    let (change, _) = room.stage.answers(&room.devices, &runbook);
+    let devices =
+        room.stage.devices().in_file("r2", "keys/r2.pem").knowing(&room.stage.root()).write("r2.toml");
+    room.stage.sign(&room.stage.record, &devices, &change).ended(0);
+    let held_at = |change: &Path| read(&change.join("change.json"))["held-at"].as_str().unwrap().to_owned();
+    let since = held_at(&room.change("rotate-root"));
+    let later = (0..100).find_map(|n| {
+        let copy = room.stage.path(&format!("again-{n}"));
+        copied(&before, &copy);
+        let plan = room.stage.on(&copy, &room.devices, &["plan", utf8(&runbook)]).ended(0).json();
+        let planted = plan["change"].as_str().unwrap().to_owned();
+        let folder = copy.join("changes").join(&planted);
+        (held_at(&folder) > since).then_some((planted, folder))
+    });
+    let (planted, folder) = later.unwrap();
+    copied(&folder, &room.stage.record.join("changes").join(&planted));
+    let plan = room.on(&["plan", utf8(&runbook)]).ended(0).json();
+    assert_eq!(plan["change"], *change, "{plan}");
+    // On a copy where nobody has done anything, the signature tells them apart.
+    let copy = room.stage.path("elsewhere");
+    room.on(&["export", utf8(&copy), "--for", "dora"]).ended(0);
+    let plan = room.stage.on(&copy, &room.devices, &["plan", utf8(&runbook)]).ended(0).json();
+    assert_eq!(plan["change"], *change, "{plan}");
 }
 
 /// Entries beside the signatures that no key made: an upload that waits for the backend goes on to.
@@ -341,6 +381,11 @@ fn what_a_former_key_sealed_asks_nobody_to_sign() {
     assert!(found.is_some_and(|c| c["state"].as_str().unwrap().contains("sealed")), "{status}");
     let signed = room.stage.sign(&room.stage.record, &uma, &planted).ended(0).json();
     assert_eq!(signed["signed"], json!([]), "{signed}");
+    // Nor does it stand in the way of its runbook: the key that signed it was given up.
+    let runbook = room.stage.path("targets-4.toml");
+    let plan = room.stage.on(&room.stage.record, &uma, &["plan", utf8(&runbook)]).ended(0).json();
+    assert_ne!(plan["change"], *planted, "{plan}");
+    assert_eq!(plan["already-held"], false, "{plan}");
 }
 
 /// Documents of one version that contradict each other stop whoever would travel for nothing, too.

@@ -1,8 +1,8 @@
 //! Changes that nobody here planned, set aside: whoever can write to a medium can plant one for any
 //! runbook, and it must neither be carried out nor stand in the way of the runbook.
 //!
-//! A change counts if it comes out of its runbook again. One that doesn't, and on which a known key
-//! or a ceremony has worked, is refused: it may be ours and this copy old, and keys that signed it
+//! A change counts if it comes out of its runbook again. One that doesn't, and on which a living key
+//! or a session held here has worked, is refused: it may be ours and this copy old, and keys that signed it
 //! sign no other. Any other is named, with the line that puts it away, and the runbook is planned
 //! anew. Nothing is deleted here, since a record only grows.
 
@@ -24,7 +24,9 @@ use crate::ui::Console;
 use crate::ui::screen::{Screen, Tone};
 use std::collections::BTreeSet;
 
-/// The change of a runbook that goes on: of several the last, none if all there are were planted.
+/// The change of a runbook that goes on, none if all there are were planted: of several the one that
+/// has most signatures, then one that was worked on in this copy, then the last. Anyone can plan a
+/// runbook again on a copy, and what people have half signed must not give way to that.
 ///
 /// `held_here` says whether a session was held in this very copy of the record.
 ///
@@ -40,19 +42,24 @@ pub fn open_change<'a>(
 ) -> Result<Option<&'a StoredChange>> {
     let going_on =
         |stored: &&StoredChange| stored.change.frame.runbook == *runbook && !finished(stored, contents);
-    let mut sound: Option<&StoredChange> = None;
+    let mut sound: Vec<&StoredChange> = Vec::new();
     let mut worked_on = Ok(());
     for stored in contents.changes.values().filter(going_on) {
-        let own = recomputed(stored, contents).and_then(|()| own(stored, contents, ceremony, held_here));
-        match own {
-            Ok(()) if sound.is_none_or(|s| s.change.frame.held_at <= stored.change.frame.held_at) => {
-                sound = Some(stored);
-            }
-            Err(refusal) if is_worked_on(stored, contents) => worked_on = Err(refusal),
-            _ => {}
+        match recomputed(stored, contents).and_then(|()| own(stored, contents, ceremony, held_here)) {
+            Ok(()) => sound.push(stored),
+            Err(refusal) if is_worked_on(stored, contents, held_here) => worked_on = Err(refusal),
+            Err(_) => {}
         }
     }
-    match sound {
+    let weight = |stored: &&StoredChange| {
+        (
+            signers(stored, contents).len(),
+            acted(stored, contents, held_here),
+            stored.change.frame.held_at,
+            stored.digest,
+        )
+    };
+    match sound.into_iter().max_by_key(weight) {
         Some(sound) => Ok(Some(sound)),
         None => worked_on.map(|()| None),
     }
@@ -77,30 +84,49 @@ fn own(
         other.change.frame.runbook != runbook && !documents.is_disjoint(&self::documents(&other.change))
     });
     let Some(twin) = twin else { return Ok(()) };
-    let acted = |transcript: &Transcript| {
-        transcript.entries().iter().any(|(entry, _)| {
-            entry.change == Some(stored.digest)
-                && matches!(entry.outcome, Outcome::Sign { .. } | Outcome::Seal { .. })
-                && held_here(entry.ceremony)
-        })
-    };
-    if ceremony.held(&contents.facts) || contents.transcripts.values().any(acted) {
+    if ceremony.held(&contents.facts) || acted(stored, contents, held_here) {
         return Ok(());
     }
     let found = format!("documents of the change {}, \"{}\"", twin.digest, visible(&twin.change.frame.title));
     Err(Refusal::new(&rules::CHANGE_RECOMPUTED, found, "documents that come out of this runbook"))
 }
 
-/// Whether a key that this record knows has signed what no other change asks, or a ceremony has made
-/// a key for it. Copies of other changes' signatures show nothing.
-fn is_worked_on(stored: &StoredChange, contents: &Contents) -> bool {
-    let known: BTreeSet<KeyIdentity> = contents.facts.keys.values().map(|r| r.public.identity()).collect();
-    let others = contents.changes.values().filter(|other| other.digest != stored.digest);
-    let elsewhere: BTreeSet<Digest> = others.flat_map(|other| payloads(&other.change)).collect();
+/// Whether a session in this very copy signed a change, sealed it, or made or took in a key for it.
+fn acted(stored: &StoredChange, contents: &Contents, held_here: &dyn Fn(CeremonyId) -> bool) -> bool {
+    let did = |outcome: &Outcome| {
+        matches!(
+            outcome,
+            Outcome::Sign { .. } | Outcome::Seal { .. } | Outcome::Key { .. } | Outcome::Enrol { .. }
+        )
+    };
+    let entries = contents.transcripts.values().flat_map(Transcript::entries);
+    let mut entries = entries
+        .filter(|(entry, _)| entry.change == Some(stored.digest) && did(&entry.outcome))
+        .map(|(entry, _)| entry.ceremony);
+    entries.any(held_here)
+}
+
+/// What keys that this record knows, and that nobody has given up, have signed of a change.
+fn signers(stored: &StoredChange, contents: &Contents) -> BTreeSet<(KeyIdentity, Digest)> {
+    let living = contents.facts.keys.values().filter(|record| record.life.is_empty());
+    let living: BTreeSet<KeyIdentity> = living.map(|record| record.public.identity()).collect();
     let signed = stored.gathered.signatures.iter();
-    let mut signed = signed.filter(|(key, payload)| known.contains(key) && !elsewhere.contains(payload));
-    let mut made = contents.key_files.values();
-    signed.next().is_some() || made.any(|(file, refusal)| refusal.is_none() && file.change == stored.digest)
+    signed.filter(|(key, _)| living.contains(key)).copied().collect()
+}
+
+/// Whether such a key has signed what no other change asks that does come out of its runbook, or a
+/// session in this copy has worked on it. Copies of other changes' signatures show nothing, and take
+/// nothing from the change that they were copied from. A key file shows nothing either: anyone can
+/// write one, and a transcript for it, around a key of their own.
+fn is_worked_on(stored: &StoredChange, contents: &Contents, held_here: &dyn Fn(CeremonyId) -> bool) -> bool {
+    let copied = |payload: &Digest| {
+        let others = contents.changes.values().filter(|other| other.digest != stored.digest);
+        let mut others = others.filter(|other| payloads(&other.change).any(|of| of == *payload));
+        others.any(|other| recomputed(other, contents).is_ok())
+    };
+    let signed: BTreeSet<Digest> =
+        signers(stored, contents).into_iter().map(|(_, payload)| payload).collect();
+    acted(stored, contents, held_here) || signed.iter().any(|payload| !copied(payload))
 }
 
 /// Documents with their roles: in profile `tuf` two empty ones that end in the same second are the
@@ -118,7 +144,7 @@ pub fn planted(contents: &Contents) -> Vec<(Digest, Refusal)> {
     let open = contents.changes.values().filter(|stored| going_on(stored));
     let signs = open.filter(|stored| payloads(&stored.change).next().is_some());
     // Computing a change again is the dear part.
-    let strangers = signs.filter(|stored| !is_worked_on(stored, contents));
+    let strangers = signs.filter(|stored| !is_worked_on(stored, contents, &|_| false));
     strangers.filter_map(|stored| Some((stored.digest, recomputed(stored, contents).err()?))).collect()
 }
 
