@@ -24,7 +24,7 @@ pub struct Arguments {
     #[arg(short = 'C', value_name = "DIR", default_value = ".", global = true, help_heading = "Everywhere")]
     pub directory: PathBuf,
 
-    /// The device map: where your own keys are [default: devices.toml in the record's directory]
+    /// The device map: where your own keys are [default: devices.toml in the record's directory; for sign and tokens the one here]
     #[arg(long, value_name = "FILE", global = true, help_heading = "Everywhere")]
     pub devices: Option<PathBuf>,
 
@@ -343,7 +343,7 @@ pub struct Developer {
 pub enum DeveloperAct {
     /// Make a key, and the enrolment file to send to the update-service administrator
     New {
-        /// Your name in the record: lower-case letters, digits, "-"
+        /// Your name in the record: lower-case letters, digits, "-", "_"
         #[arg(value_name = "NAME")]
         name: String,
 

@@ -218,14 +218,19 @@ impl Report {
         }
         let elsewhere = self.elsewhere();
         for person in &elsewhere {
-            screen = screen.next(match self.making {
-                Some(change) => format!(
-                    "{keyrite} export DIR    then hand DIR to {person}, who makes the key: keyrite -C DIR --devices OWN run DIR/changes/{change}/runbook.toml"
-                ),
-                None => format!(
+            let Some(change) = self.making else {
+                screen = screen.next(format!(
                     "{keyrite} export DIR --for {person}    then hand DIR to {person}, who runs: keyrite sign DIR"
-                ),
-            });
+                ));
+                continue;
+            };
+            // A whole digest would not fit its line, and the shell completes it.
+            let folder: String = change.hex().chars().take(16).collect();
+            screen = screen
+                .next(format!("{keyrite} export DIR    then hand DIR to {person}, who makes the key in it:"))
+                .next(format!(
+                    "keyrite -C DIR --devices OWN run DIR/changes/{folder}*/runbook.toml    typed by {person}"
+                ));
         }
         if let Some((_, path)) = &self.unanswered {
             let path = shown(path);
