@@ -22,7 +22,8 @@ use keyrite::record::{KeyFile, Media, Record, TrustFile, TrustSpec};
 use keyrite::signer::{TokenIdentity, TokenKind};
 use keyrite::tuf::digest::Digest;
 use keyrite::tuf::document::{MetaFile, PathRule};
-use keyrite::tuf::make::{self, Grant, RoleSpec, TargetsEdit};
+use keyrite::tuf::make::{self, Grant, RoleSpec, RootSpec, TargetsEdit};
+use keyrite::tuf::payload::MetadataPayload;
 use keyrite::tuf::profile::Profile;
 use keyrite::tuf::role::RoleName;
 use keyrite::tuf::statement::{KeyEvent, Sentence, Statement};
@@ -467,6 +468,67 @@ fn the_targets_keys_give_up_delegation_keys_and_no_others() {
     }
 }
 
+/// Targets keys that were given up, and roots, could else end any developer's key before a document
+/// lists it, or where only a delegation's document does.
+#[test]
+fn former_keys_end_none_that_is_in_use_or_came_in_since() {
+    let app = RoleName::Delegated("app".to_owned());
+    // Where the key is listed, who signs for targets since root 2, who says that the key was stolen,
+    // by which root; whether it acts.
+    let table: [(&str, &str, &[&str], u64, bool); 6] = [
+        ("nowhere", "witness-b", &["targets-a"], 1, false),
+        ("nowhere", "witness-b", &["witness-b"], 2, true),
+        ("nowhere", "targets-a", &["targets-a"], 1, true),
+        ("once", "witness-b", &["targets-a"], 1, true),
+        ("below", "witness-b", &["root-a", "root-b"], 1, false),
+        ("below", "witness-b", &["root-a", "root-b"], 2, true),
+    ];
+    for (listed, since, by, named, acts) in table {
+        let mut day = Day::whole(&folder("life-since"));
+        day.start();
+        let file = day.key_file("delegation-a", Digest::of(b"change"), Possession::ByFirstPublication);
+        witness(&mut day, &file);
+        let add = |day: &Day, role: &RoleName, payload: &MetadataPayload, by: &[&str]| {
+            day.record.add_metadata(role, payload.version(), &sealed(payload, by)).unwrap();
+        };
+        if listed == "once" {
+            add(&day, &RoleName::Targets, &granted(2, "delegation-a"), &["targets-a"]);
+            day.publish();
+        }
+        let first = day.read().facts.roots[0].payload().clone();
+        let spec = RootSpec {
+            version: 2,
+            expires: time("2028-11-22T13:00:00Z"),
+            root: kept::spec(&["root-a", "root-b"], 2),
+            targets: kept::spec(&[since], 1),
+            snapshot: kept::spec(&["snapshot-1"], 1),
+            timestamp: kept::spec(&["timestamp-1"], 1),
+        };
+        let second = make::root(Profile::Tuf, &spec, Some(&first)).unwrap();
+        add(&day, &RoleName::Root, &second, &["root-a", "root-b"]);
+        if listed == "below" {
+            add(&day, &RoleName::Targets, &granted(3, "snapshot-1"), &[since]);
+            add(&day, &app, &granting(&app, 1, "below", "delegation-a"), &["snapshot-1"]);
+        } else {
+            add(&day, &RoleName::Targets, &targets(3), &[since]);
+        }
+        let contents = day.read();
+        assert_eq!(contents.facts.documents[&RoleName::Targets].version(), 3);
+        assert_eq!(contents.facts.documents.contains_key(&app), listed == "below");
+        let life = || Sentence::KeyLife {
+            key: key("delegation-a").public().identity(),
+            event: KeyEvent::Compromised,
+            at: today(),
+            root: contents.facts.roots[usize::try_from(named).unwrap() - 1].payload().digest(),
+        };
+        for name in by {
+            day.record.add_statement(&statement(&contents, name, life())).unwrap();
+        }
+        let life = &day.read().facts.keys[&"delegation-a".parse().unwrap()].life;
+        assert_eq!(!life.is_empty(), acts, "listed {listed}, {by:?} by root {named}");
+    }
+}
+
 #[test]
 fn an_answer_to_a_roll_call_has_the_date_of_its_change_and_no_other() {
     let identity = |name: &str| key(name).public().identity();
@@ -518,9 +580,13 @@ fn a_witness_holds_the_transcript_to_what_they_saw() {
     assert_eq!(findings(&day.read()), ["TRANSCRIPT-BROKEN"]);
 }
 
-fn granted(version: u64, to: &str) -> keyrite::tuf::payload::MetadataPayload {
+fn granted(version: u64, to: &str) -> MetadataPayload {
+    granting(&RoleName::Targets, version, "app", to)
+}
+
+fn granting(by: &RoleName, version: u64, role: &str, to: &str) -> MetadataPayload {
     let grant = Grant {
-        role: RoleName::Delegated("app".to_owned()),
+        role: RoleName::Delegated(role.to_owned()),
         keys: RoleSpec {
             keys: vec![wire::key_entry(Profile::Tuf, &key(to).public(), None).unwrap()],
             threshold: NonZeroU32::MIN,
@@ -529,8 +595,7 @@ fn granted(version: u64, to: &str) -> keyrite::tuf::payload::MetadataPayload {
         terminating: false,
     };
     let expires = time(&format!("2027-11-{:02}T13:00:00Z", 10 + version));
-    make::targets(Profile::Tuf, &RoleName::Targets, version, expires, None, &[TargetsEdit::Grant(grant)])
-        .unwrap()
+    make::targets(Profile::Tuf, by, version, expires, None, &[TargetsEdit::Grant(grant)]).unwrap()
 }
 
 #[test]

@@ -212,7 +212,7 @@ fn read(
     let transcripts = transcripts::read(desk, today, &said, &roots.chain);
     let limits = limits::read(desk, trust, &roots.chain, &said)?;
     let keys = keys::read(desk, &transcripts.whole, &said, &roots.chain, &documents);
-    statements::lives(&mut said, &roots.chain, &keys, &documents);
+    statements::lives(&mut said, &roots.chain, &keys, &documents, desk.trust.stage);
     let rehearsals = rehearsals::read(desk);
     let uploads = uploads::read(desk, &documents.files);
 

@@ -7,7 +7,7 @@ use super::documents::Documents;
 use super::keys::Keys;
 use super::{Desk, met, other_trust};
 use crate::ceremony::change::Purpose;
-use crate::ceremony::facts::{Facts, delegation_key};
+use crate::ceremony::facts::{Facts, Stage, delegation_key};
 use crate::ceremony::transcript::{CeremonyId, Transcript};
 use crate::record::contents::{StoredChange, StoredStatement};
 use crate::record::names::Place;
@@ -77,37 +77,50 @@ pub(super) fn read(desk: &mut Desk<'_>) -> Said {
 /// What became of keys: by the threshold of the root that each statement names, or, for a
 /// delegation's key, by the threshold of targets that this root lists.
 ///
-/// A root that another has followed says nothing of keys that root and targets list today: whoever
-/// gets hold of keys that were given up long ago could otherwise end every living one for good.
-pub(super) fn lives(said: &mut Said, roots: &[Trusted], keys: &Keys, documents: &Documents) {
+/// A root that another has followed says nothing of keys that a newest document lists today: whoever
+/// gets hold of keys that were given up long ago could otherwise end every living one for good. Nor
+/// do its targets keys end one that came in since and that nothing lists yet: they must be a
+/// threshold of today's too, unless clients have had a document with that key.
+pub(super) fn lives(said: &mut Said, roots: &[Trusted], keys: &Keys, documents: &Documents, stage: Stage) {
+    let Some(last) = roots.last() else { return };
     // Which one doesn't matter: it only tells the count that it is not for root.
     let targets = documents.newest.get(&RoleName::Targets);
+    // A root can hold entries of keys that no role of it lists any more.
+    let listed = |key: &KeyIdentity| {
+        let below = |held: &Trusted| below(held, key);
+        documents.newest.values().any(below)
+            || last.document().as_root().is_some_and(|root| root_lists(root, key))
+    };
+    let served =
+        |held: &&Trusted| stage == Stage::Rehearsal || documents.published.contains(&held.payload().digest());
     for (payload, (statement, signers)) in &said.by_payload {
         let Sentence::KeyLife { key, event, at, root } = statement.sentence() else { continue };
         let Some(root) = roots.iter().find(|r| r.payload().digest() == *root) else { continue };
-        let newest = roots.last().is_some_and(|last| last.version() == root.version());
-        let listed = || {
-            let view = targets.and_then(|t| t.document().as_targets());
-            let below = view.is_some_and(|view| lists(&view.delegations.keys, key));
-            // A root can hold entries of keys that no role of it lists any more.
-            let root = roots.last().and_then(|r| r.document().as_root());
-            below || root.is_some_and(|root| root_lists(root, key))
-        };
-        if !newest && listed() {
+        let newest = last.version() == root.version();
+        if !newest && listed(key) {
             continue;
         }
+        let sign_targets = |root: &Trusted| {
+            targets.is_some_and(|targets| {
+                signers_of(root.document(), &RoleName::Targets)
+                    .is_ok_and(|(keys, role)| met(keys, role, targets.payload(), signers))
+            })
+        };
         let by_targets = || {
             delegation_key(key, keys.used.values(), roots)
-                && targets.is_some_and(|targets| {
-                    signers_of(root.document(), &RoleName::Targets)
-                        .is_ok_and(|(keys, role)| met(keys, role, targets.payload(), signers))
-                })
+                && sign_targets(root)
+                && (sign_targets(last) || documents.all.iter().filter(served).any(|held| below(held, key)))
         };
         if root_met(root.payload(), signers) || by_targets() {
             said.acting.borrow_mut().insert(*payload);
             said.lives.entry(*key).or_default().insert((*at, *event));
         }
     }
+}
+
+/// Whether a document lists a key for what it delegates to.
+fn below(held: &Trusted, key: &KeyIdentity) -> bool {
+    held.document().as_targets().is_some_and(|view| lists(&view.delegations.keys, key))
 }
 
 fn lists(keys: &crate::tuf::document::Keys, wanted: &KeyIdentity) -> bool {
