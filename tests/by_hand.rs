@@ -172,6 +172,20 @@ fn a_redacted_copy_is_the_same_record() {
 
     let whole = verified(&plain);
     assert_eq!(whole["problems"], serde_json::json!([]));
+    // So do the reports of both, digest by digest.
+    let reported = |record: &Path| {
+        let html = day.dir.join(format!("{}.html", record.file_name().unwrap().to_str().unwrap()));
+        let anchor = day.anchor();
+        let line = ["-C", record.to_str().unwrap(), "verify", "--anchor", &anchor, "--report"];
+        let out = keyrite(&day.dir, &[&line[..], &[html.to_str().unwrap()]].concat());
+        assert!(out.status.success(), "{}", told(&out));
+        let text = fs::read_to_string(html).unwrap();
+        let words = text.split(|c: char| !c.is_ascii_hexdigit()).filter(|word| word.len() == 64);
+        words.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let digests = reported(&plain);
+    assert!(digests.len() > 30, "{digests:?}");
+    assert_eq!(digests, reported(&day.record));
     for copy in [&day.record, &stick] {
         let mut other = verified(copy);
         // Handing out is noted in the copy that hands out.

@@ -254,6 +254,29 @@ fn the_scripts_of_other_kinds_print_whole_too() {
 }
 
 #[test]
+fn many_people_with_long_names_and_titles_have_room() {
+    let day = day(Upto::Keys);
+    let title = "The root of trust of every update service of the northern and the southern works";
+    let mut runbook = ROOT.replace("Root of trust", title);
+    let names: Vec<String> = ('a'..='i')
+        .map(|c| format!("{c}-person-of-a-name-as-long-as-the-record-can-have-one-and-no-longer"))
+        .collect();
+    let names: Vec<&str> = names.iter().map(|name| &name[..64]).collect();
+    let people: String = names.iter().map(|name| format!("{name} = \"custodian\"\n")).collect();
+    runbook = runbook.replace("[people]\n", &format!("[people]\n{people}"));
+    let (html, json) = script(&day, &runbook);
+    let steps: Vec<&str> = json["steps"].as_array().unwrap().iter().map(|s| s.as_str().unwrap()).collect();
+    for size in SIZES {
+        let pages = pages(&print(&html, size.0));
+        within_margins(&pages, size);
+        each_step_on_one_page(&pages, &steps, size.0);
+        let whole: String =
+            pages.iter().flat_map(|page| page.words.iter()).map(|word| word.text.as_str()).collect();
+        assert!(names.iter().all(|name| whole.contains(name)), "{}: {whole}", size.0);
+    }
+}
+
+#[test]
 fn the_script_is_made_once_and_the_same_again() {
     let day = day(Upto::Keys);
     let (html, _) = script(&day, ROOT);

@@ -217,7 +217,7 @@ pub fn overview(contents: &Contents) -> Screen {
             keys.map(|s| name(s.key()).map_or("another key", |r| r.name.as_str())).collect();
         let keys: Vec<_> = keys.into_iter().collect();
         table.push([
-            frame.held_at.date().to_string(),
+            frame.held_at.date(),
             visible(&frame.title),
             visible(&frame.kind),
             state(stored),
