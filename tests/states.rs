@@ -33,7 +33,7 @@ fn a_half_signed_root_is_refused_withdrawn_and_another_signed_in_its_place() {
     waits.ended(4);
     assert_eq!(duo.state("Carla for Bruno"), "waits for signatures");
     let goes_on = duo.next("goes on with \"Carla for Bruno\"").unwrap();
-    assert!(goes_on.contains(&format!("changes/{change}/runbook.toml")), "{goes_on}");
+    assert!(goes_on.contains(&format!("changes/{}*/runbook.toml", &change[..16])), "{goes_on}");
 
     // Bruno won't sign it.
     let copy = duo.stage.path("bruno");
@@ -57,7 +57,7 @@ fn a_half_signed_root_is_refused_withdrawn_and_another_signed_in_its_place() {
     assert!(duo.next("export DIR --for bruno").is_some());
     duo.by_stick("bruno", "root-b", &withdrawn);
     let again = duo.next("goes on with \"Withdraw Carla for Bruno\"").unwrap();
-    assert!(again.contains(&format!("changes/{withdrawn}/runbook.toml")), "{again}");
+    assert!(again.contains(&format!("changes/{}*/runbook.toml", &withdrawn[..16])), "{again}");
     duo.everyone(&duo.withdrawal("Carla for Bruno", ""));
     assert_eq!(duo.state("Carla for Bruno"), "withdrawn: it went wrong");
     assert_eq!(duo.status()["loose"], json!([]), "it never met its threshold");

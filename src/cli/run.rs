@@ -4,7 +4,7 @@ use super::arguments::Run;
 use super::opening;
 use super::perform::{Agenda, Outcome, Room};
 use super::rehearse::inside;
-use super::session::{Ended, Session, shown, upload_path};
+use super::session::{Ended, Session, runbook_path, shown, upload_path};
 use super::table::{Due, Frozen, Table, runbook_paths};
 use crate::ceremony::change::Item;
 use crate::ceremony::engine::{self, Waiting};
@@ -224,13 +224,10 @@ impl Report {
                 ));
                 continue;
             };
-            // A whole digest would not fit its line, and the shell completes it.
-            let folder: String = change.hex().chars().take(16).collect();
+            let runbook = runbook_path(Path::new("DIR"), &change);
             screen = screen
                 .next(format!("{keyrite} export DIR    then hand DIR to {person}, who makes the key in it:"))
-                .next(format!(
-                    "keyrite -C DIR --devices OWN run DIR/changes/{folder}*/runbook.toml    typed by {person}"
-                ));
+                .next(format!("keyrite -C DIR --devices OWN run {runbook}    typed by {person}"));
         }
         if let Some((_, path)) = &self.unanswered {
             let path = shown(path);

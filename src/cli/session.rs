@@ -278,6 +278,12 @@ pub fn upload_path(path: &Path) -> String {
     shown(&path.with_file_name(format!("{begin}*")))
 }
 
+/// The runbook of a change of this record, in the same way.
+pub fn runbook_path(record: &Path, change: &Digest) -> String {
+    let begin: String = change.hex().chars().take(16).collect();
+    shown(&record.join(format!("changes/{begin}*/runbook.toml")))
+}
+
 /// A path as it may be shown.
 pub fn shown(path: &Path) -> String {
     crate::tuf::text::visible(&path.to_string_lossy())

@@ -94,12 +94,9 @@ fn next(session: &Session, contents: &Contents, view: &View<'_>) -> Vec<String> 
         format!("hand the upload of {title} to the backend; its README.txt has the lines to type: {folder}")
     };
     let late = contents.changes.values().filter(|stored| contents.late(stored)).map(|stored| {
-        let runbook = session.directory.join(format!("changes/{}/runbook.toml", stored.digest));
+        let runbook = ways::runbook(session, stored);
         let title = visible(&stored.change.frame.title);
-        format!(
-            "{keyrite} run {}    seals \"{title}\" again, with the signatures that came in since",
-            shown(&runbook)
-        )
+        format!("{keyrite} run {runbook}    seals \"{title}\" again, with the signatures that came in since")
     });
     let mut lines: Vec<_> = late.collect();
     lines.extend(ways::pins(contents));

@@ -1,6 +1,6 @@
 //! The way out of a change that is stuck: refused, lapsed, overtaken, or one of two for one version.
 
-use super::super::session::{Session, shown};
+use super::super::session::{Session, runbook_path};
 use super::super::sign::going_on;
 use crate::ceremony::change::{Change, Item};
 use crate::ceremony::standing::State;
@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The change's own runbook, as a line can name it.
 pub fn runbook(session: &Session, stored: &StoredChange) -> String {
-    shown(&session.directory.join(format!("changes/{}/runbook.toml", stored.digest)))
+    runbook_path(&session.directory, &stored.digest)
 }
 
 /// What to type for every change that goes nowhere by itself; nothing once a withdrawal is on its
