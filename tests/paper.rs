@@ -177,11 +177,14 @@ fn after(first: &Path, name: &str, runbooks: &[&str]) -> (PathBuf, PathBuf) {
     (record, map)
 }
 
+/// A name, what is rehearsed before, what is printed, who signs on the title page, and what is needed.
+type Printed =
+    (&'static str, &'static [&'static str], &'static str, &'static [&'static str], &'static [&'static str]);
+
 #[test]
 fn the_scripts_of_other_kinds_print_whole_too() {
     let day = day(Upto::End);
-    // What is rehearsed before, what is printed, who signs on the title page, and what is needed.
-    let kinds: [(&str, &[&str], &str, &[&str], &[&str]); 3] = [
+    let kinds: [Printed; 3] = [
         (
             "rotate",
             &["rotate-root/01-root-key.toml"],
@@ -262,7 +265,10 @@ fn many_people_with_long_names_and_titles_have_room() {
         .map(|c| format!("{c}-person-of-a-name-as-long-as-the-record-can-have-one-and-no-longer"))
         .collect();
     let names: Vec<&str> = names.iter().map(|name| &name[..64]).collect();
-    let people: String = names.iter().map(|name| format!("{name} = \"custodian\"\n")).collect();
+    let mut people = String::new();
+    for name in &names {
+        writeln!(people, "{name} = \"custodian\"").unwrap();
+    }
     runbook = runbook.replace("[people]\n", &format!("[people]\n{people}"));
     let (html, json) = script(&day, &runbook);
     let steps: Vec<&str> = json["steps"].as_array().unwrap().iter().map(|s| s.as_str().unwrap()).collect();
