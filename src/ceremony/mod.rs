@@ -16,6 +16,7 @@ pub mod facts;
 pub mod gate;
 pub mod kinds;
 pub mod limits;
+mod limits_moved;
 mod limits_toml;
 pub mod members;
 pub mod messages;
