@@ -12,6 +12,7 @@ use super::key::{KeyId, PublicKey, Scheme};
 use super::role::RoleName;
 use super::time::Time;
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::num::{NonZeroU32, NonZeroU64};
 
 /// What every document has.
@@ -106,8 +107,9 @@ pub struct Delegations {
     pub roles: Vec<DelegatedRole>,
     /// Hash bins of one shape (TAP 15); excludes `roles`.
     pub succinct: Option<SuccinctRoles>,
-    /// Places in `roles`, sorted by name: there can be thousands, each asked for by name.
-    by_name: Vec<usize>,
+    /// Marks of names with their places in `roles`, sorted: there can be thousands, each asked for by
+    /// name, and numbers are quicker to sort.
+    by_name: Vec<(u64, usize)>,
 }
 
 /// One delegation.
@@ -212,7 +214,8 @@ impl Document {
 impl Delegations {
     /// The first name that two of them have.
     pub(in crate::tuf) fn twice(&self) -> Option<&RoleName> {
-        let named = |place: Option<&usize>| place.and_then(|place| self.roles.get(*place)).map(|r| &r.name);
+        let named =
+            |at: Option<&(u64, usize)>| at.and_then(|(_, place)| self.roles.get(*place)).map(|r| &r.name);
         let pair = self.by_name.windows(2).find(|pair| named(pair.first()) == named(pair.last()));
         pair.and_then(|pair| named(pair.first()))
     }
@@ -223,9 +226,13 @@ impl Delegations {
         roles: Vec<DelegatedRole>,
         succinct: Option<SuccinctRoles>,
     ) -> Self {
-        let mut by_name: Vec<usize> = (0..roles.len()).collect();
-        // Stable: of two of one name, which the reader refuses, the first stays before the other.
-        by_name.sort_by_key(|place| roles.get(*place).map(|role| &role.name));
+        let mut by_name: Vec<_> =
+            roles.iter().enumerate().map(|(place, role)| (mark(&role.name), place)).collect();
+        let name = |place: usize| roles.get(place).map(|role| &role.name);
+        // Of two of one name, which the reader refuses, the first stays before the other.
+        by_name.sort_unstable_by(|(a, at), (b, other)| {
+            a.cmp(b).then_with(|| name(*at).cmp(&name(*other))).then(at.cmp(other))
+        });
         Self { keys, roles, succinct, by_name }
     }
 
@@ -254,10 +261,24 @@ impl Delegations {
 
     /// The delegation of that name; none for bins.
     pub fn role(&self, name: &RoleName) -> Option<&DelegatedRole> {
-        let named = |place: &usize| self.roles.get(*place).map(|role| &role.name);
-        let at = self.by_name.partition_point(|place| named(place) < Some(name));
-        self.by_name.get(at).and_then(|place| self.roles.get(*place)).filter(|role| role.name == *name)
+        self.roles.get(self.place(name)?)
     }
+
+    /// Where in `roles` the delegation of that name is.
+    pub(in crate::tuf) fn place(&self, name: &RoleName) -> Option<usize> {
+        let mark = mark(name);
+        let from = self.by_name.partition_point(|(there, _)| *there < mark);
+        let alike = self.by_name.iter().skip(from).take_while(|(there, _)| *there == mark);
+        let is = |place: &usize| self.roles.get(*place).is_some_and(|role| role.name == *name);
+        alike.map(|(_, place)| *place).find(is)
+    }
+}
+
+/// The same for equal names; other names mostly have another.
+fn mark(name: &RoleName) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    hasher.finish()
 }
 
 impl PathRule {

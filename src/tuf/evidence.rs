@@ -19,6 +19,12 @@ pub trait Evidence {
     /// The public keys, of those that `role` lists, that signed `payload`. `keys` are the entries
     /// of the document that lists the role.
     fn signers(&self, keys: &Keys, role: &RoleKeys, payload: &MetadataPayload) -> BTreeSet<KeyIdentity>;
+
+    /// Whether signatures that were checked before are enough for the role; if not, that says nothing.
+    /// For thousands of documents that a change leaves alone.
+    fn enough_already(&self, _keys: &Keys, _role: &RoleKeys, _payload: &MetadataPayload) -> bool {
+        false
+    }
 }
 
 /// A signature by its place in the file, taken as a key's by a scheme.
@@ -108,14 +114,19 @@ impl<'a> Verified<'a> {
         found
     }
 
-    fn check(&self, place: usize, signature: &WireSignature, key: &DocumentKey) -> Option<KeyIdentity> {
-        let public = key.public.as_ref()?;
-        let payload = self.envelope.payload();
-        let scheme = match payload.profile() {
+    /// As whose, and by which scheme, a signature is taken that stands there under a key's id.
+    fn reading(&self, signature: &WireSignature, key: &DocumentKey) -> Option<(KeyIdentity, Scheme)> {
+        let scheme = match self.envelope.payload().profile() {
             Profile::Tuf => key.scheme?,
             Profile::Notary => notary::scheme_of(signature.method.as_deref(), key.scheme?)?,
         };
-        let identity = public.identity();
+        Some((key.public.as_ref()?.identity(), scheme))
+    }
+
+    fn check(&self, place: usize, signature: &WireSignature, key: &DocumentKey) -> Option<KeyIdentity> {
+        let public = key.public.as_ref()?;
+        let payload = self.envelope.payload();
+        let (identity, scheme) = self.reading(signature, key)?;
         let check = (place, identity, scheme);
         let look = || {
             let bytes = signature.bytes.as_deref().unwrap_or_default();
@@ -135,6 +146,24 @@ impl Evidence for Verified<'_> {
             return BTreeSet::new();
         }
         self.each(keys, role).into_iter().map(|(identity, _)| identity).collect()
+    }
+
+    fn enough_already(&self, keys: &Keys, role: &RoleKeys, payload: &MetadataPayload) -> bool {
+        if !std::ptr::eq(payload, self.envelope.payload()) {
+            return false;
+        }
+        let need = usize::try_from(role.threshold.get()).unwrap_or(usize::MAX);
+        let mut signed: Vec<KeyIdentity> = Vec::new();
+        for (place, signature) in self.envelope.signatures().iter().enumerate() {
+            let listed = role.keyids.contains(&signature.keyid);
+            let Some(key) = keys.get(&signature.keyid).filter(|_| listed) else { continue };
+            let Some((identity, scheme)) = self.reading(signature, key) else { continue };
+            let good = self.envelope.known().known(&(place, identity, scheme)) == Some(true);
+            if good && !signed.contains(&identity) {
+                signed.push(identity);
+            }
+        }
+        signed.len() >= need
     }
 }
 

@@ -45,13 +45,16 @@ impl Json {
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         let mut reader = serde_json::Deserializer::from_slice(bytes);
         let value = Seed { depth: 0 }.deserialize(&mut reader).and_then(|v| reader.end().map(|()| v));
-        value.map_err(|e| {
-            Refusal::new(
-                &rules::JSON,
-                visible(&e.to_string()),
-                "one JSON value: no equal members, floats, trailing bytes, byte order mark, depth at most 32",
-            )
-        })
+        value.map_err(|e| Self::refuse(&e))
+    }
+
+    /// The refusal of what the parser doesn't take.
+    pub(super) fn refuse(error: &serde_json::Error) -> Refusal {
+        Refusal::new(
+            &rules::JSON,
+            visible(&error.to_string()),
+            "one JSON value: no equal members, floats, trailing bytes, byte order mark, depth at most 32",
+        )
     }
 
     /// The canonical form: members sorted bytewise, no white space, only `\` and `"` escaped.
@@ -75,7 +78,7 @@ impl Json {
         same.0.is_some_and(<[u8]>::is_empty)
     }
 
-    fn write(&self, out: &mut impl Sink) {
+    pub(super) fn write(&self, out: &mut impl Sink) {
         match self {
             Self::Null => out.put(b"null"),
             Self::Bool(true) => out.put(b"true"),
@@ -195,7 +198,8 @@ pub fn object<const N: usize>(members: [(&str, Json); N]) -> Json {
 }
 
 /// Where canonical JSON goes.
-trait Sink {
+pub(super) trait Sink {
+    /// Takes what comes next.
     fn put(&mut self, bytes: &[u8]);
 }
 
@@ -214,7 +218,7 @@ impl Sink for Same<'_> {
     }
 }
 
-fn write_string(text: &str, out: &mut impl Sink) {
+pub(super) fn write_string(text: &str, out: &mut impl Sink) {
     out.put(b"\"");
     // Hardly any text has a byte to be escaped, and looking for one is quicker than copying each.
     let escapes = text.bytes().fold(false, |found, byte| found | matches!(byte, b'"' | b'\\'));
@@ -231,8 +235,9 @@ fn write_string(text: &str, out: &mut impl Sink) {
     out.put(b"\"");
 }
 
-struct Seed {
-    depth: usize,
+/// Reads a value at that depth.
+pub(super) struct Seed {
+    pub depth: usize,
 }
 
 impl<'de> DeserializeSeed<'de> for Seed {
@@ -244,7 +249,7 @@ impl<'de> DeserializeSeed<'de> for Seed {
 }
 
 impl Seed {
-    fn deeper<E: de::Error>(&self) -> std::result::Result<usize, E> {
+    pub(super) fn deeper<E: de::Error>(&self) -> std::result::Result<usize, E> {
         let depth = self.depth.saturating_add(1);
         if depth > MAX_DEPTH { Err(E::custom("nested deeper than 32")) } else { Ok(depth) }
     }
@@ -447,7 +452,7 @@ impl<'de> Visitor<'de> for Rewrite<'_> {
 struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// A member's name, as it is kept.
-struct Named;
+pub(super) struct Named;
 
 impl<'de> DeserializeSeed<'de> for Named {
     type Value = Name;

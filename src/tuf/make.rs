@@ -6,6 +6,9 @@
 //! members that keyrite doesn't know; but in profile `notary` not those members, because the
 //! server would drop them and so make the collection unreadable (notary-v1 3.6).
 
+mod roles;
+
+use super::apart::{self, Frame};
 use super::document::{DocumentKey, MetaFile, PathRule, TargetFile};
 use super::json::{Json, Members};
 use super::key::{KeyId, KeyIdentity};
@@ -18,6 +21,7 @@ use super::text::visible;
 use super::time::Time;
 use super::wire::write::{meta_file, meta_name, number, target_file};
 use super::wire::{self, notary, ours, read};
+use roles::Roles;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 
@@ -103,7 +107,8 @@ pub enum TargetsEdit {
 ///
 /// `THRESHOLD-RANGE`, `KEY-DUPLICATE`, `KEY-TWO-ROLES`, `KEY-ID`, `KEY-PROFILE`, `NUMBER`, `TEXT`.
 pub fn root(profile: Profile, spec: &RootSpec, base: Option<&MetadataPayload>) -> Result<MetadataPayload> {
-    let mut signed = start(profile, &RoleName::Root, spec.version, spec.expires, base)?;
+    let base = base.map(|base| members_of(profile, &RoleName::Root, base)).transpose()?;
+    let mut signed = start(profile, &RoleName::Root, spec.version, spec.expires, base.unwrap_or_default())?;
     if !signed.contains_key("consistent_snapshot") {
         signed.insert("consistent_snapshot".to_owned(), Json::Bool(profile == Profile::Tuf));
     }
@@ -131,7 +136,7 @@ pub fn root(profile: Profile, spec: &RootSpec, base: Option<&MetadataPayload>) -
     }
     signed.insert("roles".to_owned(), Json::Object(roles));
     signed.insert("keys".to_owned(), Json::Object(keys));
-    finish(profile, &RoleName::Root, signed, 0)
+    finish(profile, &RoleName::Root, signed)
 }
 
 /// A targets document, the top-level role's or a delegation's: `base` (or an empty one) with edits.
@@ -155,11 +160,25 @@ pub fn targets(
             "targets or a delegation",
         ));
     }
-    let mut signed = start(profile, role, version, expires, base)?;
+    let view = base.and_then(|base| base.document().as_targets()).map(|targets| &targets.delegations);
+    let text = base.map(|base| wire::escaped(base.bytes()));
+    let (signed, items) = match (base, &text) {
+        // Delegations that nothing is done to stay the text that they are.
+        (Some(base), Some(text)) if profile == Profile::Tuf => {
+            same_role(profile, role, base)?;
+            match apart::parse(text, &apart::ROLES)? {
+                (Json::Object(members), items) => (members, items),
+                _ => (Members::new(), None),
+            }
+        }
+        (Some(base), _) => (members_of(profile, role, base)?, None),
+        (None, _) => (Members::new(), None),
+    };
+    let mut signed = start(profile, role, version, expires, signed)?;
     let mut files = take_object(&mut signed, "targets");
     let mut delegations = take_object(&mut signed, "delegations");
     let mut keys = take_object(&mut delegations, "keys");
-    let mut roles = Roles::of(delegations.remove("roles"));
+    let mut roles = Roles::of(delegations.remove("roles"), items.zip(view));
     let listed_before: BTreeSet<&str> = roles.listed().collect();
     let listed_before: BTreeSet<String> = listed_before.into_iter().map(str::to_owned).collect();
     for edit in edits {
@@ -192,11 +211,13 @@ pub fn targets(
     keys.retain(|id, _| listed.contains(id) || !listed_before.contains(id));
     delegations.insert("keys".to_owned(), Json::Object(keys));
     if !delegations.contains_key("succinct_roles") {
-        delegations.insert("roles".to_owned(), Json::Array(roles.left()));
+        delegations.insert("roles".to_owned(), Json::Array(Vec::new()));
     }
     signed.insert("delegations".to_owned(), Json::Object(delegations));
     signed.insert("targets".to_owned(), Json::Object(files));
-    finish(profile, role, signed, base.map_or(0, |base| base.bytes().len()))
+    // What was made goes before the bytes are read into it again: of many megabytes, once is enough.
+    let bytes = Frame::of(&Json::Object(signed), &apart::ROLES).filled(&roles.left()?);
+    wire::read_payload(profile, role, &bytes)
 }
 
 /// A snapshot over the given documents.
@@ -210,13 +231,13 @@ pub fn snapshot(
     expires: Time,
     meta: &BTreeMap<RoleName, MetaFile>,
 ) -> Result<MetadataPayload> {
-    let mut signed = start(profile, &RoleName::Snapshot, version, expires, None)?;
+    let mut signed = start(profile, &RoleName::Snapshot, version, expires, Members::new())?;
     let mut entries = Members::new();
     for (role, file) in meta {
         entries.insert(meta_name(profile, role), meta_file(profile, file)?);
     }
     signed.insert("meta".to_owned(), Json::Object(entries));
-    finish(profile, &RoleName::Snapshot, signed, 0)
+    finish(profile, &RoleName::Snapshot, signed)
 }
 
 /// A timestamp over a snapshot.
@@ -230,11 +251,11 @@ pub fn timestamp(
     expires: Time,
     snapshot: &MetaFile,
 ) -> Result<MetadataPayload> {
-    let mut signed = start(profile, &RoleName::Timestamp, version, expires, None)?;
+    let mut signed = start(profile, &RoleName::Timestamp, version, expires, Members::new())?;
     let name = meta_name(profile, &RoleName::Snapshot);
     let meta = Members::from([(name, meta_file(profile, snapshot)?)]);
     signed.insert("meta".to_owned(), Json::Object(meta));
-    finish(profile, &RoleName::Timestamp, signed, 0)
+    finish(profile, &RoleName::Timestamp, signed)
 }
 
 /// Refuses a public key that serves root and another role, or a backend role and any other.
@@ -247,29 +268,36 @@ pub fn separate_roles<'a>(uses: impl IntoIterator<Item = (&'a RoleName, KeyIdent
     ours::separate_roles(uses)
 }
 
+/// Refuses a base of another role or profile.
+fn same_role(profile: Profile, role: &RoleName, base: &MetadataPayload) -> Result<()> {
+    if base.profile() == profile && base.role() == role {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        &rules::DOCUMENT_TYPE,
+        format!("a base of {} in profile {}", base.role(), base.profile()),
+        format!("one of {role} in profile {profile}"),
+    ))
+}
+
+/// The base's members.
+fn members_of(profile: Profile, role: &RoleName, base: &MetadataPayload) -> Result<Members> {
+    same_role(profile, role, base)?;
+    Ok(match wire::json_of(base)? {
+        Json::Object(members) if profile == Profile::Notary => known_to_notary(members),
+        Json::Object(members) => members,
+        _ => Members::new(),
+    })
+}
+
 /// The base's members, or none, with the header of the new version.
 fn start(
     profile: Profile,
     role: &RoleName,
     version: u64,
     expires: Time,
-    base: Option<&MetadataPayload>,
+    mut signed: Members,
 ) -> Result<Members> {
-    let mut signed = match base {
-        None => Members::new(),
-        Some(base) if base.profile() == profile && base.role() == role => match wire::json_of(base)? {
-            Json::Object(members) if profile == Profile::Notary => known_to_notary(members),
-            Json::Object(members) => members,
-            _ => Members::new(),
-        },
-        Some(base) => {
-            return Err(Refusal::new(
-                &rules::DOCUMENT_TYPE,
-                format!("a base of {} in profile {}", base.role(), base.profile()),
-                format!("one of {role} in profile {profile}"),
-            ));
-        }
-    };
     let header = [
         ("_type", Json::from(read::type_name(profile, role))),
         ("version", number(version)?),
@@ -289,11 +317,9 @@ fn known_to_notary(members: Members) -> Members {
     }
 }
 
-/// Encodes to about `size` bytes, then reads back as a payload file is read: what we sign is what a reader sees.
-fn finish(profile: Profile, role: &RoleName, signed: Members, size: usize) -> Result<MetadataPayload> {
-    // The tree goes before the bytes are read into another one: of many megabytes, once is enough.
-    let bytes = Json::Object(signed).canonical_of_about(size);
-    wire::read_payload(profile, role, &bytes)
+/// Encodes, then reads back as a payload file is read: what we sign is what a reader sees.
+fn finish(profile: Profile, role: &RoleName, signed: Members) -> Result<MetadataPayload> {
+    wire::read_payload(profile, role, &Json::Object(signed).canonical())
 }
 
 fn take_object(members: &mut Members, name: &str) -> Members {
@@ -305,58 +331,6 @@ fn take_object(members: &mut Members, name: &str) -> Members {
 
 fn keyids(role: &Json) -> impl Iterator<Item = &str> {
     role.get("keyids").and_then(Json::as_array).unwrap_or_default().iter().filter_map(Json::as_str)
-}
-
-/// The delegations of a document while they are edited, looked up by name: there can be thousands,
-/// and thousands of edits. One that is removed leaves its place empty.
-struct Roles {
-    entries: Vec<Option<Json>>,
-    places: BTreeMap<String, usize>,
-}
-
-impl Roles {
-    fn of(roles: Option<Json>) -> Self {
-        let entries = if let Some(Json::Array(roles)) = roles { roles } else { Vec::new() };
-        let name = |(place, role): (usize, &Json)| {
-            role.get("name").and_then(Json::as_str).map(|name| (name.to_owned(), place))
-        };
-        // Each delegation stands there once (wire::read).
-        let places = entries.iter().enumerate().filter_map(name).collect();
-        Self { entries: entries.into_iter().map(Some).collect(), places }
-    }
-
-    fn listed(&self) -> impl Iterator<Item = &str> {
-        self.entries.iter().flatten().flat_map(keyids)
-    }
-
-    fn named(&mut self, name: &RoleName) -> Result<&mut Members> {
-        let place = self.places.get(name.as_str()).and_then(|place| self.entries.get_mut(*place));
-        if let Some(Some(Json::Object(entry))) = place {
-            return Ok(entry);
-        }
-        refuse_edit(name, "a delegation that is there")
-    }
-
-    fn put(&mut self, name: &RoleName, entry: Json) {
-        if let Some(place) = self.places.get(name.as_str()).and_then(|place| self.entries.get_mut(*place)) {
-            *place = Some(entry);
-        } else {
-            self.places.insert(name.as_str().to_owned(), self.entries.len());
-            self.entries.push(Some(entry));
-        }
-    }
-
-    fn remove(&mut self, name: &RoleName) -> Result<()> {
-        self.named(name)?;
-        if let Some(place) = self.places.remove(name.as_str()).and_then(|place| self.entries.get_mut(place)) {
-            *place = None;
-        }
-        Ok(())
-    }
-
-    fn left(self) -> Vec<Json> {
-        self.entries.into_iter().flatten().collect()
-    }
 }
 
 /// Changes a delegation's entry in place.

@@ -4,6 +4,7 @@
 //! Pure: no token, terminal, disk, network or clock. Time, bytes and randomness are arguments.
 
 mod algorithm;
+mod apart;
 pub mod backend_model;
 pub mod bulk;
 pub mod certificate;

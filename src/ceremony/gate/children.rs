@@ -11,7 +11,7 @@ use crate::tuf::role::RoleName;
 use crate::tuf::rule::Refusal;
 use crate::tuf::threshold::tally;
 use crate::tuf::wire::Envelope;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Looks at targets, and at each delegation whose document or delegator the change makes; at all
 /// of them where there is no change.
@@ -38,8 +38,9 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Vec<Finding>) {
     }
     // A delegated role that no snapshot lists ends every search that comes to it (TUF 5.6.7).
     if scene.facts.trust.profile == Profile::Tuf {
-        for (role, by) in &delegators.named {
-            if looked_at(by.payload().role()) && !scene.documents.contains_key(role) {
+        let without = delegators.named.iter().filter(|(role, _)| !scene.documents.contains_key(*role));
+        for (role, by) in without.collect::<BTreeMap<_, _>>() {
+            if looked_at(by.payload().role()) {
                 let refusal = Refusal::new(
                     &rules::CLIENT_CHILD,
                     format!("{role}, to which {} delegates, without a document", by.payload().role()),
@@ -112,13 +113,13 @@ fn revoked(
 
 /// Who delegates to whom, as the change leaves it: the top level first, as clients search.
 struct Delegators<'a> {
-    named: BTreeMap<&'a RoleName, &'a Envelope>,
+    named: HashMap<&'a RoleName, &'a Envelope>,
     bins: Vec<&'a Envelope>,
 }
 
 impl<'a> Delegators<'a> {
     fn of(scene: &Scene<'a>) -> Self {
-        let mut found = Self { named: BTreeMap::new(), bins: Vec::new() };
+        let mut found = Self { named: HashMap::with_capacity(scene.documents.len()), bins: Vec::new() };
         for held in scene.documents.values() {
             let held: &'a Envelope = held;
             let Some(targets) = held.payload().document().as_targets() else { continue };

@@ -4,7 +4,7 @@
 //! (notary-v1 4.2, 6); TUF clients stop with an error when a search comes to it (TUF 5.6.7).
 
 use super::delegations::Delegation;
-use super::rework::Rework;
+use super::rework::{After, Rework};
 use crate::ceremony::facts::{Facts, KeyRecord};
 use crate::tuf::document::Targets;
 use crate::tuf::evidence::Trusted;
@@ -18,15 +18,24 @@ const NAMED: usize = 10;
 pub fn after(rework: &Rework<'_>) -> Vec<String> {
     let mut lines = Vec::new();
     let mut untouched = Vec::new();
+    let mut more = 0_usize;
     for after in rework.changed.values() {
         let role = &after.now.role.name;
-        let Some(document) = rework.facts.documents.get(role) else {
-            untouched.push(format!("  {role}: clients see nothing of it before and after"));
+        let document = rework.facts.documents.get(role);
+        let again = rework.reissue.filter(|_| rework.again.contains(role));
+        if document.is_none_or(|document| again.is_none() && after.vouches(document)) {
+            // There can be thousands, of which few are named.
+            if untouched.len() < NAMED {
+                untouched.push(unnoticed(rework, after, document));
+            } else {
+                more = more.saturating_add(1);
+            }
             continue;
-        };
+        }
+        let Some(document) = document else { continue };
         let files = files(document.document().as_targets());
         let by = names(&rework.signers(role));
-        lines.push(match rework.reissue.filter(|_| rework.again.contains(role)) {
+        lines.push(match again {
             Some(reissue) if reissue.empty => {
                 format!("  {role}: clients no longer see {files}: it goes on empty, signed by {by}")
             }
@@ -34,13 +43,6 @@ pub fn after(rework: &Rework<'_>) -> Vec<String> {
                 "  {role}: clients go on seeing {files}{}, signed again by {by}",
                 if reissue.without_paths.is_empty() { "" } else { ", but what is taken out" }
             ),
-            None if after.vouches(document) => {
-                let staying = after.staying();
-                let signed = after.now.signed(document).into_iter().filter(|key| staying.contains(key));
-                let by = names(&rework.delegations.known(signed));
-                untouched.push(format!("  {role}: clients go on seeing {files}, which {by} signed too"));
-                continue;
-            }
             None if rework.facts.trust.profile == Profile::Notary => format!(
                 "  {role}: from the upload on clients no longer see {files}, and nothing tells them; {}",
                 waiting(rework.facts, document, &by)
@@ -51,12 +53,23 @@ pub fn after(rework: &Rework<'_>) -> Vec<String> {
             ),
         });
     }
-    let more = untouched.len().saturating_sub(NAMED);
-    lines.extend(untouched.into_iter().take(NAMED));
+    lines.extend(untouched);
     if more > 0 {
         lines.push(format!("  {more} more: clients notice nothing"));
     }
     lines
+}
+
+fn unnoticed(rework: &Rework<'_>, after: &After<'_>, document: Option<&Trusted>) -> String {
+    let role = &after.now.role.name;
+    let Some(document) = document else {
+        return format!("  {role}: clients see nothing of it before and after");
+    };
+    let files = files(document.document().as_targets());
+    let staying = after.staying();
+    let signed = after.now.signed(document).into_iter().filter(|key| staying.contains(key));
+    let by = names(&rework.delegations.known(signed));
+    format!("  {role}: clients go on seeing {files}, which {by} signed too")
 }
 
 fn waiting(facts: &Facts, document: &Trusted, by: &str) -> String {

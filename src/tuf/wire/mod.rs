@@ -13,6 +13,7 @@ pub(in crate::tuf) mod notary;
 pub(in crate::tuf) mod ours;
 mod quirk;
 pub(in crate::tuf) mod read;
+mod roles;
 mod tuf1;
 pub(in crate::tuf) mod write;
 
@@ -20,7 +21,8 @@ pub(in crate::tuf) use memo::KeyMemo;
 pub use quirk::Quirk;
 pub use tuf1::SPEC_VERSION;
 
-use super::document::{DocumentKey, Keys};
+use super::apart::{self, Frame};
+use super::document::{Document, DocumentKey, Keys};
 use super::evidence::Checks;
 use super::json::{self, Json};
 use super::key::{Algorithm, KeyId, PublicKey, Scheme};
@@ -32,6 +34,7 @@ use super::rules;
 use super::verify::{self, Signature};
 use fields::Fields;
 pub(in crate::tuf) use fields::Quirks;
+use roles::Roles;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -127,22 +130,27 @@ pub(in crate::tuf) fn parse_with(memo: &mut KeyMemo, role: &RoleName, bytes: &[u
 
 fn read_file(memo: &mut KeyMemo, role: &RoleName, bytes: &[u8]) -> Result<Envelope> {
     let profile = memo.profile();
-    let (signed, signatures, beside) = read_parts(profile, bytes)?;
-    let canonical = signed.canonical_of_about(bytes.len());
+    let (file, items) = apart::parse(bytes, within(role, &apart::IN_FILE))?;
+    let mut fields = Fields::of(file)?;
+    let signed = Json::Object(fields.object("signed")?);
+    let mut beside = Quirks::new();
+    let signatures = read_signatures(profile, fields, &mut beside)?;
+    let frame = Frame::of(&signed, within(role, &apart::ROLES));
     let mut quirks = Quirks::new();
-    let document = read::document(memo, role, signed, &mut quirks)?;
+    let mut roles = items.map(Roles::of);
+    let document = read::document(memo, role, signed, roles.as_mut(), &mut quirks)?;
+    let canonical = frame.filled(&roles.map(Roles::canonical).unwrap_or_default());
     let file: Arc<[u8]> = bytes.into();
     let payload = MetadataPayload::parsed(profile, role.clone(), span_of(canonical, &file), document, quirks);
     Ok(Envelope::of(payload, signatures, file, beside))
 }
 
-/// The signed part and the signatures of a file, and its quirks beside the signed part.
-fn read_parts(profile: Profile, bytes: &[u8]) -> Result<(Json, Vec<WireSignature>, Quirks)> {
-    let mut quirks = Quirks::new();
-    let mut fields = Fields::of(Json::parse(bytes)?)?;
-    let signed = Json::Object(fields.object("signed")?);
-    let signatures = read_signatures(profile, fields, &mut quirks)?;
-    Ok((signed, signatures, quirks))
+/// Where a document has its delegations, if it is of a role that can have any.
+const fn within<'p>(role: &RoleName, place: &'p [&'p str]) -> &'p [&'p str] {
+    match role {
+        RoleName::Targets | RoleName::Delegated(_) => place,
+        RoleName::Root | RoleName::Snapshot | RoleName::Timestamp => &[],
+    }
 }
 
 /// The signatures of a file without its signed part.
@@ -201,21 +209,41 @@ fn read_signature(profile: Profile, item: Json, quirks: &mut Quirks) -> Result<W
 ///
 /// `PAYLOAD-FORM` if the bytes are not canonical; else as [`parse`] and [`super::make`].
 pub fn read_payload(profile: Profile, role: &RoleName, bytes: &[u8]) -> Result<MetadataPayload> {
-    let signed = from_canonical(bytes).map_err(|e| e.at(role))?;
-    ours::check_json(profile, &signed).map_err(|e| e.at(role))?;
     let mut quirks = Quirks::new();
-    let mut memo = KeyMemo::new(profile);
-    let document = read::document(&mut memo, role, signed, &mut quirks).map_err(|e| e.at(role))?;
-    ours::check_document(profile, role, &document, &quirks).map_err(|e| e.at(role))?;
+    let document = read_ours(profile, role, bytes, &mut quirks).map_err(|e| e.at(role))?;
     Ok(MetadataPayload::parsed(profile, role.clone(), Span::all(bytes.into()), document, quirks))
+}
+
+fn read_ours(profile: Profile, role: &RoleName, bytes: &[u8], quirks: &mut Quirks) -> Result<Document> {
+    let text = escaped(bytes);
+    let (signed, items) = apart::parse(&text, within(role, &apart::ROLES))?;
+    let frame = Frame::of(&signed, within(role, &apart::ROLES));
+    if items.is_none() {
+        canonical_is(frame.filled_is::<&[u8]>(&[], bytes))?;
+    }
+    ours::check_json(profile, &signed)?;
+    let mut roles = items.map(|items| Roles::ours(profile, items));
+    let document = read::document(&mut KeyMemo::new(profile), role, signed, roles.as_mut(), quirks)?;
+    if let Some(roles) = roles {
+        canonical_is(frame.filled_is(&roles.canonical(), bytes))?;
+    }
+    ours::check_document(profile, role, &document, quirks)?;
+    Ok(document)
+}
+
+fn canonical_is(it: bool) -> Result<()> {
+    let refuse = || {
+        Refusal::new(&rules::PAYLOAD_FORM, "bytes that are not canonical JSON", "canonical JSON (TUF 4.1)")
+    };
+    if it { Ok(()) } else { Err(refuse()) }
 }
 
 /// The JSON of canonical bytes. They are no JSON for other parsers where a string has a line end,
 /// as PEM keys do, so those are escaped first.
 pub(in crate::tuf) fn from_canonical(bytes: &[u8]) -> Result<Json> {
-    let refuse = |found: &str| Refusal::new(&rules::PAYLOAD_FORM, found, "canonical JSON (TUF 4.1)");
     let json = Json::parse(&escaped(bytes))?;
-    if json.is_canonically(bytes) { Ok(json) } else { Err(refuse("bytes that are not canonical JSON")) }
+    canonical_is(json.is_canonically(bytes))?;
+    Ok(json)
 }
 
 /// The JSON of a payload, whose bytes are canonical since it was read.
@@ -224,7 +252,7 @@ pub(in crate::tuf) fn json_of(payload: &MetadataPayload) -> Result<Json> {
 }
 
 /// [`escape`] where there is anything to escape, which hardly any document has.
-fn escaped(canonical: &[u8]) -> Cow<'_, [u8]> {
+pub(in crate::tuf) fn escaped(canonical: &[u8]) -> Cow<'_, [u8]> {
     if canonical.iter().any(|byte| *byte < 0x20) {
         Cow::Owned(escape(canonical, false))
     } else {
@@ -326,22 +354,34 @@ pub fn unsigned(payload: &MetadataPayload) -> Result<Envelope> {
     file(payload, Vec::new())
 }
 
-/// Writes the file, and reads it back: as JSON, whose signed part has to be the payload byte for
-/// byte in canonical form. What the payload's view says follows from those bytes.
+/// Writes the file, and reads it back: its signatures as JSON, and its signed part, which in canonical
+/// form has to be the payload byte for byte. What the payload's view says follows from those bytes,
+/// and where the file holds them as they are they have been read already.
 fn file(payload: &MetadataPayload, signatures: Vec<WireSignature>) -> Result<Envelope> {
     let profile = payload.profile();
-    let bytes = match profile {
-        Profile::Tuf => tuf1::file(payload.bytes(), &signatures),
-        Profile::Notary => notary::file(payload.bytes(), &signatures),
+    let around = |signed: &[u8]| match profile {
+        Profile::Tuf => tuf1::file(signed, &signatures),
+        Profile::Notary => notary::file(signed, &signatures),
     };
+    let bytes = around(payload.bytes());
     if profile == Profile::Notary {
         poisonous(&bytes)?;
     }
     let bytes: Arc<[u8]> = bytes.into();
-    let (signed, rest) = json::canonical_member(&bytes, "signed")?;
+    let written = match profile {
+        Profile::Tuf => escaped(payload.bytes()),
+        Profile::Notary => escape(payload.bytes(), true).into(),
+    };
+    let (same, rest) = if *written == *payload.bytes() {
+        let stand_in = json::canonical_member(&around(b"0"), "signed")?;
+        (stand_in.0 == b"0", stand_in.1)
+    } else {
+        let (signed, rest) = json::canonical_member(&bytes, "signed")?;
+        (signed == payload.bytes(), rest)
+    };
     let mut beside = Quirks::new();
     let again = read_signatures(profile, Fields::of(rest)?, &mut beside).map_err(|e| e.at(payload.role()))?;
-    if signed == payload.bytes() && again == signatures && beside.is_empty() {
+    if same && again == signatures && beside.is_empty() {
         Ok(Envelope::of(payload.clone(), signatures, bytes, beside))
     } else {
         Err(Refusal::new(&rules::SEAL, "a file that reads back otherwise", "what was signed"))

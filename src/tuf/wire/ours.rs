@@ -35,6 +35,11 @@ pub(super) fn check_json(profile: Profile, value: &Json) -> Result<()> {
     check_value(profile, value, &Place { name: "", parent: "", custom: false })
 }
 
+/// The same for one item of a targets document's `delegations.roles`.
+pub(super) fn check_delegation(profile: Profile, item: &Json) -> Result<()> {
+    check_value(profile, item, &Place { name: "roles", parent: "delegations", custom: false })
+}
+
 /// Where a value stands, as far as checks differ.
 #[derive(Clone, Copy)]
 struct Place<'a> {

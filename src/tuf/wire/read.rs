@@ -5,6 +5,7 @@
 //! a missing or mistyped member, a threshold or version below 1.
 
 use super::fields::{Fields, Quirks, form};
+use super::roles::Roles;
 use super::{KeyMemo, Quirk, notary, tuf1};
 use crate::tuf::document::{
     DelegatedRole, Delegations, Document, Header, Keys, MetaFile, PathRule, RoleKeys, Root, Snapshot,
@@ -22,11 +23,12 @@ use crate::tuf::time::{DateForm, Time};
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::{NonZeroU32, NonZeroU64};
 
-/// The view of a `signed` part.
+/// The view of a `signed` part, whose delegations may come apart from it.
 pub(super) fn document(
     memo: &mut KeyMemo,
     role: &RoleName,
     signed: Json,
+    roles: Option<&mut Roles<'_>>,
     quirks: &mut Quirks,
 ) -> Result<Document> {
     let profile = memo.profile();
@@ -44,7 +46,9 @@ pub(super) fn document(
     let reader = Reader { profile, memo, quirks };
     match role {
         RoleName::Root => reader.root(header, fields).map(Document::Root),
-        RoleName::Targets | RoleName::Delegated(_) => reader.targets(header, fields).map(Document::Targets),
+        RoleName::Targets | RoleName::Delegated(_) => {
+            reader.targets(header, fields, roles).map(Document::Targets)
+        }
         RoleName::Snapshot => reader.snapshot(header, fields).map(Document::Snapshot),
         RoleName::Timestamp => reader.timestamp(header, fields).map(Document::Timestamp),
     }
@@ -129,7 +133,12 @@ impl Reader<'_> {
         Ok(Root { header, consistent_snapshot, keys, roles })
     }
 
-    fn targets(mut self, header: Header, mut fields: Fields) -> Result<Targets> {
+    fn targets(
+        mut self,
+        header: Header,
+        mut fields: Fields,
+        roles: Option<&mut Roles<'_>>,
+    ) -> Result<Targets> {
         let mut file = |(path, value): (String, Json)| {
             let file = self.target_file(value).map_err(|e| e.at(visible(&path)))?;
             Ok((path, file))
@@ -139,7 +148,7 @@ impl Reader<'_> {
         let targets = BTreeMap::from_iter(targets);
         let delegations = match fields.take("delegations") {
             None | Some(Json::Null) => Delegations::default(),
-            Some(value) => self.delegations(value).map_err(|e| e.at("delegations"))?,
+            Some(value) => self.delegations(value, roles).map_err(|e| e.at("delegations"))?,
         };
         fields.finish(self.quirks);
         Ok(Targets { header, targets, delegations })
@@ -224,7 +233,7 @@ impl Reader<'_> {
         Ok(RoleKeys { keyids, threshold })
     }
 
-    fn delegations(&mut self, value: Json) -> Result<Delegations> {
+    fn delegations(&mut self, value: Json, apart: Option<&mut Roles<'_>>) -> Result<Delegations> {
         let mut fields = Fields::of(value)?;
         let keys = match fields.take("keys") {
             Some(Json::Object(members)) => self.keys(members),
@@ -245,12 +254,18 @@ impl Reader<'_> {
             }
             (_, None) => None,
         };
-        if succinct.is_some() && !items.is_empty() {
+        let many = items.len().max(apart.as_ref().map_or(0, |roles| roles.len()));
+        if succinct.is_some() && many > 0 {
             return Err(form("both \"roles\" and \"succinct_roles\"", "one of them (TAP 15)"));
         }
-        let mut roles: Vec<DelegatedRole> = Vec::with_capacity(items.len());
+        let mut roles: Vec<DelegatedRole> = Vec::with_capacity(many);
         for item in items {
             roles.push(self.delegated_role(item, &keys)?);
+        }
+        if let Some(apart) = apart {
+            while let Some(item) = apart.next()? {
+                roles.push(self.delegated_role(item, &keys)?);
+            }
         }
         fields.finish(self.quirks);
         let delegations = Delegations::new(keys, roles, succinct);
