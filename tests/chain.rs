@@ -10,6 +10,7 @@
 
 mod made;
 
+use keyrite::tuf::bulk::parse_all;
 use keyrite::tuf::chain::{RootChain, accept, check_root, not_expired};
 use keyrite::tuf::document::{DocumentKey, Keys, PathRule, RoleKeys};
 use keyrite::tuf::evidence::{Assumed, Evidence, Verified};
@@ -25,6 +26,7 @@ use keyrite::tuf::wire::{Envelope, Quirk, parse};
 use made::{at, entry, file, json, letter, root, signed, signed_as, signed_by};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
 
 fn verdict<T>(result: Result<T>) -> &'static str {
     match result {
@@ -164,7 +166,16 @@ fn counted(profile: Profile, bytes: &[u8]) -> (usize, usize, Vec<Quirk>) {
     let view = envelope.payload().document().as_root().unwrap();
     let tally =
         tally(&view.keys, &view.roles[&RoleName::Root], envelope.payload(), &Verified::new(&envelope));
+    let known = checked(profile, bytes);
+    let already =
+        Verified::new(&known).enough_already(&view.keys, &view.roles[&RoleName::Root], known.payload());
+    assert!(!already || tally.met());
     (tally.signed.len(), tally.listed.len(), envelope.quirks().to_vec())
+}
+
+/// A root whose signatures have been checked already.
+fn checked(profile: Profile, bytes: &[u8]) -> Envelope {
+    parse_all(profile, &RoleName::Root, &[bytes], NonZeroUsize::MIN).remove(0).unwrap()
 }
 
 #[test]
@@ -399,5 +410,12 @@ proptest! {
         prop_assert_eq!(count.signed.len(), good.len());
         prop_assert_eq!(count.met(), good.len() >= 3);
         prop_assert_eq!(count.missing().count(), 5 - good.len());
+        // What was found out before says the same, and nothing of another payload.
+        let already = |of: &Envelope, payload: &MetadataPayload| {
+            Verified::new(of).enough_already(&view.keys, &view.roles[&RoleName::Root], payload)
+        };
+        let known = checked(Profile::Tuf, envelope.bytes());
+        prop_assert_eq!(already(&known, known.payload()), count.met());
+        prop_assert!(!already(&known, &root(2, 3, "abcde")) && !already(&envelope, envelope.payload()));
     }
 }

@@ -11,7 +11,7 @@
 mod made;
 use keyrite::tuf::document::PathRule;
 use keyrite::tuf::json::{Json, object};
-use keyrite::tuf::make::{self, Grant, RootSpec, TargetsEdit};
+use keyrite::tuf::make::{self, Amendment, Grant, RootSpec, TargetsEdit};
 use keyrite::tuf::payload::MetadataPayload;
 use keyrite::tuf::profile::Profile;
 use keyrite::tuf::role::RoleName;
@@ -20,7 +20,7 @@ use keyrite::tuf::wire::{self, parse, read_payload};
 use made::{
     at, entry, expires, file, grant, json, letter, put, role, root_spec, signed_as, targets, threshold,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 fn verdict<T>(result: &Result<T>) -> &'static str {
     result.as_ref().map_or_else(|e| e.rule().name, |_| "ok")
@@ -225,4 +225,96 @@ fn a_notary_document_keeps_nothing_that_the_server_would_drop() {
     let signature = signed_as(Profile::Notary, &base.canonical(), "t", &letter('t'));
     let envelope = parse(Profile::Notary, &RoleName::Targets, &file(&base, vec![signature])).unwrap();
     assert_eq!(targets(Profile::Notary, Some(envelope.payload()), &[]).unwrap(), first);
+}
+
+/// So many that two threads read them, by keys whose PEM has line ends: what no edit names stays as
+/// it was, byte for byte and as it was read.
+#[test]
+fn of_hundreds_of_delegations_only_those_named_change() {
+    let all = 700;
+    let name = |n: usize| format!("app-{n}");
+    let given = |n: usize| {
+        let terminating = n == 600;
+        Grant { terminating, ..grant(Profile::Tuf, &name(n), 1, "DE", &format!("app-{n}/\"*")) }
+    };
+    let grants: Vec<_> = (0..all).map(|n| TargetsEdit::Grant(given(n))).collect();
+    let base = targets(Profile::Tuf, None, &grants).unwrap();
+    let listed = |payload: &MetadataPayload| payload.document().as_targets().unwrap().delegations.clone();
+    let one = |n: usize| RoleName::from_name(&name(n));
+    let gone = entry(Profile::Tuf, 'E').id;
+    let amend = |n: usize| {
+        TargetsEdit::Amend(Amendment {
+            role: one(n),
+            remove: BTreeSet::from([gone.clone()]),
+            add: Vec::new(),
+            threshold: None,
+            add_paths: vec!["more/*".to_owned()],
+        })
+    };
+    let edits = [
+        amend(3),
+        TargetsEdit::Revoke(one(5)),
+        TargetsEdit::Revoke(one(7)),
+        TargetsEdit::Grant(given(7)),
+        TargetsEdit::Grant(Grant { terminating: true, ..given(9) }),
+        amend(650),
+        amend(650),
+    ];
+    let made = targets(Profile::Tuf, Some(&base), &edits).unwrap();
+
+    let order: Vec<_> = (0..all).filter(|n| ![5, 7].contains(n)).chain([7]).map(one).collect();
+    let (before, after) = (listed(&base), listed(&made));
+    assert_eq!(after.roles.iter().map(|role| role.name.clone()).collect::<Vec<_>>(), order);
+    for role in &after.roles {
+        let was = before.role(&role.name).unwrap();
+        let edited = [3, 9, 650].map(one).contains(&role.name);
+        assert_eq!(role == was, !edited, "{}", role.name);
+        assert_eq!(after.role(&role.name), Some(role));
+    }
+    assert_eq!(after.role(&one(5)), None);
+    assert_eq!(after.role(&one(650)).unwrap().keys.keyids, [entry(Profile::Tuf, 'D').id]);
+    assert_eq!(after.keys.len(), 2);
+    // The same by hand, on the whole as JSON.
+    let mut tree = json(&base);
+    let Json::Object(signed) = &mut tree else { panic!() };
+    let Some(Json::Object(delegations)) = signed.get_mut("delegations") else { panic!() };
+    let Some(Json::Array(roles)) = delegations.get_mut("roles") else { panic!() };
+    for n in [3, 650] {
+        let Json::Object(role) = &mut roles[n] else { panic!() };
+        let Some(Json::Array(ids)) = role.get_mut("keyids") else { panic!() };
+        ids.retain(|id| id.as_str() != Some(gone.as_str()));
+        let Some(Json::Array(paths)) = role.get_mut("paths") else { panic!() };
+        paths.push("more/*".into());
+    }
+    let Json::Object(role) = &mut roles[9] else { panic!() };
+    role.insert("terminating".to_owned(), Json::Bool(true));
+    let seventh = roles.remove(7);
+    roles.remove(5);
+    roles.push(seventh);
+    assert!(tree.canonical() == made.bytes());
+
+    // As a file: all of it is read, and what is wrong is told where it is.
+    let whole = wire::unsigned(&made).unwrap();
+    let again = parse(Profile::Tuf, &RoleName::Targets, whole.bytes()).unwrap();
+    assert_eq!(again.payload(), &made);
+    assert_eq!(listed(again.payload()), after);
+    assert!(again.quirks().contains(&wire::Quirk::Terminating));
+    let text = std::str::from_utf8(whole.bytes()).unwrap();
+    let spaced = text.replace("\"name\":\"app-690\"", "\"name\" : \"\\u0061pp-690\"");
+    let spaced = parse(Profile::Tuf, &RoleName::Targets, spaced.as_bytes()).unwrap();
+    assert_eq!(spaced.payload(), &made);
+    for (from, to) in [
+        ("\"name\":\"app-690\"", "\"name\":6.5"),
+        ("\"name\":\"app-690\"", "\"name\":\"a\",\"name\":\"b\""),
+        ("\"name\":\"app-2\"", "\"name\":\"\\ud800\""),
+    ] {
+        let bad = text.replace(from, to);
+        let refused = parse(Profile::Tuf, &RoleName::Targets, bad.as_bytes()).unwrap_err();
+        let whole = Json::parse(bad.as_bytes()).unwrap_err();
+        assert_eq!(refused.rule(), whole.rule());
+        assert!(refused.found().ends_with(whole.found()), "{refused}");
+    }
+    let twice = text.replace("\"name\":\"app-690\"", "\"name\":\"app-2\"");
+    let refused = parse(Profile::Tuf, &RoleName::Targets, twice.as_bytes()).unwrap_err();
+    assert_eq!(refused.rule().name, "DOCUMENT-FORM");
 }

@@ -14,7 +14,7 @@ use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::statement::{Sentence, Statement};
 use crate::tuf::threshold::{Tally, tally};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The key entries of the document that lists a role, and the role in it.
 pub(super) type Signers<'a> = (&'a Keys, &'a RoleKeys);
@@ -81,7 +81,7 @@ pub(super) fn root_signers(root: &MetadataPayload) -> Option<Signers<'_>> {
 
 /// The targets documents, by the roles that they list: a change can hold thousands.
 struct Delegators<'a> {
-    by_name: BTreeMap<&'a RoleName, Signers<'a>>,
+    by_name: HashMap<&'a RoleName, Signers<'a>>,
     /// Those that delegate to hash bins, which have no names to look up.
     bins: Vec<&'a MetadataPayload>,
 }
@@ -92,7 +92,7 @@ impl<'a> Delegators<'a> {
     fn of(documents: impl Iterator<Item = &'a MetadataPayload>) -> Self {
         let mut documents: Vec<_> = documents.collect();
         documents.sort_by_key(|d| d.role());
-        let mut found = Self { by_name: BTreeMap::new(), bins: Vec::new() };
+        let mut found = Self { by_name: HashMap::with_capacity(documents.len()), bins: Vec::new() };
         for document in documents {
             let Some(targets) = document.document().as_targets() else { continue };
             if targets.delegations.succinct.is_some() {

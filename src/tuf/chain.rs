@@ -207,7 +207,7 @@ pub fn check_role<E: Evidence + ?Sized>(
         return Err(undeclared(role, &format!("a role that isn't directly above it, {}", delegator.role())));
     }
     let (keys, role_keys) = signers_of(delegator.document(), role)?;
-    if delegated && evidence.enough_already(keys, role_keys, payload) {
+    if evidence.enough_already(keys, role_keys, payload) {
         return Ok(());
     }
     met(&tally(keys, role_keys, payload, evidence), &rules::ROLE_THRESHOLD, || {

@@ -184,9 +184,8 @@ impl Words<'_> {
             let many = if ids.len() == 1 { "key" } else { "keys" };
             format!("{} of {} {many}", role.threshold, ids.len())
         };
-        let listed: Vec<_> = role.keyids.iter().map(|id| (id, self.key(id.as_str(), keys.get(id)))).collect();
         let Some((was, was_keys)) = old else {
-            let all: Vec<_> = listed.into_iter().map(|(_, text)| text).collect();
+            let all: Vec<_> = role.keyids.iter().map(|id| self.key(id.as_str(), keys.get(id))).collect();
             self.say(format!("{title}: {} must sign: {}", count(role), all.join(", ")));
             return;
         };
@@ -198,17 +197,20 @@ impl Words<'_> {
             role.keyids.iter().filter_map(|id| identity(keys.get(id))).collect()
         };
         let (now, then) = (identities(role, keys), identities(was, was_keys));
-        for (id, text) in listed {
+        for id in &role.keyids {
             let here = keys.get(id);
-            if was.keyids.contains(id) {
-                if was_keys.get(id).map(|k| &k.entry) != here.map(|k| &k.entry) {
-                    self.say(format!("{title}: another key under the id {id}: {text}"));
-                }
-            } else if identity(here).is_some_and(|i| then.contains(&i)) {
-                self.say(format!("{title}: {text} under another id or certificate"));
-            } else {
-                self.say(format!("{title}: adds {text}"));
+            let there = was.keyids.contains(id);
+            if there && was_keys.get(id).map(|k| &k.entry) == here.map(|k| &k.entry) {
+                continue;
             }
+            let text = self.key(id.as_str(), here);
+            self.say(if there {
+                format!("{title}: another key under the id {id}: {text}")
+            } else if identity(here).is_some_and(|i| then.contains(&i)) {
+                format!("{title}: {text} under another id or certificate")
+            } else {
+                format!("{title}: adds {text}")
+            });
         }
         for id in was.keyids.iter().filter(|id| !role.keyids.contains(id)) {
             let there = was_keys.get(id);
@@ -219,8 +221,8 @@ impl Words<'_> {
                 self.say(format!("{title}: no longer lists the id {id}, its key stays"));
             }
         }
-        let sorted = |role: &RoleKeys| role.keyids.iter().cloned().collect::<BTreeSet<_>>();
-        if role.keyids != was.keyids && sorted(role) == sorted(was) {
+        if role.keyids != was.keyids && BTreeSet::from_iter(&role.keyids) == BTreeSet::from_iter(&was.keyids)
+        {
             self.say(format!("{title}: lists its keys in another order"));
         }
     }

@@ -27,17 +27,20 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Vec<Finding>) {
     let everything = scene.changed.is_empty();
     let looked_at = |role: &RoleName| everything || scene.changed.contains(role);
     let delegators = Delegators::of(scene);
+    let mut there = 0_usize;
     for (role, held) in &scene.documents {
         if !matches!(role, RoleName::Delegated(_)) {
             continue;
         }
-        let Some(by) = delegators.of_role(role) else { continue };
+        let named = delegators.named.get(role).copied();
+        there = there.saturating_add(usize::from(named.is_some()));
+        let Some(by) = named.or_else(|| delegators.of_bin(role)) else { continue };
         if looked_at(role) || looked_at(by.payload().role()) {
             below(scene, by, role, held, findings);
         }
     }
     // A delegated role that no snapshot lists ends every search that comes to it (TUF 5.6.7).
-    if scene.facts.trust.profile == Profile::Tuf {
+    if scene.facts.trust.profile == Profile::Tuf && there < delegators.named.len() {
         let without = delegators.named.iter().filter(|(role, _)| !scene.documents.contains_key(*role));
         for (role, by) in without.collect::<BTreeMap<_, _>>() {
             if looked_at(by.payload().role()) {
@@ -137,8 +140,7 @@ impl<'a> Delegators<'a> {
         found
     }
 
-    fn of_role(&self, role: &RoleName) -> Option<&'a Envelope> {
-        let bin = || self.bins.iter().find(|by| signers_of(by.payload().document(), role).is_ok()).copied();
-        self.named.get(role).copied().or_else(bin)
+    fn of_bin(&self, role: &RoleName) -> Option<&'a Envelope> {
+        self.bins.iter().find(|by| signers_of(by.payload().document(), role).is_ok()).copied()
     }
 }

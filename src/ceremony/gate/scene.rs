@@ -89,10 +89,6 @@ impl<'a> Scene<'a> {
         let mut documents: BTreeMap<&RoleName, &Envelope> =
             kept.map(|(role, document)| (role, document.envelope())).collect();
         let judge = Expected::new(proposed.signers.clone());
-        // What else clients read is as the change makes it, or is not parsed again.
-        for known in roots.iter().chain(documents.get(&RoleName::Targets)) {
-            judge.remember(known);
-        }
         let mut changed = BTreeSet::new();
         for document in &proposed.documents {
             let role = document.payload().role();
@@ -102,6 +98,12 @@ impl<'a> Scene<'a> {
             } else {
                 documents.insert(role, document);
             }
+        }
+        // What else clients read is as the change makes it, or is not parsed again.
+        let targets =
+            documents.get(&RoleName::Targets).filter(|held| !changed.contains(held.payload().role()));
+        for known in roots.iter().take(trusted_roots).chain(targets) {
+            judge.remember(known);
         }
         let scene = Self { facts, now, roots, trusted_roots, documents, changed, judge, proposed };
         scene.judge.online(scene.newest_root().map(online).unwrap_or_default());

@@ -122,7 +122,7 @@ impl Reader<'_> {
                 self.quirks.insert(Quirk::RoleExtra);
             }
             let mut of_role = Fields::of(value).map_err(|e| e.at(&role))?;
-            let role_keys = self.role_keys(&mut of_role, &keys).map_err(|e| e.at(&role))?;
+            let role_keys = role_keys(&mut of_role, &keys, self.quirks).map_err(|e| e.at(&role))?;
             of_role.finish(self.quirks);
             roles.insert(role, role_keys);
         }
@@ -202,37 +202,6 @@ impl Reader<'_> {
         keys
     }
 
-    fn role_keys(&mut self, fields: &mut Fields, keys: &Keys) -> Result<RoleKeys> {
-        // Thousands of roles list few keys: each id is kept once.
-        let id = |text: &String| match keys.get_key_value(text.as_str()) {
-            Some((id, _)) => id.clone(),
-            None => KeyId::declared(text),
-        };
-        let keyids: Vec<_> = fields.texts("keyids")?.iter().map(id).collect();
-        let threshold: u32 = fields.whole("threshold")?;
-        let threshold = NonZeroU32::new(threshold).ok_or_else(|| {
-            Refusal::new(&rules::THRESHOLD_RANGE, "a threshold of 0", "a threshold of 1 or more")
-        })?;
-        let mut distinct: Vec<_> = keyids.iter().collect();
-        distinct.sort_unstable();
-        distinct.dedup();
-        if distinct.len() < keyids.len() {
-            self.quirks.insert(Quirk::RoleKeyTwice);
-        }
-        let listed: Vec<_> = distinct.iter().filter_map(|id| keys.get(*id)).collect();
-        if listed.len() < distinct.len() {
-            self.quirks.insert(Quirk::RoleKeyMissing);
-        }
-        let mut countable: Vec<_> =
-            listed.iter().filter_map(|key| key.public.as_ref()).map(PublicKey::identity).collect();
-        countable.sort_unstable();
-        countable.dedup();
-        if usize::try_from(threshold.get()).is_ok_and(|t| t > countable.len()) {
-            self.quirks.insert(Quirk::ThresholdUnreachable);
-        }
-        Ok(RoleKeys { keyids, threshold })
-    }
-
     fn delegations(&mut self, value: Json, apart: Option<&mut Roles<'_>>) -> Result<Delegations> {
         let mut fields = Fields::of(value)?;
         let keys = match fields.take("keys") {
@@ -258,15 +227,12 @@ impl Reader<'_> {
         if succinct.is_some() && many > 0 {
             return Err(form("both \"roles\" and \"succinct_roles\"", "one of them (TAP 15)"));
         }
-        let mut roles: Vec<DelegatedRole> = Vec::with_capacity(many);
-        for item in items {
-            roles.push(self.delegated_role(item, &keys)?);
-        }
-        if let Some(apart) = apart {
-            while let Some(item) = apart.next()? {
-                roles.push(self.delegated_role(item, &keys)?);
-            }
-        }
+        let profile = self.profile;
+        let one = |item, quirks: &mut Quirks| delegated_role(profile, item, &keys, quirks);
+        let roles = match apart {
+            Some(apart) => apart.read(self.quirks, one)?,
+            None => items.into_iter().map(|item| one(item, self.quirks)).collect::<Result<_>>()?,
+        };
         fields.finish(self.quirks);
         let delegations = Delegations::new(keys, roles, succinct);
         match delegations.twice() {
@@ -275,51 +241,10 @@ impl Reader<'_> {
         }
     }
 
-    fn delegated_role(&mut self, value: Json, keys: &Keys) -> Result<DelegatedRole> {
-        let mut fields = Fields::of(value)?;
-        let name = RoleName::named(fields.text("name")?);
-        if RoleName::TOP.contains(&name) {
-            return Err(form(&format!("a delegation named {name}"), "a name that is no top-level role"));
-        }
-        let role_keys = self.role_keys(&mut fields, keys).map_err(|e| e.at(&name))?;
-        let paths = fields.optional_texts("paths").map_err(|e| e.at(&name))?;
-        let (paths, terminating) = match self.profile {
-            Profile::Notary => (PathRule::Prefixes(paths.unwrap_or_default()), false),
-            Profile::Tuf => {
-                let paths =
-                    match (paths, fields.optional_texts("path_hash_prefixes").map_err(|e| e.at(&name))?) {
-                        (patterns, None) => PathRule::Patterns(patterns.unwrap_or_default()),
-                        (None, Some(prefixes)) => {
-                            self.quirks.insert(Quirk::HashPrefixes);
-                            PathRule::HashPrefixes(prefixes)
-                        }
-                        (Some(_), Some(_)) => {
-                            return Err(
-                                form("both \"paths\" and \"path_hash_prefixes\"", "one of them").at(&name)
-                            );
-                        }
-                    };
-                let terminating = match fields.take("terminating") {
-                    Some(Json::Bool(b)) => b,
-                    None => false,
-                    Some(_) => {
-                        return Err(form("\"terminating\" that is no truth value", "true or false").at(&name));
-                    }
-                };
-                if terminating {
-                    self.quirks.insert(Quirk::Terminating);
-                }
-                (paths, terminating)
-            }
-        };
-        fields.finish(self.quirks);
-        Ok(DelegatedRole { name, keys: role_keys, paths, terminating })
-    }
-
     fn succinct(&mut self, value: Json, keys: &Keys) -> Result<SuccinctRoles> {
         let mut fields = Fields::of(value)?;
         self.quirks.insert(Quirk::SuccinctRoles);
-        let role_keys = self.role_keys(&mut fields, keys)?;
+        let role_keys = role_keys(&mut fields, keys, self.quirks)?;
         let bit_length: u32 = fields.whole("bit_length")?;
         if !(1..=32).contains(&bit_length) {
             return Err(form(&format!("bit_length {bit_length}"), "1 to 32 (TAP 15)"));
@@ -375,4 +300,73 @@ impl Reader<'_> {
         }
         Ok(hashes.into_iter().collect())
     }
+}
+
+fn role_keys(fields: &mut Fields, keys: &Keys, quirks: &mut Quirks) -> Result<RoleKeys> {
+    // Thousands of roles list few keys: each id is kept once.
+    let id = |text: &String| match keys.get_key_value(text.as_str()) {
+        Some((id, _)) => id.clone(),
+        None => KeyId::declared(text),
+    };
+    let keyids: Vec<_> = fields.texts("keyids")?.iter().map(id).collect();
+    let threshold: u32 = fields.whole("threshold")?;
+    let threshold = NonZeroU32::new(threshold).ok_or_else(|| {
+        Refusal::new(&rules::THRESHOLD_RANGE, "a threshold of 0", "a threshold of 1 or more")
+    })?;
+    let mut distinct: Vec<_> = keyids.iter().collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    if distinct.len() < keyids.len() {
+        quirks.insert(Quirk::RoleKeyTwice);
+    }
+    let listed: Vec<_> = distinct.iter().filter_map(|id| keys.get(*id)).collect();
+    if listed.len() < distinct.len() {
+        quirks.insert(Quirk::RoleKeyMissing);
+    }
+    let mut countable: Vec<_> =
+        listed.iter().filter_map(|key| key.public.as_ref()).map(PublicKey::identity).collect();
+    countable.sort_unstable();
+    countable.dedup();
+    if usize::try_from(threshold.get()).is_ok_and(|t| t > countable.len()) {
+        quirks.insert(Quirk::ThresholdUnreachable);
+    }
+    Ok(RoleKeys { keyids, threshold })
+}
+
+fn delegated_role(profile: Profile, value: Json, keys: &Keys, quirks: &mut Quirks) -> Result<DelegatedRole> {
+    let mut fields = Fields::of(value)?;
+    let name = RoleName::named(fields.text("name")?);
+    if RoleName::TOP.contains(&name) {
+        return Err(form(&format!("a delegation named {name}"), "a name that is no top-level role"));
+    }
+    let role_keys = role_keys(&mut fields, keys, quirks).map_err(|e| e.at(&name))?;
+    let paths = fields.optional_texts("paths").map_err(|e| e.at(&name))?;
+    let (paths, terminating) = match profile {
+        Profile::Notary => (PathRule::Prefixes(paths.unwrap_or_default()), false),
+        Profile::Tuf => {
+            let paths = match (paths, fields.optional_texts("path_hash_prefixes").map_err(|e| e.at(&name))?) {
+                (patterns, None) => PathRule::Patterns(patterns.unwrap_or_default()),
+                (None, Some(prefixes)) => {
+                    quirks.insert(Quirk::HashPrefixes);
+                    PathRule::HashPrefixes(prefixes)
+                }
+                (Some(_), Some(_)) => {
+                    return Err(form("both \"paths\" and \"path_hash_prefixes\"", "one of them").at(&name));
+                }
+            };
+            let terminating = match fields.take("terminating") {
+                Some(Json::Bool(b)) => b,
+                None => false,
+                Some(_) => {
+                    return Err(form("\"terminating\" that is no truth value", "true or false").at(&name));
+                }
+            };
+            if terminating {
+                quirks.insert(Quirk::Terminating);
+            }
+            (paths, terminating)
+        }
+    };
+    fields.finish(quirks);
+    Ok(DelegatedRole { name, keys: role_keys, paths, terminating })
 }
