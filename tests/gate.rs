@@ -272,6 +272,11 @@ fn two_hundred_and_fifty_eight_roots() {
     assert_eq!(stops(&facts), "ok");
     facts.limits.oldest_root = None;
     assert_eq!(stops(&facts), "CLIENT-ROTATIONS");
+    // First limits can name any number: clients of the newest root are in the field all the same.
+    for oldest in [1_025, 1_026, 5_000] {
+        facts.limits.oldest_root = Some(oldest);
+        assert_eq!(verdict(&plan(&facts, &[(&next, "d")])).0, "CLIENT-LOST", "{oldest}");
+    }
 }
 
 // --- profile notary

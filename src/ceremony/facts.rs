@@ -229,6 +229,12 @@ impl Facts {
         if *role == RoleName::Root { self.roots.last() } else { self.documents.get(role) }
     }
 
+    /// Whether limits say that clients of that root are no longer in the field: never of the newest,
+    /// which first limits may lie above. There would be no client left for whom a change is judged.
+    pub fn given_up(&self, root: u64) -> bool {
+        self.limits.given_up(root) && self.roots.last().is_some_and(|newest| root < newest.version())
+    }
+
     /// Every delegation that the newest documents list, and so may have a document.
     pub fn delegations(&self) -> BTreeSet<RoleName> {
         let lists = self.documents.values().filter_map(|d| d.document().as_targets());

@@ -62,7 +62,7 @@ crate::rules! {
         "take the record from where it was made";
 
     REHEARSAL_MISSING: "REHEARSAL-MISSING", Refused, "a runbook is rehearsed first where limits demand it", "design",
-        "hold the rehearsal with keyrite rehearse --from RECORD RUNBOOK, then plan again";
+        "sign nothing; keyrite plan and keyrite run hold the rehearsal first and plan the runbook again";
 
     MESSAGE_LIMIT: "MESSAGE-LIMIT", Refused, "enough tokens take a message as long as the one that they sign", "RFC 8032, tokens 0.1",
         "replace such a key by one of ECDSA P-256, whose token is given a digest whatever the length";

@@ -230,7 +230,7 @@ fn report_walks(scene: &Scene<'_>, walked: &[Walked], report: &mut Report) {
                 continue;
             };
             let (text, new) = (refusal.to_string(), *new);
-            let given_up = scene.facts.limits.given_up(version);
+            let given_up = scene.facts.given_up(version);
             let same = |reason: &&mut Reason<'_>| {
                 (&reason.text, reason.new, reason.given_up) == (&text, new, given_up)
             };

@@ -78,7 +78,7 @@ fn enough(asked: &[Ask], counts: Counts, need: u32, whose: &str) -> Result<()> {
 fn historic(facts: &Facts, root: &Side<'_>, alive: &dyn Fn(&KeyRecord) -> bool, asked: &mut Vec<Ask>) {
     let both = root.old.iter().chain(&root.new).map(|member| member.entry.id.clone());
     let mut seen: BTreeSet<KeyId> = both.collect();
-    let in_the_field = |root: &&Trusted| !facts.limits.given_up(root.version());
+    let in_the_field = |root: &&Trusted| !facts.given_up(root.version());
     for older in facts.roots.iter().rev().skip(1).filter(in_the_field) {
         let Some(view) = older.document().as_root() else { continue };
         let Some(role) = view.roles.get(&RoleName::Root) else { continue };
