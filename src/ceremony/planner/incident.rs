@@ -10,7 +10,7 @@
 //!
 //! Never: a way that needs a signature of a key that someone else has as well.
 
-use super::{Answer, Cast, Impossible, Key, PlannedRoot, Question, Standing, Why, Wish};
+use super::{Answer, Cast, Impossible, PlannedRoot, Question, Standing, Why, Wish};
 use super::{again, explain, plan, question, refused, runbooks, with_tokens};
 use crate::ceremony::change::Purpose;
 use crate::ceremony::facts::{Facts, KeyRecord};
@@ -199,19 +199,8 @@ fn asked(incident: &Incident, facts: &Facts, purposes: &Purposes) -> Result<(Que
         ..Wish::new(incident.valid_for)
     };
     let mut question = question(&wish, facts)?;
-    let each = question.keys.values().map(|key| key.entry_bytes).max().unwrap_or_default();
     for new in incident.new.iter().filter(|new| new.purpose == Purpose::Root) {
-        let standing = incident.late.get(&new.name).map_or(Standing::AtHand, |day| Standing::From(*day));
-        let key = Key {
-            holder: new.holder.clone(),
-            standing,
-            certificate_until: None,
-            listed_until: None,
-            most_message: None,
-            entry_bytes: each,
-        };
-        question.keys.insert(new.name.clone(), key);
-        question.wanted.keys.insert(new.name.clone());
+        question.expect(&new.name, &new.holder, incident.late.get(&new.name).copied());
     }
     let mut question = with_tokens(question, facts);
     // The certificate by which the root that is there knows a key stays what it is.

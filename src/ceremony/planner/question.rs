@@ -5,7 +5,7 @@ use crate::ceremony::change::Purpose;
 use crate::ceremony::facts::{Facts, KeyRecord};
 use crate::ceremony::kinds::making::entry;
 use crate::ceremony::kinds::rules;
-use crate::ceremony::people::KeyName;
+use crate::ceremony::people::{KeyName, Person};
 use crate::tuf::certificate::leaf;
 use crate::tuf::client::Caps;
 use crate::tuf::document::{DocumentKey, Root};
@@ -102,6 +102,23 @@ pub fn question(wish: &Wish, facts: &Facts) -> Result<Question> {
         now,
         today: facts.today,
     })
+}
+
+impl Question {
+    /// With a key that is still to be made and enters: at hand from `day`, or from today.
+    pub fn expect(&mut self, name: &KeyName, holder: &Person, day: Option<Time>) {
+        let each = self.keys.values().map(|key| key.entry_bytes).max().unwrap_or_default();
+        let key = Key {
+            holder: holder.clone(),
+            standing: day.map_or(Standing::AtHand, Standing::From),
+            certificate_until: None,
+            listed_until: None,
+            most_message: None,
+            entry_bytes: each,
+        };
+        self.keys.insert(name.clone(), key);
+        self.wanted.keys.insert(name.clone());
+    }
 }
 
 /// The same question, with what the tokens at hand can sign and who is away until when, by the device

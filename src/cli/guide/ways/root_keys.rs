@@ -7,7 +7,7 @@ use crate::ceremony::change::Purpose;
 use crate::ceremony::facts::Facts;
 use crate::ceremony::kinds::rules as kind_rules;
 use crate::ceremony::people::{KeyName, Person};
-use crate::ceremony::planner::{self, Answer, Cast, Key, Question, Standing, Why, Wish};
+use crate::ceremony::planner::{self, Answer, Cast, Question, Why, Wish};
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::time::Time;
@@ -31,19 +31,9 @@ impl Asked {
     /// As [`planner::question`].
     pub fn question(&self, facts: &Facts) -> Result<Question> {
         let mut question = planner::question(&self.wish, facts)?;
-        let each = question.keys.values().map(|key| key.entry_bytes).max().unwrap_or_default();
         for (name, holder) in &self.new {
             let day = self.late.iter().find(|(late, _)| late == name).map(|(_, day)| *day);
-            let key = Key {
-                holder: holder.clone(),
-                standing: day.map_or(Standing::AtHand, Standing::From),
-                certificate_until: None,
-                listed_until: None,
-                most_message: None,
-                entry_bytes: each,
-            };
-            question.keys.insert(name.clone(), key);
-            question.wanted.keys.insert(name.clone());
+            question.expect(name, holder, day);
         }
         Ok(planner::with_tokens(question, facts))
     }
