@@ -2,11 +2,10 @@
 
 use super::super::asking::{Asking, Fate};
 use super::super::record::plain;
-use super::super::refuse;
 use super::super::texts::{Draft, Ending, list};
 use super::{backend, developer_key, elsewhere, root_keys};
 use crate::ceremony::people::KeyName;
-use crate::ceremony::planner::{self, Answer};
+use crate::ceremony::planner::Wish;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::Result;
 use crate::ui::Prompt;
@@ -107,22 +106,12 @@ fn both(asking: &mut Asking<'_>) -> Result<Ending> {
         .help("The update-service administrator: they grant and revoke developers from then on.");
     let holder = asking.person(prompt)?;
     let people = asking.people()?;
-    let question = asked.question(asking.facts())?;
-    let answer = planner::plan(&question);
-    let words = planner::explain(&question, &answer);
-    let roots = match &answer {
-        Answer::Roots(roots) => roots,
-        Answer::Nothing => return Err(refuse("nothing", "a root key that leaves")),
-        Answer::Impossible(impossible) => {
-            let refusal = root_keys::no_way(&question, &impossible.why, &words);
-            return Err(asking.no_way(refusal, &words));
-        }
-    };
+    let (question, roots, words) = asked.plan(asking)?;
     let known = asking.known();
     let mut draft = Draft::new(FOLDER, people);
     draft.make_root_keys(&asked.new, known.algorithm(&RoleName::Root));
     draft.make_targets_key(&name, &holder, known.algorithm(&RoleName::Targets));
-    let gone_root = |fits: fn(&planner::Wish) -> &BTreeSet<KeyName>| fits(&asked.wish).iter();
+    let gone_root = |fits: fn(&Wish) -> &BTreeSet<KeyName>| fits(&asked.wish).iter();
     let lost: BTreeSet<_> = gone_root(|wish| &wish.lost).chain(&lost).collect();
     let compromised: BTreeSet<_> = gone_root(|wish| &wish.compromised).chain(&compromised).collect();
     let successors: BTreeSet<_> =

@@ -5,11 +5,10 @@ use super::super::refuse;
 use super::super::texts::{Draft, Ending, People};
 use crate::ceremony::change::Purpose;
 use crate::ceremony::facts::Facts;
-use crate::ceremony::kinds::rules as kind_rules;
 use crate::ceremony::people::{KeyName, Person};
-use crate::ceremony::planner::{self, Answer, Cast, Question, Why, Wish};
+use crate::ceremony::planner::{self, Answer, Cast, PlannedRoot, Question, Wish};
 use crate::tuf::role::RoleName;
-use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::rule::Result;
 use crate::tuf::time::Time;
 use crate::ui::Prompt;
 use std::collections::BTreeSet;
@@ -25,17 +24,30 @@ pub struct Asked {
 
 impl Asked {
     /// What it puts to the planner, with what the tokens in reach can sign.
-    ///
-    /// # Errors
-    ///
-    /// As [`planner::question`].
-    pub fn question(&self, facts: &Facts) -> Result<Question> {
+    fn question(&self, facts: &Facts) -> Result<Question> {
         let mut question = planner::question(&self.wish, facts)?;
         for (name, holder) in &self.new {
             let day = self.late.iter().find(|(late, _)| late == name).map(|(_, day)| *day);
             question.expect(name, holder, day);
         }
         Ok(planner::with_tokens(question, facts))
+    }
+
+    /// The planner's answer: its question, the roots to be made, and the way in words.
+    ///
+    /// # Errors
+    ///
+    /// What the planner refuses, and `GUIDE` where nothing changes; both are told before.
+    pub fn plan(&self, asking: &mut Asking<'_>) -> Result<(Question, Vec<PlannedRoot>, Vec<String>)> {
+        let question = self.question(asking.facts())?;
+        let answer = planner::plan(&question);
+        let words = planner::explain(&question, &answer);
+        let refusal = match answer {
+            Answer::Roots(roots) => return Ok((question, roots, words)),
+            Answer::Nothing => refuse("nothing", "a key that comes or goes, or another threshold"),
+            Answer::Impossible(impossible) => planner::refused(&question, &impossible),
+        };
+        Err(asking.no_way(refusal, &words))
     }
 }
 
@@ -104,20 +116,7 @@ pub fn ask(asking: &mut Asking<'_>, incident: bool) -> Result<Asked> {
 pub fn walk(asking: &mut Asking<'_>, incident: bool) -> Result<Ending> {
     let asked = ask(asking, incident)?;
     let people = asking.people()?;
-    let question = asked.question(asking.facts())?;
-    let answer = planner::plan(&question);
-    let words = planner::explain(&question, &answer);
-    let roots = match answer {
-        Answer::Roots(roots) => roots,
-        Answer::Nothing => {
-            let refusal = refuse("nothing", "a key that comes or goes, or another threshold");
-            return Err(asking.no_way(refusal, &words));
-        }
-        Answer::Impossible(impossible) => {
-            let refusal = no_way(&question, &impossible.why, &words);
-            return Err(asking.no_way(refusal, &words));
-        }
-    };
+    let (question, roots, words) = asked.plan(asking)?;
     let People { administrator, witnesses } = people.clone();
     let cast = Cast { administrator, witnesses };
     let mut draft = Draft::new(if incident { super::lost_or_stolen::FOLDER } else { "change-root" }, people);
@@ -127,13 +126,4 @@ pub fn walk(asking: &mut Asking<'_>, incident: bool) -> Result<Ending> {
     }
     draft.words = words;
     Ok(Ending::Runbooks(draft))
-}
-
-/// Why the planner found nothing, with what remains.
-pub fn no_way(question: &Question, why: &Why, words: &[String]) -> Refusal {
-    let lost = matches!(why, Why::Quorum { .. });
-    let rule = if lost { &kind_rules::QUORUM_LOST } else { &kind_rules::RECOVER_NO_WAY };
-    let remains = words.iter().skip(1).cloned().collect::<Vec<_>>().join(" ");
-    let expected = if remains.is_empty() { "other answers".to_owned() } else { remains };
-    Refusal::new(rule, planner::why(question, why), expected)
 }
