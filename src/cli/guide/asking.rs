@@ -323,6 +323,21 @@ impl<'a> Asking<'a> {
         })
     }
 
+    /// What became of each of these keys: those that nobody has, those that someone else may have.
+    pub fn fates(&mut self, names: &BTreeSet<KeyName>) -> Result<(BTreeSet<KeyName>, BTreeSet<KeyName>)> {
+        let (mut lost, mut compromised) = (BTreeSet::new(), BTreeSet::new());
+        for name in names {
+            let fate = self.fate(name)?;
+            if fate != Fate::Copied {
+                lost.insert(name.clone());
+            }
+            if fate != Fate::Lost {
+                compromised.insert(name.clone());
+            }
+        }
+        Ok((lost, compromised))
+    }
+
     /// Tells what can't be, and goes one step back; unattended, refuses.
     pub fn no_way(
         &mut self,

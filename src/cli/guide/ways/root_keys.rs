@@ -1,6 +1,6 @@
 //! Root keys that come and go, in peace or after an incident: the planner finds the fewest roots.
 
-use super::super::asking::{Asking, Fate};
+use super::super::asking::Asking;
 use super::super::refuse;
 use super::super::texts::{Draft, Ending, People};
 use crate::ceremony::change::Purpose;
@@ -65,18 +65,10 @@ pub fn ask(asking: &mut Asking<'_>, incident: bool) -> Result<Asked> {
             .help("Keys that leave in peace still sign the next root, so that customers' agents follow.")
     };
     let keys = asking.keys(prompt, &listed, !incident)?;
-    for name in &keys {
-        if !incident {
-            wish.remove.insert(name.clone());
-            continue;
-        }
-        let fate = asking.fate(name)?;
-        if fate != Fate::Copied {
-            wish.lost.insert(name.clone());
-        }
-        if fate != Fate::Lost {
-            wish.compromised.insert(name.clone());
-        }
+    if incident {
+        (wish.lost, wish.compromised) = asking.fates(&keys)?;
+    } else {
+        wish.remove.clone_from(&keys);
     }
     let spare: BTreeSet<KeyName> =
         asking.known().of_purpose(Purpose::Root).difference(&listed).cloned().collect();
