@@ -132,7 +132,7 @@ fn no_way(question: &Question, impossible: &Impossible) -> Vec<String> {
 }
 
 /// Why there is no way, without a full stop.
-pub fn why(question: &Question, why: &Why) -> String {
+fn why(question: &Question, why: &Why) -> String {
     let (now, wanted, bounds) = (&question.now, &question.wanted, &question.bounds);
     match why {
         Why::Threshold => {

@@ -40,7 +40,7 @@ use super::people::{KeyName, Person};
 use crate::tuf::time::{Term, Time};
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use explain::{explain, refused, why};
+pub use explain::{explain, refused};
 pub use incident::{Incident, Successor, WayOut, incident};
 pub use question::{Wish, question, with_tokens};
 pub use runbooks::{Cast, runbooks};

@@ -18,6 +18,31 @@ pub struct Cast {
     pub witnesses: BTreeSet<Person>,
 }
 
+impl Cast {
+    /// What every runbook begins with: its kind, its title, and who takes part; `custodians` beside those
+    /// of the cast.
+    pub fn head<'a>(
+        &self,
+        ceremony: &str,
+        title: &str,
+        custodians: impl IntoIterator<Item = &'a Person>,
+    ) -> String {
+        let title = toml::Value::String(title.to_owned());
+        let mut text = format!(
+            "ceremony = \"{ceremony}\"\ntitle = {title}\n\n[people]\n{} = \"administrator\"\n",
+            self.administrator
+        );
+        let custodians: BTreeSet<&Person> = custodians.into_iter().collect();
+        for person in custodians.iter().filter(|person| ***person != self.administrator) {
+            let _ = writeln!(text, "{person} = \"custodian\"");
+        }
+        for person in self.witnesses.iter().filter(|w| **w != self.administrator && !custodians.contains(w)) {
+            let _ = writeln!(text, "{person} = \"witness\"");
+        }
+        text
+    }
+}
+
 /// A `rotate-root` runbook for each root, in order: file name and text.
 ///
 /// Each begins with comments: when it can be held (`once dora has root-d at hand`), and who signs.
@@ -42,7 +67,7 @@ fn runbook(
     let title = if of == 1 { "Rotate root".to_owned() } else { format!("Rotate root, {number} of {of}") };
     let mut text = when(question, root, number == 1);
     text.push_str(&who(question, std::slice::from_ref(root)));
-    text.push_str(&head("rotate-root", &title, cast, &holders(question, std::slice::from_ref(root))));
+    text.push_str(&cast.head("rotate-root", &title, holders(question, std::slice::from_ref(root))));
     text.push_str("\n[root]\n");
     let left = |fits: fn(Standing) -> bool| -> BTreeSet<&KeyName> {
         let is = |name: &&KeyName| question.keys.get(*name).is_some_and(|key| fits(key.standing));
@@ -97,7 +122,7 @@ pub(super) fn recover(question: &Question, roots: &[PlannedRoot], cast: &Cast, o
     }
     let mut people = holders(question, roots);
     people.extend(&of.holders);
-    text.push_str(&head("recover", "Go on without what was lost or stolen", cast, &people));
+    text.push_str(&cast.head("recover", "Go on without what was lost or stolen", people));
     text.push_str("\n[recover]\n");
     let lists = [("lost", &of.lost), ("compromised", &of.compromised), ("replace-with", &of.come)];
     for (member, names) in lists.into_iter().filter(|(_, names)| !names.is_empty()) {
@@ -118,7 +143,7 @@ pub(super) fn recover(question: &Question, roots: &[PlannedRoot], cast: &Cast, o
 pub(super) fn certify(key: &KeyName, holder: &Person, cast: &Cast) -> String {
     let comment = "# The next root lists this key, and its certificate has to outlive that root.\n";
     let title = format!("New certificate for {key}");
-    let head = head("certify-key", &title, cast, &BTreeSet::from([holder]));
+    let head = cast.head("certify-key", &title, [holder]);
     format!("{comment}{head}\n[certificate]\nkey = \"{key}\"\n")
 }
 
@@ -157,20 +182,6 @@ fn who(question: &Question, roots: &[PlannedRoot]) -> String {
 fn holders<'a>(question: &'a Question, roots: &[PlannedRoot]) -> BTreeSet<&'a Person> {
     let signers = roots.iter().flat_map(|root| root.old.able.union(&root.new.able));
     signers.filter_map(|name| question.keys.get(name)).map(|key| &key.holder).collect()
-}
-
-fn head(ceremony: &str, title: &str, cast: &Cast, custodians: &BTreeSet<&Person>) -> String {
-    let mut text = format!(
-        "ceremony = \"{ceremony}\"\ntitle = \"{title}\"\n\n[people]\n{} = \"administrator\"\n",
-        cast.administrator
-    );
-    for holder in custodians.iter().filter(|holder| ***holder != cast.administrator) {
-        let _ = writeln!(text, "{holder} = \"custodian\"");
-    }
-    for witness in cast.witnesses.iter().filter(|w| **w != cast.administrator && !custodians.contains(w)) {
-        let _ = writeln!(text, "{witness} = \"witness\"");
-    }
-    text
 }
 
 fn held<'a>(question: &Question, names: impl IntoIterator<Item = &'a KeyName>) -> String {

@@ -6,9 +6,9 @@
 use super::keeping::Keeping;
 use super::record::{Known, plain};
 use super::refuse;
-use super::texts::People;
 use crate::ceremony::facts::Facts;
 use crate::ceremony::people::{KeyName, Person};
+use crate::ceremony::planner::Cast;
 use crate::record::Contents;
 use crate::tuf::rule::Result;
 use crate::tuf::text::ours;
@@ -284,7 +284,7 @@ impl<'a> Asking<'a> {
     }
 
     /// Who leads and who watches.
-    pub fn people(&mut self) -> Result<People> {
+    pub fn people(&mut self) -> Result<Cast> {
         let (leads, watch) = self.known().last_people();
         let prompt = Prompt::new("administrator", "Who leads?").help(
             "They type at this machine and answer for the script; usually you. Customers see nothing of it.",
@@ -305,7 +305,7 @@ impl<'a> Asking<'a> {
         let mut read = |answer: &str| answer.parse::<Person>().map(|_| ());
         let names = self.several(&prompt, true, Some((&typed, &mut read)))?;
         let witnesses = names.iter().map(|name| name.parse()).collect::<Result<_>>()?;
-        Ok(People { administrator, witnesses })
+        Ok(Cast { administrator, witnesses })
     }
 
     /// What became of a key.

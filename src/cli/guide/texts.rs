@@ -3,24 +3,15 @@
 use super::record::plain;
 use crate::ceremony::change::Purpose;
 use crate::ceremony::people::{KeyName, Person};
+use crate::ceremony::planner::Cast;
 use crate::tuf::key::KeySpec;
 use crate::tuf::time::{Term, Unit};
-use std::collections::BTreeSet;
 use std::fmt::{Display, Write as _};
 
 /// How long a new root is valid, unless a limit is shorter or someone edits the runbook.
 pub const ROOT_TERM: Term = Term::new(2, Unit::Years);
 /// The same for targets and delegations.
 pub const TERM: Term = Term::new(1, Unit::Years);
-
-/// Who takes part in every runbook of a guide.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct People {
-    /// Who leads.
-    pub administrator: Person,
-    /// Who watches.
-    pub witnesses: BTreeSet<Person>,
-}
 
 /// What a guide ends in.
 pub enum Ending {
@@ -42,7 +33,8 @@ pub struct Draft {
     pub runbooks: Vec<(String, String)>,
     /// What has to be at hand first.
     pub first: Vec<First>,
-    people: People,
+    /// Who takes part in every one of them.
+    cast: Cast,
 }
 
 /// A key that has to be ready before a runbook takes it.
@@ -55,8 +47,8 @@ pub enum First {
 
 impl Draft {
     /// Nothing yet.
-    pub fn new(folder: impl Into<String>, people: People) -> Self {
-        Self { folder: folder.into(), words: Vec::new(), runbooks: Vec::new(), first: Vec::new(), people }
+    pub fn new(folder: impl Into<String>, cast: Cast) -> Self {
+        Self { folder: folder.into(), words: Vec::new(), runbooks: Vec::new(), first: Vec::new(), cast }
     }
 
     /// With a sentence more of what is going to happen.
@@ -72,7 +64,7 @@ impl Draft {
         custodians: impl IntoIterator<Item = &'a Person>,
         tables: &str,
     ) {
-        let text = format!("{}\n{tables}", self.people.head(comment, kind, title, custodians));
+        let text = format!("# {comment}\n{}\n{tables}", self.cast.head(kind, title, custodians));
         self.add_text(name, text);
     }
 
@@ -157,31 +149,6 @@ impl Draft {
         for (key, holder, purpose) in keys {
             self.comes(key.clone(), holder.clone(), *purpose);
         }
-    }
-}
-
-impl People {
-    /// The part that every runbook has.
-    pub fn head<'a>(
-        &self,
-        comment: &str,
-        ceremony: &str,
-        title: &str,
-        custodians: impl IntoIterator<Item = &'a Person>,
-    ) -> String {
-        let mut text = format!(
-            "# {comment}\nceremony = \"{ceremony}\"\ntitle = {}\n\n[people]\n{} = \"administrator\"\n",
-            quoted(title),
-            self.administrator
-        );
-        let custodians: BTreeSet<&Person> = custodians.into_iter().collect();
-        for person in custodians.iter().filter(|person| ***person != self.administrator) {
-            let _ = writeln!(text, "{person} = \"custodian\"");
-        }
-        for person in self.witnesses.iter().filter(|w| **w != self.administrator && !custodians.contains(w)) {
-            let _ = writeln!(text, "{person} = \"witness\"");
-        }
-        text
     }
 }
 

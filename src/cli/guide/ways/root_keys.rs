@@ -2,11 +2,11 @@
 
 use super::super::asking::Asking;
 use super::super::refuse;
-use super::super::texts::{Draft, Ending, People};
+use super::super::texts::{Draft, Ending};
 use crate::ceremony::change::Purpose;
 use crate::ceremony::facts::Facts;
 use crate::ceremony::people::{KeyName, Person};
-use crate::ceremony::planner::{self, Answer, Cast, PlannedRoot, Question, Wish};
+use crate::ceremony::planner::{self, Answer, PlannedRoot, Question, Wish};
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::Result;
 use crate::tuf::time::Time;
@@ -107,13 +107,12 @@ pub fn ask(asking: &mut Asking<'_>, incident: bool) -> Result<Asked> {
 /// The whole way, to runbooks.
 pub fn walk(asking: &mut Asking<'_>, incident: bool) -> Result<Ending> {
     let asked = ask(asking, incident)?;
-    let people = asking.people()?;
+    let cast = asking.people()?;
     let (question, roots, words) = asked.plan(asking)?;
-    let People { administrator, witnesses } = people.clone();
-    let cast = Cast { administrator, witnesses };
-    let mut draft = Draft::new(if incident { super::lost_or_stolen::FOLDER } else { "change-root" }, people);
+    let runbooks = planner::runbooks(&question, &roots, &cast);
+    let mut draft = Draft::new(if incident { super::lost_or_stolen::FOLDER } else { "change-root" }, cast);
     draft.make_root_keys(&asked.new, asking.known().algorithm(&RoleName::Root));
-    for (_, text) in planner::runbooks(&question, &roots, &cast) {
+    for (_, text) in runbooks {
         draft.add_text("rotate-root", text);
     }
     draft.words = words;
