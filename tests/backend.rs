@@ -18,11 +18,10 @@ mod stage;
 
 use keyrite::ceremony::facts::Stage as Kind;
 use keyrite::ceremony::limits::Limits;
-use keyrite::record::upload::fetch_keys;
 use keyrite::tuf::profile::Profile;
 use serde_json::Value;
 use server::{Backend, publishes, same_bytes, take_published, upload, uploads};
-use stage::{Devices, Done, Stage, block, blocks, brought, shipped, utf8};
+use stage::{Devices, Done, Stage, brought, shipped, utf8};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -94,17 +93,9 @@ fn first_day(mode: &str, order: [usize; 3]) {
     let backend = Backend::up(&stage, mode);
     let collection = stage.trust.collection.clone();
 
-    // Tokens, the backend's keys by the lines that people type, and the developer's.
+    // Tokens, and the developer's key.
     let serials: Vec<String> = CUSTODIANS.iter().map(|(_, key)| stage.token(key)).collect();
     let targets = stage.token("targets-1");
-    let incoming = stage.path("incoming");
-    fs::create_dir_all(&incoming).unwrap();
-    let text = fetch_keys(&stage.trust, Some(&backend.url));
-    let lines = blocks(&text);
-    backend.types(
-        &incoming,
-        &format!("{}{}", backend.address(&incoming, &lines), block(&lines, "-o snapshot.key")),
-    );
     let (_, enrolment) = stage.developer("dana");
 
     // The keys are made in one room, where every token is; root is signed elsewhere.
@@ -113,13 +104,8 @@ fn first_day(mode: &str, order: [usize; 3]) {
         room = room.on_token(key, serial);
     }
     let room = room.write("room.toml");
-    let laptop = stage
-        .devices()
-        .on_token("targets-1", &targets)
-        .backend(&backend.url)
-        .enrol("backend-snapshot", &incoming.join("snapshot.key"))
-        .enrol("backend-timestamp", &incoming.join("timestamp.key"))
-        .enrol("dev-dana", &enrolment);
+    let laptop = stage.devices().on_token("targets-1", &targets);
+    let laptop = backend.enrolled(&stage, laptop).enrol("dev-dana", &enrolment);
     let devices = laptop.write("laptop.toml");
     stage.hold(&room, &shipped("first-day/01-root-keys.toml")).1.ended(0);
     stage.hold(&room, &shipped("first-day/02-targets-key.toml")).1.ended(0);

@@ -24,10 +24,9 @@ use keyrite::ceremony::limits::Limits;
 use keyrite::tuf::profile::Profile;
 use keyrite::tuf::time::{Term, Unit};
 use serde_json::Value;
-use stage::{Devices, Done, PHRASE, Stage, shipped, utf8};
+use stage::{Devices, PHRASE, Stage, shipped, utf8};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const ROOT_KEYS: [&str; 4] = ["root-a", "root-b", "root-c", "root-d"];
@@ -39,17 +38,8 @@ fn first_day(name: &str) -> Stage {
     let stage = Stage::new(name, Profile::Notary, Kind::Rehearsal, &limits);
     fs::create_dir_all(stage.path("keys")).unwrap();
     let (_, enrolment) = stage.developer("dana");
-    let mut devices = holding(&stage, &ROOT_KEYS).in_file("targets-1", "keys/targets-1.pem");
-    for role in ["snapshot", "timestamp"] {
-        let file = stage.path(&format!("{role}.pem"));
-        let line = format!(
-            "openssl ecparam -name prime256v1 -genkey -noout | openssl pkey -pubout -out {}",
-            utf8(&file)
-        );
-        Done::of(Command::new("sh").args(["-euc", &line])).ended(0);
-        devices = devices.enrol(&format!("backend-{role}"), &file);
-    }
-    let map = devices.enrol("dev-dana", &enrolment).write("all.toml");
+    let devices = holding(&stage, &ROOT_KEYS).in_file("targets-1", "keys/targets-1.pem");
+    let map = devices.backend_elsewhere().enrol("dev-dana", &enrolment).write("all.toml");
     for runbook in ["01-root-keys", "02-targets-key", "03-enroll", "04-root"] {
         stage.hold(&map, &shipped(&format!("first-day/{runbook}.toml"))).1.ended(0);
     }

@@ -18,17 +18,15 @@ mod play;
 
 use keyrite::cli::host::{Host, Program, Stream, System};
 use keyrite::signer::randomness::Randomness;
-use keyrite::tuf::digest::Digest;
 use keyrite::tuf::rule::Result;
 use keyrite::tuf::time::Time;
 use keyrite::ui::Console;
 use keyrite::ui::interrupt::Interrupt;
 use keyrite::ui::look::Look;
 use keyrite::ui::terminal::Terminal;
-use play::{Ended, play};
+use play::{Ended, Played, play};
 use rexpect::ReadUntil;
 use rexpect::session::{PtySession, spawn_command};
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -45,42 +43,32 @@ const PAGE: &str = "press Enter to read on) ";
 /// Down by so many lines, then Enter.
 const DOWN: &str = "\u{1b}[B";
 
-/// The machine, but for its clock and its randomness.
-struct Given {
-    drawn: Rc<Cell<u64>>,
-}
+/// The machine, but for what golden folders are given as well.
+struct Given(Played);
 
 impl Host for Given {
     fn now(&self) -> Result<Time> {
-        NOW.parse()
+        self.0.now()
     }
 
     fn randomness(&self) -> Randomness {
-        let drawn = Rc::clone(&self.drawn);
-        Randomness::given(move |bytes| {
-            for chunk in bytes.chunks_mut(32) {
-                drawn.set(drawn.get() + 1);
-                let digest = Digest::of(format!("screens {}", drawn.get()).as_bytes());
-                chunk.copy_from_slice(&digest.as_bytes()[..chunk.len()]);
-            }
-            Ok(())
-        })
+        self.0.randomness()
     }
 
     fn program(&self) -> Result<Program> {
-        Ok(Program { version: "0.0.0".to_owned(), digest: Digest::of(b"golden") })
+        self.0.program()
     }
 
     fn machine(&self) -> BTreeMap<String, String> {
-        BTreeMap::new()
+        self.0.machine()
     }
 
     fn secret_name(&self) -> Option<String> {
-        Some("a machine that is played".to_owned())
+        self.0.secret_name()
     }
 
     fn place(&self, folder: &Path) -> Option<String> {
-        folder.exists().then(|| "a stage".to_owned())
+        self.0.place(folder)
     }
 
     fn console(&self, interrupt: &Interrupt) -> Result<Box<dyn Console>> {
@@ -106,7 +94,7 @@ fn child() {
     let Ok(line) = std::env::var("KEYRITE_SCENE") else { return };
     // What the test itself has said is no part of it.
     System.write(Stream::Out, b"\x1b[2J\x1b[H").unwrap();
-    let host: Rc<dyn Host> = Rc::new(Given { drawn: Rc::default() });
+    let host: Rc<dyn Host> = Rc::new(Given(Played::new("screens", NOW.parse().unwrap()).after(1)));
     let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
     std::process::exit(keyrite::cli::run_on(&host, &words).into());
 }

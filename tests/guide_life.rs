@@ -18,7 +18,7 @@ use keyrite::ceremony::limits::Limits;
 use keyrite::tuf::profile::Profile;
 use rexpect::session::spawn_command;
 use serde_json::Value;
-use stage::{Devices, Done, PHRASE, Stage, shipped, utf8};
+use stage::{Devices, PHRASE, Stage, shipped, utf8};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -135,22 +135,12 @@ fn has_runbook(path: &Path) -> bool {
     entries.flatten().any(|e| e.file_name().to_string_lossy().starts_with("01-"))
 }
 
-/// The backend's two public keys, as files.
-fn backend<'a>(stage: &'a Stage, devices: Devices<'a>) -> Devices<'a> {
-    ["snapshot", "timestamp"].into_iter().fold(devices, |devices, role| {
-        let file = stage.path(&format!("{role}.pem"));
-        let make = "openssl ecparam -name prime256v1 -genkey -noout | openssl pkey -pubout -out";
-        Done::of(Command::new("sh").args(["-euc", &format!("{make} {}", utf8(&file))])).ended(0);
-        devices.enrol(&format!("backend-{role}"), &file)
-    })
-}
-
 #[test]
 fn a_life_by_the_guide_alone() {
     let stage =
         Stage::new("guide-life", Profile::Notary, Kind::Rehearsal, &Limits::default_for(Profile::Notary));
     fs::create_dir(stage.path("keys")).unwrap();
-    let mut room = Room { stage: &stage, devices: backend(&stage, stage.devices()), typed: 0 };
+    let mut room = Room { stage: &stage, devices: stage.devices().backend_elsewhere(), typed: 0 };
     for key in ["root-a", "root-b", "root-c", "targets-1"] {
         room.has(key);
     }

@@ -13,10 +13,9 @@ mod stage;
 use keyrite::ceremony::facts::Stage as Kind;
 use keyrite::ceremony::limits::Limits;
 use keyrite::tuf::profile::Profile;
-use stage::{Devices, Done, Stage, fill, shipped, utf8};
+use stage::{Devices, Stage, fill, shipped, utf8};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 fn first_day(runbook: &str) -> PathBuf {
     shipped(&format!("first-day/{runbook}.toml"))
@@ -31,17 +30,8 @@ fn keys(stage: &Stage) -> (Devices<'_>, Devices<'_>) {
     }
     let serial = stage.token("root-c");
     let carla = stage.devices().on_token("root-c", &serial);
-    for role in ["snapshot", "timestamp"] {
-        let file = stage.path(&format!("{role}.pem"));
-        let line = format!(
-            "openssl ecparam -name prime256v1 -genkey -noout | openssl pkey -pubout -out {}",
-            utf8(&file)
-        );
-        Done::of(Command::new("sh").args(["-euc", &line])).ended(0);
-        devices = devices.enrol(&format!("backend-{role}"), &file);
-    }
     let (_, enrolment) = stage.developer("dana");
-    let devices = devices.enrol("dev-dana", &enrolment);
+    let devices = devices.backend_elsewhere().enrol("dev-dana", &enrolment);
     let map = devices.clone().on_token("root-c", &serial).write("all.toml");
     for runbook in ["01-root-keys", "02-targets-key", "03-enroll"] {
         stage.hold(&map, &first_day(runbook)).1.ended(0);

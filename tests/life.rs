@@ -59,17 +59,12 @@ impl<'a> Life<'a> {
     /// The first day, in one room with every token; dana's first release.
     fn begin(stage: &'a Stage, mode: &str) -> Self {
         let backend = Backend::up(stage, mode);
-        let mut devices = stage.devices();
+        let mut devices = backend.enrolled(stage, stage.devices());
         for key in ["root-a", "root-b", "root-c", "targets-1"] {
             devices = devices.on_token(key, &stage.token(key));
         }
-        let incoming = backend.hands_out_keys(stage);
         let (_, enrolment) = stage.developer("dana");
-        let devices = devices
-            .backend(&backend.url)
-            .enrol("backend-snapshot", &incoming.join("snapshot.key"))
-            .enrol("backend-timestamp", &incoming.join("timestamp.key"))
-            .enrol("dev-dana", &enrolment);
+        let devices = devices.enrol("dev-dana", &enrolment);
         let [beginning, before, carried] =
             ["client-beginning", "client-before", "nothing"].map(|name| stage.path(name));
         let mut life = Self {

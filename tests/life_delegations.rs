@@ -156,17 +156,12 @@ struct Served<'a> {
 impl<'a> Served<'a> {
     fn begin(stage: &'a Stage) -> Self {
         let backend = Backend::up(stage, "signer");
-        let mut devices = stage.devices().backend(&backend.url);
+        let mut devices = backend.enrolled(stage, stage.devices());
         for key in ["root-a", "root-b", "root-c", "targets-1"] {
             devices = devices.on_token(key, &stage.token(key));
         }
-        let incoming = backend.hands_out_keys(stage);
         let (key, enrolment) = stage.developer("dana");
-        let devices = devices
-            .enrol("backend-snapshot", &incoming.join("snapshot.key"))
-            .enrol("backend-timestamp", &incoming.join("timestamp.key"))
-            .enrol("dev-dana", &enrolment)
-            .in_file("dev-dana", utf8(&key));
+        let devices = devices.enrol("dev-dana", &enrolment).in_file("dev-dana", utf8(&key));
         let room = Room { stage, devices, held: 0 };
         let (primed, carried) = (stage.path("primed"), PathBuf::new());
         let mut life = Self { room, backend, primed, released: Vec::new(), carried };

@@ -31,17 +31,8 @@ fn keys(stage: &Stage) -> (Devices<'_>, PathBuf) {
         let serial = stage.token(key);
         devices = devices.on_token(key, &serial);
     }
-    for role in ["snapshot", "timestamp"] {
-        let file = stage.path(&format!("{role}.pem"));
-        let lines = format!(
-            "openssl ecparam -name prime256v1 -genkey -noout | openssl pkey -pubout -out {}",
-            utf8(&file)
-        );
-        Done::of(Command::new("sh").args(["-euc", &lines])).ended(0);
-        devices = devices.enrol(&format!("backend-{role}"), &file);
-    }
     let (_, enrolment) = stage.developer("dana");
-    let devices = devices.enrol("dev-dana", &enrolment);
+    let devices = devices.backend_elsewhere().enrol("dev-dana", &enrolment);
     let map = devices.write("devices.toml");
     for runbook in ["01-root-keys", "02-targets-key", "03-enroll"] {
         stage.hold(&map, &first_day(runbook)).1.ended(0);

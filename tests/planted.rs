@@ -16,7 +16,7 @@ use keyrite::ceremony::limits::Limits;
 use keyrite::tuf::digest::Digest;
 use keyrite::tuf::profile::Profile;
 use serde_json::{Value, json};
-use stage::{Stage, utf8};
+use stage::{Stage, made_elsewhere, utf8};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -128,11 +128,6 @@ impl Room {
         let lines = status["next"].as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_owned());
         lines.filter(|line| line.contains(part)).collect()
     }
-}
-
-fn made_elsewhere(file: &Path) {
-    let line = "openssl ecparam -name prime256v1 -genkey -noout | openssl pkey -pubout -out";
-    stage::Done::of(Command::new("sh").args(["-euc", &format!("{line} {}", utf8(file))])).ended(0);
 }
 
 fn copied(from: &Path, to: &Path) {

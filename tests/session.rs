@@ -18,7 +18,7 @@ use keyrite::tuf::digest::Digest;
 use keyrite::tuf::profile::Profile;
 use rexpect::ReadUntil;
 use rexpect::session::{PtySession, spawn_command};
-use stage::{Done, Stage, shipped, utf8};
+use stage::{Stage, shipped, utf8};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -105,17 +105,8 @@ fn one_line_at_a_terminal_holds_the_day_and_goes_on_after_ctrl_c() {
     for key in ["root-a", "root-b", "root-c", "targets-1"] {
         devices = devices.in_file(key, &format!("keys/{key}.pem"));
     }
-    for role in ["snapshot", "timestamp"] {
-        let file = stage.path(&format!("{role}.pem"));
-        let lines = format!(
-            "openssl ecparam -name prime256v1 -genkey -noout | openssl pkey -pubout -out {}",
-            utf8(&file)
-        );
-        Done::of(Command::new("sh").args(["-euc", &lines])).ended(0);
-        devices = devices.enrol(&format!("backend-{role}"), &file);
-    }
     let (_, enrolment) = stage.developer("dana");
-    let devices = devices.enrol("dev-dana", &enrolment).write("devices.toml");
+    let devices = devices.backend_elsewhere().enrol("dev-dana", &enrolment).write("devices.toml");
 
     let first = hold(&stage, &devices, Some("word "));
     assert_eq!(first.code, 130, "{}", first.text);

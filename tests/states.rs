@@ -16,11 +16,11 @@ mod duo;
 mod server;
 mod stage;
 
-use duo::{Duo, copied, first_root, held_in, made_elsewhere, online, rule, status};
+use duo::{Duo, copied, first_root, held_in, online, rule, status};
 use keyrite::ceremony::facts::Stage as Kind;
 use serde_json::{Value, json};
 use server::{Backend, uploads};
-use stage::{Done, Stage, block, blocks, utf8};
+use stage::{Done, Stage, block, blocks, made_elsewhere, utf8};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -220,14 +220,11 @@ fn a_root_that_the_server_turns_away_is_withdrawn_and_the_next_one_goes_up() {
     let duo = Duo::keys("states-turned-away", Kind::Rehearsal);
     let stage = &duo.stage;
     let backend = Backend::up(stage, "signer");
-    let incoming = backend.hands_out_keys(stage);
-    let mut map = duo.all().backend(&backend.url);
+    let mut map = backend.enrolled(stage, duo.all());
     for role in ["snapshot", "timestamp"] {
         let wrong = stage.path(&format!("wrong-{role}.pem"));
         made_elsewhere(&wrong);
-        map = map
-            .enrol(&format!("wrong-{role}"), &wrong)
-            .enrol(&format!("backend-{role}"), &incoming.join(format!("{role}.key")));
+        map = map.enrol(&format!("wrong-{role}"), &wrong);
     }
     let map = map.write("laptop.toml");
     let enroll = duo.runbook("Keys", "enroll-key", &(online("wrong") + &online("backend")));

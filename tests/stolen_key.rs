@@ -40,13 +40,9 @@ struct Life<'a> {
 impl<'a> Life<'a> {
     fn begin(stage: &'a Stage) -> Self {
         let backend = Backend::up(stage, "signer");
-        let mut devices = stage.devices().backend(&backend.url);
+        let mut devices = backend.enrolled(stage, stage.devices());
         for key in ["root-a", "root-b", "root-c", "targets-1"] {
             devices = devices.on_token(key, &stage.token(key));
-        }
-        let incoming = backend.hands_out_keys(stage);
-        for role in ["snapshot", "timestamp"] {
-            devices = devices.enrol(&format!("backend-{role}"), &incoming.join(format!("{role}.key")));
         }
         for name in ["dana", "fritz"] {
             let (key, enrolment) = stage.developer(name);

@@ -56,13 +56,7 @@ impl Duo {
     /// The same with root 1 and targets 1.
     pub fn rooted(name: &str, kind: Kind) -> Self {
         let duo = Self::keys(name, kind);
-        let mut map = duo.all();
-        for role in ["snapshot", "timestamp"] {
-            let file = duo.stage.path(&format!("{role}.pem"));
-            made_elsewhere(&file);
-            map = map.enrol(&format!("backend-{role}"), &file);
-        }
-        let map = map.write("enrol.toml");
+        let map = duo.all().backend_elsewhere().write("enrol.toml");
         let enroll = duo.runbook("backend keys", "enroll-key", &online("backend"));
         duo.stage.hold(&map, &enroll).1.ended(0);
         duo.holds("Root of trust", "create-root", &first_root("backend"));
@@ -178,11 +172,6 @@ pub fn by_the_page(record: &Path, anchor: &str) -> Done {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/verify_record.py");
     let mut python = Command::new(stage::brought("test-venv").join("bin/python"));
     Done::of(python.arg(script).arg(record).args(["--anchor", anchor]))
-}
-
-pub fn made_elsewhere(file: &Path) {
-    let lines = "openssl ecparam -name prime256v1 -genkey -noout | openssl pkey -pubout -out";
-    Done::of(Command::new("sh").args(["-euc", &format!("{lines} {}", utf8(file))])).ended(0);
 }
 
 pub fn online(name: &str) -> String {

@@ -43,6 +43,13 @@ impl Played {
         Self(Rc::new(Inside { seed: seed.to_owned(), now, drawn: Cell::new(0), out, err }))
     }
 
+    /// The same, once it has drawn so many random numbers.
+    #[allow(dead_code, reason = "not every test uses all of it")]
+    pub fn after(self, drawn: u64) -> Self {
+        self.0.drawn.set(drawn);
+        self
+    }
+
     /// Runs one line on it: exit code, stdout, stderr.
     pub fn run(&self, words: &[&str]) -> (u8, String, String) {
         let line: Vec<OsString> = words.iter().map(OsString::from).collect();

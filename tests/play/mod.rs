@@ -14,7 +14,7 @@ mod host;
 mod values;
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
-use host::Played;
+pub use host::Played;
 use jiff::{SignedDuration, Timestamp};
 use keyrite::tuf::digest::Digest;
 use p256::ecdsa::signature::Signer as _;

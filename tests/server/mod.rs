@@ -9,7 +9,7 @@
     reason = "a test fails by panicking; not every test uses all of it"
 )]
 
-use crate::stage::{Done, PHRASE, Stage, block, blocks, shell, utf8};
+use crate::stage::{Devices, Done, PHRASE, Stage, block, blocks, shell, utf8};
 use base64ct::{Base64, Encoding as _};
 use keyrite::record::upload::fetch_keys;
 use keyrite::tuf::digest::Digest;
@@ -69,14 +69,17 @@ impl Backend {
         format!("{address}{own}{token}")
     }
 
-    /// Fetches the backend's public keys by the lines that keyrite prints; the folder that they are in.
-    pub fn hands_out_keys(&self, stage: &Stage) -> PathBuf {
+    /// A device map with the backend's address and its two keys, which it hands out by the lines that
+    /// people type once, before the first root.
+    pub fn enrolled<'a>(&self, stage: &Stage, devices: Devices<'a>) -> Devices<'a> {
         let incoming = stage.path("incoming");
         fs::create_dir_all(&incoming).unwrap();
         let lines = blocks(&fetch_keys(&stage.trust, Some(&self.url)));
         let address = self.address(&incoming, &lines);
         self.types(&incoming, &format!("{address}{}", block(&lines, "-o snapshot.key")));
-        incoming
+        ["snapshot", "timestamp"].iter().fold(devices.backend(&self.url), |devices, role| {
+            devices.enrol(&format!("backend-{role}"), &incoming.join(format!("{role}.key")))
+        })
     }
 
     /// What is typed before a README's one line: nothing, unless the backend asks for a token.

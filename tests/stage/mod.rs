@@ -242,6 +242,15 @@ impl Devices<'_> {
         self
     }
 
+    /// The backend's two public keys, of which nobody here has the private ones.
+    pub fn backend_elsewhere(self) -> Self {
+        ["snapshot", "timestamp"].iter().fold(self, |devices, role| {
+            let file = devices.stage.path(&format!("{role}.pem"));
+            made_elsewhere(&file);
+            devices.enrol(&format!("backend-{role}"), &file)
+        })
+    }
+
     /// The backend's address.
     pub fn backend(mut self, url: &str) -> Self {
         writeln!(self.rest, "[backend]\nurl = \"{url}\"").unwrap();
@@ -270,6 +279,12 @@ impl Devices<'_> {
     pub fn write(&self, name: &str) -> PathBuf {
         self.stage.write(name, &format!("{}{}", self.trust, self.rest))
     }
+}
+
+/// The public half of a key that nobody has.
+pub fn made_elsewhere(file: &Path) {
+    let line = "openssl ecparam -name prime256v1 -genkey -noout | openssl pkey -pubout -out";
+    Done::of(Command::new("sh").args(["-euc", &format!("{line} {}", utf8(file))])).ended(0);
 }
 
 /// How a program ended.
