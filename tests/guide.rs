@@ -81,20 +81,19 @@ fn plays() -> Vec<Play> {
         ),
         play(
             format!(
-                "{LOST}what = \"targets-key\"\nkeys = \"targets-1\"\nfate.targets-1 = \"stolen\"\nnew-key = \"targets-2\"\nholder = \"uma\"\n{PEOPLE}"
+                "{LOST}what = \"targets-key\"\nkeys = \"targets-1\"\nfate.targets-1 = \"stolen\"\nnew-key = \"targets-2\"\nholder = \"uma\"\nlate = \"none\"\n{PEOPLE}"
             ),
             "lost-or-stolen",
-            &["ceremony = \"recover\"", "compromised = [\"targets-1\"]", "replace-with = [\"targets-2\"]"],
+            &["ceremony = \"recover\"", "compromised  = [\"targets-1\"]", "replace-with = [\"targets-2\"]"],
         ),
         play(
             format!(
-                "{LOST}what = \"root-and-targets\"\nkeys = \"root-c\"\nfate.root-c = \"stolen\"\nreplace-with = \"root-d\"\nholder.root-d = \"dora\"\nthreshold = \"2\"\nlate = \"none\"\ntargets-keys = \"targets-1\"\nfate.targets-1 = \"copied\"\nnew-key = \"targets-2\"\ntargets-holder = \"uma\"\n{PEOPLE}"
+                "{LOST}what = \"root-and-targets\"\nkeys = \"root-c\"\nfate.root-c = \"stolen\"\nreplace-with = \"root-d\"\nholder.root-d = \"dora\"\nthreshold = \"2\"\ntargets-keys = \"targets-1\"\nfate.targets-1 = \"copied\"\nnew-key = \"targets-2\"\ntargets-holder = \"uma\"\nlate = \"none\"\n{PEOPLE}"
             ),
             "lost-or-stolen",
             &[
                 "ceremony = \"recover\"",
-                "lost = [\"root-c\"]",
-                "compromised = [\"root-c\", \"targets-1\"]",
+                "compromised  = [\"root-c\", \"targets-1\"]",
                 "replace-with = [\"root-d\", \"targets-2\"]",
             ],
         ),
@@ -302,6 +301,37 @@ fn keys_that_come_late_are_waited_for_only_if_they_are_needed() {
     assert!(told(&out).contains("GUIDE") && told(&out).contains("a day: 2027-03-31"), "{}", told(&out));
 }
 
+/// Both roles lose keys, and the next targets key comes later: root doesn't wait for it, one file for each
+/// ceremony.
+#[test]
+fn root_and_targets_go_on_as_early_as_each_can() {
+    let day = day(Upto::End);
+    let soon = in_days(40);
+    let answers = format!(
+        "{LOST}what = \"root-and-targets\"\nkeys = \"root-c\"\nfate.root-c = \"stolen\"\nreplace-with = \"root-d\"\nholder.root-d = \"dora\"\nthreshold = \"2\"\ntargets-keys = \"targets-1\"\nfate.targets-1 = \"copied\"\nnew-key = \"targets-2\"\ntargets-holder = \"uma\"\nlate = \"targets-2\"\nfrom.targets-2 = \"{soon}\"\n{PEOPLE}next = \"later\"\n"
+    );
+    let out = guide(&day, &answers);
+    let flat = told(&out).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(out.status.success(), "{}", told(&out));
+    for words in [
+        "root 2, from",
+        &format!("root 3, from {soon}: its keys stay"),
+        "with root 3, in the same change, targets is signed again by targets-2 of uma: targets-2 takes the place of targets-1",
+        &format!("waits for targets-2 of uma, at hand from {soon}"),
+    ] {
+        assert!(flat.contains(words), "{words}: {}", told(&out));
+    }
+    let files = day.all("lost-or-stolen", ".toml");
+    let names: Vec<_> = files.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
+    let expected = ["01-root-keys.toml", "02-targets-key.toml", "03-rotate-root.toml", "04-recover.toml"];
+    assert_eq!(names, expected);
+    let of = |at: usize| fs::read_to_string(&files[at]).unwrap();
+    let titles: Vec<String> = (0..4).map(|at| Runbook::parse(&of(at)).unwrap().title).collect();
+    assert_eq!(titles[2..], ["Rotate root, 1 of 2", "Go on without what was lost or stolen, 2 of 2"]);
+    assert!(of(3).starts_with("# Can be held once these are at hand: targets-2 of uma.\n"), "{}", of(3));
+    assert!(of(2).contains("compromised = [\"root-c\"]") && !of(2).contains("targets-"), "{}", of(2));
+}
+
 #[test]
 fn answers_that_lead_nowhere_are_refused_and_nothing_is_written() {
     let root = |keys: &str, fates: &str, rest: &str| {
@@ -315,6 +345,12 @@ fn answers_that_lead_nowhere_are_refused_and_nothing_is_written() {
     let table = [
         (root("root-b, root-c", fates, two), "QUORUM-LOST", "If root-b is found"),
         (root("root-c", "fate.root-c = \"lost\"\n", none), "RECOVER-NO-WAY", "no spare keys"),
+        (
+            root("root-b, root-c", fates, two).replace("\"root-key\"", "\"root-and-targets\"")
+                + "targets-keys = \"targets-1\"\nfate.targets-1 = \"lost\"\nnew-key = \"targets-2\"\ntargets-holder = \"uma\"\n",
+            "QUORUM-LOST",
+            "If root-b is found",
+        ),
         (root("root-x", "", none), "GUIDE", "one of root-a, root-b, root-c"),
         (root("root-c", "fate.root-c = \"lost\"\n", "replace-with = \"targets-1\"\n"), "GUIDE", "a new name"),
         (

@@ -1,15 +1,16 @@
 //! Something was lost or stolen: keys of root and of targets at once, in the fewest changes.
 //!
 //! A targets key leaves with the first root that can be made without it, so that one change drops the
-//! keys of both roles and signs targets again. Where everything needed is at hand today, the answer is
-//! one `recover` runbook, held again until nothing is due. Where a key comes later, each root has a
-//! runbook of its own, with words on who it waits for.
+//! keys of both roles and signs targets again. Each root has a runbook of its own. Where everything
+//! needed is at hand today they are all the same `recover`, which finds the next root itself; where a key
+//! comes later, each says what this root is to be, and who is waited for.
 //!
 //! In profile `notary` a root lists certificates that outlive it, so keys whose certificates don't are
 //! certified first.
 //!
 //! Never: a way that needs a signature of a key that someone else has as well.
 
+use super::runbooks::{holders, recover};
 use super::{Answer, Cast, Impossible, PlannedRoot, Question, Standing, Why, Wish};
 use super::{again, explain, plan, question, refused, runbooks, with_tokens};
 use crate::ceremony::change::Purpose;
@@ -91,7 +92,7 @@ pub fn incident(incident: &Incident, facts: &Facts, cast: &Cast) -> Result<WayOu
     let at = if targets.concerned() { Some(targets.place(&question, &mut roots)?) } else { None };
     let mut words = explain(&question, &Answer::Roots(roots.clone()));
     if let Some(root) = at.and_then(|at| roots.get(at)) {
-        words.push(targets.words(root.version));
+        words.extend(targets.words(root, question.today));
     }
     words.extend(certify.iter().map(|name| {
         format!("before the first root, {name} gets a new certificate: the one that it has ends too soon")
@@ -114,22 +115,30 @@ fn texts(
     at: Option<usize>,
     cast: &Cast,
 ) -> Vec<(String, String)> {
-    let valid_for = at.map(|_| incident.targets_valid_for);
+    let of = roots.len();
+    let numbers = 1_usize..;
+    let targets_valid_for = at.map(|_| incident.targets_valid_for);
+    let signers = || targets.signers.values();
     if roots.iter().all(|root| root.day == question.today) {
+        let last = roots.last().map(|root| root.root.threshold);
         let all = runbooks::Recover {
             lost: incident.lost.iter().filter(|name| !incident.compromised.contains(*name)).collect(),
             compromised: incident.compromised.iter().collect(),
             come: incident.replace_with.iter().chain(incident.new.iter().map(|new| &new.name)).collect(),
-            holders: targets.signers.values().collect(),
-            targets_valid_for: valid_for,
+            // One that was cut off between two roots may be held for the second as well.
+            people: roots.iter().flat_map(|root| holders(question, root)).chain(signers()).collect(),
+            threshold: last.filter(|threshold| *threshold != question.now.threshold),
+            targets_valid_for,
+            awaited: Vec::new(),
         };
-        return vec![("recover".to_owned(), runbooks::recover(question, roots, cast, &all))];
+        let text = |number, root| recover(question, root, (number, of), cast, &all);
+        return numbers.zip(roots).map(|(n, root)| ("recover".to_owned(), text(n, root))).collect();
     }
     let plain = runbooks::runbooks(question, roots, cast).into_iter().map(|(_, text)| text);
     let mut before = question.now.threshold;
     let mut all = Vec::new();
-    for ((place, root), text) in roots.iter().enumerate().zip(plain) {
-        if at == Some(place) {
+    for ((number, root), text) in numbers.zip(roots).zip(plain) {
+        if at.and_then(|at| roots.get(at)) == Some(root) {
             let gone = |fits: fn(Standing) -> bool| {
                 let is = |name: &&KeyName| question.keys.get(*name).is_some_and(|key| fits(key.standing));
                 root.leave.iter().filter(is).collect::<BTreeSet<_>>()
@@ -138,13 +147,15 @@ fn texts(
                 lost: gone(|standing| standing == Standing::Lost).into_iter().chain(&targets.lost).collect(),
                 compromised: gone(Standing::is_exposed).into_iter().chain(&targets.compromised).collect(),
                 come: root.enter.iter().chain(&targets.come).collect(),
-                holders: targets.signers.values().collect(),
-                targets_valid_for: valid_for,
+                people: holders(question, root).into_iter().chain(signers()).collect(),
+                threshold: Some(root.root.threshold).filter(|threshold| *threshold != before),
+                targets_valid_for,
+                awaited: targets
+                    .awaited(root, question.today)
+                    .map(|(key, holder, _)| format!("{key} of {holder}"))
+                    .collect(),
             };
-            let now = super::RootKeys { threshold: before, ..question.now.clone() };
-            let from = Question { now, ..question.clone() };
-            let text = runbooks::recover(&from, std::slice::from_ref(root), cast, &step);
-            all.push(("recover".to_owned(), text));
+            all.push(("recover".to_owned(), recover(question, root, (number, of), cast, &step)));
         } else {
             all.push(("rotate-root".to_owned(), text));
         }
@@ -225,6 +236,8 @@ struct Targets {
     come: BTreeSet<KeyName>,
     /// Who signs targets afterwards, by key.
     signers: BTreeMap<KeyName, Person>,
+    /// Those of them who are not at hand before that moment.
+    late: BTreeMap<KeyName, Time>,
     /// From when on a threshold of them can.
     from: Option<Time>,
 }
@@ -259,14 +272,16 @@ impl Targets {
             return Err(Refusal::new(&rules::RECOVER_NO_WAY, found, expected));
         }
         let day = |(name, holder): (&KeyName, &Person)| {
-            incident.late.get(name).or_else(|| facts.away.get(holder)).copied()
+            let day = incident.late.get(name).or_else(|| facts.away.get(holder));
+            day.map(|day| (name.clone(), *day))
         };
-        let mut days: Vec<Option<Time>> = signers.iter().map(day).collect();
+        let late: BTreeMap<KeyName, Time> = signers.iter().filter_map(day).collect();
+        let mut days: Vec<Option<Time>> = signers.keys().map(|name| late.get(name).copied()).collect();
         days.sort();
         // Every key that comes has to be there; of those that stay, enough.
-        let coming = signers.iter().filter(|(name, _)| come.contains(*name)).filter_map(day).max();
+        let coming = come.iter().filter_map(|name| late.get(name)).max().copied();
         let from = days.get(need.saturating_sub(1)).copied().flatten().max(coming);
-        Ok(Self { lost, compromised, come, signers, from })
+        Ok(Self { lost, compromised, come, signers, late, from })
     }
 
     fn concerned(&self) -> bool {
@@ -298,7 +313,13 @@ impl Targets {
         Ok(roots.len().saturating_sub(1))
     }
 
-    fn words(&self, root: u64) -> String {
+    /// Who of those that sign targets comes for this root, and from when.
+    fn awaited(&self, root: &PlannedRoot, today: Time) -> impl Iterator<Item = (&KeyName, &Person, Time)> {
+        let late = self.late.iter().filter(move |(_, day)| **day > today && **day <= root.day);
+        late.filter_map(|(name, day)| Some((name, self.signers.get(name)?, *day)))
+    }
+
+    fn words(&self, root: &PlannedRoot, today: Time) -> Vec<String> {
         let list =
             |names: &BTreeSet<KeyName>| names.iter().map(KeyName::as_str).collect::<Vec<_>>().join(", ");
         let gone: BTreeSet<KeyName> = self.lost.union(&self.compromised).cloned().collect();
@@ -309,9 +330,16 @@ impl Targets {
             (false, true) => format!("{} leaves", list(&gone)),
             (true, _) => format!("{} comes in", list(&self.come)),
         };
-        format!(
-            "with root {root}, in the same change, targets is signed again by {}: {change}",
+        let mut lines = vec![format!(
+            "with root {}, in the same change, targets is signed again by {}: {change}",
+            root.version,
             signers.join(", ")
-        )
+        )];
+        lines.extend(
+            self.awaited(root, today).map(|(key, holder, day)| {
+                format!("  waits for {key} of {holder}, at hand from {}", day.date())
+            }),
+        );
+        lines
     }
 }

@@ -64,10 +64,10 @@ fn runbook(
     threshold: u32,
     (number, of): (usize, usize),
 ) -> String {
-    let title = if of == 1 { "Rotate root".to_owned() } else { format!("Rotate root, {number} of {of}") };
-    let mut text = when(question, root, number == 1);
-    text.push_str(&who(question, std::slice::from_ref(root)));
-    text.push_str(&cast.head("rotate-root", &title, holders(question, std::slice::from_ref(root))));
+    let title = numbered("Rotate root", (number, of));
+    let mut text = when(question, root, number == 1, &[]);
+    text.push_str(&who(question, root));
+    text.push_str(&cast.head("rotate-root", &title, holders(question, root)));
     text.push_str("\n[root]\n");
     let left = |fits: fn(Standing) -> bool| -> BTreeSet<&KeyName> {
         let is = |name: &&KeyName| question.keys.get(*name).is_some_and(|key| fits(key.standing));
@@ -99,44 +99,51 @@ pub(super) struct Recover<'a> {
     pub compromised: BTreeSet<&'a KeyName>,
     /// Those that come in.
     pub come: BTreeSet<&'a KeyName>,
-    /// Who signs targets.
-    pub holders: BTreeSet<&'a Person>,
+    /// Who signs.
+    pub people: BTreeSet<&'a Person>,
+    /// Root's threshold, where it changes.
+    pub threshold: Option<u32>,
     /// How long targets is valid, if it is signed again.
     pub targets_valid_for: Option<Term>,
+    /// Who signs targets, beside root's holders, where that is waited for.
+    pub awaited: Vec<String>,
 }
 
-/// The runbook that makes these roots: held once for each, it makes the next one every time.
-pub(super) fn recover(question: &Question, roots: &[PlannedRoot], cast: &Cast, of: &Recover<'_>) -> String {
-    let mut text = match roots {
-        [one] => when(question, one, one.day <= question.today),
-        _ => format!(
-            "# Can be held today, {} times: each makes one root, until nothing is due.\n",
-            roots.len()
-        ),
-    };
-    text.push_str(&who(question, roots));
-    if of.targets_valid_for.is_some() {
+/// The runbook that makes this root, the `number`th `of` so many.
+pub(super) fn recover(
+    question: &Question,
+    root: &PlannedRoot,
+    (number, of): (usize, usize),
+    cast: &Cast,
+    what: &Recover<'_>,
+) -> String {
+    let mut text = when(question, root, number == 1, &what.awaited);
+    text.push_str(&who(question, root));
+    if what.targets_valid_for.is_some() {
         text.push_str(
             "# Targets is signed again: read what it grants before, a thief's grants stand there too.\n",
         );
     }
-    let mut people = holders(question, roots);
-    people.extend(&of.holders);
-    text.push_str(&cast.head("recover", "Go on without what was lost or stolen", people));
+    let title = numbered("Go on without what was lost or stolen", (number, of));
+    text.push_str(&cast.head("recover", &title, what.people.iter().copied()));
     text.push_str("\n[recover]\n");
-    let lists = [("lost", &of.lost), ("compromised", &of.compromised), ("replace-with", &of.come)];
+    let lists = [("lost", &what.lost), ("compromised", &what.compromised), ("replace-with", &what.come)];
     for (member, names) in lists.into_iter().filter(|(_, names)| !names.is_empty()) {
         let _ = writeln!(text, "{member:<12} = {}", list(names));
     }
     text.push_str("\n[root]\n");
-    if let Some(last) = roots.last().filter(|last| last.root.threshold != question.now.threshold) {
-        let _ = writeln!(text, "threshold = {}", last.root.threshold);
+    if let Some(threshold) = what.threshold {
+        let _ = writeln!(text, "threshold = {threshold}");
     }
     let _ = writeln!(text, "valid-for = \"{}\"", question.bounds.valid_for);
-    if let Some(term) = of.targets_valid_for {
+    if let Some(term) = what.targets_valid_for {
         let _ = write!(text, "\n[targets]\nvalid-for = \"{term}\"\n");
     }
     text
+}
+
+fn numbered(title: &str, (number, of): (usize, usize)) -> String {
+    if of == 1 { title.to_owned() } else { format!("{title}, {number} of {of}") }
 }
 
 /// The runbook that gives a root key of profile `notary` a new certificate.
@@ -147,40 +154,38 @@ pub(super) fn certify(key: &KeyName, holder: &Person, cast: &Cast) -> String {
     format!("{comment}{head}\n[certificate]\nkey = \"{key}\"\n")
 }
 
-/// When a root can be made, as a comment.
-fn when(question: &Question, root: &PlannedRoot, first: bool) -> String {
+/// When a root can be made, as a comment; `others` are waited for beside root's own signers.
+fn when(question: &Question, root: &PlannedRoot, first: bool, others: &[String]) -> String {
     let late = |name: &&KeyName| {
         let standing = question.keys.get(*name).map(|key| key.standing);
         matches!(standing, Some(Standing::From(day)) if day <= root.day && day > question.today)
     };
-    let awaited: BTreeSet<&KeyName> = root.old.able.union(&root.new.able).filter(late).collect();
+    let late: BTreeSet<&KeyName> = root.old.able.union(&root.new.able).filter(late).collect();
+    let awaited: Vec<String> =
+        late.into_iter().map(|name| held(question, [name])).chain(others.iter().cloned()).collect();
     match (awaited.is_empty(), first) {
         (true, true) => "# Can be held today.\n".to_owned(),
         (true, false) => "# Can be held as soon as the one before is sealed.\n".to_owned(),
-        (false, _) => format!("# Can be held once these are at hand: {}.\n", held(question, awaited)),
+        (false, _) => format!("# Can be held once these are at hand: {}.\n", awaited.join(", ")),
     }
 }
 
-/// Who signs, as comments: those who are enough, and those who may instead.
-fn who(question: &Question, roots: &[PlannedRoot]) -> String {
-    let mut text = String::new();
-    for root in roots {
-        let fewest = root.fewest();
-        let able: BTreeSet<&KeyName> =
-            root.old.able.union(&root.new.able).filter(|name| !fewest.contains(*name)).collect();
-        let _ = write!(text, "# Root {}: {}, are enough", root.version, held(question, fewest.iter()));
-        let end = if able.is_empty() {
-            ".\n".to_owned()
-        } else {
-            format!("; {} may sign as well.\n", held(question, able))
-        };
-        text.push_str(&end);
+/// Who signs, as a comment: those who are enough, and those who may instead.
+fn who(question: &Question, root: &PlannedRoot) -> String {
+    let fewest = root.fewest();
+    let able: BTreeSet<&KeyName> =
+        root.old.able.union(&root.new.able).filter(|name| !fewest.contains(*name)).collect();
+    let enough = format!("# Root {}: {}, are enough", root.version, held(question, fewest.iter()));
+    if able.is_empty() {
+        format!("{enough}.\n")
+    } else {
+        format!("{enough}; {} may sign as well.\n", held(question, able))
     }
-    text
 }
 
-fn holders<'a>(question: &'a Question, roots: &[PlannedRoot]) -> BTreeSet<&'a Person> {
-    let signers = roots.iter().flat_map(|root| root.old.able.union(&root.new.able));
+/// Who holds the keys that can sign a root.
+pub(super) fn holders<'a>(question: &'a Question, root: &'a PlannedRoot) -> BTreeSet<&'a Person> {
+    let signers = root.old.able.union(&root.new.able);
     signers.filter_map(|name| question.keys.get(name)).map(|key| &key.holder).collect()
 }
 

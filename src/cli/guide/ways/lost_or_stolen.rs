@@ -1,10 +1,12 @@
 //! "Something was lost or stolen": which thing it was decides who has to act.
 
 use super::super::asking::Asking;
-use super::super::record::{Known, plain};
-use super::super::texts::{Draft, Ending, list};
+use super::super::texts::{Draft, Ending};
+use super::root_keys::Asked;
 use super::{backend, developer_key, elsewhere, root_keys};
+use crate::ceremony::change::Purpose;
 use crate::ceremony::people::{KeyName, Person};
+use crate::ceremony::planner::{self, Incident, Successor};
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::Result;
 use crate::ui::Prompt;
@@ -60,89 +62,70 @@ impl TargetsKeys {
     }
 }
 
-/// The tables of a `recover` runbook.
-fn tables<'a>(
-    known: Known<'_>,
-    gone: [BTreeSet<&'a KeyName>; 2],
-    come: BTreeSet<&'a KeyName>,
-    threshold: Option<u32>,
-) -> String {
-    let [lost, compromised] = gone.map(list);
-    let threshold = threshold.map(|n| format!("threshold = {n}\n")).unwrap_or_default();
-    format!(
-        "[recover]\nlost = {lost}\ncompromised = {compromised}\nreplace-with = {}\n\n\
-         [root]\n{threshold}valid-for = \"{}\"\n\n[targets]\nvalid-for = \"{}\"\n",
-        list(come),
-        known.root_term(),
-        known.targets_term()
-    )
-}
-
 fn targets(asking: &mut Asking<'_>) -> Result<Ending> {
     let prompt = Prompt::new("keys", "Which targets keys?").help(
         "Whoever has one can grant applications; customers are safe only until they can upload as well.",
     );
-    let asked = TargetsKeys::ask(asking, prompt, "holder")?;
-    let TargetsKeys { keys, name, holder, .. } = &asked;
-    let people = asking.people()?;
-    let known = asking.known();
-    let mut custodians = known.signers(&RoleName::Root);
-    custodians.insert(holder.clone());
-    let mut draft = Draft::new(FOLDER, people);
-    draft.make_targets_key(name, holder, known.algorithm(&RoleName::Targets));
-    let head = (
-        "Root stops trusting the old key; targets, every grant as it was, is signed by the new one.",
-        "recover",
-        "New targets key for the old",
-    );
-    let gone = [&asked.lost, &asked.compromised].map(|names| names.iter().collect());
-    let tables = tables(known, gone, BTreeSet::from([name]), None);
-    draft.add("recover", head, &custodians, &tables);
-    draft.say(format!(
-        "{name} of {holder} takes the place of {} in one change of root and targets.",
-        plain(keys)
-    ));
-    draft.say("A threshold of root holders signs. Read what targets grants before: a thief's grants stand there too.");
-    draft.say(
-        "Customers notice nothing; once their agents have the new root, they refuse what the old key signs.",
-    );
-    Ok(Ending::Runbooks(draft))
+    let targets = TargetsKeys::ask(asking, prompt, "holder")?;
+    let root = Asked::nothing(asking.known());
+    way_out(asking, root, targets)
 }
 
-/// Root and targets keys in the same incident: one runbook that finds its own next root.
+/// Root and targets keys in the same incident leave in the same change.
 fn both(asking: &mut Asking<'_>) -> Result<Ending> {
-    let asked = root_keys::ask(asking, true)?;
+    let root = root_keys::ask(asking, true)?;
     let prompt = Prompt::new("targets-keys", "And which targets keys?")
         .help("They leave in the same root, so that customers follow one change and not two.");
     let targets = TargetsKeys::ask(asking, prompt, "targets-holder")?;
-    let TargetsKeys { keys, name, holder, .. } = &targets;
-    let people = asking.people()?;
-    let (question, roots, words) = asked.plan(asking)?;
+    way_out(asking, root, targets)
+}
+
+/// What the planner finds, as runbooks.
+fn way_out(asking: &mut Asking<'_>, root: Asked, targets: TargetsKeys) -> Result<Ending> {
     let known = asking.known();
-    let mut draft = Draft::new(FOLDER, people);
-    draft.make_root_keys(&asked.new, known.algorithm(&RoleName::Root));
+    let TargetsKeys { keys, name, holder, .. } = &targets;
+    let living = known.of_purpose(Purpose::Targets);
+    let mut able = root.able;
+    able.extend(
+        known.listed(&RoleName::Targets).intersection(&living).filter(|n| !keys.contains(*n)).cloned(),
+    );
+    able.insert(name.clone());
+    let late = asking.late(&able)?.into_iter().collect();
+    let cast = asking.people()?;
+    let successor = |(name, holder): &(KeyName, Person), purpose| Successor {
+        name: name.clone(),
+        holder: holder.clone(),
+        purpose,
+    };
+    let mut new: Vec<_> = root.new.iter().map(|new| successor(new, Purpose::Root)).collect();
+    new.push(successor(&(name.clone(), holder.clone()), Purpose::Targets));
+    let incident = Incident {
+        lost: root.wish.lost.union(&targets.lost).cloned().collect(),
+        compromised: root.wish.compromised.union(&targets.compromised).cloned().collect(),
+        replace_with: root.wish.add,
+        new,
+        late,
+        threshold: root.wish.threshold,
+        valid_for: root.wish.valid_for,
+        targets_valid_for: known.targets_term(),
+    };
+    let way = match planner::incident(&incident, asking.facts(), &cast) {
+        Ok(way) => way,
+        Err(refusal) => {
+            let told = [refusal.found(), refusal.expected()].map(ToString::to_string);
+            return Err(asking.no_way(refusal, &told));
+        }
+    };
+    let mut draft = Draft::new(FOLDER, cast);
+    draft.make_root_keys(&root.new, known.algorithm(&RoleName::Root));
     draft.make_targets_key(name, holder, known.algorithm(&RoleName::Targets));
-    let wish = &asked.wish;
-    let gone = [(&wish.lost, &targets.lost), (&wish.compromised, &targets.compromised)]
-        .map(|(root, targets)| root.union(targets).collect());
-    let come = wish.add.iter().chain(asked.new.iter().map(|(name, _)| name)).chain([name]).collect();
-    let tables = tables(known, gone, come, wish.threshold);
-    let able = roots.iter().flat_map(|root| root.old.able.union(&root.new.able));
-    let mut custodians: BTreeSet<_> =
-        able.filter_map(|key| question.keys.get(key)).map(|key| key.holder.clone()).collect();
-    custodians.insert(holder.clone());
-    // The same runbook finds the next root each time.
-    for number in 1..=roots.len() {
-        let title = if roots.len() == 1 {
-            "Root and targets go on".to_owned()
-        } else {
-            format!("Root and targets go on, {number} of {}", roots.len())
-        };
-        let comment =
-            "Keys that were lost or stolen leave root and targets together, compromised ones first.";
-        draft.add("recover", (comment, "recover", &title), &custodians, &tables);
+    for (name, text) in way.runbooks {
+        draft.add_text(&name, text);
     }
-    draft.words.extend(words);
-    draft.say(format!("targets: {name} of {holder} takes the place of {}", plain(keys)));
+    draft.words = way.words;
+    draft.say("Read what targets grants before: a thief's grants stand there too.");
+    draft.say(
+        "Customers notice nothing; once their agents have the new root, they refuse what the old key signs.",
+    );
     Ok(Ending::Runbooks(draft))
 }

@@ -1,12 +1,13 @@
 //! Root keys that come and go, in peace or after an incident: the planner finds the fewest roots.
 
 use super::super::asking::Asking;
+use super::super::record::Known;
 use super::super::refuse;
 use super::super::texts::{Draft, Ending};
 use crate::ceremony::change::Purpose;
 use crate::ceremony::facts::Facts;
 use crate::ceremony::people::{KeyName, Person};
-use crate::ceremony::planner::{self, Answer, PlannedRoot, Question, Wish};
+use crate::ceremony::planner::{self, Answer, Question, Wish};
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::Result;
 use crate::tuf::time::Time;
@@ -18,40 +19,33 @@ pub struct Asked {
     pub wish: Wish,
     /// Keys that are still to be made.
     pub new: Vec<(KeyName, Person)>,
-    /// Those of them that are made later.
-    late: Vec<(KeyName, Time)>,
+    /// Keys of the roots to come that may sign.
+    pub able: BTreeSet<KeyName>,
 }
 
 impl Asked {
-    /// What it puts to the planner, with what the tokens in reach can sign.
-    fn question(&self, facts: &Facts) -> Result<Question> {
-        let mut question = planner::question(&self.wish, facts)?;
+    /// That root's own keys stay.
+    pub fn nothing(known: Known<'_>) -> Self {
+        let living = known.of_purpose(Purpose::Root);
+        let able = known.listed(&RoleName::Root).intersection(&living).cloned().collect();
+        Self { wish: Wish::new(known.root_term()), new: Vec::new(), able }
+    }
+
+    /// What it puts to the planner, with what the tokens in reach can sign, and keys that come later.
+    fn question(&self, late: &[(KeyName, Time)], facts: &Facts) -> Result<Question> {
+        let mut wish = self.wish.clone();
+        let made = |name: &KeyName| self.new.iter().any(|(new, _)| new == name);
+        wish.late.extend(late.iter().filter(|(name, _)| !made(name)).cloned());
+        let mut question = planner::question(&wish, facts)?;
         for (name, holder) in &self.new {
-            let day = self.late.iter().find(|(late, _)| late == name).map(|(_, day)| *day);
+            let day = late.iter().find(|(late, _)| late == name).map(|(_, day)| *day);
             question.expect(name, holder, day);
         }
         Ok(planner::with_tokens(question, facts))
     }
-
-    /// The planner's answer: its question, the roots to be made, and the way in words.
-    ///
-    /// # Errors
-    ///
-    /// What the planner refuses, and `GUIDE` where nothing changes; both are told before.
-    pub fn plan(&self, asking: &mut Asking<'_>) -> Result<(Question, Vec<PlannedRoot>, Vec<String>)> {
-        let question = self.question(asking.facts())?;
-        let answer = planner::plan(&question);
-        let words = planner::explain(&question, &answer);
-        let refusal = match answer {
-            Answer::Roots(roots) => return Ok((question, roots, words)),
-            Answer::Nothing => refuse("nothing", "a key that comes or goes, or another threshold"),
-            Answer::Impossible(impossible) => planner::refused(&question, &impossible),
-        };
-        Err(asking.no_way(refusal, &words))
-    }
 }
 
-/// Which root keys go and come, the threshold, and who comes late.
+/// Which root keys go and come, and the threshold.
 pub fn ask(asking: &mut Asking<'_>, incident: bool) -> Result<Asked> {
     let mut wish = Wish::new(asking.known().root_term());
     let now = planner::question(&wish, asking.facts())?.now;
@@ -96,25 +90,32 @@ pub fn ask(asking: &mut Asking<'_>, incident: bool) -> Result<Asked> {
     let most = u32::try_from(most).unwrap_or(u32::MAX).max(1);
     wish.threshold = Some(asking.number(prompt, 1..=most, now.threshold)?);
     let living = listed.iter().filter(|name| !wish.lost.contains(*name) && !wish.compromised.contains(*name));
-    let can: BTreeSet<KeyName> =
-        living.chain(&wish.add).chain(new.iter().map(|(name, _)| name)).cloned().collect();
-    let late = asking.late(&can)?;
-    let of_now = |name: &KeyName| !new.iter().any(|(made, _)| made == name);
-    wish.late.extend(late.iter().filter(|(name, _)| of_now(name)).cloned());
-    Ok(Asked { wish, new, late })
+    let able = living.chain(&wish.add).chain(new.iter().map(|(name, _)| name)).cloned().collect();
+    Ok(Asked { wish, new, able })
 }
 
 /// The whole way, to runbooks.
 pub fn walk(asking: &mut Asking<'_>, incident: bool) -> Result<Ending> {
     let asked = ask(asking, incident)?;
+    let late = asking.late(&asked.able)?;
     let cast = asking.people()?;
-    let (question, roots, words) = asked.plan(asking)?;
-    let runbooks = planner::runbooks(&question, &roots, &cast);
-    let mut draft = Draft::new(if incident { super::lost_or_stolen::FOLDER } else { "change-root" }, cast);
-    draft.make_root_keys(&asked.new, asking.known().algorithm(&RoleName::Root));
-    for (_, text) in runbooks {
-        draft.add_text("rotate-root", text);
-    }
-    draft.words = words;
-    Ok(Ending::Runbooks(draft))
+    let question = asked.question(&late, asking.facts())?;
+    let answer = planner::plan(&question);
+    let words = planner::explain(&question, &answer);
+    let refusal = match answer {
+        Answer::Roots(roots) => {
+            let runbooks = planner::runbooks(&question, &roots, &cast);
+            let folder = if incident { super::lost_or_stolen::FOLDER } else { "change-root" };
+            let mut draft = Draft::new(folder, cast);
+            draft.make_root_keys(&asked.new, asking.known().algorithm(&RoleName::Root));
+            for (_, text) in runbooks {
+                draft.add_text("rotate-root", text);
+            }
+            draft.words = words;
+            return Ok(Ending::Runbooks(draft));
+        }
+        Answer::Nothing => refuse("nothing", "a key that comes or goes, or another threshold"),
+        Answer::Impossible(impossible) => planner::refused(&question, &impossible),
+    };
+    Err(asking.no_way(refusal, &words))
 }
