@@ -171,11 +171,16 @@ fn a_life_by_the_guide_alone() {
 
     room.has("targets-2");
     room.limited("19 months", "targets", "300 days");
+    // Targets grants once more before it is signed anew for anything else: its end has to come nearer.
     room.through(
-        "ceremony = \"lost-or-stolen\"\nwhat = \"targets-key\"\nkeys = \"targets-1\"\nfate.targets-1 = \"copied\"\nnew-key = \"targets-2\"\nholder = \"uma\"\n",
+        "ceremony = \"new-application\"\napplication = \"chime\"\npaths = \"chime/\"\nkeys = \"dev-emil\"\nthreshold = \"1\"\n",
+    );
+    room.through(
+        "ceremony = \"lost-or-stolen\"\nwhat = \"targets-key\"\nkeys = \"targets-1\"\nfate.targets-1 = \"copied\"\nnew-key = \"targets-2\"\nholder = \"uma\"\nlate = \"none\"\n",
     );
     room.listed(&["targets-2"], &["targets-1"]);
 
+    room.limited("18 months", "targets", "280 days");
     room.has("root-e");
     room.through(
         "ceremony = \"person-leaves\"\nperson = \"bruno\"\nbecause = \"left\"\nroot-keys = \"root-e\"\nholder.root-e = \"nora\"\nthreshold = \"2\"\ndeveloper-keys = \"none\"\nbelow-threshold = \"stop\"\n",

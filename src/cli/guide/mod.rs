@@ -23,6 +23,7 @@ use crate::ui::Console;
 use after::Ready;
 use asking::Asking;
 use keeping::Keeping;
+use std::collections::BTreeSet;
 use std::path::Path;
 use texts::Ending;
 
@@ -81,7 +82,11 @@ fn ask(session: &Session, args: &Guide, console: &mut dyn Console) -> Result<Opt
                 asking.keeping.becomes(&folder)?;
                 return Ok(Some(Ready { folder: session.directory.join(folder), draft: None }));
             }
-            Ending::Runbooks(draft) => {
+            Ending::Runbooks(mut draft) => {
+                let known = asking.known();
+                let short: BTreeSet<String> =
+                    draft.runbooks.iter().flat_map(|(_, text)| known.shortened(text)).collect();
+                draft.words.extend(short);
                 // What would be refused in any case is told here, while answers can still be taken back.
                 match after::look_ahead(session, &contents, &draft) {
                     Ok(()) => {}

@@ -75,6 +75,58 @@ impl<'a> Known<'a> {
         }
     }
 
+    /// In words, which documents of a runbook last less than people mostly want: limits are shorter.
+    pub fn shortened(self, runbook: &str) -> Vec<String> {
+        let Ok(tables) = runbook.parse::<toml::Table>() else { return Vec::new() };
+        let delegations = ["delegation", "delegations", "reissue"];
+        let all: [(&[&str], _, _, _); 3] = [
+            (&["root"], "root", ROOT_TERM, self.root_term()),
+            (&["targets"], "targets", TERM, self.targets_term()),
+            (&delegations, "what applications release", TERM, self.delegations_term()),
+        ];
+        let written = |table: &&str, term: Term| {
+            let term_of = tables.get(*table).and_then(|table| table.get("valid-for"));
+            term_of.and_then(toml::Value::as_str) == Some(&term.to_string())
+        };
+        let cut = all.iter().filter(|(names, _, wanted, term)| {
+            term != wanted && names.iter().any(|name| written(name, *term))
+        });
+        let words = |(_, what, wanted, term): &(_, &str, Term, Term)| {
+            format!("The limits in force let {what} last {term} at most, not {wanted}.")
+        };
+        cut.map(words).collect()
+    }
+
+    /// The table by which documents that grant get another end, where the one that they have can't stay:
+    /// it is later than limits allow now, or past. And the same in words.
+    pub fn delegator(self, granting: &BTreeSet<RoleName>) -> Option<(String, String)> {
+        let limits = &self.facts().limits;
+        let today = self.facts().today;
+        let stays = |role: &RoleName| {
+            let most = match role {
+                RoleName::Targets => limits.targets.max_valid_for,
+                _ => limits.delegations.max_valid_for,
+            };
+            let ends = self.facts().documents.get(role).map(|document| document.document().header().expires);
+            ends.is_none_or(|ends| ends > today && today.plus(most).is_ok_and(|last| ends <= last))
+        };
+        let other = granting.iter().find(|role| !stays(role))?;
+        let mut terms: Vec<Term> = Vec::new();
+        if granting.contains(&RoleName::Targets) {
+            terms.push(self.targets_term());
+        }
+        if granting.iter().any(|role| *role != RoleName::Targets) {
+            terms.push(self.delegations_term());
+        }
+        let term = terms.into_iter().min_by_key(|term| today.plus(*term).ok())?;
+        let table = format!("\n[delegator]\nvalid-for = \"{term}\"\n");
+        let name = visible(other.as_str());
+        Some((
+            table,
+            format!("{name} can't keep its end by the limits in force: it lasts {term} from its signing."),
+        ))
+    }
+
     /// Keys of that purpose that are not given up.
     pub fn of_purpose(self, purpose: Purpose) -> BTreeSet<KeyName> {
         let fits = |record: &&KeyRecord| record.purpose == purpose && record.life.is_empty();

@@ -56,6 +56,14 @@ impl Draft {
         self.words.push(words.into());
     }
 
+    /// With what gives documents that grant another end, where they can't keep the one that they have.
+    pub fn another_end(&mut self, tables: &mut String, end: Option<(String, String)>) {
+        if let Some((table, words)) = end {
+            tables.push_str(&table);
+            self.say(words);
+        }
+    }
+
     /// With a runbook more: what it is called, its first line, kind, title, custodians and tables.
     pub fn add<'a>(
         &mut self,

@@ -80,11 +80,12 @@ pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
     let what = track.as_ref().map_or_else(|| application.clone(), |track| format!("{application} {track}"));
     let member = track.as_ref().map(|track| format!("track = \"{track}\"\n")).unwrap_or_default();
     let delegations_term = asking.known().delegations_term();
-    let tables = format!(
+    let mut tables = format!(
         "[delegation]\napplication = \"{application}\"\n{member}keys = {}\nthreshold = {threshold}\npaths = {}\nvalid-for = \"{delegations_term}\"\n",
         list(&names),
         texts(&paths)
     );
+    draft.another_end(&mut tables, known.delegator(&BTreeSet::from([delegator])));
     let head = (
         "Its developers may release what its paths cover.",
         "grant-delegation",

@@ -59,6 +59,7 @@ pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
         custodians.extend(known.holders(&old));
         custodians.extend(new.iter().map(|(_, holder)| holder.clone()));
     }
+    draft.another_end(&mut tables, known.delegator(&BTreeSet::from([found.delegator])));
     let title = format!("More for {}: {}", found.name, plain(&names));
     let comment = "Whoever may release it so far still may.";
     draft.add("more", (comment, "grant-delegation", &title), &custodians, &tables);

@@ -49,8 +49,12 @@ pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
     let comment = "What the key alone has signed is shown first; name what must not stay in without-paths.";
     let title = format!("The key {key} is {because}");
     // Whoever signs again what stays is one of the keys that remain.
-    let stay = found.applications().into_values().filter(|found| found.keys.contains(&key));
-    let stay: BTreeSet<KeyName> = stay.flat_map(|found| found.keys).filter(|other| *other != key).collect();
+    let touched: Vec<_> =
+        found.applications().into_values().filter(|found| found.keys.contains(&key)).collect();
+    let granting = touched.iter().map(|found| found.delegator.clone()).collect();
+    draft.another_end(&mut tables, found.delegator(&granting));
+    let stay = touched.into_iter().flat_map(|found| found.keys);
+    let stay: BTreeSet<KeyName> = stay.filter(|other| *other != key).collect();
     custodians.extend(found.holders(&stay));
     draft.add("revoke", (comment, "revoke-delegation", &title), &custodians, &tables);
     draft.say(format!("{key} leaves every application and is declared {because} for good."));

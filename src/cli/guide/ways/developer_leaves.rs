@@ -52,6 +52,7 @@ pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
         let delegations_term = asking.known().delegations_term();
         let _ = write!(tables, "\n[reissue]\nvalid-for = \"{delegations_term}\"\n");
     }
+    draft.another_end(&mut tables, known.delegator(&BTreeSet::from([found.delegator])));
     let title = format!("{}: {key} leaves", found.name);
     let comment = "What the key alone has signed is signed again in the same change.";
     draft.add("revoke", (comment, "revoke-delegation", &title), &custodians, &tables);

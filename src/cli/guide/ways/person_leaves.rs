@@ -92,8 +92,9 @@ pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
         custodians.extend(come.new.iter().map(|(_, holder)| holder.clone()));
     }
     // Whoever signs again what the keys alone have signed is one of those that stay.
-    let touched = known.applications().into_values().filter(|found| !found.keys.is_disjoint(&delegations));
-    custodians.extend(known.holders(&touched.flat_map(|found| found.keys).collect::<BTreeSet<_>>()));
+    let mut touched = known.applications();
+    touched.retain(|_, found| !found.keys.is_disjoint(&delegations));
+    custodians.extend(touched.values().flat_map(|found| known.holders(&found.keys)));
     if because != "left" || (root.is_empty() && targets.is_empty()) {
         custodians.remove(&person);
     }
@@ -107,6 +108,8 @@ pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
     if !delegations.is_empty() {
         let _ = write!(tables, "\n[reissue]\nvalid-for = \"{}\"\n", known.delegations_term());
     }
+    let delegators = touched.into_values().map(|found| found.delegator).collect();
+    draft.another_end(&mut tables, known.delegator(&delegators));
     if !root.is_empty() || !targets.is_empty() {
         let _ = write!(tables, "\n[root]\nreplace-with = {}\n", list(next.names()));
         if threshold != known.threshold(&RoleName::Root) {
