@@ -97,7 +97,31 @@ pub fn wrapped(text: &Safe, look: &Look, taken: usize) -> Vec<String> {
 
 /// The screen as lines without line ends.
 pub fn lay_out(screen: &Screen, look: &Look) -> Vec<String> {
-    let mut page = Page { look, lines: Vec::new() };
+    laid_out(screen, look).lines
+}
+
+/// The same in pages of at most so many lines, none of which ends with a heading.
+pub(super) fn pages(screen: &Screen, look: &Look, most: usize) -> Vec<Vec<String>> {
+    let Page { mut lines, headings, .. } = laid_out(screen, look);
+    let mut pages = Vec::new();
+    let mut begin = 0_usize;
+    while lines.len() > most {
+        let end = begin.saturating_add(most);
+        // What comes below a heading begins after it and an empty line at most.
+        let alone = |(first, after): &&(usize, usize)| {
+            *first > begin && *first < end && end <= after.saturating_add(1)
+        };
+        let place = headings.iter().find(alone).map_or(most, |(first, _)| first.saturating_sub(begin));
+        let rest = lines.split_off(place);
+        pages.push(std::mem::replace(&mut lines, rest));
+        begin = begin.saturating_add(place);
+    }
+    pages.push(lines);
+    pages
+}
+
+fn laid_out<'a>(screen: &Screen, look: &'a Look) -> Page<'a> {
+    let mut page = Page { look, lines: Vec::new(), headings: Vec::new() };
     page.head(screen);
     for block in &screen.blocks {
         page.gap();
@@ -105,12 +129,12 @@ pub fn lay_out(screen: &Screen, look: &Look) -> Vec<String> {
     }
     if !screen.next.is_empty() {
         page.gap();
-        page.push(INDENT, &look.paint(&Style::new().bold(), "Next"));
+        page.heading("Next");
         for line in &screen.next {
             page.command(&look.text(line));
         }
     }
-    page.lines
+    page
 }
 
 /// Labels and values, the values in one column; a label too long for a third of the room stands
@@ -138,6 +162,8 @@ pub(super) fn pairs(pairs: &[(String, String)], room: usize) -> Vec<String> {
 struct Page<'a> {
     look: &'a Look,
     lines: Vec<String>,
+    /// Where each heading begins, and the line after it.
+    headings: Vec<(usize, usize)>,
 }
 
 impl Page<'_> {
@@ -161,6 +187,19 @@ impl Page<'_> {
             let painted = self.look.paint(style, &line);
             self.push(indent, &painted);
         }
+    }
+
+    fn heading(&mut self, text: &str) {
+        let first = self.lines.len();
+        self.wrapped(INDENT, text, &Style::new().bold());
+        self.headings.push((first, self.lines.len()));
+    }
+
+    /// A line that begins with spaces keeps its indent where it is wrapped.
+    fn text(&mut self, text: &str) {
+        let below = text.trim_start_matches(' ');
+        let spaces = text.len().saturating_sub(below.len()).min(INNER);
+        self.wrapped(INDENT.saturating_add(spaces), below, &Style::new());
     }
 
     /// `mark` before the first line, the others aligned under its text.
@@ -205,8 +244,8 @@ impl Page<'_> {
 
     fn block(&mut self, block: &Block) {
         match block {
-            Block::Text(text) => self.wrapped(INDENT, &self.look.text(text), &Style::new()),
-            Block::Heading(text) => self.wrapped(INDENT, &self.look.text(text), &Style::new().bold()),
+            Block::Text(text) => self.text(&self.look.text(text)),
+            Block::Heading(text) => self.heading(&self.look.text(text)),
             Block::Items(items) => {
                 for item in items {
                     let text = self.look.text(item);
@@ -347,6 +386,33 @@ mod tests {
             lay_out(&screen, &look),
             ["  - root 1", "      any 2 of: root-a,", "      root-b", "  - limits 1"]
         );
+    }
+
+    #[test]
+    fn text_that_is_indented_stays_so_where_it_is_wrapped() {
+        let screen = Screen::default().text("  root-a of ada: at hand today").text("and root-b");
+        let look = Look { columns: 24, ..Look::PLAIN };
+        assert_eq!(lay_out(&screen, &look), ["    root-a of ada: at", "    hand today", "", "  and root-b"]);
+    }
+
+    #[test]
+    fn no_page_ends_with_a_heading() {
+        let three =
+            |n: usize| Screen::default().items(vec!["x"; n]).heading("What").items(["y", "z"]).next("w");
+        // Lines above the heading (a gap among them), and where pages end at eight lines each.
+        for (above, ends) in [(3, vec![8, 3]), (5, vec![7, 5]), (6, vec![8, 5]), (7, vec![8, 7])] {
+            let look = Look::PLAIN;
+            let all = pages(&three(above), &look, 8);
+            assert_eq!(all.iter().map(Vec::len).collect::<Vec<_>>(), ends, "{above}: {all:?}");
+            assert_eq!(all.concat(), lay_out(&three(above), &look));
+            for page in &all {
+                let last = page.iter().rev().find(|line| !line.is_empty()).unwrap();
+                assert!(!last.contains("What") && !last.contains("Next"), "{above}: {all:?}");
+            }
+        }
+        // One that is longer than a page is no reason to stop.
+        let long = Screen::default().heading("word ".repeat(200)).text("end");
+        assert!(pages(&long, &Look::PLAIN, 5).iter().all(|page| page.len() <= 5 && !page.is_empty()));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use super::interrupt::Interrupt;
 use super::keyboard::Keyboard;
-use super::layout::{columns, lay_out, wrap};
+use super::layout::{columns, pages, wrap};
 use super::look::Look;
 use super::screen::{Safe, Screen};
 use super::{Console, Prompt, rules};
@@ -153,19 +153,18 @@ impl Console for Terminal {
     fn show(&mut self, screen: &Screen) -> Result<()> {
         self.interrupt.check()?;
         let look = self.look();
-        let lines = lay_out(screen, &look);
         // Two rows stay for the empty line above and the question below.
-        let page = look.rows.saturating_sub(3).max(5);
+        let pages = pages(screen, &look, look.rows.saturating_sub(3).max(5));
         self.line("")?;
-        let pages = lines.len().div_ceil(page);
-        for (number, chunk) in lines.chunks(page).enumerate() {
+        for (number, page) in pages.iter().enumerate() {
             if number > 0 {
-                let shown = Safe::from(format!("page {number} of {pages}: press Enter to read on"));
+                let of = pages.len();
+                let shown = Safe::from(format!("page {number} of {of}: press Enter to read on"));
                 self.keyboard().forget();
                 self.put(&look.paint(&Style::new().dim(), &format!("  ({shown}) ")))?;
                 self.keyboard().line()?;
             }
-            for line in chunk {
+            for line in page {
                 self.line(line)?;
             }
         }
