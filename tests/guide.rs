@@ -352,6 +352,16 @@ fn answers_that_lead_nowhere_are_refused_and_nothing_is_written() {
             "If root-b is found",
         ),
         (root("root-x", "", none), "GUIDE", "one of root-a, root-b, root-c"),
+        (
+            root("root-c", "fate.root-c = \"lost\"\n", &two.replace("\"dora\"", "\"back\"")),
+            "GUIDE",
+            "words of the guide",
+        ),
+        (
+            root("root-c", "fate.root-c = \"lost\"\n", &two.replace("root-d, ", "other, ")),
+            "GUIDE",
+            "words of the guide",
+        ),
         (root("root-c", "fate.root-c = \"lost\"\n", "replace-with = \"targets-1\"\n"), "GUIDE", "a new name"),
         (
             format!(
@@ -469,14 +479,26 @@ fn a_guide_that_is_killed_at_any_question_goes_on_there() {
     pty.exp_string("keys.1: root-c").unwrap();
     answer(&mut pty, "Go on with them?", "1");
     to_the_end(&mut pty, all.len() - 1);
-    // The folder is there: whoever comes back gets the same one, with its offer.
-    for signal in [Signal::SIGKILL, Signal::SIGTERM] {
+    // The folder is there: whoever comes back gets the same one, with all that was said of it.
+    let said = ["root-d enters; root-c leaves", "First: a token for root-d, of uma"];
+    let edited = "The runbooks were changed by hand";
+    for (signal, said) in
+        [(Signal::SIGKILL, said), (Signal::SIGTERM, said), (Signal::SIGKILL, [edited, said[1]])]
+    {
         pty.exp_string("> ").unwrap();
         pty.process_mut().kill(signal).unwrap();
         assert_eq!(folders(&day), ["lost-or-stolen"]);
+        if said[0] == edited {
+            let runbook = day.all("lost-or-stolen", ".toml").pop().unwrap();
+            let text = fs::read_to_string(&runbook).unwrap();
+            fs::write(&runbook, format!("# Ada: by telephone.\n{text}")).unwrap();
+        }
         pty = begin(&day);
         pty.exp_string("Its runbooks").unwrap();
         answer(&mut pty, "Go on with them?", "1");
+        for words in said {
+            read_on(&mut pty, words);
+        }
         read_on(&mut pty, "What comes next?");
     }
     // A rehearsal that passes comes back to the offer of the run.
@@ -537,6 +559,10 @@ fn an_answer_that_cannot_be_is_told_and_asked_again() {
     pty.exp_string("a name that is not granted yet").unwrap();
     answer(&mut pty, "What is the application called?", "Door");
     pty.exp_string("1 to 64 of a-z").unwrap();
+    for word in ["done", "other", "none", "new"] {
+        answer(&mut pty, "What is the application called?", word);
+        pty.exp_string("are words of the guide").unwrap();
+    }
     drop(pty);
     // Nothing of the refused answers is kept.
     let kept = fs::read_to_string(day.record.join("private/guide")).unwrap();

@@ -5,6 +5,7 @@
 
 use super::devices::{DeviceKey, backend_url};
 use super::first_day::{FirstDay, Online, TARGETS_KEY};
+use super::guide::{named, no_word};
 use super::rules;
 use super::session::{Session, shown};
 use super::tokens::{absolute, choose, limit_of, on_token};
@@ -193,7 +194,7 @@ impl Asking<'_> {
 
     fn person(&mut self, id: &str, text: &str, help: &[&str]) -> Result<Person> {
         let prompt = help.iter().fold(Prompt::new(id, text), |prompt, line| prompt.help(*line));
-        ask_until(self.console, &prompt, str::parse)
+        ask_until(self.console, &prompt, named)
     }
 
     fn root_holders(&mut self) -> Result<Vec<(KeyName, Person)>> {
@@ -347,6 +348,7 @@ impl Asking<'_> {
         let prompt = Prompt::new("application", "What is the first application called?")
             .help("Its developers get a delegation of their own: camera-station");
         ask_until(self.console, &prompt, |typed| {
+            no_word(typed)?;
             RoleName::application(profile, typed, None).map(|_| typed.to_owned())
         })
     }
@@ -438,7 +440,7 @@ fn tokens_behind(session: &Session, path: &Path) -> Result<(ModulePin, Vec<Token
 fn names(text: &str) -> Result<Vec<Person>> {
     let mut people: Vec<Person> = Vec::new();
     for name in text.split(',') {
-        let person: Person = name.trim().parse()?;
+        let person: Person = named(name.trim())?;
         if people.contains(&person) {
             return Err(Refusal::new(&rules::INIT, format!("{person} twice"), "each person once"));
         }

@@ -3,20 +3,21 @@
 //! A list comes from the record wherever it can. On a terminal one is chosen at a time; an answers
 //! file names them all with commas between. What can't be is told and asked again.
 
-use super::keeping::Keeping;
+use super::keeping::{BACK, Keeping};
 use super::record::{Known, plain};
 use super::refuse;
 use crate::ceremony::facts::Facts;
 use crate::ceremony::people::{KeyName, Person};
 use crate::ceremony::planner::Cast;
 use crate::record::Contents;
-use crate::tuf::rule::Result;
+use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::ours;
 use crate::tuf::time::Time;
 use crate::ui::screen::{Safe, Screen, Tone};
 use crate::ui::{Console, Prompt};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 
 /// Whoever is asked for a name that is in no list types it under this.
 const OTHER: &str = "other";
@@ -24,6 +25,8 @@ const OTHER: &str = "other";
 const DONE: &str = "done";
 /// Nobody, nothing.
 pub const NONE: &str = "none";
+/// What is still to be made.
+pub const NEW: &str = "new";
 
 /// The questions of one guide.
 pub struct Asking<'a> {
@@ -228,7 +231,7 @@ impl<'a> Asking<'a> {
         };
         people.extend(guess);
         if self.keeping.unattended() || people.is_empty() {
-            return self.text(&prompt, str::parse);
+            return self.text(&prompt, named);
         }
         let id = prompt.id.clone();
         let mut choice = people.iter().fold(prompt, |prompt, person| prompt.allow(person.as_str()));
@@ -238,7 +241,7 @@ impl<'a> Asking<'a> {
                 let prompt = Prompt::new(format!("{id}.name"), "What are they called here?").help(
                     "A short name, as runbooks and the record have it: lower-case letters, digits and \"-\".",
                 );
-                self.text(&prompt, str::parse)
+                self.text(&prompt, named)
             }
             name => name.parse(),
         }
@@ -302,7 +305,7 @@ impl<'a> Asking<'a> {
         }
         let typed = Prompt::new("", "What are they called here?")
             .help("A short name, as runbooks and the record have it: lower-case letters, digits and \"-\".");
-        let mut read = |answer: &str| answer.parse::<Person>().map(|_| ());
+        let mut read = |answer: &str| named::<Person>(answer).map(|_| ());
         let names = self.several(&prompt, true, Some((&typed, &mut read)))?;
         let witnesses = names.iter().map(|name| name.parse()).collect::<Result<_>>()?;
         Ok(Cast { administrator, witnesses })
@@ -339,11 +342,7 @@ impl<'a> Asking<'a> {
     }
 
     /// Tells what can't be, and goes one step back; unattended, refuses.
-    pub fn no_way(
-        &mut self,
-        refusal: crate::tuf::rule::Refusal,
-        words: &[String],
-    ) -> crate::tuf::rule::Refusal {
+    pub fn no_way(&mut self, refusal: Refusal, words: &[String]) -> Refusal {
         if self.keeping.unattended() {
             return refusal;
         }
@@ -376,9 +375,30 @@ pub enum Fate {
     Stolen,
 }
 
+/// Refuses the guide's own words as new names: whoever bore one could never be chosen in it.
+///
+/// # Errors
+///
+/// `GUIDE`.
+pub fn no_word(answer: &str) -> Result<()> {
+    if [BACK, DONE, OTHER, NONE, NEW].contains(&answer) {
+        return Err(refuse(answer, "another name: back, done, other, none and new are words of the guide"));
+    }
+    Ok(())
+}
+
+/// A new name.
+///
+/// # Errors
+///
+/// `GUIDE` for a word of the guide's own; what reading the name refuses.
+pub fn named<T: FromStr<Err = Refusal>>(answer: &str) -> Result<T> {
+    no_word(answer).and_then(|()| answer.parse())
+}
+
 /// A name that no key has had.
 pub fn unused(answer: &str, facts: &Facts) -> Result<KeyName> {
-    let name: KeyName = answer.parse()?;
+    let name: KeyName = named(answer)?;
     if facts.keys.contains_key(&name) {
         let had = plain(facts.keys.keys());
         return Err(refuse(answer, &format!("a new name, that no key has had; the record has {had}")));

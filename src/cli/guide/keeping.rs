@@ -36,6 +36,7 @@ pub struct Keeping<'a> {
     next: usize,
     back: bool,
     folder: Option<String>,
+    looking_back: bool,
 }
 
 impl<'a> Keeping<'a> {
@@ -80,7 +81,7 @@ impl<'a> Keeping<'a> {
                 folder = None;
             }
         }
-        Ok(Self { console, file, answers, next: 0, back: false, folder })
+        Ok(Self { console, file, answers, next: 0, back: false, folder, looking_back: false })
     }
 
     /// The folder that these answers have become before they were cut off.
@@ -103,6 +104,12 @@ impl<'a> Keeping<'a> {
         if self.answers.is_empty() {
             self.answers.push((id.to_owned(), answer.to_owned()));
         }
+    }
+
+    /// From here on only what was answered is gone through once more: nothing is asked, shown or written.
+    pub const fn look_back(&mut self) {
+        self.looking_back = true;
+        self.rewind();
     }
 
     /// Before the first question.
@@ -144,6 +151,9 @@ impl<'a> Keeping<'a> {
     }
 
     fn keep(&self) -> Result<()> {
+        if self.looking_back {
+            return Ok(());
+        }
         let mut text = String::new();
         let folder = self.folder.iter().map(|folder| (FOLDER, folder.as_str()));
         for (id, answer) in
@@ -207,7 +217,12 @@ impl<'a> Keeping<'a> {
 
     /// Whether what is shown now has been seen: answers that are kept come after it.
     fn on_the_way(&self) -> bool {
-        self.next < self.answers.len()
+        self.looking_back || self.next < self.answers.len()
+    }
+
+    /// That a question has no answer yet, where none is to be asked.
+    fn may_ask(&self, prompt: &Prompt) -> Result<()> {
+        if self.looking_back { Err(refuse(&prompt.id, "an answer that was given before")) } else { Ok(()) }
     }
 }
 
@@ -220,6 +235,7 @@ impl Console for Keeping<'_> {
         if let Some(known) = self.kept(prompt) {
             return Ok(known);
         }
+        self.may_ask(prompt)?;
         let with_back = if self.next == 0 {
             prompt.clone()
         } else {
@@ -234,6 +250,7 @@ impl Console for Keeping<'_> {
         if let Some(place) = self.kept(prompt).as_deref().and_then(place) {
             return Ok(place);
         }
+        self.may_ask(prompt)?;
         let back = self.next > 0 && !self.console.unattended();
         let with_back = if back { prompt.clone().offer(BACK, BACK) } else { prompt.clone() };
         let chosen = self.console.ask_choice(&with_back)?;

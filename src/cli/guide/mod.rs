@@ -22,10 +22,10 @@ use crate::tuf::text::visible;
 use crate::ui::Console;
 use after::Ready;
 use asking::Asking;
+pub use asking::{named, no_word};
 use keeping::Keeping;
-use std::collections::BTreeSet;
 use std::path::Path;
-use texts::Ending;
+use texts::{Draft, Ending};
 
 /// Where answers are kept until it is decided what becomes of the runbooks.
 const KEPT: &str = "private/guide";
@@ -55,13 +55,13 @@ fn ask(session: &Session, args: &Guide, console: &mut dyn Console) -> Result<Opt
     let mut table = Table::open(session)?;
     let contents = table.contents(session)?;
     let keeping = Keeping::open(console, session.directory.join(KEPT))?;
-    if let Some(folder) = keeping.folder().map(|folder| session.directory.join(folder))
-        && folder.is_dir()
-    {
-        return Ok(Some(Ready { folder, draft: None }));
-    }
+    let written = keeping.folder().map(|folder| session.directory.join(folder)).filter(|f| f.is_dir());
     let written_first_day = session.directory.join(init::FOLDER).is_dir();
     let mut asking = Asking { keeping, contents: &contents, written_first_day };
+    if let Some(folder) = written {
+        let draft = look_back(&mut asking, &folder);
+        return Ok(Some(Ready { folder, draft }));
+    }
     if let Some(ceremony) = &args.ceremony {
         asking.keeping.begin("ceremony", ceremony);
     }
@@ -83,10 +83,7 @@ fn ask(session: &Session, args: &Guide, console: &mut dyn Console) -> Result<Opt
                 return Ok(Some(Ready { folder: session.directory.join(folder), draft: None }));
             }
             Ending::Runbooks(mut draft) => {
-                let known = asking.known();
-                let short: BTreeSet<String> =
-                    draft.runbooks.iter().flat_map(|(_, text)| known.shortened(text)).collect();
-                draft.words.extend(short);
+                draft.say_terms(asking.known());
                 // What would be refused in any case is told here, while answers can still be taken back.
                 match after::look_ahead(session, &contents, &draft) {
                     Ok(()) => {}
@@ -104,6 +101,21 @@ fn ask(session: &Session, args: &Guide, console: &mut dyn Console) -> Result<Opt
             }
         }
     }
+}
+
+/// What a folder that is there came of, by the answers that are still kept: it is told once more what
+/// happens, and what has to be at hand. None where they no longer say it.
+fn look_back(asking: &mut Asking<'_>, folder: &Path) -> Option<Draft> {
+    asking.keeping.look_back();
+    let Ok(Ending::Runbooks(mut draft)) = ways::walk(asking) else { return None };
+    draft.say_terms(asking.known());
+    let stands = |(name, text): &(String, String)| {
+        std::fs::read_to_string(folder.join(name)).is_ok_and(|found| found == *text)
+    };
+    if !draft.runbooks.iter().all(stands) {
+        draft.words = vec!["The runbooks were changed by hand since they were written.".to_owned()];
+    }
+    Some(draft)
 }
 
 /// The same where there is no record: the first day begins with `init`.

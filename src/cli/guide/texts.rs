@@ -1,11 +1,12 @@
 //! The runbooks that a guide writes, but for those of the planner.
 
-use super::record::plain;
+use super::record::{Known, plain};
 use crate::ceremony::change::Purpose;
 use crate::ceremony::people::{KeyName, Person};
 use crate::ceremony::planner::Cast;
 use crate::tuf::key::KeySpec;
 use crate::tuf::time::{Term, Unit};
+use std::collections::BTreeSet;
 use std::fmt::{Display, Write as _};
 
 /// How long a new root is valid, unless a limit is shorter or someone edits the runbook.
@@ -62,6 +63,13 @@ impl Draft {
             tables.push_str(&table);
             self.say(words);
         }
+    }
+
+    /// With which terms limits have cut.
+    pub fn say_terms(&mut self, known: Known<'_>) {
+        let short: BTreeSet<String> =
+            self.runbooks.iter().flat_map(|(_, text)| known.shortened(text)).collect();
+        self.words.extend(short);
     }
 
     /// With a runbook more: what it is called, its first line, kind, title, custodians and tables.

@@ -1,6 +1,6 @@
 //! A new application, or a track of one: who may release what.
 
-use super::super::asking::{Asking, Chosen};
+use super::super::asking::{Asking, Chosen, no_word};
 use super::super::record::{Application, Known, plain};
 use super::super::refuse;
 use super::super::texts::{Draft, Ending, list, quoted};
@@ -41,6 +41,7 @@ pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
             "Customers never type it, but their clients know it; it stays as long as the application does.",
         );
     let (application, track) = asking.text(&prompt, |answer| {
+        no_word(answer)?;
         let (application, track) = match above {
             None => (answer, None),
             Some(above) => (above.name.as_str(), Some(answer)),

@@ -1,6 +1,6 @@
 //! A developer's key was lost or stolen: one administrator with the targets key is enough.
 
-use super::super::asking::{Asking, Fate, unused};
+use super::super::asking::{Asking, Fate, NEW, unused};
 use super::super::record::plain;
 use super::super::texts::{Draft, Ending};
 use super::lost_or_stolen::FOLDER;
@@ -11,9 +11,6 @@ use crate::tuf::rule::Result;
 use crate::ui::Prompt;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-
-/// The answer that takes a key which is still to be made.
-const NEW: &str = "new";
 
 pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
     let known = asking.known().of_purpose(Purpose::Delegation);

@@ -1,7 +1,7 @@
 //! The first day on a record that has none of it yet: the runbooks that `init` wrote, or new ones where
 //! they were lost.
 
-use super::super::asking::Asking;
+use super::super::asking::{Asking, named, no_word};
 use super::super::refuse;
 use super::super::texts::{Draft, Ending};
 use crate::ceremony::people::{KeyName, Person};
@@ -32,7 +32,7 @@ pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
         );
     let holders: Vec<Person> = asking.text(&prompt, |answer| {
         let people =
-            answer.split(',').map(|name| name.trim().parse::<Person>()).collect::<Result<Vec<_>>>()?;
+            answer.split(',').map(|name| named::<Person>(name.trim())).collect::<Result<Vec<_>>>()?;
         let distinct: BTreeSet<_> = people.iter().collect();
         if distinct.len() < 2 || distinct.len() != people.len() || people.len() > 26 {
             return Err(refuse(answer, "2 to 26 people, each once"));
@@ -58,8 +58,10 @@ pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
     let prompt = Prompt::new("application", "What is the first application called?")
         .help("Its developers get a delegation of their own: camera-station")
         .help("Customers never type it, but their clients know it.");
-    let application = asking
-        .text(&prompt, |answer| RoleName::application(profile, answer, None).map(|_| answer.to_owned()))?;
+    let application = asking.text(&prompt, |answer| {
+        no_word(answer)?;
+        RoleName::application(profile, answer, None).map(|_| answer.to_owned())
+    })?;
     let prompt = Prompt::new("developer", "Who releases it?")
         .help("They make a key on their own machine and send one small file.");
     let developer = asking.person(prompt)?;
