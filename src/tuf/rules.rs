@@ -28,7 +28,7 @@ crate::rules! {
         "use a newer keyrite; the statement is kept and shown and never acts";
     // --- signatures and certificates
     SIGNATURE_WRONG: "SIGNATURE-WRONG", Refused, "a signature verifies, by two implementations where there are two", "design, threats T37",
-        "sign again; if it fails again, stop and take the token out of use";
+        "sign again, with the very key that is asked for; if it fails again, stop and take its token, vault or key file out of use";
     SIGNATURE_FORM: "SIGNATURE-FORM", Refused, "a signature is well-formed for its key's kind", "RFC 3279 2.2.3, RFC 8032, RFC 8017",
         "export the signature again, raw or DER";
     CERTIFICATE_FORM: "CERTIFICATE-FORM", Refused, "certificates are X.509 in PEM", "RFC 5280 4.1, notary-v1 5",
