@@ -180,6 +180,17 @@ fn a_collection_of_the_stock_client_goes_on_by_ceremonies() {
         .in_file("targets-1", utf8(&key_file(&owner, "targets")));
     let devices = devices.head(head).knowing(&stage.root());
     assert_eq!(hold(&stage, &devices.write("bind.toml"), &shipped("adopted/01-limits.toml")), [""; 0]);
+    // Both go on signing, and nothing refuses it: status says so, and what puts an end to it.
+    let page = || stage.keyrite(["-C", utf8(&stage.record), "status"]).ended(0).text();
+    let flat = page().split_whitespace().collect::<Vec<_>>().join(" ");
+    for (key, role) in [("root-1", "root"), ("targets-1", "targets")] {
+        let words = format!(
+            "{key} of ada is kept in a file, where limits want a token: it goes on signing {role} until another takes its place"
+        );
+        assert!(flat.contains(&words), "{words}: {flat}");
+    }
+    let ways = |way: &str| next().contains(&format!("guide {way}    puts a key on a token"));
+    assert!(ways("change-root") && ways("targets-key"), "{}", next());
 
     // One root key in a file, which our rules allow no root to list, becomes two of three on tokens.
     let devices = keys(&stage, devices);
@@ -192,6 +203,7 @@ fn a_collection_of_the_stock_client_goes_on_by_ceremonies() {
     let rotate = runbook(&stage, "rotate-root", &format!("{rotate}remove = [\"root-1\"]\n"));
     goes_up(&stage, &backend, &map, &rotate, &["root"]);
     assert_eq!(stage.root().0, 3);
+    assert!(!ways("change-root") && ways("targets-key"), "{}", next());
 
     // A delegation by our rules, and a release through it with the stock client alone.
     let devices = devices.knowing(&stage.root()).write("grant.toml");
@@ -207,6 +219,23 @@ fn a_collection_of_the_stock_client_goes_on_by_ceremonies() {
     let taken = comes_in(&stage, &backend, &carried);
     for place in ["targets%2Fcamera-station/1.", "targets%2Fold/2.", "snapshot/", "timestamp/"] {
         assert!(taken.contains(&format!("\"metadata/{place}")), "{place} in {taken}");
+    }
+    // The lines that status prints do the same.
+    let status = stage.keyrite(["-C", utf8(&stage.record), "--json", "status"]).ended(0).json();
+    let lines = status["next"].as_array().unwrap().iter().map(|line| line.as_str().unwrap());
+    let lines: Vec<&str> =
+        lines.filter(|l| l.contains("curl -K") || l.contains("import published")).collect();
+    let typed: Vec<&str> = lines.iter().map(|line| line.split_once("    ").unwrap().0).collect();
+    assert_eq!(typed.len(), 2, "{status}");
+    let elsewhere = stage.path("asked-again");
+    fs::create_dir_all(&elsewhere).unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_keyrite")).parent().unwrap();
+    let path = format!("{}:{}", utf8(program), std::env::var("PATH").unwrap());
+    shell(&elsewhere, &typed.join("\n"), &[("PATH", &path)]).ended(0);
+    for name in ["root", "targets", OLD, CAMERA] {
+        let [again, before] =
+            [&elsewhere, &carried].map(|at| fs::read(at.join(format!("published/{name}.json"))));
+        assert_eq!(again.unwrap(), before.unwrap(), "{name}");
     }
     // One byte of dana's document is another: it stays outside.
     let dana = fs::read_to_string(carried.join("published/targets/camera-station.json")).unwrap();

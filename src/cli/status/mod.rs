@@ -116,10 +116,12 @@ fn next(session: &Session, contents: &Contents, view: &View<'_>) -> Vec<String> 
             lines.push(format!("{keyrite} run {story}    renews {}", named.join(", ")));
         }
     }
+    lines.extend(ways::tokens(session, contents, view));
     if let (true, Some(first)) = (due.is_empty(), view.endings.first()) {
         let (name, from) = (view::what(&first.what), first.due.date());
         lines.push(format!("nothing is due until {from}, when {name} is to be renewed"));
     }
+    lines.extend(ways::fetch(session, contents));
     lines
 }
 

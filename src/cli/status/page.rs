@@ -2,6 +2,7 @@
 
 use super::keys_only;
 use super::view::{Key, View, silent, what};
+use super::ways::in_software;
 use crate::ceremony::change::Item;
 use crate::ceremony::due::Urgency;
 use crate::ceremony::facts::{Facts, Stage};
@@ -45,6 +46,14 @@ pub fn screen(contents: &Contents, view: &View<'_>, next: &[String]) -> Screen {
     }
     screen = ends(roles(screen, view), view, facts.today);
     screen = keys(screen, view, facts.today);
+    for (role, record) in in_software(contents, view) {
+        let kept = if record.token == "external" { "a vault" } else { "a file" };
+        let text = format!(
+            "{} of {} is kept in {kept}, where limits want a token: it goes on signing {role} until another takes its place",
+            record.name, record.holder
+        );
+        screen = screen.callout(Tone::Careful, text);
+    }
     if let Some((call, silent)) = silent(contents) {
         let (from, until) = (call.change.frame.held_at.date(), call.change.frame.sign_by.date());
         let names: Vec<_> = silent.iter().map(|key| format!("{} ({})", key.holder, key.name)).collect();

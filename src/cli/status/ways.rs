@@ -2,8 +2,13 @@
 
 use super::super::session::{Session, runbook_path};
 use super::super::sign::going_on;
+use super::view::{Role, View};
 use crate::ceremony::change::{Change, Item};
+use crate::ceremony::facts::{KeyRecord, Stage};
+use crate::ceremony::kinds::software_allowed;
 use crate::ceremony::standing::State;
+use crate::record::manifest::Manifest;
+use crate::record::upload::{FETCH, fetch_line};
 use crate::record::{Contents, StoredChange};
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
@@ -109,6 +114,55 @@ pub fn pins(contents: &Contents) -> Option<String> {
         let version = root.version();
         format!("publish the certificate ids of root {version} before it goes up, for clients that pin root on first contact: its README.txt lists them")
     })
+}
+
+/// Keys of root and targets that no token holds, where limits want one: no refusal stops what an adopted
+/// trust goes on signing with.
+pub fn in_software<'a>(contents: &Contents, view: &View<'a>) -> Vec<(RoleName, &'a KeyRecord)> {
+    let top = |role: &&Role| matches!(role.name, RoleName::Root | RoleName::Targets);
+    let records = view
+        .roles
+        .iter()
+        .filter(top)
+        .flat_map(|role| role.keys.iter().filter_map(|key| Some((role.name.clone(), key.record?))));
+    let is = |(_, record): &(RoleName, &KeyRecord)| {
+        let kept = matches!(record.token.as_str(), "file" | "external");
+        kept && record.life.is_empty() && !software_allowed(&contents.facts, record.purpose)
+    };
+    records.filter(is).collect()
+}
+
+/// The ceremonies that put keys on tokens in the place of these.
+pub fn tokens(session: &Session, contents: &Contents, view: &View<'_>) -> Vec<String> {
+    let keyrite = session.keyrite();
+    let found = in_software(contents, view);
+    let line = |role: RoleName, way: &str| {
+        let names = found.iter().filter(|(of, _)| *of == role).map(|(_, record)| record.name.as_str());
+        let names = names.collect::<Vec<_>>().join(", ");
+        (!names.is_empty())
+            .then(|| format!("{keyrite} guide {way}    puts a key on a token in the place of {names}"))
+    };
+    line(RoleName::Root, "change-root").into_iter().chain(line(RoleName::Targets, "targets-key")).collect()
+}
+
+/// How the record comes to know what the backend serves, where that is the real one: what developers and the
+/// server have published since.
+pub fn fetch(session: &Session, contents: &Contents) -> Vec<String> {
+    let facts = &contents.facts;
+    if facts.trust.stage == Stage::Rehearsal || !contents.unpublished_uploads().is_empty() {
+        return Vec::new();
+    }
+    let names = |manifest: &Manifest| manifest.files.keys().any(|name| name.as_str() == FETCH);
+    let planned = |manifest: &Manifest| Some(contents.changes.get(&manifest.change?)?.change.frame.held_at);
+    let newest = contents.uploads.iter().filter(|(_, manifest)| names(manifest));
+    let Some((digest, _)) = newest.max_by_key(|(_, manifest)| planned(manifest)) else { return Vec::new() };
+    let path = session.directory.join(format!("uploads/{digest}")).join(FETCH);
+    let Ok(config) = std::fs::read_to_string(&path) else { return Vec::new() };
+    let line = fetch_line(&facts.trust, &config, &shown(&path));
+    vec![
+        format!("{line}    fetches what the backend serves; README.txt beside it says how to get a token"),
+        format!("{} import published    takes in what it served", session.keyrite()),
+    ]
 }
 
 /// What to type if the backend turns the newest upload away.

@@ -18,7 +18,7 @@ use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
 pub use lines::{FETCH, ORDER, POST, own};
-pub use readme::fetch_keys;
+pub use readme::{fetch_keys, fetch_line};
 use readme::{example, readme};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

@@ -62,6 +62,13 @@ fn curl(trust: &Trust, server: Option<&str>, config: &str) -> String {
     }
 }
 
+/// The line that fetches what the backend serves now into the folder published, by the config `text` of an
+/// upload, which is at `path`.
+pub fn fetch_line(trust: &Trust, text: &str, path: &str) -> String {
+    let known = (!text.contains(&format!("\"{}/", example(trust)))).then_some("");
+    format!("{EMPTY} {}", curl(trust, known, path))
+}
+
 /// Lets the rest of its line be typed only where every file is as MANIFEST says.
 const WHOLE: &str = "sed 1d MANIFEST | awk '{ print $1 \"  \" $3 }' | sha256sum -c --quiet &&";
 
