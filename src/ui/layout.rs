@@ -61,7 +61,12 @@ fn continued(command: &str, width: usize) -> Option<Vec<String>> {
         return Some(vec![command.to_owned()]);
     }
     let room = width.saturating_sub(CONTINUED.len());
-    let mut words = command.split(' ');
+    let mut quoted = false;
+    // What stands between quotes is one word.
+    let mut words = command.split(|c: char| {
+        quoted ^= c == '"';
+        c == ' ' && !quoted
+    });
     let mut line = words.next()?.to_owned();
     let mut lines = Vec::new();
     for word in words {
@@ -100,28 +105,33 @@ pub fn lay_out(screen: &Screen, look: &Look) -> Vec<String> {
     laid_out(screen, look).lines
 }
 
-/// The same in pages of at most so many lines, none of which ends with a heading.
+/// The same in pages of at most so many lines, none of which ends with a heading, or within a digest.
 pub(super) fn pages(screen: &Screen, look: &Look, most: usize) -> Vec<Vec<String>> {
-    let Page { mut lines, headings, .. } = laid_out(screen, look);
+    let Page { mut lines, whole, .. } = laid_out(screen, look);
     let mut pages = Vec::new();
     let mut begin = 0_usize;
     while lines.len() > most {
-        let end = begin.saturating_add(most);
-        // What comes below a heading begins after it and an empty line at most.
-        let alone = |(first, after): &&(usize, usize)| {
-            *first > begin && *first < end && end <= after.saturating_add(1)
+        let mut end = begin.saturating_add(most);
+        let broken = |end: usize| {
+            let fits = |first: usize, after: usize| after.saturating_sub(first) <= most;
+            let is = |(first, after): &&(usize, usize)| {
+                *first > begin && *first < end && end < *after && fits(*first, *after)
+            };
+            whole.iter().find(is).map(|(first, _)| *first)
         };
-        let place = headings.iter().find(alone).map_or(most, |(first, _)| first.saturating_sub(begin));
-        let rest = lines.split_off(place);
+        while let Some(first) = broken(end) {
+            end = first;
+        }
+        let rest = lines.split_off(end.saturating_sub(begin));
         pages.push(std::mem::replace(&mut lines, rest));
-        begin = begin.saturating_add(place);
+        begin = end;
     }
     pages.push(lines);
     pages
 }
 
 fn laid_out<'a>(screen: &Screen, look: &'a Look) -> Page<'a> {
-    let mut page = Page { look, lines: Vec::new(), headings: Vec::new() };
+    let mut page = Page { look, lines: Vec::new(), whole: Vec::new() };
     page.head(screen);
     for block in &screen.blocks {
         page.gap();
@@ -162,8 +172,8 @@ pub(super) fn pairs(pairs: &[(String, String)], room: usize) -> Vec<String> {
 struct Page<'a> {
     look: &'a Look,
     lines: Vec<String>,
-    /// Where each heading begins, and the line after it.
-    headings: Vec<(usize, usize)>,
+    /// What is on one page if it can be: its first line, and the one after its last.
+    whole: Vec<(usize, usize)>,
 }
 
 impl Page<'_> {
@@ -192,7 +202,8 @@ impl Page<'_> {
     fn heading(&mut self, text: &str) {
         let first = self.lines.len();
         self.wrapped(INDENT, text, &Style::new().bold());
-        self.headings.push((first, self.lines.len()));
+        // With an empty line and the first that it heads.
+        self.whole.push((first, self.lines.len().saturating_add(2)));
     }
 
     /// A line that begins with spaces keeps its indent where it is wrapped.
@@ -219,7 +230,8 @@ impl Page<'_> {
     fn command(&mut self, text: &str) {
         let deep = INNER.saturating_add(2);
         let room = self.room(deep);
-        let command = text.starts_with("keyrite ").then(|| text.split_once(NOTE)).flatten();
+        let is = ["keyrite ", "curl ", "sed "].iter().any(|program| text.starts_with(program));
+        let command = is.then(|| text.split_once(NOTE)).flatten();
         let lines = command.filter(|_| columns(text) > room).and_then(|(command, note)| {
             let mut lines = continued(command, room)?;
             lines.extend(wrap(note, room.saturating_sub(NOTE.len())).iter().map(|l| format!("{NOTE}{l}")));
@@ -282,6 +294,7 @@ impl Page<'_> {
     /// Four words a line at every usual width, numbered, so that "the third line" is the same line
     /// on both screens.
     fn digest(&mut self, label: &Safe, digest: &Digest) {
+        let first = self.lines.len();
         if !label.is_empty() {
             self.wrapped(INDENT, &self.look.text(label), &Style::new());
         }
@@ -303,6 +316,7 @@ impl Page<'_> {
             }
             self.push(INNER, &line);
         }
+        self.whole.push((first, self.lines.len()));
     }
 
     fn callout(&mut self, tone: Tone, text: &Safe) {
@@ -400,7 +414,9 @@ mod tests {
         let three =
             |n: usize| Screen::default().items(vec!["x"; n]).heading("What").items(["y", "z"]).next("w");
         // Lines above the heading (a gap among them), and where pages end at eight lines each.
-        for (above, ends) in [(3, vec![8, 3]), (5, vec![7, 5]), (6, vec![8, 5]), (7, vec![8, 7])] {
+        for (above, ends) in
+            [(1, vec![7, 2]), (3, vec![8, 3]), (5, vec![6, 7]), (6, vec![7, 7]), (7, vec![8, 7])]
+        {
             let look = Look::PLAIN;
             let all = pages(&three(above), &look, 8);
             assert_eq!(all.iter().map(Vec::len).collect::<Vec<_>>(), ends, "{above}: {all:?}");
@@ -410,6 +426,10 @@ mod tests {
                 assert!(!last.contains("What") && !last.contains("Next"), "{above}: {all:?}");
             }
         }
+        // A digest is read aloud from one page, and its heading stands above it.
+        let read = Screen::default().items(["x", "x"]).heading("What").digest("", Digest::of(b"x"));
+        let lengths = |most| pages(&read, &Look::PLAIN, most).iter().map(Vec::len).collect::<Vec<_>>();
+        assert_eq!((lengths(11), lengths(8)), (vec![3, 11], vec![8, 6]));
         // One that is longer than a page is no reason to stop.
         let long = Screen::default().heading("word ".repeat(200)).text("end");
         assert!(pages(&long, &Look::PLAIN, 5).iter().all(|page| page.len() <= 5 && !page.is_empty()));
@@ -477,6 +497,17 @@ mod tests {
             line.split("    ").next().unwrap().split(' ').collect::<Vec<_>>()
         );
         assert_eq!(page("keyrite status    what is due")[1], "    - keyrite status    what is due");
+        // What stands between quotes is one word: a space more in it would be another.
+        let lines =
+            page("curl -K /records/apps/uploads/fetch.curl -H \"Authorization: Bearer ${TOKEN-}\"    asks");
+        assert_eq!(
+            lines[1..],
+            [
+                "    - curl -K /records/apps/uploads/fetch.curl -H \\",
+                "        \"Authorization: Bearer ${TOKEN-}\"",
+                "          asks"
+            ]
+        );
         // A word that fits on no line is broken as any text is.
         assert!(page(&format!("keyrite -C {}    x", "d".repeat(80))).iter().all(|l| columns(l) <= 60));
     }
