@@ -15,6 +15,7 @@ use crate::tuf::statement::TrustId;
 use crate::tuf::time::Time;
 use crate::ui::Console;
 use crate::ui::interrupt::Interrupt;
+use crate::ui::look::Look;
 use crate::ui::screen::Screen;
 use crate::ui::scripted::Scripted;
 use rustix::mm::{MlockAllFlags, mlockall};
@@ -185,10 +186,25 @@ impl Session {
         Out(Rc::clone(&self.host))
     }
 
+    /// The screen on which a person reads stdout, if one does.
+    pub fn read_on(&self) -> Option<Look> {
+        self.host.is_terminal(Stream::Out).then(|| self.host.look(Stream::Out))
+    }
+
     /// The start of a line that a person can type as it stands: the program, this record and this
     /// device map.
     pub fn keyrite(&self) -> String {
         self.line(&self.directory.join("devices.toml"))
+    }
+
+    /// The same on another record, whose own device map needs no name.
+    pub fn keyrite_on(&self, record: &Path) -> String {
+        if record == self.directory {
+            return self.keyrite();
+        }
+        let map =
+            if self.devices_named { format!(" --devices {}", shown(&self.devices)) } else { String::new() };
+        format!("keyrite -C {}{map}", shown(record))
     }
 
     /// The same for `sign` and `tokens`, which take the map from where they are typed: one beside

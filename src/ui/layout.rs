@@ -230,7 +230,7 @@ impl Page<'_> {
     fn command(&mut self, text: &str) {
         let deep = INNER.saturating_add(2);
         let room = self.room(deep);
-        let is = ["keyrite ", "curl ", "sed "].iter().any(|program| text.starts_with(program));
+        let is = ["keyrite ", "rm "].iter().any(|program| text.starts_with(program));
         let command = is.then(|| text.split_once(NOTE)).flatten();
         let lines = command.filter(|_| columns(text) > room).and_then(|(command, note)| {
             let mut lines = continued(command, room)?;
@@ -498,12 +498,14 @@ mod tests {
         );
         assert_eq!(page("keyrite status    what is due")[1], "    - keyrite status    what is due");
         // What stands between quotes is one word: a space more in it would be another.
-        let lines =
-            page("curl -K /records/apps/uploads/fetch.curl -H \"Authorization: Bearer ${TOKEN-}\"    asks");
+        let lines = page(
+            "rm -rf published && curl -K /records/uploads/fetch.curl -H \"Authorization: Bearer ${TOKEN-}\"    asks",
+        );
         assert_eq!(
             lines[1..],
             [
-                "    - curl -K /records/apps/uploads/fetch.curl -H \\",
+                "    - rm -rf published && curl -K \\",
+                "        /records/uploads/fetch.curl -H \\",
                 "        \"Authorization: Bearer ${TOKEN-}\"",
                 "          asks"
             ]

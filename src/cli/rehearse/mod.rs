@@ -118,6 +118,9 @@ pub fn run(session: &Session, args: &Rehearse) -> Result<Ended> {
     let out: Box<dyn std::io::Write> =
         if session.json { Box::new(std::io::sink()) } else { Box::new(session.out()) };
     let mut console = Rehearser::new(out);
+    if let Some(look) = session.read_on() {
+        console = console.on_screen(&look);
+    }
     let told = perform(session, args.on, &into, &original, runbooks, &mut console)?;
     session.report(&told.screen().next(real(session, args, record.as_ref())), told.json())?;
     Ok(Ended::Done)
@@ -130,8 +133,8 @@ fn real(session: &Session, args: &Rehearse, record: Option<&Record>) -> String {
     match record {
         Some(record) if !runbooks.is_empty() => {
             let runbooks: Vec<String> = runbooks.iter().map(|path| shown(path)).collect();
-            let record = shown(record.path());
-            format!("keyrite -C {record} run {}    holds the real thing, with the tokens", runbooks.join(" "))
+            let keyrite = session.keyrite_on(record.path());
+            format!("{keyrite} run {}    holds the real thing, with the tokens", runbooks.join(" "))
         }
         _ => "keyrite init    makes the real thing: a dozen questions".to_owned(),
     }
