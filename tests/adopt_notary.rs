@@ -183,9 +183,9 @@ fn a_collection_of_the_stock_client_goes_on_by_ceremonies() {
     // Both go on signing, and nothing refuses it: status says so, and what puts an end to it.
     let page = || stage.keyrite(["-C", utf8(&stage.record), "status"]).ended(0).text();
     let flat = page().split_whitespace().collect::<Vec<_>>().join(" ");
-    for (key, role) in [("root-1", "root"), ("targets-1", "targets")] {
+    for (key, role) in [("root-1 of uma", "root"), ("targets-1 of ada", "targets")] {
         let words = format!(
-            "{key} of ada is kept in a file, where limits want a token: it goes on signing {role} until another takes its place"
+            "{key} is kept in a file, where limits want a token: it goes on signing {role} until another takes its place"
         );
         assert!(flat.contains(&words), "{words}: {flat}");
     }
@@ -230,8 +230,7 @@ fn a_collection_of_the_stock_client_goes_on_by_ceremonies() {
     let elsewhere = stage.path("asked-again");
     fs::create_dir_all(&elsewhere).unwrap();
     let program = Path::new(env!("CARGO_BIN_EXE_keyrite")).parent().unwrap();
-    let path = format!("{}:{}", utf8(program), std::env::var("PATH").unwrap());
-    shell(&elsewhere, &typed.join("\n"), &[("PATH", &path)]).ended(0);
+    backend.types(&elsewhere, &format!("PATH='{}':$PATH\n{}", utf8(program), typed.join("\n")));
     for name in ["root", "targets", OLD, CAMERA] {
         let [again, before] =
             [&elsewhere, &carried].map(|at| fs::read(at.join(format!("published/{name}.json"))));
