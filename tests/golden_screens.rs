@@ -167,7 +167,7 @@ fn scenes() -> Vec<Scene> {
                     choose("Which root keys?", "root-c"),
                     choose("Which root keys? Another one?", "that is all"),
                     choose("What happened to root-c?", "lost"),
-                    choose("Which keys come in?", "someone or something"),
+                    choose("Which keys come in?", "a new key"),
                     Type("What shall the new key be called?", ""),
                     choose("Which keys come in? Another one?", "that is all"),
                     choose("Who will hold root-d?", "someone who"),

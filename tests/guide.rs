@@ -279,6 +279,31 @@ fn what_needs_no_signature_is_said_in_words() {
     }
 }
 
+/// What is open stands there with whom it needs, and the lines name the record.
+#[test]
+fn a_token_that_died_in_a_ceremony_ends_none() {
+    let day = day(Upto::End);
+    let roll_call = concat!(env!("CARGO_MANIFEST_DIR"), "/ceremonies/roll-call/01-roll-call.toml");
+    let map = map(&day);
+    let planned = day.keyrite(&["--devices", &map, "plan", roll_call]);
+    assert!(planned.status.success(), "{}", told(&planned));
+    let before = day.files();
+    let out = guide(&day, &format!("{LOST}what = \"token-dead\"\n"));
+    let flat = told(&out).split_whitespace().collect::<Vec<_>>().join(" ");
+    let record = day.record.to_str().unwrap();
+    // A line that is long goes on below, as a shell reads it.
+    let flat = flat.replace("\\ ", "");
+    for words in [
+        "What was signed stays signed.",
+        "it still needs: root-a of ada, root-b of bruno, root-c of carla, targets-1 of uma",
+        &format!("keyrite -C {record} --devices {map} status"),
+        &format!("keyrite -C {record} --devices {map} guide lost-or-stolen"),
+    ] {
+        assert!(out.status.success() && flat.contains(words), "{words}: {}", told(&out));
+    }
+    assert_eq!(day.files(), before);
+}
+
 fn in_days(days: u64) -> String {
     let since = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
     let seconds = i64::try_from(since + days * 86_400).unwrap();

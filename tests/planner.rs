@@ -241,14 +241,14 @@ fn the_answer_in_words() {
     let many: Vec<Fate> = std::iter::repeat_n(Kept, 17).collect();
     let table: &[(&str, Question, &str)] = &[
         ("one replaced", asked(&three, (2, 2), 1, None), "\
-1 root, the last from 2026-11-22
+1 root, from 2026-11-22
 root 2, from 2026-11-22: k3 enters; k2 leaves
   any 2 of: k0 of p0, k1 of p1, k3 of p3
   root 1 signs with 2 of: k0 of p0, k1 of p1, k2 of p2
   root 2 signs with 2 of: k0 of p0, k1 of p1, k3 of p3
   at the least: k0 of p0, k1 of p1"),
         ("one lost, its successor in ten days", asked(&[Kept, Kept, Lost, AddedLate], (2, 2), 1, None), "\
-1 root, the last from 2026-12-02
+1 root, from 2026-12-02
 root 2, from 2026-12-02: k3 enters; k2 leaves
   any 2 of: k0 of p0, k1 of p1, k3 of p3
   root 1 signs with 2 of: k0 of p0, k1 of p1
@@ -284,7 +284,7 @@ root 3, from 2026-11-22: k3 enters; k4 leaves
   root 3 signs with 2 of: k0 of p0, k1 of p1, k2 of p2, k3 of p3
   at the least: k0 of p0, k1 of p1"),
         ("threshold up", asked(&[Kept, Kept, Kept], (2, 3), 0, None), "\
-1 root, the last from 2026-11-22
+1 root, from 2026-11-22
 root 2, from 2026-11-22: the threshold becomes 3
   any 3 of: k0 of p0, k1 of p1, k2 of p2
   root 1 signs with 2 of: k0 of p0, k1 of p1, k2 of p2
@@ -293,19 +293,19 @@ root 2, from 2026-11-22: the threshold becomes 3
         ("as it is", asked(&[Kept, Kept, Kept], (2, 2), 1, None), "Root 1 is as it is wanted: nothing to do."),
         ("quorum lost", asked(&[Kept, Lost, Lost, Added, Added], (2, 2), 1, None), "\
 There is no way: root 1 wants 2 signatures, and only k0 can ever sign again.
-If k1 is found: 1 root, the last from 2026-11-22.
-If k2 is found: 1 root, the last from 2026-11-22.
+If k1 is found: 1 root, from 2026-11-22.
+If k2 is found: 1 root, from 2026-11-22.
 Otherwise a new trust: its root reaches agents by a way of its own, as a new version of the agent."),
         ("quorum only with a compromised key", asked(&[Kept, Compromised, Stolen, Added, Added], (2, 2), 1, None), "\
 There is no way: root 1 wants 2 signatures, and only k0 can ever sign again.
-Only with compromised keys' signatures: 1 root, the last from 2026-11-22. Whoever else has them may do the same, and agents follow whichever root reaches them first.
+Only with compromised keys' signatures: 1 root, from 2026-11-22. Whoever else has them may do the same, and agents follow whichever root reaches them first.
 Otherwise a new trust: its root reaches agents by a way of its own, as a new version of the agent."),
         ("all lost", asked(&[Lost, Lost, Lost, Added, Added], (3, 2), 0, None), "\
 There is no way: root 1 wants 3 signatures, and none can ever sign again.
 Otherwise a new trust: its root reaches agents by a way of its own, as a new version of the agent."),
         ("no spare left", asked(&[Kept, Kept, Lost], (2, 2), 1, None), "\
 There is no way: 2 keys at a threshold of 2, where limits want 1 to spare.
-With limits that demand no spare keys: 1 root, the last from 2026-11-22."),
+With limits that demand no spare keys: 1 root, from 2026-11-22."),
         ("below the floor", asked(&[Kept, Kept, Removed], (2, 1), 1, None), "\
 There is no way: a threshold of 1, where limits want at least 2."),
         ("more than all", asked(&[Kept, Kept, Added], (2, 4), 0, None), "There is no way: a threshold of 4 of 3 keys is none."),
@@ -313,7 +313,7 @@ There is no way: a threshold of 1, where limits want at least 2."),
         ("all with one person", one_holder, "There is no way: ada would hold a threshold of the wanted root."),
         ("a lost key as the new one", again, "\
 There is no way: k3 is lost or compromised and enters no root.
-If k3 is found: 1 root, the last from 2026-11-22."),
+If k3 is found: 1 root, from 2026-11-22."),
         ("listed certificates end before the new key comes", certificates, "\
 2 roots, the last from 2026-12-02
 root 2, from 2026-11-22: k2 leaves

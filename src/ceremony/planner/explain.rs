@@ -95,9 +95,11 @@ pub fn refused(question: &Question, impossible: &Impossible) -> Refusal {
 }
 
 fn summary(roots: &[PlannedRoot]) -> String {
-    let count = if roots.len() == 1 { "1 root".to_owned() } else { format!("{} roots", roots.len()) };
-    let last = roots.last().map(|root| format!(", the last from {}", root.day.date()));
-    format!("{count}{}", last.unwrap_or_default())
+    match roots {
+        [one] => format!("1 root, from {}", one.day.date()),
+        [.., last] => format!("{} roots, the last from {}", roots.len(), last.day.date()),
+        [] => "no root".to_owned(),
+    }
 }
 
 fn signed(question: &Question, who: &str, signers: &Signers) -> String {

@@ -207,7 +207,7 @@ fn settles(runbook: &Path) -> bool {
 fn written(session: &Session, table: &mut Table, folder: &Path, draft: Option<&Draft>) -> Screen {
     let mut screen = Screen::new("The runbooks are written").fact("Folder", shown(folder));
     if let Some(draft) = draft {
-        screen = screen.heading("What happens").items(draft.words.iter().map(|line| line.trim_start()));
+        screen = screen.heading("What happens").items(&draft.words);
     }
     screen = screen.heading("In order").items(names(folder).iter().map(String::as_str));
     let trust = table.record.trust();
@@ -303,9 +303,17 @@ impl Place<'_> {
 /// `TERMINAL` if stdout is gone.
 pub fn tell(session: &Session, title: &str, lines: &[String], next: &[String]) -> Result<()> {
     let screen = Screen::new(title).items(lines);
+    // Lines about this record name it; others name one themselves.
+    let here = |line: &String| match line.strip_prefix("keyrite ") {
+        Some(rest) if !rest.starts_with("-C ") && !rest.starts_with("adopt ") => {
+            format!("{} {rest}", session.keyrite())
+        }
+        _ => line.clone(),
+    };
+    let next: Vec<String> = next.iter().map(here).collect();
     let screen = next.iter().fold(screen, Screen::next);
     let list = |lines: &[String]| Json::from(lines.iter().cloned().map(Json::from).collect::<Vec<_>>());
-    session.report(&screen, object([("next", list(next)), ("words", list(lines))]))
+    session.report(&screen, object([("next", list(&next)), ("words", list(lines))]))
 }
 
 fn report(session: &Session, folder: &Path, draft: Option<&Draft>, names: &[String]) -> Result<()> {

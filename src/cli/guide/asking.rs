@@ -72,12 +72,12 @@ impl<'a> Asking<'a> {
     }
 
     /// Several of a prompt's offers, in their order; `none` says whether nobody is an answer, and
-    /// `other` how one that is not in the list is asked for and read.
+    /// `other` how one that is not in the list is offered, asked for and read.
     pub fn several(
         &mut self,
         prompt: &Prompt,
         none: bool,
-        mut other: Option<(&Prompt, &mut Reader<'_>)>,
+        mut other: Option<(&str, &Prompt, &mut Reader<'_>)>,
     ) -> Result<Vec<String>> {
         let offers: Vec<(String, Safe)> =
             prompt.allowed.iter().map(Safe::to_string).zip(prompt.shown.iter().cloned()).collect();
@@ -95,7 +95,7 @@ impl<'a> Asking<'a> {
                     let offered = offers.iter().any(|(name, _)| name == one);
                     match &mut other {
                         _ if offered => {}
-                        Some((_, read)) => read(one)?,
+                        Some((.., read)) => read(one)?,
                         None => {
                             let names: Vec<_> = offers.iter().map(|(name, _)| name.as_str()).collect();
                             return Err(refuse(one, &format!("one of {}", names.join(", "))));
@@ -129,12 +129,12 @@ impl<'a> Asking<'a> {
             for (name, shown) in left {
                 one = one.offer(name, shown.clone());
             }
-            if other.is_some() {
-                one = one.offer(OTHER, "someone or something that is not in this list");
+            if let Some((label, ..)) = &other {
+                one = one.offer(OTHER, *label);
             }
             match (self.choose(&one)?.as_str(), &mut other) {
                 (DONE, _) => return Ok(chosen),
-                (OTHER, Some((typed, read))) => {
+                (OTHER, Some((_, typed, read))) => {
                     let mut typed = typed.clone();
                     typed.id = format!("{}.name", one.id);
                     let name = self.text(&typed, |answer| {
@@ -186,7 +186,7 @@ impl<'a> Asking<'a> {
         };
         let facts = self.facts();
         let mut fresh = |answer: &str| unused(answer, facts).map(|_| ());
-        let names = self.several(&prompt, none, Some((&typed, &mut fresh)))?;
+        let names = self.several(&prompt, none, Some(("a new key", &typed, &mut fresh)))?;
         let (mut old, mut new) = (BTreeSet::new(), Vec::new());
         for name in names {
             let name: KeyName = name.parse()?;
@@ -272,9 +272,7 @@ impl<'a> Asking<'a> {
         let mut prompt = Prompt::new("late", "Does any of these come only later?")
             .help("Someone is on a journey, a token is on order. The plan waits for no one whom it doesn't need.")
             .help("Customers notice nothing of a root that is made later, as long as the old one is valid.");
-        for key in keys {
-            prompt = prompt.allow(key.as_str());
-        }
+        prompt = self.known().offer_keys(prompt, keys);
         let mut late = Vec::new();
         for name in self.several(&prompt, true, None)? {
             let name: KeyName = name.parse()?;
@@ -306,7 +304,8 @@ impl<'a> Asking<'a> {
         let typed = Prompt::new("", "What are they called here?")
             .help("A short name, as runbooks and the record have it: lower-case letters, digits and \"-\".");
         let mut read = |answer: &str| named::<Person>(answer).map(|_| ());
-        let names = self.several(&prompt, true, Some((&typed, &mut read)))?;
+        let names =
+            self.several(&prompt, true, Some(("someone who is not in this list", &typed, &mut read)))?;
         let witnesses = names.iter().map(|name| name.parse()).collect::<Result<_>>()?;
         Ok(Cast { administrator, witnesses })
     }

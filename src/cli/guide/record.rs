@@ -238,8 +238,10 @@ impl<'a> Known<'a> {
     pub fn offer_keys(self, prompt: Prompt, keys: &BTreeSet<KeyName>) -> Prompt {
         let width = keys.iter().map(|name| name.as_str().len()).max().unwrap_or_default();
         keys.iter().fold(prompt, |prompt, name| {
-            let holder = self.facts().keys.get(name).map(|record| record.holder.as_str()).unwrap_or_default();
-            prompt.offer(name.as_str(), format!("{:width$}   of {holder}", name.as_str()))
+            let record = self.facts().keys.get(name);
+            let whose =
+                record.map_or("still to be made".to_owned(), |record| format!("of {}", record.holder));
+            prompt.offer(name.as_str(), format!("{:width$}   {whose}", name.as_str()))
         })
     }
 

@@ -2,7 +2,10 @@
 
 use super::super::asking::Asking;
 use super::super::texts::Ending;
+use crate::ceremony::standing::Standing;
+use crate::cli::sign::going_on;
 use crate::tuf::rule::Result;
+use crate::tuf::text::visible;
 
 /// A repository that other tools made is taken in by a command of its own.
 #[allow(clippy::unnecessary_wraps, reason = "one form for every way")]
@@ -22,6 +25,34 @@ pub fn adopted() -> Ending {
         title: "A repository that other tools made".to_owned(),
         lines: lines.map(str::to_owned).to_vec(),
         next: vec!["keyrite adopt DIR --into NEW".to_owned(), "keyrite -C NEW guide".to_owned()],
+    }
+}
+
+/// A token has died while a ceremony was being held: that one goes on first.
+pub fn token_dead(asking: &Asking<'_>) -> Ending {
+    let mut lines = vec![
+        "What was signed stays signed. Take the dead token's [key.NAME] out of the device map and type the line of that ceremony again: it asks whoever is left.".to_owned(),
+    ];
+    for stored in asking.contents.changes.values().filter(|stored| going_on(stored)) {
+        let needed = stored.standing.as_ref().map(Standing::needed).unwrap_or_default();
+        let needed: Vec<_> =
+            needed.iter().map(|asked| format!("{} of {}", asked.key, asked.holder)).collect();
+        let needed = if needed.is_empty() { "nobody".to_owned() } else { needed.join(", ") };
+        let (title, until) = (visible(&stored.change.frame.title), stored.change.frame.sign_by.date());
+        lines.push(format!("\"{title}\" is open until {until}; it still needs: {needed}"));
+    }
+    lines.extend([
+        "If the others meet every threshold, it is sealed without the dead one. If they don't, it waits until its last day, and another custodian may still sign it anywhere.",
+        "A key that was being made when its token died has no file in the record: make another one, under another name.",
+        "Then the dead token's key leaves, as lost: choose it by `guide lost-or-stolen` again. A token that is sent away for repair counts as stolen. Customers notice nothing of either.",
+    ].map(str::to_owned));
+    Ending::Words {
+        title: "First the ceremony goes on, then the key leaves".to_owned(),
+        lines,
+        next: vec![
+            "keyrite status    has the line by which what is open goes on".to_owned(),
+            "keyrite guide lost-or-stolen    once it is sealed".to_owned(),
+        ],
     }
 }
 

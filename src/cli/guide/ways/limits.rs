@@ -90,7 +90,12 @@ pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
         let value = value(asking, name, what, *form, &now)?;
         let text = tables.entry(table).or_default();
         let _ = writeln!(text, "{member} = {value}");
-        words.push(format!("{what}: {now} becomes {}", value.trim_matches('"')));
+        let then = match value.trim_matches('"') {
+            "true" => yes(true),
+            "false" => yes(false),
+            other => other.to_owned(),
+        };
+        words.push(format!("{what}: {now} becomes {then}"));
     }
     let people = asking.people()?;
     let mut draft = Draft::new("new-limits", people);

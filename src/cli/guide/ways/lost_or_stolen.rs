@@ -22,6 +22,7 @@ pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
         .offer("root-key", "root-key           a root holder's token or key")
         .offer("targets-key", "targets-key        the update-service administrator's")
         .offer("root-and-targets", "root-and-targets   both at once: one bag, one safe, one person")
+        .offer("token-dead", "token-dead         a token died in the middle of a ceremony")
         .offer("developer-key", "developer-key      a developer's")
         .offer("backend", "backend            the update server was broken into")
         .offer("record", "record             a laptop or a copy of the record, and no key");
@@ -29,6 +30,7 @@ pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
         "root-key" => root_keys::walk(asking, true),
         "targets-key" => targets(asking),
         "root-and-targets" => both(asking),
+        "token-dead" => Ok(elsewhere::token_dead(asking)),
         "developer-key" => developer_key::walk(asking),
         "backend" => backend::walk(asking),
         _ => Ok(elsewhere::record_copy()),
@@ -57,6 +59,10 @@ impl TargetsKeys {
         let name = asking.new_key(prompt, &suggest)?;
         let prompt = Prompt::new(holder, "Who will hold it?")
             .help("The update-service administrator: they grant and revoke developers from then on.");
+        let prompt = match asking.known().holders(&keys).first() {
+            Some(person) => prompt.default(person.as_str()),
+            None => prompt,
+        };
         let holder = asking.person(prompt)?;
         Ok(Self { keys, lost, compromised, name, holder })
     }
@@ -68,7 +74,7 @@ fn targets(asking: &mut Asking<'_>) -> Result<Ending> {
     );
     let targets = TargetsKeys::ask(asking, prompt, "holder")?;
     let root = Asked::nothing(asking.known());
-    way_out(asking, root, targets)
+    way_out(asking, root, &targets)
 }
 
 /// Root and targets keys in the same incident leave in the same change.
@@ -77,13 +83,13 @@ fn both(asking: &mut Asking<'_>) -> Result<Ending> {
     let prompt = Prompt::new("targets-keys", "And which targets keys?")
         .help("They leave in the same root, so that customers follow one change and not two.");
     let targets = TargetsKeys::ask(asking, prompt, "targets-holder")?;
-    way_out(asking, root, targets)
+    way_out(asking, root, &targets)
 }
 
 /// What the planner finds, as runbooks.
-fn way_out(asking: &mut Asking<'_>, root: Asked, targets: TargetsKeys) -> Result<Ending> {
+fn way_out(asking: &mut Asking<'_>, root: Asked, targets: &TargetsKeys) -> Result<Ending> {
     let known = asking.known();
-    let TargetsKeys { keys, name, holder, .. } = &targets;
+    let TargetsKeys { keys, name, holder, .. } = targets;
     let living = known.of_purpose(Purpose::Targets);
     let mut able = root.able;
     able.extend(

@@ -41,13 +41,7 @@ pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
         prompt.offer(person.as_str(), format!("{person}   {}", plain(theirs.map(|record| &record.name))))
     });
     let person: Person = asking.choose(&prompt)?.parse()?;
-    let prompt = Prompt::new("because", "How do they leave?")
-        .help("Who leaves in peace hands the tokens over. If in doubt, their keys are in wrong hands:")
-        .help("then they are declared so for good. Customers are in danger only from keys that someone uses.")
-        .offer("left", "left          in peace, and the keys are given back or destroyed")
-        .offer("lost", "lost          and nobody has their keys")
-        .offer("compromised", "compromised   and nobody knows what becomes of their keys");
-    let because = asking.choose(&prompt)?;
+    let because = because(asking)?;
     let theirs = |names: &BTreeSet<KeyName>| -> BTreeSet<KeyName> {
         let held = |name: &&KeyName| facts.keys.get(*name).is_some_and(|record| record.holder == person);
         names.iter().filter(held).cloned().collect()
@@ -131,6 +125,16 @@ pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
     }
     draft.say("Customers notice nothing of what is signed again; the plan lists what would vanish.");
     Ok(Ending::Runbooks(draft))
+}
+
+fn because(asking: &mut Asking<'_>) -> Result<String> {
+    let prompt = Prompt::new("because", "How do they leave?")
+        .help("Who leaves in peace hands the tokens over. If in doubt, their keys are in wrong hands:")
+        .help("then they are declared so for good. Customers are in danger only from keys that someone uses.")
+        .offer("left", "left          in peace, and the keys are given back or destroyed")
+        .offer("lost", "lost          and nobody has their keys")
+        .offer("compromised", "compromised   and nobody knows what becomes of their keys");
+    asking.choose(&prompt)
 }
 
 fn successors(

@@ -112,6 +112,12 @@ pub fn walk(asking: &mut Asking<'_>, incident: bool) -> Result<Ending> {
                 draft.add_text("rotate-root", text);
             }
             draft.words = words;
+            if !asked.wish.compromised.is_empty() {
+                draft.say("Until customers' agents have the last of these roots, whoever has a threshold of the old keys can make one of their own; with fewer, nothing.");
+            } else if incident {
+                draft.say("Nobody can do anything with a key that is lost.");
+            }
+            draft.say("Customers notice nothing: their agents go from root to root by themselves.");
             return Ok(Ending::Runbooks(draft));
         }
         Answer::Nothing => refuse("nothing", "a key that comes or goes, or another threshold"),

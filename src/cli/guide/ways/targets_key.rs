@@ -19,6 +19,10 @@ pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
     let name = asking.new_key(Prompt::new("new-key", "What is the new targets key called?"), &suggest)?;
     let prompt = Prompt::new("holder", "Who will hold it?")
         .help("The update-service administrator: they grant and revoke developers from then on.");
+    let prompt = match asking.known().signers(&RoleName::Targets).first() {
+        Some(person) => prompt.default(person.as_str()),
+        None => prompt,
+    };
     let holder = asking.person(prompt)?;
     let mut keys: BTreeSet<KeyName> = listed.difference(&gone).cloned().collect();
     keys.insert(name.clone());
