@@ -1,6 +1,6 @@
 //! The way out of a change that is stuck: refused, lapsed, overtaken, or one of two for one version.
 
-use super::super::session::{Session, runbook_path};
+use super::super::session::{Session, runbook_path, shown};
 use super::super::sign::going_on;
 use super::view::{Role, View};
 use crate::ceremony::change::{Change, Item};
