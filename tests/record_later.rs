@@ -148,7 +148,9 @@ fn compare(day: &mut Day, file: &KeyFile) {
 
 /// Writes a key file and has the transcript name it.
 fn name(day: &mut Day, file: &KeyFile) -> Digest {
-    let sha = day.record.add_key(file).unwrap();
+    // As a medium brings it: a copy of one's own would refuse a second key of a name.
+    let sha = file.digest();
+    put(&day.dir, &format!("keys/{}/{sha}.json", file.name), &file.to_json());
     let outcome = Outcome::Key {
         name: file.name.clone(),
         file: sha,
@@ -527,6 +529,28 @@ fn former_keys_end_none_that_is_in_use_or_came_in_since() {
         let life = &day.read().facts.keys[&"delegation-a".parse().unwrap()].life;
         assert_eq!(!life.is_empty(), acts, "listed {listed}, {by:?} by root {named}");
     }
+}
+
+/// Once people have decided whose key a name stands for, a third file takes the name from nobody.
+#[test]
+fn what_was_decided_of_a_key_stands_beside_a_third_file() {
+    let mut day = Day::whole(&folder("third"));
+    day.start();
+    let ours = day.key_file("delegation-a", Digest::of(b"change"), Possession::ByFirstPublication);
+    let other = |of: &str| KeyFile { public: key(of).public(), ..ours.clone() };
+    let kept = witness(&mut day, &ours);
+    let over = vec![witness(&mut day, &other("delegation-b"))];
+    let used = |day: &Day| day.read().facts.keys.get(&"delegation-a".parse().unwrap()).map(|k| k.file);
+    assert_eq!(used(&day), None);
+    for by in ["root-a", "root-b"] {
+        let over = over.clone();
+        let decision = Sentence::Decision { what: "keys/delegation-a".to_owned(), keep: kept, over };
+        day.record.add_statement(&statement(&day.read(), by, decision)).unwrap();
+    }
+    assert_eq!(used(&day), Some(kept));
+    witness(&mut day, &other("delegation-c"));
+    assert_eq!(used(&day), Some(kept));
+    assert_eq!(findings(&day.read()), ["RECORD-CONFLICT"], "it is shown");
 }
 
 #[test]

@@ -107,6 +107,13 @@ fn settled(
         let found = format!("{what}, of another key than the one that clients trust");
         files.retain(|(place, file)| lists(file) || desk.conflict(place, &found));
     }
+    // What people decided stands: whoever brings one more file takes the name from nobody.
+    let kept = files.iter().find(|(place, _)| place.digest().is_some_and(|file| decided.keep == Some(file)));
+    if let Some(kept) = kept.map(|(_, file)| file.public.clone()) {
+        let found = format!("{what}, of another key than the one that people decided for");
+        let over = |place: &Place| place.digest().is_some_and(|file| decided.out.contains(&file));
+        files.retain(|(place, file)| file.public == kept || over(place) || desk.conflict(place, &found));
+    }
     let chosen = match chain_end(&files) {
         Some(end) if decided.by.is_empty() => {
             for (place, _) in &files {
