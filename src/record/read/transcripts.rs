@@ -127,7 +127,14 @@ impl Deciding<'_> {
         let decided = decision(self.said, &what, now, once);
         let mut left = at.iter().map(|(_, sha, _)| *sha).filter(|sha| !decided.out.contains(sha));
         let stands = left.next().filter(|_| left.next().is_none());
-        let sides = at.iter().map(|piece| (piece.1, side(piece, all))).collect();
+        // Each entry is read once, however many there are: a medium can bring any number.
+        let mut next: BTreeMap<Digest, &Piece> = BTreeMap::new();
+        for piece in all {
+            if let Some(previous) = Entry::from_json(&piece.2).ok().and_then(|entry| entry.previous) {
+                next.entry(previous).or_insert(piece);
+            }
+        }
+        let sides = at.iter().map(|piece| (piece.1, side(piece, &next))).collect();
         desk.note(&what, sides, stands, &decided);
         stands
     }
@@ -139,14 +146,14 @@ fn follows(piece: &Piece, before: Option<Digest>) -> bool {
 }
 
 /// An entry and those that follow it, a line each.
-fn side(first: &Piece, all: &[Piece]) -> Vec<String> {
+fn side(first: &Piece, next: &BTreeMap<Digest, &Piece>) -> Vec<String> {
     let mut lines = Vec::new();
     let mut last = Some(first);
     while let Some((seq, sha, bytes)) = last {
         let Ok(entry) = Entry::from_json(bytes) else { break };
         let by = entry.by.map_or_else(String::new, |by| format!(" by {by}"));
         lines.push(format!("entry {seq} at {}: {}{by}", entry.at, entry.outcome.act()));
-        last = all.iter().find(|piece| follows(piece, Some(*sha)));
+        last = next.get(sha).copied();
     }
     lines
 }
