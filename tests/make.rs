@@ -227,6 +227,21 @@ fn a_notary_document_keeps_nothing_that_the_server_would_drop() {
     assert_eq!(targets(Profile::Notary, Some(envelope.payload()), &[]).unwrap(), first);
 }
 
+/// A file is one deeper than what is signed in it, and both are read.
+#[test]
+fn what_no_file_could_hold_is_not_made() {
+    let nested = |n: usize| Json::parse(format!("{}{}", "[".repeat(n), "]".repeat(n)).as_bytes()).unwrap();
+    for (deep, expected) in [(28, "ok"), (29, "JSON")] {
+        let made = targets(Profile::Tuf, None, &[put("a", Some(nested(deep)))]);
+        assert_eq!(verdict(&made), expected, "{deep}");
+        let Ok(made) = made else { continue };
+        let file = wire::unsigned(&made).unwrap();
+        assert!(parse(Profile::Tuf, &RoleName::Targets, file.bytes()).is_ok());
+        let again = targets(Profile::Tuf, Some(&made), &[]).unwrap();
+        assert!(again.bytes() == made.bytes());
+    }
+}
+
 /// So many that two threads read them, by keys whose PEM has line ends: what no edit names stays as
 /// it was, byte for byte and as it was read.
 #[test]

@@ -26,18 +26,20 @@ pub(super) struct Items<'a> {
     texts: Vec<&'a RawValue>,
 }
 
-/// Reads a value; the array at `place`, if there is one, is empty in it and comes beside it.
+/// Reads a value that stands `depth` deep; the array at `place`, if there is one, is empty in it and
+/// comes beside it.
 ///
 /// # Errors
 ///
 /// As [`Json::parse`], but for what is wrong within the items.
-pub(super) fn parse<'a>(bytes: &'a [u8], place: &[&str]) -> Result<(Json, Option<Items<'a>>)> {
-    if place.is_empty() {
-        return Ok((Json::parse(bytes)?, None));
-    }
+pub(super) fn parse<'a>(bytes: &'a [u8], depth: usize, place: &[&str]) -> Result<(Json, Option<Items<'a>>)> {
     let mut found = None;
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = Around { depth: 0, place, found: &mut found }.deserialize(&mut reader);
+    let value = if place.is_empty() {
+        Seed { depth }.deserialize(&mut reader)
+    } else {
+        Around { depth, place, found: &mut found }.deserialize(&mut reader)
+    };
     let value = value.and_then(|value| reader.end().map(|()| value)).map_err(|e| Json::refuse(&e))?;
     Ok((value, found.map(|(depth, texts)| Items { whole: bytes, depth, texts })))
 }
@@ -226,7 +228,7 @@ mod tests {
 
     /// Read apart and put together again: the canonical form, or the refusal, of the whole.
     fn together(text: &str, place: &[&str]) -> std::result::Result<Vec<u8>, String> {
-        let (value, items) = parse(text.as_bytes(), place).map_err(|e| e.to_string())?;
+        let (value, items) = parse(text.as_bytes(), 0, place).map_err(|e| e.to_string())?;
         let frame = Frame::of(&value, place);
         let mut canonical = Vec::new();
         for at in 0..items.as_ref().map_or(0, Items::len) {

@@ -214,10 +214,11 @@ impl Document {
 impl Delegations {
     /// The first name that two of them have.
     pub(in crate::tuf) fn twice(&self) -> Option<&RoleName> {
-        let named =
-            |at: Option<&(u64, usize)>| at.and_then(|(_, place)| self.roles.get(*place)).map(|r| &r.name);
-        let pair = self.by_name.windows(2).find(|pair| named(pair.first()) == named(pair.last()));
-        pair.and_then(|pair| named(pair.first()))
+        let named = |at: Option<&(u64, usize)>| {
+            at.and_then(|(_, place)| self.roles.get(*place)).map(|role| &role.name)
+        };
+        let pairs = self.by_name.windows(2).filter(|pair| named(pair.first()) == named(pair.last()));
+        pairs.filter_map(|pair| named(pair.first())).min()
     }
 
     /// The delegations of one document.

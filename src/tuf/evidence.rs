@@ -151,21 +151,28 @@ impl Evidence for Verified<'_> {
     fn enough_already(&self, keys: &Keys, role: &RoleKeys, payload: &MetadataPayload) -> bool {
         // A Notary root's keys count by their certificates, which the threshold knows about.
         let in_certificates = payload.profile() == Profile::Notary && *payload.role() == RoleName::Root;
-        if in_certificates || !std::ptr::eq(payload, self.envelope.payload()) {
+        if in_certificates
+            || self.envelope.known().is_empty()
+            || !std::ptr::eq(payload, self.envelope.payload())
+        {
             return false;
         }
         let need = usize::try_from(role.threshold.get()).unwrap_or(usize::MAX);
         let mut signed: Vec<KeyIdentity> = Vec::new();
         for (place, signature) in self.envelope.signatures().iter().enumerate() {
-            let listed = role.keyids.contains(&signature.keyid);
-            let Some(key) = keys.get(&signature.keyid).filter(|_| listed) else { continue };
-            let Some((identity, scheme)) = self.reading(signature, key) else { continue };
+            let key = keys.get(&signature.keyid);
+            let read = key.and_then(|key| self.reading(signature, key));
+            let Some((identity, scheme)) = read else { continue };
+            // What is not known costs nothing more, however many ids a role lists.
             let good = self.envelope.known().known(&(place, identity, scheme)) == Some(true);
-            if good && !signed.contains(&identity) {
+            if good && !signed.contains(&identity) && role.keyids.contains(&signature.keyid) {
                 signed.push(identity);
             }
+            if signed.len() >= need {
+                return true;
+            }
         }
-        signed.len() >= need
+        false
     }
 }
 

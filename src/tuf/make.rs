@@ -166,7 +166,7 @@ pub fn targets(
         // Delegations that nothing is done to stay the text that they are.
         (Some(base), Some(text)) if profile == Profile::Tuf => {
             same_role(profile, role, base)?;
-            match apart::parse(text, &apart::ROLES)? {
+            match apart::parse(text, 1, &apart::ROLES)? {
                 (Json::Object(members), items) => (members, items),
                 _ => (Members::new(), None),
             }

@@ -130,7 +130,7 @@ pub(in crate::tuf) fn parse_with(memo: &mut KeyMemo, role: &RoleName, bytes: &[u
 
 fn read_file(memo: &mut KeyMemo, role: &RoleName, bytes: &[u8]) -> Result<Envelope> {
     let profile = memo.profile();
-    let (file, items) = apart::parse(bytes, within(role, &apart::IN_FILE))?;
+    let (file, items) = apart::parse(bytes, 0, within(role, &apart::IN_FILE))?;
     let mut fields = Fields::of(file)?;
     let signed = Json::Object(fields.object("signed")?);
     let mut beside = Quirks::new();
@@ -216,7 +216,8 @@ pub fn read_payload(profile: Profile, role: &RoleName, bytes: &[u8]) -> Result<M
 
 fn read_ours(profile: Profile, role: &RoleName, bytes: &[u8], quirks: &mut Quirks) -> Result<Document> {
     let text = escaped(bytes);
-    let (signed, items) = apart::parse(&text, within(role, &apart::ROLES))?;
+    // One deep, as it will stand in its file.
+    let (signed, items) = apart::parse(&text, 1, within(role, &apart::ROLES))?;
     let frame = Frame::of(&signed, within(role, &apart::ROLES));
     if items.is_none() {
         canonical_is(frame.filled_is::<&[u8]>(&[], bytes))?;
