@@ -18,14 +18,18 @@ mod stage;
 use keyrite::ceremony::facts::Stage as Kind;
 use keyrite::ceremony::limits::Limits;
 use keyrite::record::adopt::{History, listed};
+use keyrite::record::manifest::Manifest;
+use keyrite::record::upload::Upload;
 use keyrite::record::{Media, Record};
 use keyrite::tuf::chain;
+use keyrite::tuf::digest::Digest;
 use keyrite::tuf::profile::Profile;
 use keyrite::tuf::role::RoleName;
 use keyrite::tuf::wire;
 use serde_json::json;
 use server::{Backend, publishes, same_bytes, take_published, upload, uploads};
 use stage::{Devices, Done, Stage, brought, shell, shipped, today, utf8};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -221,7 +225,7 @@ fn a_collection_of_the_stock_client_goes_on_by_ceremonies() {
         assert!(taken.contains(&format!("\"metadata/{place}")), "{place} in {taken}");
     }
     // The lines that status prints do the same.
-    let status = stage.keyrite(["-C", utf8(&stage.record), "--json", "status"]).ended(0).json();
+    let status = stage.on(&stage.record, &devices, &["status"]).ended(0).json();
     let lines = status["next"].as_array().unwrap().iter().map(|line| line.as_str().unwrap());
     let lines: Vec<&str> =
         lines.filter(|l| l.contains("curl -K") || l.contains("import published")).collect();
@@ -236,6 +240,7 @@ fn a_collection_of_the_stock_client_goes_on_by_ceremonies() {
             [&elsewhere, &carried].map(|at| fs::read(at.join(format!("published/{name}.json"))));
         assert_eq!(again.unwrap(), before.unwrap(), "{name}");
     }
+    no_other_backend_is_asked(&stage, &devices, &backend.url, lines[0]);
     // One byte of dana's document is another: it stays outside.
     let dana = fs::read_to_string(carried.join("published/targets/camera-station.json")).unwrap();
     assert!(dana.contains("\"version\":1"), "{dana}");
@@ -262,4 +267,36 @@ fn a_collection_of_the_stock_client_goes_on_by_ceremonies() {
     let mut python = Command::new(brought("test-venv").join("bin/python"));
     python.arg(script).arg(&stage.record).args(["--anchor", &format!("{version}:{payload}")]);
     Done::of(&mut python).ended(0);
+}
+
+/// Someone's upload of what is published, for the newest change, by a config that asks a server of theirs,
+/// comes first where the newest do: the line stays, and without the backend's name there is none.
+fn no_other_backend_is_asked(stage: &Stage, devices: &Path, url: &str, line: &str) {
+    let record = Record::open(&stage.record).unwrap();
+    let (name, manifest) = fs::read_dir(stage.record.join("uploads"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| (path.clone(), Manifest::parse(&fs::read(path.join("MANIFEST")).unwrap()).unwrap()))
+        .find(|(path, _)| line.contains(utf8(path)))
+        .unwrap();
+    let documents = BTreeMap::from([(RoleName::Targets, (2, fs::read(name.join("targets.json")).unwrap()))]);
+    let digest = name.file_name().unwrap().to_str().unwrap().to_owned();
+    let mut evil = (0..).map(|n| {
+        let server = format!("https://evil-{n}.example.com");
+        Upload::new(&stage.trust, manifest.change, &documents, Some(&server)).unwrap()
+    });
+    let evil = evil.find(|upload| Digest::of(upload.manifest()).hex() > digest).unwrap();
+    record.add_upload(&evil).unwrap();
+    let page = |line: &[&str]| stage.keyrite(line).ended(0).text();
+    let record = utf8(&stage.record);
+    let named = page(&["-C", record, "--devices", utf8(devices), "--json", "status"]);
+    assert!(
+        named.contains(&json!(line).to_string()) && named.contains(&format!("fetches what {url} serves"))
+    );
+    let unnamed = page(&["-C", record, "--json", "status"]);
+    assert!(
+        !unnamed.contains("curl -K") && unnamed.contains("into the folder published: no fetch.curl"),
+        "{unnamed}"
+    );
+    assert!(!named.contains("evil") && !unnamed.contains("evil"), "{named}\n{unnamed}");
 }

@@ -32,7 +32,8 @@ pub fn run(session: &Session, args: &Status) -> Result<Ended> {
     let away = aside::take_out(session, &mut contents);
     let view = View::of(&contents);
     let grants = who::grants(&view);
-    let mut next: Vec<_> = away.into_iter().chain(next(session, &contents, &view)).collect();
+    let mut next: Vec<_> =
+        away.into_iter().chain(next(session, &contents, &view, table.server.as_deref())).collect();
     if let Some(path) = &args.calendar {
         let file = appointments::file(&contents.facts, &view);
         super::files::create(path, file.as_bytes())?;
@@ -55,7 +56,7 @@ pub fn run(session: &Session, args: &Status) -> Result<Ended> {
 }
 
 /// What to do next, the most pressing first; each begins with a command where there is one.
-fn next(session: &Session, contents: &Contents, view: &View<'_>) -> Vec<String> {
+fn next(session: &Session, contents: &Contents, view: &View<'_>, server: Option<&str>) -> Vec<String> {
     let keyrite = session.keyrite();
     let stuck = ways::out(session, contents);
     if !stuck.is_empty() {
@@ -121,7 +122,7 @@ fn next(session: &Session, contents: &Contents, view: &View<'_>) -> Vec<String> 
         let (name, from) = (view::what(&first.what), first.due.date());
         lines.push(format!("nothing is due until {from}, when {name} is to be renewed"));
     }
-    lines.extend(ways::fetch(session, contents));
+    lines.extend(ways::fetch(session, contents, server));
     lines
 }
 

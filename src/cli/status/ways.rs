@@ -8,7 +8,7 @@ use crate::ceremony::facts::{KeyRecord, Stage};
 use crate::ceremony::kinds::software_allowed;
 use crate::ceremony::standing::State;
 use crate::record::manifest::Manifest;
-use crate::record::upload::{FETCH, fetch_line};
+use crate::record::upload::{FETCH, asks, fetch_line};
 use crate::record::{Contents, StoredChange};
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
@@ -147,21 +147,42 @@ pub fn tokens(session: &Session, contents: &Contents, view: &View<'_>) -> Vec<St
 
 /// How the record comes to know what the backend serves, where that is the real one: what developers and the
 /// server have published since.
-pub fn fetch(session: &Session, contents: &Contents) -> Vec<String> {
+///
+/// The line hands over the token that may push, and anyone's upload may have come in with a medium: only a
+/// config that keyrite makes for the backend that the device map names is ever on it. Of these the one that
+/// asks for the most that the trust has, then the newest.
+pub fn fetch(session: &Session, contents: &Contents, server: Option<&str>) -> Vec<String> {
     let facts = &contents.facts;
     if facts.trust.stage == Stage::Rehearsal || !contents.unpublished_uploads().is_empty() {
         return Vec::new();
     }
     let names = |manifest: &Manifest| manifest.files.keys().any(|name| name.as_str() == FETCH);
     let planned = |manifest: &Manifest| Some(contents.changes.get(&manifest.change?)?.change.frame.held_at);
-    let newest = contents.uploads.iter().filter(|(_, manifest)| names(manifest));
-    let Some((digest, _)) = newest.max_by_key(|(_, manifest)| planned(manifest)) else { return Vec::new() };
-    let path = session.directory.join(format!("uploads/{digest}")).join(FETCH);
-    let Ok(config) = std::fs::read_to_string(&path) else { return Vec::new() };
-    let line = fetch_line(&facts.trust, &config, &shown(&path));
+    let uploads: Vec<_> = contents.uploads.iter().filter(|(_, manifest)| names(manifest)).collect();
+    if uploads.is_empty() {
+        return Vec::new();
+    }
+    let delegations = facts.delegations();
+    let own = uploads.into_iter().filter_map(|(digest, manifest)| {
+        let path = session.directory.join(format!("uploads/{digest}")).join(FETCH);
+        let roles = asks(&facts.trust, server, &std::fs::read_to_string(&path).ok()?)?;
+        Some((roles.intersection(&delegations).count(), planned(manifest), path))
+    });
+    let import = format!("{} import published    takes in what it served", session.keyrite());
+    let Some((_, _, path)) = own.max() else {
+        let devices = shown(&session.devices);
+        let ask = format!(
+            "fetch what the backend serves into the folder published: no {FETCH} of the record asks the one that {devices} names"
+        );
+        return vec![ask, import];
+    };
+    let line = fetch_line(&facts.trust, server, &shown(&path));
+    let backend = server.unwrap_or("the backend at $URL");
     vec![
-        format!("{line}    fetches what the backend serves; README.txt beside it says how to get a token"),
-        format!("{} import published    takes in what it served", session.keyrite()),
+        format!(
+            "{line}    fetches what {backend} serves; the folder published, where it is typed, is made anew; README.txt beside {FETCH} says how to get a token"
+        ),
+        import,
     ]
 }
 

@@ -102,21 +102,27 @@ pub fn own(name: &FileName, bytes: &[u8], manifest: &Manifest, trust: &Trust) ->
             })
         }
         (FETCH, Profile::Notary) => {
-            let Some(server) = address(text, &trust.collection, "/root.json\"") else { return false };
-            let begins = format!("output = \"{FETCHED}/");
-            let roles: BTreeSet<RoleName> = text
-                .lines()
-                .filter_map(|line| line.strip_prefix(&begins)?.strip_suffix(".json\""))
-                .map(RoleName::from_name)
-                .filter(|role| !RoleName::TOP.contains(role))
-                .collect();
-            check_server(trust.stage, Some(server)).is_ok()
-                && roles.iter().all(plain)
-                && text == fetch(server, &trust.collection, roles.iter())
+            let server = address(text, &trust.collection, "/root.json\"");
+            server.is_some_and(|server| {
+                check_server(trust.stage, Some(server)).is_ok() && fetched(text, server, trust).is_some()
+            })
         }
         (ORDER, Profile::Tuf) => text == order(listed()),
         _ => false,
     }
+}
+
+/// The applications that a config fetches, if it is the very one that keyrite makes for a server and a trust.
+pub(super) fn fetched(text: &str, server: &str, trust: &Trust) -> Option<BTreeSet<RoleName>> {
+    let begins = format!("output = \"{FETCHED}/");
+    let roles: BTreeSet<RoleName> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix(&begins)?.strip_suffix(".json\""))
+        .map(RoleName::from_name)
+        .filter(|role| !RoleName::TOP.contains(role))
+        .collect();
+    let own = roles.iter().all(plain) && text == fetch(server, &trust.collection, roles.iter());
+    own.then_some(roles)
 }
 
 /// The backend's address, from the line that names this document.

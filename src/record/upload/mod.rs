@@ -18,8 +18,8 @@ use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
 pub use lines::{FETCH, ORDER, POST, own};
+pub use readme::{asks, fetch_keys, fetch_line};
 use readme::{example, readme};
-pub use readme::{fetch_keys, fetch_line};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -388,6 +388,29 @@ mod tests {
         // The address may be any that an administrator could have named.
         let moved = file(&notary.1, POST).replace("https://notary.example.com", "http://[::1]:4443");
         assert!(judge(&notary, POST, &moved));
+    }
+
+    #[test]
+    fn a_config_asks_one_backend() {
+        let trust = trust(Profile::Notary, Stage::Production);
+        let beside =
+            Beside { delegations: [RoleName::from_name("targets/door")].into(), ..Beside::default() };
+        let (ours, evil) = (Some("https://n.example.com"), Some("https://evil.example.com"));
+        let config = |server| {
+            file(&Upload::with(&trust, None, &documents(&["targets"]), &beside, server).unwrap(), FETCH)
+        };
+        for server in [ours, evil, None] {
+            for asked in [ours, evil, None] {
+                let roles = asks(&trust, asked, &config(server));
+                assert_eq!(
+                    roles,
+                    (server == asked).then(|| beside.delegations.clone()),
+                    "{server:?} {asked:?}"
+                );
+            }
+        }
+        let one_elsewhere = config(ours).replacen("//n.example", "//evil.example", 1);
+        assert_eq!(asks(&trust, ours, &one_elsewhere), None);
     }
 
     #[test]

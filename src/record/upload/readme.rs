@@ -5,13 +5,14 @@
 //! takes. Never: a line that needs anything of keyrite on that machine.
 
 use super::Part;
-use super::lines::{FETCH, ORDER, POST};
+use super::lines::{FETCH, ORDER, POST, fetched};
 use crate::ceremony::facts::{Stage, Trust};
 use crate::tuf::digest::Digest;
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::text::visible;
 use crate::tuf::wire;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 pub(super) fn readme(
@@ -62,11 +63,16 @@ fn curl(trust: &Trust, server: Option<&str>, config: &str) -> String {
     }
 }
 
-/// The line that fetches what the backend serves now into the folder published, by the config `text` of an
-/// upload, which is at `path`.
-pub fn fetch_line(trust: &Trust, text: &str, path: &str) -> String {
-    let known = (!text.contains(&format!("\"{}/", example(trust)))).then_some("");
-    format!("{EMPTY} {}", curl(trust, known, path))
+/// The applications that a config fetches from this backend and no other; none for any config that keyrite
+/// does not make for it. Without a server that of the example, whose place `$URL` takes.
+pub fn asks(trust: &Trust, server: Option<&str>, config: &str) -> Option<BTreeSet<RoleName>> {
+    fetched(config, server.unwrap_or(example(trust)), trust)
+}
+
+/// The line that fetches what the backend serves now into the folder published, by the config at `path`, as
+/// a shell takes it. Whose config it is [`asks`] says.
+pub fn fetch_line(trust: &Trust, server: Option<&str>, path: &str) -> String {
+    format!("{EMPTY} {}", curl(trust, server, path))
 }
 
 /// Lets the rest of its line be typed only where every file is as MANIFEST says.
