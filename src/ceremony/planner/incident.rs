@@ -1,7 +1,8 @@
 //! Something was lost or stolen: keys of root and of targets at once, in the fewest changes.
 //!
 //! A targets key leaves with the first root that can be made without it, so that one change drops the
-//! keys of both roles and signs targets again. Each root has a runbook of its own. Where everything
+//! keys of both roles and signs targets again. One that was stolen waits for no successor where enough
+//! others are at hand: whoever comes late comes in by a later root. Each root has a runbook of its own. Where everything
 //! needed is at hand today they are all the same `recover`, which finds the next root itself; where a key
 //! comes later, each says what this root is to be, and who is waited for.
 //!
@@ -77,9 +78,10 @@ pub fn incident(incident: &Incident, facts: &Facts, cast: &Cast) -> Result<WayOu
     let purposes = Purposes::of(incident, facts)?;
     let targets = Targets::of(incident, facts, &purposes)?;
     let (question, certify) = asked(incident, facts, &purposes)?;
-    let answer = match plan(&question) {
-        Answer::Nothing if targets.concerned() => again(&question, targets.day(&question)),
-        answer => answer,
+    let parts = targets.apart(question.today);
+    let answer = match (plan(&question), parts.first()) {
+        (Answer::Nothing, Some(first)) => again(&question, first.day(&question)),
+        (answer, _) => answer,
     };
     let mut roots = match answer {
         Answer::Roots(roots) => roots,
@@ -89,10 +91,20 @@ pub fn incident(incident: &Incident, facts: &Facts, cast: &Cast) -> Result<WayOu
         }
         Answer::Impossible(impossible) => return Err(refused(&question, &impossible)),
     };
-    let at = if targets.concerned() { Some(targets.place(&question, &mut roots)?) } else { None };
+    if let Some(first) = parts.first().filter(|first| !first.compromised.is_empty()) {
+        sooner(&question, first.day(&question), &mut roots);
+    }
+    let mut steps = Steps::new();
+    for part in &parts {
+        steps.insert(part.place(&question, &mut roots)?, part);
+    }
+    // All in one root after all.
+    if steps.len() < parts.len() {
+        steps = Steps::from([(targets.place(&question, &mut roots)?, &targets)]);
+    }
     let mut words = explain(&question, &Answer::Roots(roots.clone()));
-    if let Some(root) = at.and_then(|at| roots.get(at)) {
-        words.extend(targets.words(root, question.today));
+    for (at, part) in &steps {
+        words.extend(roots.get(*at).map(|root| part.words(root, question.today)).unwrap_or_default());
     }
     words.extend(certify.iter().map(|name| {
         format!("before the first root, {name} gets a new certificate: the one that it has ends too soon")
@@ -102,8 +114,39 @@ pub fn incident(incident: &Incident, facts: &Facts, cast: &Cast) -> Result<WayOu
         .filter_map(|name| question.keys.get(name).map(|key| (name, &key.holder)))
         .map(|(name, holder)| (format!("certify-{name}"), runbooks::certify(name, holder, cast)))
         .collect();
-    all.extend(texts(incident, &question, &roots, &targets, at, cast));
+    all.extend(texts(incident, &question, &roots, &steps, cast));
     Ok(WayOut { words, roots, runbooks: all })
+}
+
+/// What becomes of targets, by the place of the root that it comes with.
+type Steps<'a> = BTreeMap<usize, &'a Targets>;
+
+/// A root before the others, where they wait and a stolen targets key can leave by `day`: root's keys
+/// without those that are gone.
+fn sooner(question: &Question, day: Time, roots: &mut Vec<PlannedRoot>) {
+    let mut early = question.clone();
+    early.wanted = question.now.clone();
+    early.wanted.keys.retain(|name| question.keys.get(name).is_none_or(|key| !key.standing.is_gone()));
+    let answer = if early.wanted == early.now { again(&early, day) } else { plan(&early) };
+    let Answer::Roots(mut before) = answer else { return };
+    let Some(last) = before.last().filter(|last| roots.first().is_some_and(|root| last.day < root.day))
+    else {
+        return;
+    };
+    if let Answer::Roots(rest) = plan(&after(question, last)) {
+        before.extend(rest);
+        *roots = before;
+    }
+}
+
+/// The same question once a root has been made.
+fn after(question: &Question, root: &PlannedRoot) -> Question {
+    let mut then = question.clone();
+    (then.now, then.version) = (root.root.clone(), root.version);
+    for key in then.keys.values_mut() {
+        key.listed_until = key.certificate_until;
+    }
+    then
 }
 
 /// The runbooks that make the roots.
@@ -111,22 +154,21 @@ fn texts(
     incident: &Incident,
     question: &Question,
     roots: &[PlannedRoot],
-    targets: &Targets,
-    at: Option<usize>,
+    steps: &Steps<'_>,
     cast: &Cast,
 ) -> Vec<(String, String)> {
     let of = roots.len();
     let numbers = 1_usize..;
-    let targets_valid_for = at.map(|_| incident.targets_valid_for);
-    let signers = || targets.signers.values();
+    let targets_valid_for = (!steps.is_empty()).then_some(incident.targets_valid_for);
     if roots.iter().all(|root| root.day == question.today) {
         let last = roots.last().map(|root| root.root.threshold);
+        let signers = steps.values().flat_map(|targets| targets.signers.values());
         let all = runbooks::Recover {
             lost: incident.lost.iter().filter(|name| !incident.compromised.contains(*name)).collect(),
             compromised: incident.compromised.iter().collect(),
             come: incident.replace_with.iter().chain(incident.new.iter().map(|new| &new.name)).collect(),
             // One that was cut off between two roots may be held for the second as well.
-            people: roots.iter().flat_map(|root| holders(question, root)).chain(signers()).collect(),
+            people: roots.iter().flat_map(|root| holders(question, root)).chain(signers).collect(),
             threshold: last.filter(|threshold| *threshold != question.now.threshold),
             targets_valid_for,
             awaited: Vec::new(),
@@ -137,8 +179,8 @@ fn texts(
     let plain = runbooks::runbooks(question, roots, cast).into_iter().map(|(_, text)| text);
     let mut before = question.now.threshold;
     let mut all = Vec::new();
-    for ((number, root), text) in numbers.zip(roots).zip(plain) {
-        if at.and_then(|at| roots.get(at)) == Some(root) {
+    for ((at, (number, root)), text) in numbers.zip(roots).enumerate().zip(plain) {
+        if let Some(targets) = steps.get(&at) {
             let gone = |fits: fn(Standing) -> bool| {
                 let is = |name: &&KeyName| question.keys.get(*name).is_some_and(|key| fits(key.standing));
                 root.leave.iter().filter(is).collect::<BTreeSet<_>>()
@@ -147,7 +189,7 @@ fn texts(
                 lost: gone(|standing| standing == Standing::Lost).into_iter().chain(&targets.lost).collect(),
                 compromised: gone(Standing::is_exposed).into_iter().chain(&targets.compromised).collect(),
                 come: root.enter.iter().chain(&targets.come).collect(),
-                people: holders(question, root).into_iter().chain(signers()).collect(),
+                people: holders(question, root).into_iter().chain(targets.signers.values()).collect(),
                 threshold: Some(root.root.threshold).filter(|threshold| *threshold != before),
                 targets_valid_for,
                 awaited: targets
@@ -230,6 +272,7 @@ fn listed(facts: &Facts, role: &RoleName) -> Result<BTreeSet<KeyName>> {
 }
 
 /// What becomes of targets.
+#[derive(Clone)]
 struct Targets {
     lost: BTreeSet<KeyName>,
     compromised: BTreeSet<KeyName>,
@@ -238,7 +281,9 @@ struct Targets {
     signers: BTreeMap<KeyName, Person>,
     /// Those of them who are not at hand before that moment.
     late: BTreeMap<KeyName, Time>,
-    /// From when on a threshold of them can.
+    /// How many of them must.
+    need: usize,
+    /// From when on so many of them can.
     from: Option<Time>,
 }
 
@@ -276,12 +321,44 @@ impl Targets {
             day.map(|day| (name.clone(), *day))
         };
         let late: BTreeMap<KeyName, Time> = signers.iter().filter_map(day).collect();
-        let mut days: Vec<Option<Time>> = signers.keys().map(|name| late.get(name).copied()).collect();
+        let mut all = Self { lost, compromised, come, signers, late, need, from: None };
+        all.from = all.able().flatten();
+        Ok(all)
+    }
+
+    /// From when on every key that comes is there and enough can sign; none where there are too few.
+    fn able(&self) -> Option<Option<Time>> {
+        let mut days: Vec<Option<Time>> =
+            self.signers.keys().map(|name| self.late.get(name).copied()).collect();
         days.sort();
-        // Every key that comes has to be there; of those that stay, enough.
-        let coming = come.iter().filter_map(|name| late.get(name)).max().copied();
-        let from = days.get(need.saturating_sub(1)).copied().flatten().max(coming);
-        Ok(Self { lost, compromised, come, signers, late, from })
+        let coming = self.come.iter().filter_map(|name| self.late.get(name)).max().copied();
+        days.get(self.need.saturating_sub(1)).map(|enough| (*enough).max(coming))
+    }
+
+    /// In the order in which it is done: a stolen key leaves before its successor is there, if those who
+    /// stay are enough without it. Nothing where targets stays as it is.
+    fn apart(&self, today: Time) -> Vec<Self> {
+        if !self.concerned() {
+            return Vec::new();
+        }
+        let later: BTreeSet<KeyName> = self
+            .come
+            .iter()
+            .filter(|name| self.late.get(*name).is_some_and(|day| *day > today))
+            .cloned()
+            .collect();
+        let mut first = self.clone();
+        first.come.retain(|name| !later.contains(name));
+        first.signers.retain(|name, _| !later.contains(name));
+        match first.able() {
+            Some(from) if !self.compromised.is_empty() && from.max(Some(today)) < self.from => {
+                first.from = from;
+                let second =
+                    Self { lost: BTreeSet::new(), compromised: BTreeSet::new(), come: later, ..self.clone() };
+                vec![first, second]
+            }
+            _ => vec![self.clone()],
+        }
     }
 
     fn concerned(&self) -> bool {
@@ -300,11 +377,8 @@ impl Targets {
             return Ok(place);
         }
         let Some(last) = roots.last() else { return Ok(0) };
-        let mut then = question.clone();
-        (then.now, then.wanted, then.version) = (last.root.clone(), last.root.clone(), last.version);
-        for key in then.keys.values_mut() {
-            key.listed_until = key.certificate_until;
-        }
+        let mut then = after(question, last);
+        then.wanted = last.root.clone();
         match again(&then, day) {
             Answer::Roots(more) => roots.extend(more),
             Answer::Impossible(impossible) => return Err(refused(&then, &impossible)),

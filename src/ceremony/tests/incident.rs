@@ -323,6 +323,73 @@ valid-for = \"1 year\"
     assert_eq!(listed(&slow, &RoleName::Root), "abdef");
 }
 
+/// Root's keys at a threshold of two, and t and w for targets, each enough.
+fn two_targets_keys(keys: &str) -> Facts {
+    let (made, targets) = (root(1, keys, 2, "tw"), targets(1, "xy"));
+    let mut facts = facts(&[(&made, keys)], &[(&targets, "t")]);
+    facts.limits.targets.max_valid_for = "3 years".parse().unwrap();
+    for (name, purpose) in [
+        ("s", Purpose::Snapshot),
+        ("u", Purpose::Timestamp),
+        ("t", Purpose::Targets),
+        ("w", Purpose::Targets),
+        ("n", Purpose::Targets),
+        ("k", Purpose::Targets),
+    ] {
+        facts.keys.insert(key(name), record(name, purpose));
+    }
+    facts
+}
+
+#[test]
+fn a_stolen_targets_key_waits_for_no_successor() {
+    // Root's keys, those that the incident names and that come, who is late; the runbooks, and by which
+    // root t has left at a threshold of one, with w at hand.
+    let table: &[(&str, (&str, &str, &str), &[&str], &[&str], &str)] = &[
+        ("its successor comes late", ("", "t", "n"), &["n"], &["recover", "recover"], "abc"),
+        ("nobody comes", ("", "t", ""), &[], &["recover"], "abc"),
+        ("one comes now, one late", ("", "t", "kn"), &["n"], &["recover", "recover"], "abc"),
+        ("a root key comes late", ("", "t", "en"), &["e"], &["recover", "rotate-root"], "abce"),
+        ("both come late", ("", "t", "en"), &["e", "n"], &["recover", "recover"], "abce"),
+        ("a root key was lost", ("c", "t", "en"), &["e", "n"], &["recover", "recover"], "abe"),
+        ("stolen from a bag", ("", "ct", "en"), &["e", "n"], &["recover", "recover"], "abe"),
+        ("lost alone: nobody hurries", ("t", "", "n"), &["n"], &["recover"], "abc"),
+    ];
+    for (case, (lost, compromised, come), late, kinds, root) in table {
+        let mut facts = two_targets_keys("abc");
+        facts.limits.root.spare_keys = 0;
+        let mut what = what(lost, compromised, come);
+        what.late = late.iter().map(|name| (key(name), time("2027-01-03"))).collect();
+        let way = ask(&what, &facts).unwrap_or_else(|e| panic!("{case}: {e}"));
+        let names: Vec<&str> = way.runbooks.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, *kinds, "{case}: {:#?}", way.words);
+        let gone = format!("{lost}{compromised}");
+        if !compromised.is_empty() {
+            assert_eq!(way.roots[0].day.date(), "2026-11-22", "{case}");
+            let first = hold(&way.runbooks[0].1, &facts, &gone).unwrap();
+            assert!(!listed(&first, &RoleName::Targets).contains('t'), "{case}: {}", way.runbooks[0].1);
+        }
+        let (after, made) = hold_all(&way, &facts, &gone);
+        assert_eq!(made, kinds.len(), "{case}");
+        let mut targets: Vec<char> = come.chars().filter(|c| *c != 'e').chain(['w']).collect();
+        targets.sort_unstable();
+        let targets: String = targets.into_iter().collect();
+        assert_eq!(
+            (listed(&after, &RoleName::Root), listed(&after, &RoleName::Targets)),
+            ((*root).to_owned(), targets),
+            "{case}"
+        );
+    }
+    // Who is left to sign is away: as soon as they are back.
+    let mut facts = two_targets_keys("abc");
+    facts.away.insert(holder("w"), time("2026-12-02"));
+    let mut away = what("", "t", "n");
+    away.late.insert(key("n"), time("2027-01-03"));
+    let way = ask(&away, &facts).unwrap();
+    let days: Vec<_> = way.roots.iter().map(|root| root.day.date()).collect();
+    assert_eq!(days, ["2026-12-02", "2027-01-03"], "{:#?}", way.words);
+}
+
 #[test]
 fn what_no_runbook_answers() {
     let table = [
