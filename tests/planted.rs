@@ -312,75 +312,158 @@ fn junk_beside_signatures_takes_no_upload_away() {
     assert_eq!(room.on(&["status"]).ended(0).json()["uploads"], waiting);
 }
 
-/// Who has a key that was revoked can seal whatever it once signed, and it counts as sealed here too:
-/// nobody whose key is good is asked to sign it late.
-#[test]
-fn what_a_former_key_sealed_asks_nobody_to_sign() {
-    let room = Room::new("planted-former");
-    let key = format!(
-        "ceremony = \"generate-key\"\ntitle = \"More\"\n{HEAD}[[key]]\nname = \"t2\"\nholder = \"uma\"\n\
-         purpose = \"targets\"\n"
-    );
-    let all = || {
-        let map = room.stage.devices();
-        let keys = ["r1", "r2", "r3", "t1", "t2"];
-        keys.iter().fold(map, |map, key| map.in_file(key, &format!("keys/{key}.pem")))
-    };
-    let known = |name: &str| all().knowing(&room.stage.root()).write(name);
-    room.stage.hold(&known("all-1.toml"), &room.stage.write("t2.toml", &key)).1.ended(0);
-    let issue = |title: &str, keys: &str, more: &str| {
-        let text = format!(
-            "ceremony = \"issue-targets-key\"\ntitle = \"{title}\"\n{HEAD}[targets]\nkeys = [{keys}]\n\
-             threshold = 1\nvalid-for = \"1 year\"\n{more}[root]\nvalid-for = \"2 years\"\n"
-        );
-        room.stage.write(&format!("{}.toml", title.replace(' ', "-")), &text)
-    };
-    let both = issue("Both keys", "\"t1\", \"t2\"", "");
-    room.stage.hold(&known("all-2.toml"), &both).1.ended(0);
+/// A room in which `t1` signed for targets beside `t2`, was stolen and is revoked; and the thief's copy
+/// from before, with a third targets document of their own.
+struct Former {
+    room: Room,
+    copy: PathBuf,
+    thief: PathBuf,
+    uma: PathBuf,
+}
 
-    // The thief's own copy, with one key.
-    let copy = room.stage.path("copy");
-    copied(&room.stage.record, &copy);
-    let thief =
-        room.stage.devices().in_file("t1", "keys/t1.pem").knowing(&room.stage.root()).write("t1.toml");
-    let mut planted = String::new();
-    for (n, within, valid) in [("3", 13, 14), ("4", 15, 16)] {
+impl Former {
+    fn new(name: &str) -> Self {
+        let room = Room::new(name);
+        let key = format!(
+            "ceremony = \"generate-key\"\ntitle = \"More\"\n{HEAD}[[key]]\nname = \"t2\"\nholder = \"uma\"\n\
+             purpose = \"targets\"\n"
+        );
+        let known = |keys: &[&str], name: &str| {
+            let map = room.stage.devices();
+            let map = keys.iter().fold(map, |map, key| map.in_file(key, &format!("keys/{key}.pem")));
+            map.knowing(&room.stage.root()).write(name)
+        };
+        let all = ["r1", "r2", "r3", "t1", "t2"];
+        room.stage.hold(&known(&all, "all-1.toml"), &room.stage.write("t2.toml", &key)).1.ended(0);
+        let issue = |title: &str, keys: &str, more: &str| {
+            let text = format!(
+                "ceremony = \"issue-targets-key\"\ntitle = \"{title}\"\n{HEAD}[targets]\nkeys = [{keys}]\n\
+                 threshold = 1\nvalid-for = \"1 year\"\n{more}[root]\nvalid-for = \"2 years\"\n"
+            );
+            room.stage.write(&format!("{}.toml", title.replace(' ', "-")), &text)
+        };
+        let both = issue("Both keys", "\"t1\", \"t2\"", "");
+        room.stage.hold(&known(&all, "all-2.toml"), &both).1.ended(0);
+        let copy = room.stage.path("copy");
+        copied(&room.stage.record, &copy);
+        let thief = known(&["t1"], "t1.toml");
+        let revoked = issue("One key", "\"t2\"", "compromised = [\"t1\"]\n");
+        room.stage.hold(&known(&all, "all-3.toml"), &revoked).1.ended(0);
+        let uma = known(&["t2"], "uma.toml");
+        let former = Self { room, copy, thief, uma };
+        former.seals(&former.copy, &former.renewal(3));
+        former
+    }
+
+    /// A runbook that makes the targets document of this version.
+    fn renewal(&self, version: u8) -> PathBuf {
+        let (within, valid) = (version * 2 + 7, version * 2 + 8);
         let text = format!(
-            "ceremony = \"renew\"\ntitle = \"Targets {n}\"\n{HEAD}[renew]\nwithin = \"{within} months\"\n\
+            "ceremony = \"renew\"\ntitle = \"Targets {version}\"\n{HEAD}[renew]\nwithin = \"{within} months\"\n\
              roles = [\"targets\"]\n[targets]\nvalid-for = \"{valid} months\"\n"
         );
-        let runbook = room.stage.write(&format!("targets-{n}.toml"), &text);
-        let answers = room.stage.path(&format!("thief-{n}.toml"));
-        let plan = ["plan", utf8(&runbook), "--write-answers", utf8(&answers)];
-        let plan = room.stage.on(&copy, &thief, &plan).ended(0).json();
-        plan["change"].as_str().unwrap().clone_into(&mut planted);
-        let filled = stage::fill(&fs::read_to_string(&answers).unwrap(), &planted);
-        fs::write(&answers, filled).unwrap();
-        let run = ["run", utf8(&runbook), "--answers", utf8(&answers), "--unattended"];
-        room.stage.on(&copy, &thief, &run).ended(0);
+        self.room.stage.write(&format!("targets-{version}.toml"), &text)
     }
 
-    let revoked = issue("One key", "\"t2\"", "compromised = [\"t1\"]\n");
-    room.stage.hold(&known("all-3.toml"), &revoked).1.ended(0);
-    copied(&copy.join("changes").join(&planted), &room.stage.record.join("changes").join(&planted));
-    for entry in fs::read_dir(copy.join("metadata/targets")).unwrap() {
-        let (path, name) = entry.map(|e| (e.path(), e.file_name().into_string().unwrap())).unwrap();
-        if name.starts_with("4.") {
-            fs::copy(&path, room.stage.record.join("metadata/targets").join(name)).unwrap();
+    /// What the thief makes of a runbook in a copy: the change.
+    fn seals(&self, copy: &Path, runbook: &Path) -> String {
+        let stage = &self.room.stage;
+        let answers = stage.path("thief-answers.toml");
+        let _ = fs::remove_file(&answers);
+        let plan = ["plan", utf8(runbook), "--write-answers", utf8(&answers)];
+        let plan = stage.on(copy, &self.thief, &plan).ended(0).json();
+        let planted = plan["change"].as_str().unwrap();
+        let filled = stage::fill(&fs::read_to_string(&answers).unwrap(), planted);
+        fs::write(&answers, filled).unwrap();
+        let run = ["run", utf8(runbook), "--answers", utf8(&answers), "--unattended"];
+        stage.on(copy, &self.thief, &run).ended(0);
+        planted.to_owned()
+    }
+
+    /// Brings the fourth targets document of a copy.
+    fn brings(&self, copy: &Path) {
+        for entry in fs::read_dir(copy.join("metadata/targets")).unwrap() {
+            let (path, name) = entry.map(|e| (e.path(), e.file_name().into_string().unwrap())).unwrap();
+            if name.starts_with("4.") {
+                fs::copy(&path, self.room.stage.record.join("metadata/targets").join(name)).unwrap();
+            }
         }
     }
-    let uma = room.stage.devices().in_file("t2", "keys/t2.pem").knowing(&room.stage.root()).write("t2.toml");
-    let status = room.stage.on(&room.stage.record, &uma, &["status"]).ended(0).json();
-    let changes = status["changes"].as_array().unwrap();
-    let found = changes.iter().find(|c| c["change"] == *planted || c["digest"] == *planted);
-    assert!(found.is_some_and(|c| c["state"].as_str().unwrap().contains("sealed")), "{status}");
-    let signed = room.stage.sign(&room.stage.record, &uma, &planted).ended(0).json();
+
+    fn state(&self, change: &str) -> String {
+        let status = self.by_uma(&["status"]);
+        let changes = status["changes"].as_array().unwrap();
+        let found = changes.iter().find(|c| c["change"] == *change || c["digest"] == *change);
+        found.unwrap_or_else(|| panic!("{status}"))["state"].as_str().unwrap().to_owned()
+    }
+
+    fn by_uma(&self, line: &[&str]) -> Value {
+        self.room.stage.on(&self.room.stage.record, &self.uma, line).ended(0).json()
+    }
+}
+
+/// Who has a key that was revoked can seal whatever it once signed, and write a change around it:
+/// nobody whose key is good is asked to sign it.
+#[test]
+fn what_a_former_key_sealed_asks_nobody_to_sign() {
+    let former = Former::new("planted-former");
+    let runbook = former.renewal(4);
+    let planted = former.seals(&former.copy, &runbook);
+    let changes = |record: &Path| record.join("changes").join(&planted);
+    copied(&changes(&former.copy), &changes(&former.room.stage.record));
+    former.brings(&former.copy);
+    assert!(!former.state(&planted).contains("sealed"), "{}", former.state(&planted));
+    let signed = former.room.stage.sign(&former.room.stage.record, &former.uma, &planted).ended(0).json();
     assert_eq!(signed["signed"], json!([]), "{signed}");
     // Nor does it stand in the way of its runbook: the key that signed it was given up.
-    let runbook = room.stage.path("targets-4.toml");
-    let plan = room.stage.on(&room.stage.record, &uma, &["plan", utf8(&runbook)]).ended(0).json();
+    let plan = former.by_uma(&["plan", utf8(&runbook)]);
     assert_ne!(plan["change"], *planted, "{plan}");
     assert_eq!(plan["already-held"], false, "{plan}");
+}
+
+/// The same of a payload that people are about to sign: it is signed and sealed as if nothing had come.
+#[test]
+fn what_a_former_key_seals_first_is_still_signed_and_sealed() {
+    let former = Former::new("planted-first");
+    let stage = &former.room.stage;
+    let runbook = former.renewal(4);
+    let payload = |change: &Path| read(&change.join("change.json"))["items"][0]["payload"].clone();
+    let (before, thief) = (stage.path("before"), stage.path("thief"));
+    copied(&stage.record, &before);
+    // Within one second both make the same document.
+    let change = (0..100).find_map(|_| {
+        for (from, to) in [(&before, &stage.record), (&former.copy, &thief)] {
+            let _ = fs::remove_dir_all(to);
+            copied(from, to);
+        }
+        let plan = former.by_uma(&["plan", utf8(&runbook)]);
+        let (change, theirs) = (plan["change"].as_str().unwrap(), former.seals(&thief, &runbook));
+        let of = |record: &Path, change: &str| payload(&record.join("changes").join(change));
+        (of(&stage.record, change) == of(&thief, &theirs)).then(|| change.to_owned())
+    });
+    let change = change.unwrap();
+    former.brings(&thief);
+    assert_eq!(former.state(&change), "waits for signatures");
+    let signed = stage.sign(&stage.record, &former.uma, &change).ended(0).json();
+    assert_eq!(signed["signed"].as_array().unwrap().len(), 1, "{signed}");
+    // Nor does a twin under another title take it from those who have signed, where nobody has held a
+    // session.
+    let (folder, another) = (stage.record.join("changes").join(&change), "targets-4.toml");
+    let another = fs::read_to_string(stage.path(another)).unwrap().replace("Targets 4", "Another");
+    let mut forged = read(&folder.join("change.json"));
+    forged["title"] = json!("Another");
+    forged["runbook"] = json!(Digest::of(another.as_bytes()).hex());
+    former.room.plant(&folder, &forged, &another);
+    let elsewhere = stage.path("elsewhere");
+    former.by_uma(&["export", utf8(&elsewhere), "--for", "uma"]);
+    let plan = stage.on(&elsewhere, &former.uma, &["plan", utf8(&runbook)]).ended(0).json();
+    assert_eq!(plan["change"], *change, "{plan}");
+    let (same, held) = stage.hold(&former.uma, &runbook);
+    assert_eq!(same, change);
+    let held = held.ended(0).json();
+    assert_eq!(held["done"], json!(["Targets 4"]), "{held}");
+    assert!(former.state(&change).contains("sealed"));
+    assert_eq!(former.by_uma(&["plan", utf8(&runbook)])["already-held"], true);
 }
 
 /// Documents of one version that contradict each other stop whoever would travel for nothing, too.

@@ -270,7 +270,11 @@ fn state(roles: &Roles<'_>, items: &[ItemStanding], gathered: &Gathered) -> Stat
     if let Some(reason) = withdrawn(roles, gathered) {
         return State::Withdrawn { reason: visible(reason) };
     }
-    if change.items.iter().all(|item| in_place(item, facts)) {
+    let met = |at: usize| {
+        let mut own = items.iter().filter(|standing| standing.item == at);
+        own.any(|standing| standing.needs.iter().all(Need::met))
+    };
+    if change.items.iter().enumerate().all(|(at, item)| in_place(item, facts, || met(at))) {
         return State::Sealed;
     }
     // Each answer to a roll-call counts by itself: on its day it ends with those who have answered.
@@ -291,10 +295,16 @@ fn state(roles: &Roles<'_>, items: &[ItemStanding], gathered: &Gathered) -> Stat
     State::Open
 }
 
-/// Whether the record already shows what an item makes.
-fn in_place(item: &Item, facts: &Facts) -> bool {
+/// Whether the record already shows what an item makes. A document that is newer than what its role
+/// has today was sealed by a key that was given up, and is still to be made; `met` says whether today's
+/// keys have signed it, for a role that has none.
+fn in_place(item: &Item, facts: &Facts, met: impl Fn() -> bool) -> bool {
     match item {
-        Item::Document { payload, .. } => facts.history.contains(&payload.digest()),
+        Item::Document { payload, .. } => {
+            let newest = facts.newest(payload.role());
+            facts.history.contains(&payload.digest())
+                && newest.map_or_else(met, |newest| newest.version() >= payload.version())
+        }
         Item::Statement { payload, .. } => facts.history.contains(&Digest::of(payload.bytes())),
         Item::NewKey(new) => facts.keys.contains_key(&new.name),
         Item::EnrolledKey(key) => facts.keys.get(&key.name).is_some_and(|k| k.public == key.public),

@@ -65,7 +65,7 @@ pub fn open_change<'a>(
     }
 }
 
-/// Tells apart two changes that make the same documents, of which one is sealed: it was computed
+/// Tells apart two changes that make the same documents, which are the newest: one of them was computed
 /// again before it was signed, the other is a copy of its documents under another runbook, which
 /// would then pass for carried out.
 fn own(
@@ -74,7 +74,9 @@ fn own(
     ceremony: &dyn Ceremony,
     held_here: &dyn Fn(CeremonyId) -> bool,
 ) -> Result<()> {
-    let trusted = |d: &MetadataPayload| contents.facts.history.contains(&d.digest());
+    let trusted = |d: &MetadataPayload| {
+        contents.facts.newest(d.role()).is_some_and(|newest| newest.payload().digest() == d.digest())
+    };
     if !stored.change.documents().any(trusted) {
         return Ok(());
     }

@@ -330,6 +330,17 @@ pub fn recomputed(stored: &StoredChange, contents: &Contents) -> Result<()> {
             _ => drop(facts.keys.remove(name)),
         }
     }
+    // Nor were its own documents, which a key that was given up can seal before those who are asked do.
+    for document in stored.change.documents() {
+        let (role, version) = (document.role(), document.version());
+        if facts.newest(role).is_some_and(|newest| newest.version() >= version) {
+            continue;
+        }
+        facts.unvouched.retain(|_, held| held.payload().digest() != document.digest());
+        if facts.history.remove(&document.digest()) && facts.reached.get(role) == Some(&version) {
+            facts.reached.insert(role.clone(), version.saturating_sub(1));
+        }
+    }
     if frame.rehearsal.is_some_and(|r| !contents.holds_rehearsal(&r, &frame.runbook)) {
         return Err(refuse("a rehearsal of this runbook that this record doesn't hold".to_owned()));
     }

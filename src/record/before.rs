@@ -22,7 +22,12 @@ impl Contents {
     /// What ceremonies knew before anything of a change was sealed; none if a newer document has
     /// taken the place of one of its own, which clients go on to in any case.
     pub fn before(&self, change: &Change) -> Option<Cow<'_, Facts>> {
-        let known = |document: &&MetadataPayload| self.facts.history.contains(&document.digest());
+        // What a key that was given up has sealed, above what its role has, nobody stands on.
+        let known = |document: &&MetadataPayload| {
+            let newest = self.facts.newest(document.role());
+            self.facts.history.contains(&document.digest())
+                && newest.is_none_or(|newest| newest.version() >= document.version())
+        };
         let sealed: BTreeSet<Digest> =
             change.documents().filter(known).map(MetadataPayload::digest).collect();
         if sealed.is_empty() {

@@ -230,6 +230,11 @@ fn the_first_state_that_holds_is_the_state() {
     let rival = targets(2, "y");
     let moved = || facts(&[(&r1, "abc")], &[(&rival, "t")]);
     let earlier = || facts(&[(&r1, "abc")], &[]);
+    // A key that was given up has signed it, which the newest root doesn't take.
+    let former = |mut facts: Facts| {
+        facts.history.insert(t2.digest());
+        facts
+    };
     let (nobody, all) = (signed(&change, &[]), signed(&change, &[(0, "t")]));
     // What came in, what the record holds; state, rule.
     let table: Vec<(&Gathered, Facts, &str, Option<&str>)> = vec![
@@ -243,6 +248,10 @@ fn the_first_state_that_holds_is_the_state() {
         (&all, moved(), "base moved", Some("BASE-MOVED")),
         (&nobody, late(moved()), "lapsed", Some("SIGN-BY")),
         (&all, earlier(), "base ahead", Some("CHANGE-WAITS")),
+        (&nobody, former(before()), "open", None),
+        (&all, former(before()), "complete", None),
+        (&nobody, former(earlier()), "base ahead", Some("CHANGE-WAITS")),
+        (&all, former(earlier()), "sealed", None),
     ];
     for (gathered, facts, expected, rule) in table {
         let standing = standing(&change, gathered, &facts);
