@@ -252,6 +252,34 @@ fn a_change_that_a_known_key_has_signed_is_not_set_aside() {
     assert_eq!(plan["error"]["rule"], "CHANGE-RECOMPUTED", "{other}");
 }
 
+/// Nor is one that a session in this very copy has worked on, whatever became of the files since: who
+/// put it away would be asked to sign another.
+#[test]
+fn a_change_that_was_worked_on_here_is_not_set_aside() {
+    let room = Room::new("planted-here");
+    let runbook = room.stolen();
+    let (change, _) = room.stage.answers(&room.devices, &runbook);
+    let devices =
+        room.stage.devices().in_file("r2", "keys/r2.pem").knowing(&room.stage.root()).write("r2.toml");
+    room.stage.sign(&room.stage.record, &devices, &change).ended(0);
+    let folder = room.change("rotate-root");
+    for entry in fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if utf8(&entry).ends_with(".sig.json") {
+            fs::remove_file(entry).unwrap();
+        }
+    }
+    fs::remove_dir_all(room.stage.record.join("keys/r4")).unwrap();
+    for session in fs::read_dir(room.stage.record.join("transcripts")).unwrap().map(|e| e.unwrap()) {
+        let here = room.stage.record.join("private").join(session.file_name());
+        fs::create_dir_all(&here).unwrap();
+        fs::write(here.join("here"), "").unwrap();
+    }
+    let plan = room.on(&["plan", utf8(&runbook)]).json();
+    assert!(plan["error"].is_object(), "{plan}");
+    let away = room.next("puts it away");
+    assert!(away.is_empty(), "{away:?}");
+}
+
 /// Anyone can plan a runbook again on a copy of their own, later, and have the change imported: it
 /// does come out of its runbook, and yet what people have half signed goes on.
 #[test]

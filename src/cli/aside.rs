@@ -141,12 +141,12 @@ fn payloads(change: &Change) -> impl Iterator<Item = Digest> + '_ {
     change.items.iter().filter_map(crate::ceremony::change::Item::payload_digest)
 }
 
-/// Open changes that were planted, each with why it doesn't count.
-pub fn planted(contents: &Contents) -> Vec<(Digest, Refusal)> {
+/// Open changes that were planted, each with why it doesn't count; `held_here` as in [`open_change`].
+pub fn planted(contents: &Contents, held_here: &dyn Fn(CeremonyId) -> bool) -> Vec<(Digest, Refusal)> {
     let open = contents.changes.values().filter(|stored| going_on(stored));
     let signs = open.filter(|stored| payloads(&stored.change).next().is_some());
     // Computing a change again is the dear part.
-    let strangers = signs.filter(|stored| !is_worked_on(stored, contents, &|_| false));
+    let strangers = signs.filter(|stored| !is_worked_on(stored, contents, held_here));
     strangers.filter_map(|stored| Some((stored.digest, recomputed(stored, contents).err()?))).collect()
 }
 
@@ -158,9 +158,13 @@ pub fn line(session: &Session, change: &Digest) -> String {
 
 /// Takes the planted changes out of what was read of a record and lists them among its findings;
 /// gives the lines that put them away.
-pub fn take_out(session: &Session, contents: &mut Contents) -> Vec<String> {
+pub fn take_out(
+    session: &Session,
+    contents: &mut Contents,
+    held_here: &dyn Fn(CeremonyId) -> bool,
+) -> Vec<String> {
     let mut lines = Vec::new();
-    for (change, why) in planted(contents) {
+    for (change, why) in planted(contents, held_here) {
         contents.changes.remove(&change);
         contents.findings.push((format!("changes/{change}"), why));
         lines.push(line(session, &change));
@@ -173,8 +177,13 @@ pub fn take_out(session: &Session, contents: &mut Contents) -> Vec<String> {
 /// # Errors
 ///
 /// `TERMINAL`, and what else the console refuses.
-pub fn tell(session: &Session, contents: &Contents, console: &mut dyn Console) -> Result<()> {
-    let planted = planted(contents);
+pub fn tell(
+    session: &Session,
+    contents: &Contents,
+    held_here: &dyn Fn(CeremonyId) -> bool,
+    console: &mut dyn Console,
+) -> Result<()> {
+    let planted = planted(contents, held_here);
     if planted.is_empty() {
         return Ok(());
     }

@@ -10,7 +10,7 @@ use crate::ceremony::facts::Stage;
 use crate::ceremony::rules::CLOCK;
 use crate::ceremony::step;
 use crate::ceremony::transcript::Transcript;
-use crate::record::Contents;
+use crate::record::{Contents, Record};
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
 use crate::tuf::time::{Term, Time, Unit};
@@ -36,12 +36,13 @@ const QUESTION: &str = "What is today's date, by a calendar and not by this mach
 /// than a day from now.
 pub fn settle(
     session: &Session,
+    record: &Record,
     contents: &Contents,
     console: &mut dyn Console,
 ) -> Result<BTreeMap<String, String>> {
     let mut found = session.machine();
     let now = session.now()?;
-    aside::tell(session, contents, console)?;
+    aside::tell(session, contents, &|ceremony| record.held_here(ceremony).unwrap_or(false), console)?;
     if contents.facts.trust.stage == Stage::Rehearsal {
         return Ok(found);
     }

@@ -76,7 +76,7 @@ pub fn hold(
             break;
         }
         if journal.is_none() && host.is_none() {
-            host = Some(opening::settle(session, &contents, console)?);
+            host = Some(opening::settle(session, &table.record, &contents, console)?);
         }
         let digest = table.record.add_change(&change, runbook.text().as_bytes())?;
         for item in &change.items {

@@ -71,7 +71,7 @@ pub fn run(session: &Session, args: &Sign) -> Result<Ended> {
     console.parts(&parts, &own)?;
     let people = waiting.iter().flat_map(|s| s.change.frame.people.clone()).collect();
     let digests = waiting.iter().map(|s| s.change.frame.runbook).collect();
-    let host = opening::settle(session, &contents, console.as_mut())?;
+    let host = opening::settle(session, &table.record, &contents, console.as_mut())?;
     let mut journal = Some(table.begin(session, &contents, people, digests, host)?);
     let mut done = Vec::new();
     let mut unanswered = Vec::new();

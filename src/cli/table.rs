@@ -123,7 +123,7 @@ impl Table {
     ) -> Result<Due> {
         let facts = &contents.facts;
         let ceremony = kinds::read(&runbook)?;
-        let here = |session| self.record.held_here(session).unwrap_or(false);
+        let here = |ceremony| self.held_here(ceremony);
         if let Some(stored) = aside::open_change(contents, &runbook.digest(), &*ceremony, &here)? {
             // It may have come in by a medium: nothing of it is believed.
             if !made_first_root(stored, contents) {
@@ -250,6 +250,11 @@ impl Table {
             map.anchor = Some(anchor);
         }
         Some(anchor)
+    }
+
+    /// Whether a session was held in this very copy of the record.
+    pub fn held_here(&self, ceremony: CeremonyId) -> bool {
+        self.record.held_here(ceremony).unwrap_or(false)
     }
 
     /// Whether this is practice.
