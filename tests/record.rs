@@ -528,6 +528,17 @@ fn what_is_no_signature_is_not_counted() {
     let contents = day.read();
     assert_eq!(contents.facts.roots[0].bytes(), more);
     assert!(!contents.late(&contents.changes[&change.digest()]));
+    // Anyone can write a change around them that asks a key of their own, which no root lists.
+    let mut planted = change.clone();
+    planted.frame.nonce = [9; 32];
+    let Item::Document { asked, .. } = &mut planted.items[0] else { panic!("{planted:?}") };
+    asked.push(kept::ask("witness-b", Some(Profile::Tuf), &[Counts::New]));
+    day.record.add_change(&planted, kept::RUNBOOK.as_bytes()).unwrap();
+    day.sign(&planted, &["root-a", "root-b", "root-c", "witness-b"]);
+    let contents = day.read();
+    let stored = &contents.changes[&planted.digest()];
+    assert!(stored.signatures.values().any(|came| came.len() == 4));
+    assert!(stored.closed() && !contents.late(stored));
 }
 
 /// Whoever holds keys that were given up can go on signing what is here: however many there are, no

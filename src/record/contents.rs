@@ -1,5 +1,6 @@
 //! What a record says once everything in it has been read and verified.
 
+use super::listed::keys_for;
 use super::manifest::Manifest;
 use super::receipt::Receipt;
 use super::{KeyFile, SignedStatement, rules};
@@ -260,14 +261,18 @@ impl Contents {
         let newest = |payload: &MetadataPayload| {
             self.facts.newest(payload.role()).filter(|d| d.payload().digest() == payload.digest())
         };
-        // One signature stands under every id of its key, and entries that no key made are none.
+        // One signature stands under every id of its key, and entries that no key made are none; that of
+        // a key which nothing lists has no place in the file.
         let lacks = |item: &Item| {
             let Some(document) = item.document().and_then(newest) else { return false };
-            let came = stored.signatures.get(&document.payload().digest()).map_or(0, Vec::len);
-            let signed = |ask: &&Ask| signed_by(document.envelope(), &ask.public, ask.scheme);
-            let there: BTreeSet<_> =
-                item.asked().iter().filter(signed).map(|ask| ask.public.identity()).collect();
-            came > there.len()
+            let Ok(keys) = keys_for(document.payload(), &stored.change, &self.facts) else { return false };
+            let came = stored.signatures.get(&document.payload().digest()).map_or(&[][..], Vec::as_slice);
+            let lacks = |ask: &Ask| {
+                came.iter().any(|signature| signature.key() == ask.public.identity())
+                    && keys.values().any(|key| key.public.as_ref() == Some(&ask.public))
+                    && !signed_by(document.envelope(), &ask.public, ask.scheme)
+            };
+            item.asked().iter().any(lacks)
         };
         sealed && self.stands(&stored.change) && stored.change.items.iter().any(lacks)
     }

@@ -18,6 +18,7 @@ pub mod enrolment;
 pub mod files;
 pub mod hand_out;
 pub mod key_file;
+pub mod listed;
 pub mod listing;
 pub mod manifest;
 pub mod media;
