@@ -322,17 +322,17 @@ impl Targets {
         };
         let late: BTreeMap<KeyName, Time> = signers.iter().filter_map(day).collect();
         let mut all = Self { lost, compromised, come, signers, late, need, from: None };
-        all.from = all.able().flatten();
+        all.from = all.able();
         Ok(all)
     }
 
-    /// From when on every key that comes is there and enough can sign; none where there are too few.
-    fn able(&self) -> Option<Option<Time>> {
-        let mut days: Vec<Option<Time>> =
-            self.signers.keys().map(|name| self.late.get(name).copied()).collect();
+    /// From when on every key that comes is there and enough can sign, if there are enough.
+    fn able(&self) -> Option<Time> {
+        let late = |name| self.late.get(name).copied();
+        let mut days: Vec<Option<Time>> = self.signers.keys().map(late).collect();
         days.sort();
-        let coming = self.come.iter().filter_map(|name| self.late.get(name)).max().copied();
-        days.get(self.need.saturating_sub(1)).map(|enough| (*enough).max(coming))
+        let enough = days.get(self.need.saturating_sub(1)).copied().flatten();
+        enough.max(self.come.iter().filter_map(late).max())
     }
 
     /// In the order in which it is done: a stolen key leaves before its successor is there, if those who
@@ -350,15 +350,13 @@ impl Targets {
         let mut first = self.clone();
         first.come.retain(|name| !later.contains(name));
         first.signers.retain(|name, _| !later.contains(name));
-        match first.able() {
-            Some(from) if !self.compromised.is_empty() && from.max(Some(today)) < self.from => {
-                first.from = from;
-                let second =
-                    Self { lost: BTreeSet::new(), compromised: BTreeSet::new(), come: later, ..self.clone() };
-                vec![first, second]
-            }
-            _ => vec![self.clone()],
+        first.from = first.able();
+        let enough = first.signers.len() >= self.need;
+        if self.compromised.is_empty() || !enough || first.from.max(Some(today)) >= self.from {
+            return vec![self.clone()];
         }
+        let none = BTreeSet::new;
+        vec![first, Self { lost: none(), compromised: none(), come: later, ..self.clone() }]
     }
 
     fn concerned(&self) -> bool {
