@@ -16,7 +16,7 @@ use keyrite::ceremony::limits::Limits;
 use keyrite::tuf::digest::Digest;
 use keyrite::tuf::profile::Profile;
 use serde_json::{Value, json};
-use stage::{Stage, made_elsewhere, utf8};
+use stage::{Stage, made_elsewhere, shell, utf8};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -532,4 +532,34 @@ fn nothing_is_planned_on_documents_that_contradict_each_other() {
         let refused = room.on(&line).ended(1).json();
         assert_eq!(refused["error"]["rule"], "RECORD-CONFLICT", "{refused}");
     }
+}
+
+/// Whoever names a volume names no command: the lines that are printed take its name as one word.
+#[test]
+fn lines_to_type_work_in_a_folder_of_any_name() {
+    let room = Room::new("planted-names");
+    let stage = &room.stage;
+    let few = stage.devices().in_file("r2", "keys/r2.pem").knowing(&stage.root()).write("few.toml");
+    stage.hold(&few, &room.stolen()).1.ended(4);
+    let typed = stage.path("typed");
+    fs::create_dir(&typed).unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_keyrite")).parent().unwrap();
+    let path = format!("{}:{}", utf8(program), std::env::var("PATH").unwrap());
+    for name in ["A B; $(touch x)", "it's `touch x`", "a\"b    c &", "plain"] {
+        let volume = stage.path(name);
+        fs::create_dir(&volume).unwrap();
+        for (from, to) in [(&stage.record, "record"), (&room.devices, "devices.toml")] {
+            let copy = Command::new("cp").arg("-r").arg(from).arg(volume.join(to)).status().unwrap();
+            assert!(copy.success());
+        }
+        let status =
+            stage.on(&volume.join("record"), &volume.join("devices.toml"), &["status"]).ended(0).json();
+        let lines = status["next"].as_array().unwrap().iter().map(|line| line.as_str().unwrap());
+        let on = lines.filter(|line| line.contains("goes on with")).next_back().unwrap();
+        let line = on.rsplit_once("    ").unwrap().0.replace(" run ", " plan ");
+        let plan = shell(&typed, &line, &[("PATH", &path)]).ended(0).text();
+        assert!(plan.contains("R1 was stolen"), "{line}\n{plan}");
+        assert_eq!(line.contains('\''), name != "plain", "{line}");
+    }
+    assert_eq!(fs::read_dir(&typed).unwrap().count(), 0, "a name was run as a command");
 }

@@ -9,7 +9,7 @@ use super::arguments::Adopt;
 use super::devices::DeviceMap;
 use super::keyring::Keyring;
 use super::perform::journal::Of;
-use super::session::{Ended, Session, read_text, shown};
+use super::session::{Ended, Session, read_text, shown, typed};
 use super::table::Table;
 use super::{interview, opening, rules};
 use crate::ceremony::change::{Possession, Purpose};
@@ -324,7 +324,8 @@ fn report(
         )
         .next(format!("say in {there}/devices.toml where your keys are; every holder has such a map"))
         .next(format!(
-            "keyrite -C {there} plan RUNBOOK    with ceremony = \"rotate-root\" or \"set-limits\""
+            "keyrite -C {} plan RUNBOOK    with ceremony = \"rotate-root\" or \"set-limits\"",
+            typed(&args.into)
         ));
     let texts = |texts: &[String]| Json::from(texts.iter().map(|t| t.as_str().into()).collect::<Vec<Json>>());
     let left: Vec<Json> = left

@@ -7,7 +7,7 @@
 //! anew. Nothing is deleted here, since a record only grows.
 
 use super::rules;
-use super::session::{Session, shown};
+use super::session::{Session, typed};
 use super::sign::going_on;
 use super::table::{finished, recomputed};
 use crate::ceremony::Ceremony;
@@ -152,7 +152,7 @@ pub fn planted(contents: &Contents, held_here: &dyn Fn(CeremonyId) -> bool) -> V
 
 /// The line that puts a planted change away.
 pub fn line(session: &Session, change: &Digest) -> String {
-    let folder = shown(&session.directory.join(format!("changes/{change}")));
+    let folder = typed(&session.directory.join(format!("changes/{change}")));
     format!("mv {folder} planted-{}    puts it away", &change.hex().get(..8).unwrap_or_default())
 }
 

@@ -10,7 +10,7 @@
 use super::arguments::{Answers, Developer, DeveloperAct};
 use super::developer_vault::{self, Brings};
 use super::pins::Pins;
-use super::session::{Ended, Session, TEXT_CAP, drawn, shown};
+use super::session::{Ended, Session, TEXT_CAP, drawn, shown, typed};
 use super::{files, rules};
 use crate::ceremony::change::Purpose;
 use crate::ceremony::facts::{Stage, Trust};
@@ -87,7 +87,7 @@ pub fn run(session: &Session, args: &Developer) -> Result<Ended> {
     let trust = TrustFile::from_json(&bytes).map_err(|e| e.at(shown(file)))?.trust().clone();
     if let Some(public) = public {
         let of = if stem(&name, &key) == name.as_str() { String::new() } else { format!(" --key {key}") };
-        let line = format!("keyrite developer new {name}{of} --trust {} --out {}", shown(file), shown(out));
+        let line = format!("keyrite developer new {name}{of} --trust {} --out {}", typed(file), typed(out));
         let back = take_back.as_deref();
         let brings = Brings { trust: &trust, name: &name, key: &key, out, public, back, line: &line };
         return developer_vault::run(session, &brings);
@@ -266,7 +266,7 @@ fn closing(trust: &Trust, name: &Person, key: &KeyName, form: Form, made: &Made)
     if form == Form::Notary {
         screen = screen
             .text("Once your key is granted a role, the Notary client takes it with this line:")
-            .exact([format!("notary key import {}", shown(&made.key_file))]);
+            .exact([format!("notary key import {}", typed(&made.key_file))]);
     }
     screen
 }

@@ -4,7 +4,7 @@
 //! to be said to them by another way.
 
 use super::arguments::Export;
-use super::session::{Ended, Session, shown};
+use super::session::{Ended, Session, shown, typed};
 use crate::ceremony::change::Item;
 use crate::ceremony::facts::Stage;
 use crate::ceremony::people::Person;
@@ -34,7 +34,7 @@ pub fn run(session: &Session, args: &Export) -> Result<Ended> {
         .map(|change| (change.change.frame.title.clone(), change.digest))
         .collect();
     let paths = record.export(&args.into, person.as_ref(), today)?;
-    let into = shown(&args.into);
+    let (into, typed) = (shown(&args.into), typed(&args.into));
 
     let mut screen = Screen::new("Export")
         .rehearsal(record.trust().stage == Stage::Rehearsal)
@@ -55,10 +55,10 @@ pub fn run(session: &Session, args: &Export) -> Result<Ended> {
             "No signature of {who} is missing today. To make a key, they need the whole record: export without --for."
         )),
         Some(who) => screen
-            .next(format!("Bring it to {who}, whose machine then runs:  keyrite sign {into}"))
+            .next(format!("Bring it to {who}, whose machine then runs:  keyrite sign {typed}"))
             .next(format!("Tell {who} the words above another way, by telephone or on paper."))
-            .next(format!("Take in what comes back:  keyrite import {into}")),
-        None => screen.next(format!("Whoever keeps another copy takes it in:  keyrite import {into}")),
+            .next(format!("Take in what comes back:  keyrite import {typed}")),
+        None => screen.next(format!("Whoever keeps another copy takes it in:  keyrite import {typed}")),
     };
     let changes = waiting.iter().map(|(_, digest)| digest.hex().into());
     let json = object([

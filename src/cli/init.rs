@@ -9,7 +9,7 @@ use super::arguments::Init;
 use super::devices::DeviceMap;
 use super::first_day::{FirstDay, Online, TARGETS_KEY};
 use super::interview::{self, Interview};
-use super::session::{Ended, Session, shown};
+use super::session::{Ended, Session, shown, typed};
 use super::{files, rules};
 use crate::ceremony::facts::Stage;
 use crate::ceremony::limits::PossessionLimit;
@@ -208,7 +208,8 @@ fn made(into: &Path, trust: &TrustFile, told: &Interview) -> Screen {
         .fact("Your keys", shown(&into.join("devices.toml")))
         .fact("First day", shown(&into.join(FOLDER)));
     let there = shown(into);
-    let keyrite = if into == Path::new(".") { "keyrite".to_owned() } else { format!("keyrite -C {there}") };
+    let keyrite =
+        if into == Path::new(".") { "keyrite".to_owned() } else { format!("keyrite -C {}", typed(into)) };
     if told.day.online == Online::Backend {
         let server = told.backend.as_deref().unwrap_or("https://SERVER");
         let base = format!("{server}/v2/{}/_trust/tuf", told.collection);
@@ -233,5 +234,5 @@ fn made(into: &Path, trust: &TrustFile, told: &Interview) -> Screen {
     screen
         .next(format!("put these files into {there}: {}", files.join(", ")))
         .next(format!("practise: {keyrite} rehearse"))
-        .next(format!("hold the first day: {keyrite} run {}", shown(&into.join(FOLDER))))
+        .next(format!("hold the first day: {keyrite} run {}", typed(&into.join(FOLDER))))
 }

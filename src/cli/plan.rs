@@ -9,7 +9,7 @@ use super::files;
 use super::opening;
 use super::rehearse::inside::{self, Outcome};
 use super::run::part;
-use super::session::{Ended, Session, shown};
+use super::session::{Ended, Session, shown, typed};
 use super::table::{Due, Frozen, Table, runbook_paths};
 use crate::ceremony::answers::ALONE;
 use crate::ceremony::answers_form::template;
@@ -238,7 +238,7 @@ fn next(mut screen: Screen, session: &Session, args: &Plan, plans: &Plans) -> Sc
     if parts.is_empty() {
         return screen.next(format!("{keyrite} status    shows what is due next"));
     }
-    let name = shown(&args.runbook);
+    let name = typed(&args.runbook);
     if let Some(path) = &args.print {
         for part in &parts {
             let path = shown(&printed(path, folder.then_some(part)));
@@ -247,14 +247,14 @@ fn next(mut screen: Screen, session: &Session, args: &Plan, plans: &Plans) -> Sc
     }
     if let (Some(path), Some(_)) = (&args.print, &plans.stopped) {
         let these: Vec<String> =
-            parts.iter().map(|part| shown(&args.runbook.join(format!("{part}.toml")))).collect();
+            parts.iter().map(|part| typed(&args.runbook.join(format!("{part}.toml")))).collect();
         screen = screen.next(format!("{keyrite} run {}    holds what is printed", these.join(" ")));
-        let path = shown(path);
+        let path = typed(path);
         return screen.next(format!("{keyrite} plan {name} --print {path}    then prints the rest"));
     }
     screen = screen.next(format!("{keyrite} run {name}    holds it"));
     if let Some(path) = &args.write_answers {
-        let path = shown(path);
+        let path = typed(path);
         let line = format!("{keyrite} run {name} --answers {path} --unattended    once it is filled in");
         screen = screen.next(line);
     }

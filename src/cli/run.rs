@@ -4,7 +4,7 @@ use super::arguments::Run;
 use super::opening;
 use super::perform::{Agenda, Outcome, Room};
 use super::rehearse::inside;
-use super::session::{Ended, Session, runbook_path, shown, upload_path};
+use super::session::{Ended, Session, runbook_path, typed, upload_path};
 use super::table::{Due, Frozen, Table, runbook_paths};
 use crate::ceremony::change::Item;
 use crate::ceremony::engine::{self, Waiting};
@@ -230,7 +230,7 @@ impl Report {
                 .next(format!("keyrite -C DIR --devices OWN run {runbook}    typed by {person}"));
         }
         if let Some((_, path)) = &self.unanswered {
-            let path = shown(path);
+            let path = typed(path);
             screen = screen
                 .next(format!("{keyrite} plan {path} --write-answers FILE    writes down what it asks"))
                 .next(format!("{keyrite} run {path} --answers FILE --unattended    once it is filled in"));

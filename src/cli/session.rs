@@ -123,7 +123,7 @@ impl Session {
                             "{}, which keyrite did not write there on this machine",
                             shown(&self.devices)
                         ),
-                        format!("--devices {}, if this map is your own", shown(&self.devices)),
+                        format!("--devices {}, if this map is your own", typed(&self.devices)),
                     ));
                 }
                 Ok(map)
@@ -203,8 +203,8 @@ impl Session {
             return self.keyrite();
         }
         let map =
-            if self.devices_named { format!(" --devices {}", shown(&self.devices)) } else { String::new() };
-        format!("keyrite -C {}{map}", shown(record))
+            if self.devices_named { format!(" --devices {}", typed(&self.devices)) } else { String::new() };
+        format!("keyrite -C {}{map}", typed(record))
     }
 
     /// The same for `sign` and `tokens`, which take the map from where they are typed: one beside
@@ -217,11 +217,11 @@ impl Session {
     fn line(&self, default: &Path) -> String {
         let mut line = "keyrite".to_owned();
         if self.directory != Path::new(".") {
-            line = format!("{line} -C {}", shown(&self.directory));
+            line = format!("{line} -C {}", typed(&self.directory));
         }
         // A map that had to be named once has to be named again.
         if self.devices_named || self.devices != default {
-            line = format!("{line} --devices {}", shown(&self.devices));
+            line = format!("{line} --devices {}", typed(&self.devices));
         }
         line
     }
@@ -291,13 +291,23 @@ pub fn read_text(file: &Path) -> Result<String> {
 pub fn upload_path(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let begin: String = name.chars().take(16).collect();
-    shown(&path.with_file_name(format!("{begin}*")))
+    format!("{}*", typed(&path.with_file_name(begin)))
 }
 
 /// The runbook of a change of this record, in the same way.
 pub fn runbook_path(record: &Path, change: &Digest) -> String {
     let begin: String = change.hex().chars().take(16).collect();
-    shown(&record.join(format!("changes/{begin}*/runbook.toml")))
+    format!("{}*/runbook.toml", typed(&record.join(format!("changes/{begin}"))))
+}
+
+/// A path on a line that is printed to be typed: one word of a POSIX shell, whatever a volume is called.
+pub fn typed(path: &Path) -> String {
+    let path = shown(path);
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"/._+,:=@-".contains(&b);
+    if !path.is_empty() && path.bytes().all(plain) {
+        return path;
+    }
+    format!("'{}'", path.replace('\'', "'\\''"))
 }
 
 /// A path as it may be shown.

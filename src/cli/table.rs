@@ -6,7 +6,7 @@ use super::gated;
 use super::keyring::Keyring;
 use super::perform::journal::{Journal, Of};
 use super::rules;
-use super::session::{Session, read_text, shown};
+use super::session::{Session, read_text, shown, typed};
 use super::sign::going_on;
 use crate::ceremony::change::{Change, EnrolledKey, Frame, Item, NewKey};
 use crate::ceremony::facts::{Anchor, Facts, Stage};
@@ -155,7 +155,7 @@ impl Table {
             let rehearsal = contents.rehearsal_of(&frame.runbook);
             change = ceremony.change(&Frame { rehearsal, ..frame }, facts)?;
         }
-        let how = format!("keyrite rehearse --from {} {}", shown(self.record.path()), shown(path));
+        let how = format!("keyrite rehearse --from {} {}", typed(self.record.path()), typed(path));
         contents.require_anchor_for(&change)?;
         rehearsed::check(&change, facts, &how)?;
         people::check_duties(&change, &facts.limits)?;

@@ -8,7 +8,7 @@ use super::arguments::{Answers, Tokens, TokensAct};
 use super::devices::{DeviceKey, DeviceMap};
 use super::pins::Pins;
 use super::rules;
-use super::session::{Ended, Session, shown};
+use super::session::{Ended, Session, shown, typed};
 use crate::ceremony::people::KeyName;
 use crate::record::Record;
 use crate::signer::backends::{Listing, ModulePin};
@@ -60,7 +60,7 @@ fn modules(session: &Session, args: &Tokens) -> Result<Vec<ModulePin>> {
 fn line(session: &Session, args: &Tokens) -> String {
     let mut line = format!("{} tokens", session.keyrite());
     for module in &args.module {
-        line = format!("{line} --module {}", shown(module));
+        line = format!("{line} --module {}", typed(module));
     }
     line
 }

@@ -55,18 +55,38 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// Says of each character of a command, in order, whether it stands outside a shell's quotes.
+fn outside() -> impl FnMut(char) -> bool {
+    let (mut open, mut escaped) = (None, false);
+    move |c| {
+        let free = open.is_none() && !escaped;
+        match open {
+            Some(quote) if quote == c => open = None,
+            None if free && matches!(c, '"' | '\'') => open = Some(c),
+            _ => {}
+        }
+        escaped = free && c == '\\';
+        free
+    }
+}
+
+/// A command, and what it is for.
+fn noted(text: &str) -> Option<(&str, &str)> {
+    let mut outside = outside();
+    let mut free = text.char_indices().filter(|(_, c)| outside(*c));
+    let (end, _) = free.find(|(at, _)| text.get(*at..).is_some_and(|rest| rest.starts_with(NOTE)))?;
+    Some((text.get(..end)?, text.get(end.saturating_add(NOTE.len())..)?))
+}
+
 /// A command in lines that a shell takes for one; none if a word of it fits on no line.
 fn continued(command: &str, width: usize) -> Option<Vec<String>> {
     if columns(command) <= width {
         return Some(vec![command.to_owned()]);
     }
     let room = width.saturating_sub(CONTINUED.len());
-    let mut quoted = false;
     // What stands between quotes is one word.
-    let mut words = command.split(|c: char| {
-        quoted ^= c == '"';
-        c == ' ' && !quoted
-    });
+    let mut outside = outside();
+    let mut words = command.split(|c: char| outside(c) && c == ' ');
     let mut line = words.next()?.to_owned();
     let mut lines = Vec::new();
     for word in words {
@@ -231,7 +251,7 @@ impl Page<'_> {
         let deep = INNER.saturating_add(2);
         let room = self.room(deep);
         let is = ["keyrite ", "rm "].iter().any(|program| text.starts_with(program));
-        let command = is.then(|| text.split_once(NOTE)).flatten();
+        let command = is.then(|| noted(text)).flatten();
         let lines = command.filter(|_| columns(text) > room).and_then(|(command, note)| {
             let mut lines = continued(command, room)?;
             lines.extend(wrap(note, room.saturating_sub(NOTE.len())).iter().map(|l| format!("{NOTE}{l}")));
@@ -508,6 +528,17 @@ mod tests {
                 "        /records/uploads/fetch.curl -H \\",
                 "        \"Authorization: Bearer ${TOKEN-}\"",
                 "          asks"
+            ]
+        );
+        // So in single quotes, whatever stands there.
+        let lines =
+            page("keyrite -C '/media/u/A \"B    C; D' --devices '/home/u/it'\\''s mine' status    it all");
+        assert_eq!(
+            lines[1..],
+            [
+                "    - keyrite -C '/media/u/A \"B    C; D' --devices \\",
+                "        '/home/u/it'\\''s mine' status",
+                "          it all"
             ]
         );
         // A word that fits on no line is broken as any text is.

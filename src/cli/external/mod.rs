@@ -15,7 +15,7 @@ mod work;
 use super::arguments::Sign;
 use super::perform::journal::{Journal, Of};
 use super::perform::{Agenda, Room};
-use super::session::{Ended, Session, shown};
+use super::session::{Ended, Session, shown, typed};
 use super::table::{Table, recomputed};
 use super::{files, gated, opening, rules, run};
 use crate::ceremony::people::KeyName;
@@ -80,8 +80,8 @@ pub fn run(session: &Session, table: &mut Table, args: &Sign, key: &str) -> Resu
 
 /// What to type for this key, as far as it is always the same.
 pub(super) fn line(session: &Session, args: &Sign, key: &KeyName) -> String {
-    let from = args.from.as_deref().map(|from| format!(" {}", shown(from))).unwrap_or_default();
-    let public = args.public.as_deref().map(|file| format!(" --public {}", shown(file))).unwrap_or_default();
+    let from = args.from.as_deref().map(|from| format!(" {}", typed(from))).unwrap_or_default();
+    let public = args.public.as_deref().map(|file| format!(" --public {}", typed(file))).unwrap_or_default();
     format!("{} sign{from} --external {key}{public}", session.keyrite_own())
 }
 
@@ -140,7 +140,7 @@ fn out(
         screen = screen.digest(format!("{}, in {}", wanted.what, shown(folder)), wanted.payload.digest());
     }
     let back: Vec<String> =
-        folders.iter().map(|folder| format!("--take-back {}", shown(&folder.join("signature")))).collect();
+        folders.iter().map(|folder| format!("--take-back {}", typed(&folder.join("signature")))).collect();
     let screen = screen
         .next("carry each folder to where the key is, and sign there by its README")
         .next(format!("{line} {}    once the signatures are there", back.join(" ")));

@@ -5,7 +5,7 @@
 
 use super::super::arguments::{Answers, Plan, Rehearse, Run, Stand};
 use super::super::devices::DeviceMap;
-use super::super::session::{Ended, Session, shown};
+use super::super::session::{Ended, Session, shown, typed};
 use super::super::table::Table;
 use super::super::{files, plan, rehearse, rules, run as held};
 use super::keeping::Keeping;
@@ -140,7 +140,7 @@ pub fn go_on(session: &Session, mut console: Box<dyn Console>, ready: Ready) -> 
             }
             _ => {
                 forget(session);
-                let (keyrite, name) = (session.keyrite(), shown(&folder));
+                let (keyrite, name) = (session.keyrite(), typed(&folder));
                 let screen = Screen::new("Nothing is signed; the runbooks stay")
                     .next(format!("{keyrite} plan {name} --print script.html    prints the script"))
                     .next(format!("{keyrite} run {name}    holds them"));

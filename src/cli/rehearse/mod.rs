@@ -20,7 +20,7 @@ mod released;
 use super::arguments::{Rehearse, Stand};
 use super::keyring::Keyring;
 use super::run::hold;
-use super::session::{Ended, Session, read_text, shown};
+use super::session::{Ended, Session, read_text, shown, typed};
 use super::table::{Table, runbook_paths};
 use super::{rules, verify};
 use crate::ceremony::facts::{Anchor, Stage, Trust};
@@ -132,7 +132,7 @@ fn real(session: &Session, args: &Rehearse, record: Option<&Record>) -> String {
     let runbooks = own.as_ref().map_or(&args.runbooks[..], std::slice::from_ref);
     match record {
         Some(record) if !runbooks.is_empty() => {
-            let runbooks: Vec<String> = runbooks.iter().map(|path| shown(path)).collect();
+            let runbooks: Vec<String> = runbooks.iter().map(|path| typed(path)).collect();
             let keyrite = session.keyrite_on(record.path());
             format!("{keyrite} run {}    holds the real thing, with the tokens", runbooks.join(" "))
         }
@@ -322,7 +322,7 @@ struct Told {
 
 impl Told {
     fn screen(&self) -> Screen {
-        let record = shown(&self.folder.join("record"));
+        let record = typed(&self.folder.join("record"));
         let mut screen = Screen::new("The rehearsal is over").rehearsal(true).callout(
             Tone::Done,
             format!("{} runbooks were held; a client accepted what they made", self.held),

@@ -12,7 +12,7 @@ pub use page::state;
 
 use super::arguments::Status;
 use super::aside;
-use super::session::{Ended, Session, shown, upload_path};
+use super::session::{Ended, Session, shown, typed, upload_path};
 use super::sign::going_on;
 use super::table::Table;
 use crate::ceremony::due::{Urgency, What};
@@ -76,7 +76,7 @@ fn next(session: &Session, contents: &Contents, view: &View<'_>, server: Option<
         return lines;
     }
     if contents.facts.roots.is_empty() {
-        let first_day = shown(&session.directory.join(super::init::FOLDER));
+        let first_day = typed(&session.directory.join(super::init::FOLDER));
         return vec![format!("{keyrite} run {first_day}    holds the first day")];
     }
     let unbound = contents.unbound.as_ref().is_some_and(|why| why.rule() == &TRUST_UNBOUND);

@@ -1,6 +1,6 @@
 //! The way out of a change that is stuck: refused, lapsed, overtaken, or one of two for one version.
 
-use super::super::session::{Session, runbook_path, shown};
+use super::super::session::{Session, runbook_path, shown, typed};
 use super::super::sign::going_on;
 use super::view::{Role, View};
 use crate::ceremony::change::{Change, Item};
@@ -176,7 +176,7 @@ pub fn fetch(session: &Session, contents: &Contents, server: Option<&str>) -> Ve
         );
         return vec![ask, import];
     };
-    let line = fetch_line(&facts.trust, server, &shown(&path));
+    let line = fetch_line(&facts.trust, server, &typed(&path));
     let backend = server.unwrap_or("the backend at $URL");
     vec![
         format!(
