@@ -17,12 +17,14 @@ use keyrite::ceremony::facts::Anchor;
 use keyrite::ceremony::limits::Limits;
 use keyrite::ceremony::outcome::Outcome;
 use keyrite::ceremony::standing::State;
+use keyrite::record::upload::Upload;
 use keyrite::record::{Inputs, KeyFile, Record};
 use keyrite::tuf::digest::Digest;
 use keyrite::tuf::make::{self, RootSpec};
 use keyrite::tuf::profile::Profile;
 use keyrite::tuf::role::RoleName;
 use keyrite::tuf::statement::{KeyEvent, Sentence};
+use std::collections::BTreeMap;
 use std::fs;
 
 #[test]
@@ -607,4 +609,36 @@ fn copies_merge_in_any_order() {
         results.push(format!("{:?}{:?}", contents.changes, tree(&dir)));
     }
     assert!(results.windows(2).all(|pair| pair[0] == pair[1]));
+}
+
+/// A key that left the root two versions ago can still sign it: neither such a file nor an upload of it
+/// takes the place of the upload that waits.
+#[test]
+fn a_former_key_takes_no_upload_away() {
+    let mut day = Day::begin(&folder("former-upload"));
+    day.start();
+    day.make_keys();
+    let mut change = day.propose();
+    let names = ["root-a", "root-b"];
+    let first = root(1, &["root-a", "root-b", "root-c"], None);
+    let second = root(2, &names, Some(&first));
+    let third = root(3, &names, Some(&second));
+    for (version, payload) in [(1, &first), (2, &second)] {
+        day.record.add_metadata(&RoleName::Root, version, &sealed(payload, &names)).unwrap();
+    }
+    let asked = names.map(|name| kept::ask(name, Some(Profile::Tuf), &[Counts::Old, Counts::New])).to_vec();
+    change.items = vec![Item::Document { payload: third.clone(), asked }];
+    day.record.add_change(&change, kept::RUNBOOK.as_bytes()).unwrap();
+    let mut uploads = Vec::new();
+    for signers in [&names[..], &["root-a", "root-b", "root-c"]] {
+        let bytes = sealed(&third, signers);
+        day.record.add_metadata(&RoleName::Root, 3, &bytes).unwrap();
+        let documents = BTreeMap::from([(RoleName::Root, (3, bytes))]);
+        let upload = Upload::new(day.record.trust(), Some(change.digest()), &documents, None).unwrap();
+        uploads.push(format!("uploads/{}", day.record.add_upload(&upload).unwrap()));
+    }
+    let contents = day.read();
+    assert_eq!(contents.uploads.len(), 2, "{:?}", contents.findings);
+    let waiting = contents.unpublished_uploads();
+    assert!(waiting.contains(&uploads[0]), "{waiting:?} without {}", uploads[0]);
 }

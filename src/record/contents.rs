@@ -10,7 +10,8 @@ use crate::ceremony::people::{KeyName, Person};
 use crate::ceremony::standing::{Gathered, Standing, State};
 use crate::ceremony::transcript::{CeremonyId, Outcome, Transcript};
 use crate::tuf::digest::Digest;
-use crate::tuf::evidence::{Trusted, signed_by};
+use crate::tuf::document::RoleKeys;
+use crate::tuf::evidence::{Trusted, Verified, signed_by};
 use crate::tuf::key::KeyIdentity;
 use crate::tuf::payload::MetadataPayload;
 use crate::tuf::role::RoleName;
@@ -19,7 +20,9 @@ use crate::tuf::statement::{Sentence, TrustId};
 use crate::tuf::text::visible;
 use crate::tuf::time::Time;
 use crate::tuf::verify::Signature;
+use crate::tuf::wire::Envelope;
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
 
 /// What reading a record needs from outside of it.
 #[derive(Debug, Clone, Default)]
@@ -69,6 +72,8 @@ pub struct Contents {
     /// Problems that don't stop reading: where (safe to show) and which rule.
     pub findings: Vec<(String, Refusal)>,
     pub(super) heads: Vec<Digest>,
+    /// Documents of which there are several files for one version, by digest of the file.
+    pub(super) several: BTreeMap<Digest, Envelope>,
 }
 
 /// A change, with what came in for it.
@@ -420,8 +425,9 @@ impl Contents {
     }
 
     /// Whether a document of an upload has been sealed again since, with more signatures, and another
-    /// upload has it in its place. Without that one it goes on waiting: a file with more signatures
-    /// may come from whoever holds a key that was given up.
+    /// upload has it in its place. Without that one it goes on waiting, and so it does where the
+    /// signatures are of keys that the change doesn't ask: a file with more of them, and an upload of
+    /// it, may come from whoever holds a key that was given up.
     fn sealed_again(&self, manifest: &Manifest) -> bool {
         let payload = |sha: &Digest| self.history.iter().find(|d| d.file == *sha).map(|d| d.payload);
         let has = |other: &Manifest, role: &RoleName, sha: &Digest| {
@@ -435,6 +441,9 @@ impl Contents {
             if Some(newest.payload().digest()) != payload(&line.sha) || file == line.sha {
                 return false;
             }
+            if !self.signed_more(manifest, &line.sha, newest) {
+                return false;
+            }
             self.uploads.values().any(|other| {
                 let mut documents = manifest.files.values().filter_map(|l| Some((l.role.as_ref()?, &l.sha)));
                 other.change == manifest.change
@@ -442,6 +451,26 @@ impl Contents {
                     && documents.all(|(role, sha)| has(other, role, sha))
             })
         })
+    }
+
+    /// Whether more keys that an upload's change asks have signed the newest document than one of its
+    /// files, or under more ids.
+    fn signed_more(&self, manifest: &Manifest, file: &Digest, newest: &Trusted) -> bool {
+        let Some(stored) = manifest.change.and_then(|sha| self.changes.get(&sha)) else { return false };
+        let Some(before) = self.several.get(file) else { return false };
+        let payload = newest.payload();
+        let Ok(keys) = keys_for(payload, &stored.change, &self.facts) else { return false };
+        let all = RoleKeys { keyids: keys.keys().cloned().collect(), threshold: NonZeroU32::MIN };
+        let of = |item: &&Item| item.payload_digest() == Some(payload.digest());
+        let asked = stored.change.items.iter().filter(of).flat_map(Item::asked);
+        let asked: BTreeSet<KeyIdentity> = asked.map(|ask| ask.public.identity()).collect();
+        let count = |envelope: &Envelope| {
+            let mut ids = Verified::new(envelope).under(&keys, &all);
+            ids.retain(|(key, _)| asked.contains(key));
+            let keys: BTreeSet<KeyIdentity> = ids.iter().map(|(key, _)| *key).collect();
+            (keys.len(), ids.len())
+        };
+        count(newest.envelope()) > count(before)
     }
 
     /// Withdrawn payloads that met their thresholds: they can be published by whoever has them, so

@@ -23,6 +23,7 @@ use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::Refusal;
 use crate::tuf::time::Time;
+use crate::tuf::wire::Envelope;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
@@ -46,6 +47,8 @@ pub(super) struct Documents {
     pub served_withdrawn: BTreeSet<Digest>,
     /// Every file that parses.
     pub history: Vec<StoredDocument>,
+    /// Files of which there are several for one version, by digest.
+    pub several: BTreeMap<Digest, Envelope>,
     /// All that met their thresholds, roots too.
     pub all: Vec<Trusted>,
     /// Digests of the files that met their thresholds, withdrawn ones too.
@@ -375,6 +378,9 @@ fn role_documents(
     let mut all = Vec::new();
     for (version, mut files) in versions {
         former_give_way(desk, &mut files, newest_delegator.as_ref(), role);
+        if files.len() > 1 {
+            documents.several.extend(files.iter().map(|(_, v)| (v.file, v.trusted.envelope().clone())));
+        }
         let places: Vec<_> = files.iter().map(|(place, _)| place.clone()).collect();
         let rivals: Vec<_> = places.iter().filter_map(Place::digest).collect();
         let what = format!("metadata/{}/{version}", role.file_name());

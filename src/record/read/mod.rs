@@ -259,6 +259,8 @@ fn read(
     said.finish(desk, &facts, &changes, &keys.files);
     limits::lowest(desk, &facts, &changes);
 
+    let mut several = documents.several;
+    several.extend(roots.several);
     let bases = bases_in_use(&changes);
     let replaced = documents.all.into_iter().map(|held| (held.payload().digest(), held));
     let replaced = replaced.filter(|(payload, _)| bases.contains(payload)).collect();
@@ -283,6 +285,7 @@ fn read(
         unbound: limits.unbound,
         findings: refused.iter().map(|(place, r)| (place.to_string(), r.clone())).collect(),
         heads: inputs.heads.clone(),
+        several,
     };
     Ok((contents, Verdicts { accepted, refused }, documents.served_withdrawn))
 }

@@ -24,6 +24,8 @@ pub(super) struct Roots {
     /// By version and payload: the files.
     pub conflict: Option<Refusal>,
     kept: Option<RootChain>,
+    /// Files of which there are several for one version, by digest.
+    pub several: BTreeMap<Digest, Envelope>,
     /// Payload digests of every root that is fully signed, in the chain or not.
     pub signed: BTreeSet<Digest>,
 }
@@ -50,6 +52,7 @@ pub(super) fn read(desk: &mut Desk<'_>, known: Option<&Anchor>, withdrawn: &mut 
     let mut chain: Option<RootChain> = None;
     let mut conflict = None;
     let mut signed = BTreeSet::new();
+    let mut several = BTreeMap::new();
     while let Some(places) = versions.remove(&next) {
         let before = chain.as_ref().map(|c| c.latest().clone());
         let mut good = Vec::new();
@@ -104,6 +107,10 @@ pub(super) fn read(desk: &mut Desk<'_>, known: Option<&Anchor>, withdrawn: &mut 
             desk.accept(place);
         }
         good.retain(|(place, _)| !gone.contains(place));
+        if good.len() > 1 {
+            let files = good.iter().filter_map(|(place, root)| Some((place.digest()?, root.clone())));
+            several.extend(files);
+        }
         let files: Vec<Place> = good.iter().map(|(place, _)| place.clone()).collect();
         let what = format!("metadata/root/{next}");
         let decided = known.map_or_else(Decided::default, |known| {
@@ -139,7 +146,7 @@ pub(super) fn read(desk: &mut Desk<'_>, known: Option<&Anchor>, withdrawn: &mut 
     }
     let roots = chain.as_ref().map_or_else(Vec::new, |chain| chain.all().to_vec());
     signed.extend(roots.iter().map(|root| root.payload().digest()));
-    Roots { chain: roots, conflict, kept: chain, signed }
+    Roots { chain: roots, conflict, kept: chain, several, signed }
 }
 
 /// Reads the files of roots, all at once: a history may be long.
