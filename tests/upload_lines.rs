@@ -140,3 +140,19 @@ fn a_web_server_of_forty_thousand_documents_is_fetched_in_one_line() {
     }
     fs::remove_dir_all(folder).unwrap();
 }
+
+#[test]
+fn a_line_typed_beside_the_live_repository_deletes_none_of_it() {
+    let (folder, lines) = carried("live", Profile::Tuf, None);
+    let before = files(&folder);
+    let (above, live) = (utf8(&folder), format!("{}/published", utf8(&folder)));
+    std::os::unix::fs::symlink("published", folder.join("now")).unwrap();
+    for repository in [live.as_str(), "published", "./published/", "now", &format!("{live}/targets")] {
+        let fetch = block(&lines, "find ").replace("/srv/tuf/metadata", &format!("'{repository}'"));
+        let told = shell(&folder, &fetch, &[]).ended(1).problems();
+        assert!(told.contains("REPO is in the folder published"), "{repository}: {told}");
+    }
+    fs::remove_file(folder.join("now")).unwrap();
+    assert!(files(&folder) == before, "something of {above} is gone");
+    fs::remove_dir_all(folder).unwrap();
+}

@@ -82,6 +82,10 @@ const WHOLE: &str = "sed 1d MANIFEST | awk '{ print $1 \"  \" $3 }' | sha256sum 
 /// be taken in as if it had.
 const EMPTY: &str = "rm -rf published &&";
 
+/// Lets it be emptied only where it is not, and does not hold, the repository that clients fetch from.
+const APART: &str = "case \"$(cd \"$REPO\" && pwd -P)/\" in \"$(pwd -P)\"/published/*)\n        \
+    echo 'REPO is in the folder published: type this in another folder' >&2; false ;; esac &&";
+
 fn address(trust: &Trust, server: Option<&str>) -> String {
     let rehearsal = trust.stage == Stage::Rehearsal;
     let mut text = format!("\nThe backend's address:\n\n    URL='{}'\n", server.unwrap_or(example(trust)));
@@ -188,7 +192,8 @@ fn tuf(text: &mut String, parts: &[Part<'_>]) {
     let _ = write!(
         text,
         "\nFetch what is served now, in one line, into the folder published, which is emptied first:\n\n    \
-         {place}; {EMPTY} mkdir published &&\n      \
+         {place}; {APART}\n      \
+         {EMPTY} mkdir published &&\n      \
          find \"$REPO/\" -maxdepth 1 -name '*.json' -exec cp -t published {{}} +\n\n\
          Carry the folder published to where the record is, and take it in. RECORD is the record's\n\
          directory.\n\n    \
