@@ -138,15 +138,20 @@ pub(super) fn read(desk: &mut Desk<'_>, known: Option<&Anchor>, withdrawn: &mut 
         }
         next = next.saturating_add(1);
     }
+    refuse_rest(desk, versions);
+    let roots = chain.as_ref().map_or_else(Vec::new, |chain| chain.all().to_vec());
+    signed.extend(roots.iter().map(|root| root.payload().digest()));
+    Roots { chain: roots, conflict, kept: chain, several, signed }
+}
+
+/// Refuses the roots that the chain doesn't reach.
+fn refuse_rest(desk: &mut Desk<'_>, versions: BTreeMap<u64, Vec<Place>>) {
     for (version, places) in versions {
         for place in places {
             let found = format!("root {version} without a trusted root {}", version.saturating_sub(1));
             desk.refuse(&place, Refusal::new(&rules::RECORD_REST, found, "every root from the first"));
         }
     }
-    let roots = chain.as_ref().map_or_else(Vec::new, |chain| chain.all().to_vec());
-    signed.extend(roots.iter().map(|root| root.payload().digest()));
-    Roots { chain: roots, conflict, kept: chain, several, signed }
 }
 
 /// Reads the files of roots, all at once: a history may be long.
