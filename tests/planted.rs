@@ -554,8 +554,8 @@ fn lines_to_type_work_in_a_folder_of_any_name() {
         }
         let status =
             stage.on(&volume.join("record"), &volume.join("devices.toml"), &["status"]).ended(0).json();
-        let lines = status["next"].as_array().unwrap().iter().map(|line| line.as_str().unwrap());
-        let on = lines.filter(|line| line.contains("goes on with")).next_back().unwrap();
+        let mut lines = status["next"].as_array().unwrap().iter().map(|line| line.as_str().unwrap());
+        let on = lines.rfind(|line| line.contains("goes on with")).unwrap();
         let line = on.rsplit_once("    ").unwrap().0.replace(" run ", " plan ");
         let plan = shell(&typed, &line, &[("PATH", &path)]).ended(0).text();
         assert!(plan.contains("R1 was stolen"), "{line}\n{plan}");
