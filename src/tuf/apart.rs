@@ -6,7 +6,7 @@
 //!
 //! Never: an item that is kept as text without having been read.
 
-use super::json::{Json, Members, Named, Seed, Sink, write_string};
+use super::json::{Json, Members, Named, Seed, Sink, write_members};
 use super::rule::Result;
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -112,16 +112,9 @@ impl Frame {
     fn write(&mut self, value: &Json, place: &[&str]) {
         match (value, place) {
             (Json::Object(members), [next, below @ ..]) => {
-                self.put(b"{");
-                for (at, (name, value)) in members.iter().enumerate() {
-                    if at > 0 {
-                        self.put(b",");
-                    }
-                    write_string(name, self);
-                    self.put(b":");
-                    if name == *next { self.write(value, below) } else { value.write(self) }
-                }
-                self.put(b"}");
+                write_members(members, self, |name, value, out| {
+                    if name == *next { out.write(value, below) } else { value.write(out) }
+                });
             }
             (Json::Array(items), []) if items.is_empty() => {
                 self.put(b"[");

@@ -61,12 +61,7 @@ impl Json {
     ///
     /// The same for OLPC canonical JSON (securesystemslib) and docker/go canonical JSON.
     pub fn canonical(&self) -> Vec<u8> {
-        self.canonical_of_about(0)
-    }
-
-    /// The same, with room for so many bytes from the start.
-    pub(super) fn canonical_of_about(&self, size: usize) -> Vec<u8> {
-        let mut out = Vec::with_capacity(size);
+        let mut out = Vec::new();
         self.write(&mut out);
         out
     }
@@ -95,18 +90,7 @@ impl Json {
                 }
                 out.put(b"]");
             }
-            Self::Object(members) => {
-                out.put(b"{");
-                for (i, (name, value)) in members.iter().enumerate() {
-                    if i > 0 {
-                        out.put(b",");
-                    }
-                    write_string(name, out);
-                    out.put(b":");
-                    value.write(out);
-                }
-                out.put(b"}");
-            }
+            Self::Object(members) => write_members(members, out, |_, value, out| value.write(out)),
         }
     }
 
@@ -218,7 +202,25 @@ impl Sink for Same<'_> {
     }
 }
 
-pub(super) fn write_string(text: &str, out: &mut impl Sink) {
+/// An object's members, each value as `write` does it.
+pub(super) fn write_members<S: Sink>(
+    members: &Members,
+    out: &mut S,
+    mut write: impl FnMut(&str, &Json, &mut S),
+) {
+    out.put(b"{");
+    for (i, (name, value)) in members.iter().enumerate() {
+        if i > 0 {
+            out.put(b",");
+        }
+        write_string(name, out);
+        out.put(b":");
+        write(name, value, out);
+    }
+    out.put(b"}");
+}
+
+fn write_string(text: &str, out: &mut impl Sink) {
     out.put(b"\"");
     // Hardly any text has a byte to be escaped, and looking for one is quicker than copying each.
     let escapes = text.bytes().fold(false, |found, byte| found | matches!(byte, b'"' | b'\\'));
