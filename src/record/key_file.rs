@@ -4,7 +4,7 @@ use crate::ceremony::change::{Possession, Purpose};
 use crate::ceremony::members::{Reader, same_bytes};
 use crate::ceremony::people::{KeyName, Person};
 use crate::ceremony::rules::RECORD_MEMBER;
-use crate::signer::{Evidence, TokenIdentity};
+use crate::signer::{Attestation, Evidence, TokenIdentity};
 use crate::tuf::digest::Digest;
 use crate::tuf::json::{Json, object};
 use crate::tuf::key::{KeyIdentity, PublicKey};
@@ -60,7 +60,7 @@ pub struct TokenNote {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EvidenceNote {
     attributes: BTreeMap<String, String>,
-    attestation: Vec<Vec<u8>>,
+    attestation: Option<Attestation>,
     module: Option<(String, Digest)>,
     exportable_under: Option<String>,
 }
@@ -173,9 +173,9 @@ impl EvidenceNote {
         &self.attributes
     }
 
-    /// DER attestation certificates, leaf first.
-    pub fn attestation(&self) -> &[Vec<u8>] {
-        &self.attestation
+    /// The certificates by which the device attested the key, not judged.
+    pub const fn attestation(&self) -> Option<&Attestation> {
+        self.attestation.as_ref()
     }
 
     /// The module that spoke to the token: file name without folder, safe to show, and SHA-256.
@@ -190,7 +190,8 @@ impl EvidenceNote {
 
     fn to_json(&self) -> Json {
         let attributes = self.attributes.iter().map(|(n, v)| (n.clone(), v.as_str().into()));
-        let attestation = self.attestation.iter().map(|der| Base64::encode_string(der).into());
+        let ders = self.attestation.as_ref().map(Attestation::leaf_first).unwrap_or_default();
+        let attestation = ders.into_iter().map(|der| Base64::encode_string(der).into());
         let module = self.module.as_ref().map_or(Json::Null, |(name, sha)| {
             object([("name", name.as_str().into()), ("sha256", sha.hex().into())])
         });
@@ -215,7 +216,8 @@ impl EvidenceNote {
                 Refusal::new(&RECORD_MEMBER, "an attestation that is no base64", "base64 of DER")
             })
         };
-        let attestation = fields.texts("attestation")?.into_iter().map(decode).collect::<Result<_>>()?;
+        let ders: Vec<_> = fields.texts("attestation")?.into_iter().map(decode).collect::<Result<_>>()?;
+        let attestation = attested(ders.into_iter())?;
         let module = match fields.reader_or_null("module")? {
             None => None,
             Some(mut module) => {
@@ -234,6 +236,13 @@ impl EvidenceNote {
         fields.done()?;
         Ok(Self { attributes, attestation, module, exportable_under })
     }
+}
+
+/// Certificates that a key file holds, if a device could have given them.
+fn attested(mut ders: std::vec::IntoIter<Vec<u8>>) -> Result<Option<Attestation>> {
+    let Some(leaf) = ders.next() else { return Ok(None) };
+    let attestation = Attestation::new(leaf, ders.collect());
+    attestation.map(Some).map_err(|e| Refusal::new(&RECORD_MEMBER, e.found(), e.expected()))
 }
 
 impl KeyFile {

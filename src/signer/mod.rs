@@ -10,9 +10,9 @@ use crate::tuf::key::{KeySpec, PublicKey, Scheme};
 use crate::tuf::payload::Payload;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::verify::Signature;
-use std::collections::BTreeMap;
 
 pub mod backends;
+pub mod evidence;
 pub mod keyfile;
 pub mod randomness;
 pub mod rules;
@@ -20,6 +20,8 @@ pub mod secret;
 pub mod uri;
 
 use secret::Pin;
+
+pub use evidence::{Attestation, Evidence};
 
 /// What kind of thing holds the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -149,19 +151,6 @@ pub struct TokenKey {
     pub public: Option<PublicKey>,
 }
 
-/// What the token says of how a key is kept. Read back one by one; what it won't say is unknown.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Evidence {
-    /// By attribute name in lower case (`local`, `sensitive`, `always-sensitive`, `extractable`,
-    /// `never-extractable`, `key-gen-mechanism`): `yes`, `no`, `unknown`, or a name.
-    pub attributes: BTreeMap<String, String>,
-    /// DER attestation certificates, leaf first; empty where the token has none.
-    pub attestation: Vec<Vec<u8>>,
-    /// The module that spoke to the token: its file's name and SHA-256 in hexadecimal. No path: the
-    /// record is public and says nothing of anyone's machine.
-    pub module: Option<(String, String)>,
-}
-
 /// A key that has just been made on a token, or adopted after a crash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Generated {
@@ -242,8 +231,8 @@ pub trait Token {
 
 /// A token that attests where its keys were made.
 pub trait Attest {
-    /// DER certificates for the key, leaf first.
-    fn attestation(&mut self, public: &PublicKey) -> Result<Vec<Vec<u8>>>;
+    /// What the device attests of the key; none for a key that it did not make.
+    fn attestation(&mut self, public: &PublicKey) -> Result<Option<Attestation>>;
 }
 
 /// A token that lets keys out under a wrap key.

@@ -30,6 +30,8 @@ crate::rules! {
         "choose another kind of key (p256 works nearly everywhere) or do this step with the vendor's tool";
     TOKEN_WEAK: "TOKEN-WEAK", Refused, "the token says that the key was made on it and cannot leave it", "tokens 1.1",
         "do not use this key; make one on a token that keeps its keys";
+    TOKEN_ATTESTATION: "TOKEN-ATTESTATION", Device, "an attestation is a few certificates of a few kilobytes", "design",
+        "update the token's software; a key without attestation can be used where limits don't ask for it";
     TOKEN_REMOVED: "TOKEN-REMOVED", Device, "the token stays inserted while it works", "threats T22",
         "insert the token again and run again: nothing that was done is lost";
     TOKEN_FAILED: "TOKEN-FAILED", Device, "the token does what it is told", "PKCS#11 2.40 5.1",

@@ -57,7 +57,7 @@ pub fn key(beside: &Beside, bytes: &[u8]) -> Result<Page> {
         .maybe("token", (!token.is_empty()).then(|| token.join(", ")))
         .maybe("replaces", file.replaces.map(|sha| sha.hex()))
         .fact("came with the change", file.change.hex())
-        .maybe("attestation", (!file.evidence.attestation().is_empty()).then_some("yes, not judged here"))
+        .maybe("attestation", file.evidence.attestation().is_some().then_some("yes, not judged here"))
         .maybe("can be exported under", file.evidence.exportable_under())
         .digest("identity", file.public.identity().digest())
         .digest("file", Digest::of(bytes))

@@ -163,8 +163,8 @@ fn key(contents: &Contents, file: &KeyFile, unused: Option<String>) -> Screen {
     if let Some((name, sha)) = file.evidence.module() {
         screen = screen.fact("through the module", name.as_str()).fact("SHA-256 of it", sha.hex());
     }
-    if !file.evidence.attestation().is_empty() {
-        screen = screen.fact("attestation", format!("{} certificates", file.evidence.attestation().len()));
+    if let Some(attestation) = file.evidence.attestation() {
+        screen = screen.fact("attestation", format!("{} certificates", attestation.leaf_first().len()));
     }
     if let Some(leaf) = file.certificate.as_deref().and_then(|pem| certificate::leaf(pem).ok()) {
         screen = screen

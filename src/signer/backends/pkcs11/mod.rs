@@ -259,7 +259,7 @@ impl Pkcs11Token {
         let module = (self.module.name(), self.module.sha256().hex());
         Evidence {
             attributes: attributes::evidence(session, private),
-            attestation: Vec::new(),
+            attestation: None,
             module: Some(module),
         }
     }
