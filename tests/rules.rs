@@ -25,6 +25,11 @@ const PARTS: &[(&str, &str, &[&Rule])] = &[
     ("src/signer/rules.rs", "Tokens, key files and external keys", keyrite::signer::rules::ALL),
     ("src/ceremony/rules.rs", "Runbooks, limits, changes and transcripts", keyrite::ceremony::rules::ALL),
     ("src/ceremony/kinds/rules.rs", "What ceremonies ask for", keyrite::ceremony::kinds::rules::ALL),
+    (
+        "src/ceremony/attestation/rules.rs",
+        "What devices attest of keys",
+        keyrite::ceremony::attestation::rules::ALL,
+    ),
     ("src/record/rules.rs", "The record, media and uploads", keyrite::record::rules::ALL),
     ("src/ui/rules.rs", "Screens, answers and prompts", keyrite::ui::rules::ALL),
     ("src/cli/rules.rs", "Commands and the device map", keyrite::cli::rules::ALL),
@@ -84,6 +89,18 @@ const SOURCES: &[(&str, &str)] = &[
     (
         "tokens 1",
         "what a token says of its keys and its PIN, and how much it signs at once: `tests/pkcs11.rs`, `tests/faults.rs`",
+    ),
+    (
+        "tokens 2",
+        "what a YubiHSM 2 lets be done with a key, and what it attests of it (docs.yubico.com, \"YubiHSM OIDs\")",
+    ),
+    (
+        "tokens 3",
+        "what a YubiKey attests of a slot's key (docs.yubico.com, \"PIV Attestation OID Arc\"), real ones in `tests/fixtures/piv-attestations`",
+    ),
+    (
+        "ceremony/attestation/advisories.rs",
+        "vendors' advisories as data in `src/ceremony/attestation/advisories.rs`, each with its own source",
     ),
     (
         "tuf/client/known.rs",

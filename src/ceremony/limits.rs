@@ -52,6 +52,8 @@ pub struct RootLimits {
     pub witnesses: u32,
     /// Whether the very same runbook must have been rehearsed.
     pub rehearsed: bool,
+    /// Whether a key that comes in must be a proven hardware key.
+    pub attested_keys: bool,
 }
 
 /// What holds for the top-level targets role.
@@ -67,6 +69,8 @@ pub struct TargetsLimits {
     pub witnesses: u32,
     /// Whether the very same runbook must have been rehearsed.
     pub rehearsed: bool,
+    /// Whether a key that comes in must be a proven hardware key.
+    pub attested_keys: bool,
 }
 
 /// What holds for every delegation.
@@ -154,6 +158,7 @@ impl Limits {
                 max_valid_for: Term::new(3, Unit::Years),
                 witnesses: 1,
                 rehearsed: false,
+                attested_keys: false,
             },
             targets: TargetsLimits {
                 threshold_floor: 1,
@@ -161,6 +166,7 @@ impl Limits {
                 software_keys: false,
                 witnesses: 0,
                 rehearsed: false,
+                attested_keys: false,
             },
             delegations: DelegationLimits {
                 threshold_floor: 1,
@@ -318,11 +324,13 @@ mod tests {
             limits.root.max_valid_for = Term::new(18, Unit::Months);
             limits.root.witnesses = 2;
             limits.root.rehearsed = true;
+            limits.root.attested_keys = true;
             limits.targets.threshold_floor = 2;
             limits.targets.max_valid_for = Term::new(90, Unit::Days);
             limits.targets.software_keys = true;
             limits.targets.witnesses = 3;
             limits.targets.rehearsed = true;
+            limits.targets.attested_keys = true;
             limits.delegations.threshold_floor = 3;
             limits.delegations.max_valid_for = Term::new(5, Unit::Weeks);
             limits.delegations.software_keys = false;

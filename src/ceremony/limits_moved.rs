@@ -46,12 +46,14 @@ pub fn differences(old: &Limits, new: &Limits) -> Vec<(String, Direction)> {
     found.longer_is_looser("root: valid for at most", was.max_valid_for, is.max_valid_for);
     found.more_is_tighter("root: witnesses", was.witnesses, is.witnesses);
     found.choice("root: rehearsed first", was.rehearsed, is.rehearsed, true);
+    found.choice("root: proven hardware keys", was.attested_keys, is.attested_keys, true);
     let (was, is) = (&old.targets, &new.targets);
     found.more_is_tighter("targets: threshold at least", was.threshold_floor, is.threshold_floor);
     found.longer_is_looser("targets: valid for at most", was.max_valid_for, is.max_valid_for);
     found.choice("targets: software keys", was.software_keys, is.software_keys, false);
     found.more_is_tighter("targets: witnesses", was.witnesses, is.witnesses);
     found.choice("targets: rehearsed first", was.rehearsed, is.rehearsed, true);
+    found.choice("targets: proven hardware keys", was.attested_keys, is.attested_keys, true);
     let (was, is) = (&old.delegations, &new.delegations);
     found.more_is_tighter("delegations: threshold at least", was.threshold_floor, is.threshold_floor);
     found.longer_is_looser("delegations: valid for at most", was.max_valid_for, is.max_valid_for);
@@ -147,6 +149,8 @@ mod tests {
             ("[root]\nmax-valid-for = \"4 years\"", "root: valid for at most 3 years becomes 4 years", true),
             ("[root]\nwitnesses = 0", "root: witnesses 1 becomes 0", true),
             ("[root]\nrehearsed = true", "root: rehearsed first: no becomes yes", false),
+            ("[root]\nattested-keys = true", "root: proven hardware keys: no becomes yes", false),
+            ("[targets]\nattested-keys = true", "targets: proven hardware keys: no becomes yes", false),
             ("[targets]\nthreshold-floor = 2", "targets: threshold at least 1 becomes 2", false),
             (
                 "[targets]\nmax-valid-for = \"1 year\"",

@@ -45,6 +45,7 @@ struct Root {
     max_valid_for: Option<Word<Term>>,
     witnesses: Option<u32>,
     rehearsed: Option<bool>,
+    attested_keys: Option<bool>,
 }
 
 #[derive(Clone, Deserialize)]
@@ -55,6 +56,7 @@ struct Targets {
     software_keys: Option<bool>,
     witnesses: Option<u32>,
     rehearsed: Option<bool>,
+    attested_keys: Option<bool>,
 }
 
 #[derive(Clone, Deserialize)]
@@ -123,6 +125,7 @@ impl Members {
             put(&mut to.max_valid_for, word(from.max_valid_for));
             put(&mut to.witnesses, from.witnesses);
             put(&mut to.rehearsed, from.rehearsed);
+            put(&mut to.attested_keys, from.attested_keys);
         }
         if let Some(from) = self.targets {
             let to = &mut limits.targets;
@@ -131,6 +134,7 @@ impl Members {
             put(&mut to.software_keys, from.software_keys);
             put(&mut to.witnesses, from.witnesses);
             put(&mut to.rehearsed, from.rehearsed);
+            put(&mut to.attested_keys, from.attested_keys);
         }
         if let Some(from) = self.delegations {
             let to = &mut limits.delegations;
@@ -235,9 +239,14 @@ pub(super) fn write(limits: &Limits) -> String {
     for (table, members) in tables {
         lines.push(format!("[{table}]"));
         lines.extend(members.into_iter().map(|(member, value)| format!("{member:<17} = {value}")));
-        // Any number is what a missing member means, and every root.
+        // Any number is what a missing member means, any key, and every root.
         if let Some(most) = root.keys_changed.filter(|_| table == "root") {
             lines.push(format!("{:<17} = {most}", "keys-changed"));
+        }
+        let attested =
+            (table == "root" && root.attested_keys) || (table == "targets" && targets.attested_keys);
+        if attested {
+            lines.push(format!("{:<17} = true", "attested-keys"));
         }
         if let Some(oldest) = limits.oldest_root.filter(|_| table == "clients") {
             lines.push(format!("{:<17} = {oldest}", "oldest-root"));

@@ -51,6 +51,7 @@ pub fn facts(profile: Profile, collection: &str, today: Time, files: &[Envelope]
         limits_number: 1,
         limits_file: Digest::of(b"limits"),
         keys: BTreeMap::new(),
+        attested: BTreeMap::new(),
         roots,
         documents,
         unvouched: BTreeMap::new(),

@@ -3,6 +3,7 @@
 
 use super::making::{asks, asks_statement, entry, expires, no_software, records, role};
 use super::rules;
+use crate::ceremony::attestation;
 use crate::ceremony::change::{Base, Change, Counts, Frame, Item, Purpose};
 use crate::ceremony::facts::{Facts, KeyRecord};
 use crate::ceremony::people::{KeyName, check_holders};
@@ -165,6 +166,8 @@ impl Spec {
         check_holders(&RoleName::Root, root, threshold(self.root.threshold)?, facts)?;
         check_holders(&RoleName::Targets, targets, threshold(self.targets.threshold)?, facts)?;
         no_software(facts, root, false, &RoleName::Root)?;
+        attestation::check(facts, root, limits.root.attested_keys, &RoleName::Root)?;
+        attestation::check(facts, targets, limits.targets.attested_keys, &RoleName::Targets)?;
         no_software(facts, targets, limits.targets.software_keys, &RoleName::Targets)
     }
 

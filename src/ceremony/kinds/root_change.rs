@@ -14,6 +14,7 @@ use super::root_asks::{asks, root_asks};
 use super::root_ledger::{Ledger, summary};
 use super::root_members::{Member, Role, ids, listed_entries, members, spec};
 use super::rules;
+use crate::ceremony::attestation;
 use crate::ceremony::change::{Base, Counts, Frame, Item, Purpose};
 use crate::ceremony::conflict::carried;
 use crate::ceremony::facts::{Facts, KeyRecord};
@@ -85,7 +86,7 @@ pub struct RootChange {
 ///
 /// `ROOT-MISSING`; what [`members`] refuses of each role; `KEY-GONE` for a key that is given up and
 /// stays; `THRESHOLD-FLOOR`, `SPARE-KEYS`, `KEYS-CHANGED`, `HOLDER-THRESHOLD`, `PERSON-EXCLUDED`, `KEY-SOFTWARE`,
-/// `KEY-NOTARY-ROOT`, `CERTIFICATE-ENDS`, `EXPIRY-LIMIT`, `EXPIRY-PAST`, `QUORUM-LOST`, and whatever
+/// `KEY-NOT-ATTESTED`, `KEY-NOTARY-ROOT`, `CERTIFICATE-ENDS`, `EXPIRY-LIMIT`, `EXPIRY-PAST`, `QUORUM-LOST`, and whatever
 /// making the documents refuses.
 pub fn root_change(frame: &Frame, facts: &Facts, wanted: &Wanted) -> Result<RootChange> {
     let trusted = facts.roots.last().ok_or_else(|| {
@@ -189,6 +190,12 @@ impl<'a> Side<'a> {
         Ok(Self { role, old, old_threshold, new, spec })
     }
 
+    /// The keys that come in.
+    fn coming(&self) -> Vec<&'a KeyRecord> {
+        let new = self.new.iter().filter(|member| !self.old.iter().any(|old| old.is(member)));
+        new.filter_map(|member| member.record).collect()
+    }
+
     /// Whether keys, their entries or the threshold become others.
     pub fn changed(&self) -> bool {
         self.spec.threshold.get() != self.old_threshold || ids(&self.old) != ids(&self.new)
@@ -247,6 +254,7 @@ fn root_within_limits(facts: &Facts, root: &Side<'_>, until: Time) -> Result<()>
     let known: Vec<&KeyRecord> = root.new.iter().filter_map(|member| member.record).collect();
     check_holders(&RoleName::Root, &known, threshold, facts)?;
     no_software(facts, &known, false, &RoleName::Root)?;
+    attestation::check(facts, &root.coming(), limits.attested_keys, &RoleName::Root)?;
     if facts.trust.profile == Profile::Notary {
         root.new.iter().try_for_each(|member| certified_until(member, until))?;
     }
@@ -278,7 +286,8 @@ fn targets_within_limits(facts: &Facts, targets: &Side<'_>) -> Result<()> {
     floor(targets.spec.threshold.get(), limits.threshold_floor, &targets.role)?;
     let known: Vec<&KeyRecord> = targets.new.iter().filter_map(|member| member.record).collect();
     check_holders(&RoleName::Targets, &known, targets.spec.threshold, facts)?;
-    no_software(facts, &known, limits.software_keys, &RoleName::Targets)
+    no_software(facts, &known, limits.software_keys, &RoleName::Targets)?;
+    attestation::check(facts, &targets.coming(), limits.attested_keys, &RoleName::Targets)
 }
 
 fn floor(threshold: u32, floor: u32, role: &RoleName) -> Result<()> {

@@ -1,8 +1,8 @@
 //! What the first day's kinds make of runbooks and facts: changes that come out the same for
 //! everyone, and refusals before a token is touched.
 
-use super::world::{facts, frame, holder, key, nothing, public, record, root, sha, targets, time};
-use crate::ceremony::change::{Change, Counts, Item, Purpose};
+use super::world::{before_root as before, facts, frame, holder, key, public, root, sha, targets, time};
+use crate::ceremony::change::{Change, Counts, Item};
 use crate::ceremony::facts::{Device, Enrolment, Facts, Stage};
 use crate::ceremony::kinds;
 use crate::ceremony::limits::PossessionLimit;
@@ -22,15 +22,6 @@ const GRANT: &str = "[delegation]\napplication = \"door\"\nkeys = [\"x\"]\nthres
 fn hold(kind: &str, tables: &str, facts: &Facts) -> Result<Change> {
     let runbook = Runbook::parse(&format!("ceremony = \"{kind}\"\n{HEAD}{tables}")).unwrap();
     kinds::read(&runbook).unwrap().change(&frame(), facts)
-}
-
-/// Facts before the first root, with online keys.
-fn before() -> Facts {
-    let mut facts = nothing();
-    for (name, purpose) in [("s", Purpose::Snapshot), ("m", Purpose::Timestamp)] {
-        facts.keys.insert(key(name), record(name, purpose));
-    }
-    facts
 }
 
 /// Facts with a root, and targets that delegate.

@@ -13,6 +13,7 @@ mod delegations;
 mod due;
 mod engine;
 mod granted;
+mod hardware;
 mod incident;
 mod key_care;
 mod kinds;

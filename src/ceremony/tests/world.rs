@@ -156,6 +156,7 @@ pub fn nothing() -> Facts {
         limits_number: 1,
         limits_file: sha("limits"),
         keys: records.map(|record| (record.name.clone(), record)).collect(),
+        attested: BTreeMap::new(),
         roots: Vec::new(),
         documents: BTreeMap::new(),
         unvouched: BTreeMap::new(),
@@ -173,6 +174,15 @@ pub fn nothing() -> Facts {
         proposals: BTreeMap::new(),
         conflicts: BTreeMap::new(),
     }
+}
+
+/// Facts before the first root, with online keys.
+pub fn before_root() -> Facts {
+    let mut facts = nothing();
+    for (name, purpose) in [("s", Purpose::Snapshot), ("m", Purpose::Timestamp)] {
+        facts.keys.insert(key(name), record(name, purpose));
+    }
+    facts
 }
 
 /// Facts with these roots, each with who signed it, and targets and delegations signed by their keys.

@@ -298,7 +298,8 @@ fn chain_end(files: &[(Place, KeyFile)]) -> Option<(Place, KeyFile)> {
     if one_key && starts == 1 && ends.next().is_none() { end.cloned() } else { None }
 }
 
-fn record(file: KeyFile, sha: Digest) -> KeyRecord {
+/// A key as ceremonies know it, before anything became of it.
+pub(super) fn record(file: KeyFile, sha: Digest) -> KeyRecord {
     KeyRecord {
         name: file.name,
         holder: file.holder,

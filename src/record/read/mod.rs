@@ -5,6 +5,7 @@
 //! judged beside the record's own, and where the two disagree the record's own stand. A file that
 //! is refused is a finding and nothing rests on it; reading goes on.
 
+mod attested;
 mod changes;
 mod documents;
 mod keys;
@@ -233,6 +234,7 @@ fn read(
         limits: limits.limits,
         limits_number: limits.number,
         limits_file: limits.file,
+        attested: attested::judge(&keys_used, &keys.files, &changes),
         keys: keys_used,
         roots: roots.chain,
         documents: documents.newest,

@@ -1,0 +1,189 @@
+//! What devices attest of the record's keys, judged once as the record is read.
+
+use crate::ceremony::attestation::{Anchors, Key, Verdict, one_holder_each};
+use crate::ceremony::facts::KeyRecord;
+use crate::ceremony::people::{KeyName, Person};
+use crate::record::{KeyFile, StoredChange};
+use crate::signer::Attestation;
+use crate::tuf::digest::Digest;
+use crate::tuf::rule::Refusal;
+use std::collections::BTreeMap;
+
+/// The verdict on every key that is used.
+pub(super) fn judge(
+    used: &BTreeMap<KeyName, KeyRecord>,
+    files: &BTreeMap<Digest, (KeyFile, Option<Refusal>)>,
+    changes: &BTreeMap<Digest, StoredChange>,
+) -> BTreeMap<KeyName, Verdict> {
+    // Read once, and not at all where no device has attested anything.
+    let mut anchors = None;
+    let mut verdicts: BTreeMap<KeyName, (Person, Verdict)> = BTreeMap::new();
+    for record in used.values() {
+        let Some((file, _)) = files.get(&record.file) else { continue };
+        let Some(attestation) = file.evidence.attestation() else { continue };
+        let verdict = key(file, attestation, changes).judge(anchors.get_or_insert_with(Anchors::pinned));
+        verdicts.insert(record.name.clone(), (record.holder.clone(), verdict));
+    }
+    one_holder_each(&mut verdicts);
+    verdicts.into_iter().map(|(name, (_, verdict))| (name, verdict)).collect()
+}
+
+fn key<'a>(
+    file: &'a KeyFile,
+    attestation: &'a Attestation,
+    changes: &BTreeMap<Digest, StoredChange>,
+) -> Key<'a> {
+    Key {
+        public: &file.public,
+        token: file.token.kind(),
+        serial: file.token.serial(),
+        certificates: attestation.leaf_first(),
+        exportable_under: file.evidence.exportable_under(),
+        at: changes.get(&file.change).map(|stored| stored.change.frame.held_at),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::ceremony::change::{Possession, Purpose};
+    use crate::record::key_file::{EvidenceNote, TokenNote};
+    use crate::signer::{Evidence, TokenIdentity, TokenKind};
+    use crate::tuf::json::{Json, Members};
+    use crate::tuf::key::PublicKey;
+    use crate::tuf::statement::TrustId;
+    use base64ct::{Base64, Encoding};
+
+    macro_rules! real {
+        ($serial:literal) => {
+            (
+                $serial,
+                [
+                    include_str!(concat!(
+                        "../../../tests/fixtures/piv-attestations/",
+                        $serial,
+                        "/",
+                        $serial,
+                        "_key_cert.pem"
+                    )),
+                    include_str!(concat!(
+                        "../../../tests/fixtures/piv-attestations/",
+                        $serial,
+                        "/",
+                        $serial,
+                        "_device_cert.pem"
+                    )),
+                    include_str!(concat!(
+                        "../../../tests/fixtures/piv-attestations/",
+                        $serial,
+                        "/",
+                        $serial,
+                        "_pubkey.pem"
+                    )),
+                ],
+            )
+        };
+    }
+
+    fn der(text: &str) -> Vec<u8> {
+        pem::parse(text).unwrap().into_contents()
+    }
+
+    fn identity(serial: &str) -> TokenIdentity {
+        let text = str::to_owned;
+        TokenIdentity {
+            kind: TokenKind::Piv,
+            label: text("slot 9c"),
+            serial: text(serial),
+            manufacturer: text("Yubico"),
+            model: text("YubiKey"),
+            firmware: text("5.2"),
+        }
+    }
+
+    fn file(name: &str, holder: &str, (serial, [own, device, public]): (&str, [&str; 3])) -> KeyFile {
+        let attestation = Attestation::new(der(own), vec![der(device)]).unwrap();
+        let evidence = Evidence { attestation: Some(attestation), ..Evidence::default() };
+        KeyFile {
+            trust: TrustId::from_bytes([1; 16]),
+            name: name.parse().unwrap(),
+            holder: holder.parse().unwrap(),
+            purpose: Purpose::Root,
+            public: PublicKey::from_spki_der(&der(public)).unwrap(),
+            certificate: None,
+            change: Digest::of(b"change"),
+            possession: Possession::Proved(Digest::of(b"possession")),
+            replaces: None,
+            token: TokenNote::of(&identity(serial)),
+            evidence: EvidenceNote::of(&evidence).unwrap(),
+        }
+    }
+
+    fn judged(files: &[KeyFile]) -> BTreeMap<String, String> {
+        let read = |file: &KeyFile| KeyFile::from_json(&file.to_json()).unwrap();
+        let files: BTreeMap<_, _> = files.iter().map(|f| (f.digest(), (read(f), None))).collect();
+        let used =
+            files.iter().map(|(sha, (f, _))| (f.name.clone(), super::super::keys::record(f.clone(), *sha)));
+        let verdicts = judge(&used.collect(), &files, &BTreeMap::new());
+        verdicts.into_iter().map(|(name, verdict)| (name.to_string(), verdict.words())).collect()
+    }
+
+    #[test]
+    fn what_a_key_file_carries_is_judged() {
+        let (first, second) = (real!("13078778"), real!("14454335"));
+        let mut bare = file("root-c", "carol", first);
+        bare.evidence = EvidenceNote::default();
+        let mut stolen = file("root-d", "dave", first);
+        stolen.public = PublicKey::from_spki_der(&der(second.1[2])).unwrap();
+        let found = judged(&[file("root-a", "alice", first), file("root-b", "bob", second), bare]);
+        let firmware = "attestation fails ATTESTATION-FIRMWARE";
+        assert_eq!(
+            found,
+            [("root-a", firmware), ("root-b", firmware)].map(|(n, w)| (n.into(), w.into())).into()
+        );
+        let found = judged(&[file("root-a", "alice", first), stolen]);
+        assert_eq!(found["root-a"], format!("{firmware}, ATTESTATION-HOLDER"));
+        assert_eq!(
+            found["root-d"],
+            "attestation fails ATTESTATION-KEY, ATTESTATION-FIRMWARE, ATTESTATION-HOLDER"
+        );
+    }
+
+    /// A key file with other certificates in it.
+    fn with(certificates: &[Vec<u8>]) -> Vec<u8> {
+        let mut json = Json::parse(&file("root-a", "alice", real!("13078778")).to_json()).unwrap();
+        let all: Vec<Json> = certificates.iter().map(|der| Base64::encode_string(der).into()).collect();
+        let object = |json: &mut Json, name: &str| -> Members {
+            let Json::Object(members) = json else { panic!("no object") };
+            let Some(Json::Object(inner)) = members.get(name) else { panic!("no object") };
+            inner.clone()
+        };
+        let mut evidence = object(&mut json, "evidence");
+        evidence.insert("attestation".to_owned(), all.into());
+        let Json::Object(members) = &mut json else { panic!("no object") };
+        members.insert("evidence".to_owned(), Json::Object(evidence));
+        json.canonical()
+    }
+
+    #[test]
+    fn no_more_is_read_than_a_device_gives() {
+        for (certificates, fits) in [
+            (vec![], true),
+            (vec![vec![1; 4096]; 6], true),
+            (vec![vec![1; 4097]], false),
+            (vec![vec![1; 100]; 7], false),
+            (vec![vec![1], vec![]], false),
+        ] {
+            let bytes = with(&certificates);
+            assert!(bytes.len() < 64 << 10, "within a key file's cap");
+            let read = KeyFile::from_json(&bytes);
+            assert_eq!(
+                read.err().map(|e| e.rule().name),
+                (!fits).then_some("RECORD-MEMBER"),
+                "{}",
+                certificates.len()
+            );
+        }
+    }
+}
