@@ -91,7 +91,12 @@ fn from_info(session: &Session, object: ObjectHandle) -> Option<PublicKey> {
 /// The key of an X.509 certificate object.
 fn from_certificate(session: &Session, object: ObjectHandle) -> Option<PublicKey> {
     let Some(Attribute::Value(der)) = read(session, object, AttributeType::Value) else { return None };
-    let certificate = x509_cert::Certificate::from_der(&der).ok()?;
+    key_of(&der)
+}
+
+/// The key in a certificate.
+pub(super) fn key_of(der: &[u8]) -> Option<PublicKey> {
+    let certificate = x509_cert::Certificate::from_der(der).ok()?;
     let spki = certificate.tbs_certificate().subject_public_key_info().to_der().ok()?;
     PublicKey::from_spki_der(&spki).ok()
 }

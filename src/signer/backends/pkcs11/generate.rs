@@ -183,7 +183,7 @@ fn judged(
     private: ObjectHandle,
     public: PublicKey,
 ) -> Result<Generated> {
-    let evidence = token.evidence_of(session, private);
+    let evidence = token.evidence_of(session, private, &public);
     attributes::expect_kept(&evidence.attributes)
         .map_err(|e| e.at(format!("the key on \"{}\"", visible(&token.identity.label))))?;
     Ok(Generated { public, evidence })

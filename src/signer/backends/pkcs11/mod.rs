@@ -8,6 +8,7 @@
 //! Never: initialising a token that is in use, a key that can be taken out, `C_Sign` over bytes
 //! that are no [`Payload`](crate::tuf::payload::Payload).
 
+mod attested;
 mod attributes;
 mod context;
 mod generate;
@@ -255,11 +256,11 @@ impl Pkcs11Token {
         )
     }
 
-    fn evidence_of(&self, session: &Session, private: ObjectHandle) -> Evidence {
+    fn evidence_of(&self, session: &Session, private: ObjectHandle, public: &PublicKey) -> Evidence {
         let module = (self.module.name(), self.module.sha256().hex());
         Evidence {
             attributes: attributes::evidence(session, private),
-            attestation: None,
+            attestation: attested::attestation(session, public),
             module: Some(module),
         }
     }
@@ -347,6 +348,6 @@ impl Token for Pkcs11Token {
     fn evidence(&mut self, public: &PublicKey, pins: &mut dyn PinSource) -> Result<Evidence> {
         let session = self.logged_in(None, pins)?;
         let private = self.private_key(&session, public)?;
-        Ok(self.evidence_of(&session, private))
+        Ok(self.evidence_of(&session, private, public))
     }
 }
