@@ -310,3 +310,37 @@ fn the_shipped_example_is_rehearsed_after_the_first_day() {
         assert!(fs::read_dir(into.join("record/limits")).unwrap().count() == 2, "{story}");
     }
 }
+
+/// SoftHSM says `local: yes` of its keys, as a token would; nobody else does.
+#[test]
+fn keys_that_no_device_attests_are_told_and_refused_where_limits_say_so() {
+    let mut limits = Limits::default_for(Profile::Notary);
+    limits.root.attested_keys = true;
+    let stage = Stage::new("limits-attested", Profile::Notary, Kind::Production, &limits);
+    let (_, map) = keys(&stage);
+    let root = first_day("04-root");
+    let (rule, expected) = refused(stage.on(&stage.record, &map, &["plan", utf8(&root)]));
+    assert_eq!(rule, "KEY-NOT-ATTESTED");
+    assert!(expected.contains("proven hardware key"), "{expected}");
+
+    let limits = Limits::default_for(Profile::Notary);
+    let stage = Stage::new("limits-claimed", Profile::Notary, Kind::Production, &limits);
+    let (devices, map) = keys(&stage);
+    let planned = stage.on(&stage.record, &map, &["plan", utf8(&root)]).ended(0).json();
+    let summary = planned["summary"].to_string();
+    assert!(summary.contains("0 of 3 keys of this root are proven hardware keys"), "{summary}");
+    assert!(summary.contains("attributes claimed, not proven"), "{summary}");
+    stage.hold(&map, &root).1.ended(0);
+    let status = stage.keyrite(["-C", utf8(&stage.record), "--json", "status"]).ended(0).json();
+    assert_eq!(status["hardware"]["proven"], 0);
+    assert_eq!(status["hardware"]["of"], 3);
+    assert_eq!(status["hardware"]["rest"].as_array().unwrap().len(), 3);
+    let text = stage.keyrite(["-C", utf8(&stage.record), "status"]).ended(0).text();
+    assert!(text.contains("hardware     0 of 3 keys of this root are proven hardware keys"), "{text}");
+    let report = stage.path("report.html");
+    let map = devices.knowing(&stage.root()).write("devices-2.toml");
+    stage.on(&stage.record, &map, &["verify", "--report", utf8(&report)]).ended(0);
+    let page = fs::read_to_string(report).unwrap();
+    assert!(page.contains("0 of 3 keys of this root are proven hardware keys"));
+    assert!(page.contains("attributes claimed, not proven"));
+}

@@ -13,7 +13,9 @@ use super::session::{Ended, Session, shown, typed};
 use super::table::{Due, Frozen, Table, runbook_paths};
 use crate::ceremony::answers::ALONE;
 use crate::ceremony::answers_form::template;
+use crate::ceremony::attestation::Tally;
 use crate::ceremony::change::Change;
+use crate::ceremony::facts::Facts;
 use crate::ceremony::messages::{self, TooLong};
 use crate::ceremony::step::{Act, PersonAct, Prompt, Step};
 use crate::ceremony::{engine, gate};
@@ -356,6 +358,14 @@ impl Planned {
 pub fn lines(change: &Change, contents: &Contents) -> Vec<String> {
     let mut lines = change.summary.clone();
     lines.extend(crate::ceremony::step::difference(change, &contents.facts));
+    lines.extend(hardware(change, &contents.facts));
     lines.extend(messages::too_long(change, &contents.facts).iter().map(TooLong::words));
     lines
+}
+
+/// What is proven of the keys of a root that is made.
+fn hardware(change: &Change, facts: &Facts) -> Vec<String> {
+    let root = change.documents().find_map(|payload| payload.document().as_root());
+    let Some(tally) = root.and_then(|root| Tally::of(root, facts)) else { return Vec::new() };
+    std::iter::once(tally.words()).chain(tally.rest.iter().map(|line| format!("  {line}"))).collect()
 }

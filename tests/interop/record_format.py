@@ -96,7 +96,11 @@ LIMITS = {
     "clients": {"named": []},
 }
 # Members without a built-in value, and the least that each may be.
-OPTIONAL = {"root": {"keys-changed": 1}, "clients": {"oldest-root": 1}}
+OPTIONAL = {
+    "root": {"keys-changed": 1, "attested-keys": False},
+    "targets": {"attested-keys": False},
+    "clients": {"oldest-root": 1},
+}
 
 
 class Wrong(Exception):

@@ -219,6 +219,8 @@ class Verifier:
         self.of_trust(file["trust"])
         need(file["name"] == name, "its name is not its folder's")
         members(file["evidence"], "evidence")
+        attested = [len(base64.b64decode(der, validate=True)) for der in file["evidence"]["attestation"]]
+        need(len(attested) <= 6 and all(1 <= size <= 4096 for size in attested), "RECORD-MEMBER: attestation")
         need(file["purpose"] in ("root", "targets", "delegation", "snapshot", "timestamp", "witness"), "purpose")
         key = Key.of_spki(file["spki"])
         need(file["identity"] == key.identity, "KEY-ID: the identity is not that of the public key")

@@ -2,6 +2,7 @@
 
 use super::page::Page;
 use super::{Beside, Known, unknown};
+use crate::ceremony::attestation::verdict;
 use crate::ceremony::change::Possession;
 use crate::ceremony::facts::Stage;
 use crate::ceremony::limits::{Limits, differences};
@@ -57,7 +58,7 @@ pub fn key(beside: &Beside, bytes: &[u8]) -> Result<Page> {
         .maybe("token", (!token.is_empty()).then(|| token.join(", ")))
         .maybe("replaces", file.replaces.map(|sha| sha.hex()))
         .fact("came with the change", file.change.hex())
-        .maybe("attestation", file.evidence.attestation().is_some().then_some("yes, not judged here"))
+        .maybe("attestation", attested(beside, &file))
         .maybe("can be exported under", file.evidence.exportable_under())
         .digest("identity", file.public.identity().digest())
         .digest("file", Digest::of(bytes))
@@ -67,6 +68,18 @@ pub fn key(beside: &Beside, bytes: &[u8]) -> Result<Page> {
         Some((_, Some(why))) => page.careful(format!("The record doesn't use it: {why}")),
         Some((_, None)) => page.note("The record uses it."),
         None => page,
+    })
+}
+
+/// What is proven of a key that a device attests. Outside of a record nothing is: whose device it is
+/// and when the key came in stands there.
+fn attested(beside: &Beside, file: &KeyFile) -> Option<String> {
+    file.evidence.attestation()?;
+    let facts = beside.contents.as_ref().map(|contents| &contents.facts);
+    let used = facts.and_then(|facts| Some((facts, facts.keys.get(&file.name)?)));
+    Some(match used.filter(|(_, record)| record.file == file.digest()) {
+        Some((facts, record)) => verdict(facts, record).words(),
+        None => "yes, judged only in a record that uses the key".to_owned(),
     })
 }
 

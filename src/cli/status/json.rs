@@ -2,7 +2,9 @@
 
 use super::view::{View, what};
 use super::who::{self, Grant};
+use crate::ceremony::attestation::{Tally, verdict};
 use crate::ceremony::due::{Urgency, What};
+use crate::ceremony::facts::Facts;
 use crate::ceremony::standing::Standing;
 use crate::record::Contents;
 use crate::tuf::json::{Json, object};
@@ -65,7 +67,8 @@ pub fn report(contents: &Contents, view: &View<'_>, grants: &[Grant], next: &[St
         ("stage", facts.trust.stage.name().into()),
         ("limits", number(facts.limits_number)),
         ("roles", roles(view)),
-        ("keys", keys(view)),
+        ("keys", keys(view, facts)),
+        ("hardware", hardware(facts)),
         ("endings", endings(view, facts.today)),
         ("roll-call", Json::Object(roll_call)),
         ("silent", silent.into()),
@@ -102,7 +105,14 @@ fn roles(view: &View<'_>) -> Json {
     view.roles.iter().map(one).collect::<Vec<_>>().into()
 }
 
-fn keys(view: &View<'_>) -> Json {
+fn hardware(facts: &Facts) -> Json {
+    let Some(tally) = facts.root().and_then(|root| Tally::of(root, facts)) else { return Json::Null };
+    let count = |n: usize| number(u64::try_from(n).unwrap_or(u64::MAX));
+    let rest: Vec<_> = tally.rest.into_iter().map(Json::from).collect();
+    object([("proven", count(tally.proven)), ("of", count(tally.all)), ("rest", rest.into())])
+}
+
+fn keys(view: &View<'_>, facts: &Facts) -> Json {
     let one = |key: &super::view::Key<'_>| {
         let record = key.record;
         let life = record
@@ -120,6 +130,7 @@ fn keys(view: &View<'_>) -> Json {
             ("roles", key.serves.iter().map(|role| Json::from(role.as_str())).collect::<Vec<_>>().into()),
             ("life", life.collect::<Vec<_>>().into()),
             ("last-used", date(key.used)),
+            ("attestation", verdict(facts, record).words().into()),
         ])
     };
     view.keys.iter().map(one).collect::<Vec<_>>().into()

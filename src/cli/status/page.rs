@@ -3,6 +3,7 @@
 use super::keys_only;
 use super::view::{Key, View, silent, what};
 use super::ways::in_software;
+use crate::ceremony::attestation::Tally;
 use crate::ceremony::change::Item;
 use crate::ceremony::due::Urgency;
 use crate::ceremony::facts::{Facts, Stage};
@@ -80,9 +81,13 @@ fn head(facts: &Facts) -> Screen {
         .fact("limits", format!("number {}", facts.limits_number))
         .fact("", groups(facts.limits_file));
     let Some(root) = facts.roots.last() else { return screen };
-    screen
+    let screen = screen
         .fact("newest root", format!("version {}", root.version()))
-        .fact("", groups(root.payload().digest()))
+        .fact("", groups(root.payload().digest()));
+    match root.document().as_root().and_then(|root| Tally::of(root, facts)) {
+        None => screen,
+        Some(tally) => screen.fact("hardware", tally.words()).items(tally.rest),
+    }
 }
 
 fn roles(screen: Screen, view: &View<'_>) -> Screen {

@@ -4,6 +4,7 @@
 //! Nothing private stands in it: it is made of the files that a redacted copy has too.
 
 use super::ceremonies;
+use crate::ceremony::attestation;
 use crate::ceremony::change::Possession;
 use crate::ceremony::facts::{Facts, Stage};
 use crate::record::receipt::Answer;
@@ -106,6 +107,9 @@ fn chain(contents: &Contents) -> Vec<Screen> {
             }
             page = page.fact("signed by its own keys", signed(&tally.new));
         }
+        if let Some(tally) = root.document().as_root().and_then(|root| attestation::Tally::of(root, facts)) {
+            page = page.fact("hardware", tally.words()).items(tally.rest);
+        }
         page =
             page.fact("payload", root.payload().digest().hex()).fact("file", Digest::of(root.bytes()).hex());
         pages.push(page);
@@ -163,8 +167,10 @@ fn key(contents: &Contents, file: &KeyFile, unused: Option<String>) -> Screen {
     if let Some((name, sha)) = file.evidence.module() {
         screen = screen.fact("through the module", name.as_str()).fact("SHA-256 of it", sha.hex());
     }
-    if let Some(attestation) = file.evidence.attestation() {
-        screen = screen.fact("attestation", format!("{} certificates", attestation.leaf_first().len()));
+    if let Some(record) = contents.facts.keys.get(&file.name).filter(|_| unused.is_none()) {
+        for (index, line) in attestation::verdict(&contents.facts, record).lines().into_iter().enumerate() {
+            screen = screen.fact(if index == 0 { "hardware" } else { "" }, line);
+        }
     }
     if let Some(leaf) = file.certificate.as_deref().and_then(|pem| certificate::leaf(pem).ok()) {
         screen = screen
