@@ -18,6 +18,7 @@ mod day;
 
 use day::{Upto, day, told};
 use keyrite::ceremony::answers::Answers;
+use keyrite::ceremony::attestation::{Anchors, Key};
 use keyrite::ceremony::change::{Change, Frame};
 use keyrite::ceremony::facts::Trust;
 use keyrite::ceremony::kinds;
@@ -489,4 +490,30 @@ fn named(path: &Path, old: &[u8], new: &[u8]) -> (PathBuf, PathBuf) {
     let Some(at) = whole.rfind(&old) else { return (path.to_owned(), path.to_owned()) };
     let end = whole[at..].find('/').map_or(whole.len(), |n| at + n);
     (PathBuf::from(&whole[..end]), PathBuf::from(format!("{}{new}{}", &whole[..at], &whole[at + 64..end])))
+}
+
+/// Certificates that devices gave, in the place of the key's and of its issuers: a real chain whose
+/// every rule but that of the firmware holds, so that nothing on the way is left out.
+#[test]
+fn no_attestation_panics_or_proves() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/piv-attestations");
+    let der = |path: &PathBuf| pem::parse(fs::read_to_string(path).unwrap()).unwrap().into_contents();
+    let seeds: Vec<(PathBuf, Vec<u8>)> =
+        files(&folder, "_cert.pem").into_iter().map(|(path, _)| (path.clone(), der(&path))).collect();
+    let of = |end: &str| der(&folder.join(format!("13078778/13078778_{end}.pem")));
+    let (own, device, public) =
+        (of("key_cert"), of("device_cert"), PublicKey::from_spki_der(&of("pubkey")).unwrap());
+    let anchors = Anchors::pinned();
+    let judged = |certificates: Vec<&[u8]>| {
+        let (serial, token) = ("13078778", "piv");
+        let key = Key { public: &public, token, serial, certificates, exportable_under: None, at: None };
+        key.judge(&anchors)
+    };
+    let right = judged(vec![&own, &device]);
+    assert!(right.words().ends_with("fails ATTESTATION-FIRMWARE"), "{}", right.words());
+    feed(&seeds, 40_000, |bytes| {
+        assert!(bytes == own || judged(vec![bytes, &device]) != right);
+        assert!(bytes == device || judged(vec![&own, bytes]) != right);
+        assert!(!judged(vec![&own, &device, bytes]).is_proven());
+    });
 }
