@@ -203,10 +203,16 @@ fn plays() -> Vec<Play> {
         ),
         play(
             format!(
-                "ceremony = \"limits\"\nlimits = \"root.rehearsed, root.witnesses, ceremony.sign-within\"\nvalue.root.rehearsed = \"yes\"\nvalue.root.witnesses = \"2\"\nvalue.ceremony.sign-within = \"20 days\"\n{PEOPLE}"
+                "ceremony = \"limits\"\nlimits = \"root.rehearsed, root.witnesses, root.attested-keys, ceremony.sign-within\"\nvalue.root.rehearsed = \"yes\"\nvalue.root.witnesses = \"2\"\nvalue.root.attested-keys = \"yes\"\nvalue.ceremony.sign-within = \"20 days\"\n{PEOPLE}"
             ),
             "new-limits",
-            &["[limits.root]", "rehearsed = true", "witnesses = 2", "sign-within = \"20 days\""],
+            &[
+                "[limits.root]",
+                "rehearsed = true",
+                "witnesses = 2",
+                "attested-keys = true",
+                "sign-within = \"20 days\"",
+            ],
         ),
         Play {
             upto: Upto::Keys,

@@ -25,7 +25,7 @@ enum Form {
 /// One member that can move: its table and name, what it decides, its form and its value.
 type Member = (&'static str, &'static str, &'static str, Form, fn(&Limits) -> String);
 
-const MEMBERS: [Member; 14] = [
+const MEMBERS: [Member; 16] = [
     ("root", "rehearsed", "every change of root is rehearsed first", Form::YesNo, |l| yes(l.root.rehearsed)),
     ("root", "witnesses", "how many watch a change of root", Form::Number, |l| l.root.witnesses.to_string()),
     ("root", "threshold-floor", "the fewest that ever sign a root", Form::Number, |l| {
@@ -40,6 +40,9 @@ const MEMBERS: [Member; 14] = [
     ("root", "max-valid-for", "how long a root may be valid", Form::Term, |l| {
         l.root.max_valid_for.to_string()
     }),
+    ("root", "attested-keys", "new root keys are proven hardware keys", Form::YesNo, |l| {
+        yes(l.root.attested_keys)
+    }),
     ("targets", "rehearsed", "every change of targets is rehearsed first", Form::YesNo, |l| {
         yes(l.targets.rehearsed)
     }),
@@ -48,6 +51,9 @@ const MEMBERS: [Member; 14] = [
     }),
     ("targets", "software-keys", "targets keys in files or a vault", Form::YesNo, |l| {
         yes(l.targets.software_keys)
+    }),
+    ("targets", "attested-keys", "new targets keys are proven hardware keys", Form::YesNo, |l| {
+        yes(l.targets.attested_keys)
     }),
     ("delegations", "software-keys", "developers' keys in files or a vault", Form::YesNo, |l| {
         yes(l.delegations.software_keys)
