@@ -56,6 +56,12 @@ impl Card {
         Self { state, chains: Chains::default(), now: Now::default() }
     }
 
+    /// Into a reader.
+    pub fn insert(&mut self) {
+        self.state.read_again();
+        self.reset();
+    }
+
     pub fn reset(&mut self) {
         self.now = Now::default();
         self.chains.clear();

@@ -4,7 +4,7 @@
 //!              second; a number: touched after so many milliseconds
 //! `touches`    written here: one line for each time that the card waited for a touch
 //! `out`        while it is there, the card is out of its reader
-//! `in`         written here: there while the card is in a reader and has power
+//! `in`         written here: there while the card is in a reader that has given it power
 //! `out-at`     an instruction in hexadecimal, like `87`: when it comes, the card is out before it
 //!              answers; with `:after` behind it, when its work is done and nobody was told
 
@@ -49,7 +49,7 @@ impl Knobs {
         }
     }
 
-    /// Says whether the card has power.
+    /// Says whether the card is in a reader that has given it power.
     pub fn powered(&self, on: bool) -> io::Result<()> {
         let path = self.dir.join("in");
         if on { fs::write(path, "") } else { fs::remove_file(path).or(Ok(())) }

@@ -103,6 +103,15 @@ impl State {
         state
     }
 
+    /// Reads the file once more: whatever was done to it while the card was out is so.
+    pub fn read_again(&mut self) {
+        let read: Option<Self> =
+            fs::read(&self.file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        if let Some(state) = read {
+            *self = Self { file: std::mem::take(&mut self.file), ..state };
+        }
+    }
+
     /// As from the factory, but for what the vendor put in.
     pub fn wipe(&mut self) {
         self.pin = Secret::factory(FACTORY_PIN);
