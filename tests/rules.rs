@@ -106,6 +106,10 @@ const SOURCES: &[(&str, &str)] = &[
         "tuf/client/known.rs",
         "the table of real clients in `src/tuf/client/known.rs`, each entry with its own source",
     ),
+    (
+        "tokens 3",
+        "how YubiKeys answer over PC/SC: `src/signer/backends/piv`, shown by `tests/piv.rs` on virtual ones",
+    ),
     ("threats T1", "people agree to one thing and the machine signs another"),
     ("threats T3", "a public key is swapped on its way from the token to the root"),
     ("threats T7", "thresholds that count one key twice, or count nothing (CVE-2020-6174, CVE-2020-15093)"),
@@ -134,6 +138,10 @@ const SOURCES: &[(&str, &str)] = &[
     ("threats T34", "private facts in what is handed out"),
     ("threats T36", "a signature that means something else elsewhere"),
     ("threats T37", "a signature that is wrong by a fault (RUSTSEC-2022-0093)"),
+    (
+        "YSA-2024-03",
+        "Yubico's advisory on keys that a YubiKey below 5.7.0 gives away to who has it for hours",
+    ),
 ];
 
 /// Whether the table explains a source of a rule.

@@ -152,7 +152,7 @@ impl DeviceMap {
         self.keys
             .iter()
             .map(|(name, key)| {
-                let software = matches!(key.uri, KeyUri::File(_) | KeyUri::External(_));
+                let software = key.uri.is_software();
                 (name.clone(), Device { max_payload: key.max_payload, software })
             })
             .collect()

@@ -194,8 +194,8 @@ fn device_key(
         KeyUri::File(path) => KeyUri::File(folder.join(path)),
         other => other,
     };
-    if matches!((&uri, part.max_payload), (KeyUri::External(_) | KeyUri::File(_), Some(_))) {
-        return refuse(format!("{place} with a max-payload"), "max-payload for pkcs11: keys only");
+    if uri.is_software() && part.max_payload.is_some() {
+        return refuse(format!("{place} with a max-payload"), "max-payload for pkcs11: and piv: keys only");
     }
     if part.max_payload == Some(0) {
         return refuse(format!("{place} with max-payload = 0"), "a number of bytes");
@@ -206,7 +206,7 @@ fn device_key(
             let found = format!("{place} with the module \"{}\"", visible(module));
             return refuse(found, "a module that the map has as [module.NAME]");
         }
-        (KeyUri::File(_) | KeyUri::External(_), Some(_)) => {
+        (KeyUri::File(_) | KeyUri::External(_) | KeyUri::Piv(_), Some(_)) => {
             return refuse(format!("{place} with a module"), "a module for pkcs11: keys only");
         }
         _ => {}

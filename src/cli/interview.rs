@@ -8,7 +8,7 @@ use super::first_day::{FirstDay, Online, TARGETS_KEY};
 use super::guide::{named, no_word};
 use super::rules;
 use super::session::{Session, shown};
-use super::tokens::{absolute, choose, limit_of, on_token};
+use super::tokens::{absolute, choose, limit, limit_of, on_token};
 use crate::ceremony::facts::Stage;
 use crate::ceremony::limits::PossessionLimit;
 use crate::ceremony::people::{KeyName, Person};
@@ -84,7 +84,7 @@ pub fn hold(session: &Session, console: &mut dyn Console) -> Result<Interview> {
         &["They hold the targets key, which grants and revokes developers in daily work."],
     )?;
     let place = asking.place(&TARGETS_KEY.parse()?, &targets, true)?;
-    let targets_software = place.as_ref().is_some_and(|(_, key, _)| !matches!(key.uri, KeyUri::Pkcs11(_)));
+    let targets_software = place.as_ref().is_some_and(|(_, key, _)| key.uri.is_software());
     keys.extend(place);
     let online = asking.online(profile)?;
     let backend = if online == Online::Backend { asking.backend(&collection, stage)? } else { None };
@@ -256,8 +256,12 @@ impl Asking<'_> {
         software: bool,
     ) -> Result<Option<(KeyName, DeviceKey, Option<ModulePin>)>> {
         let mut prompt = Prompt::new(format!("token.{key}"), format!("Where will {holder}'s key {key} be?"))
-            .offer("token", "token       on a PKCS#11 token at this machine")
-            .offer("elsewhere", "elsewhere   at their own machine, with their own token");
+            .offer("token", "token       on a PKCS#11 token at this machine");
+        if cfg!(feature = "piv") {
+            prompt =
+                prompt.offer("yubikey", "yubikey     on a YubiKey at this machine, made without a module");
+        }
+        prompt = prompt.offer("elsewhere", "elsewhere   at their own machine, with their own token");
         if software {
             prompt = prompt
                 .offer("external", "external    in a vault that keyrite can't reach")
@@ -266,6 +270,7 @@ impl Asking<'_> {
         let place = self.console.ask_choice(&prompt)?;
         match prompt.allowed.get(place).map(Safe::as_str) {
             Some("token") => self.on_token(key, holder).map(Some),
+            Some("yubikey") => self.on_yubikey(key, holder).map(Some),
             Some("external") => {
                 let uri = KeyUri::External(key.to_string());
                 Ok(Some((key.clone(), DeviceKey::new(uri), None)))
@@ -312,7 +317,33 @@ impl Asking<'_> {
         self.console
             .progress(&Safe::from(format!("{key}: {}", tokens::named(&token, Some(holder.as_str())))));
         let max_payload = limit_of(session, &module, &token);
-        Ok((key.clone(), DeviceKey { max_payload, ..on_token(&token, key, "") }, Some(module)))
+        Ok((key.clone(), DeviceKey { max_payload, ..on_token(&token, key, "")? }, Some(module)))
+    }
+
+    fn on_yubikey(
+        &mut self,
+        key: &KeyName,
+        holder: &Person,
+    ) -> Result<(KeyName, DeviceKey, Option<ModulePin>)> {
+        let listing = self.session.modules.yubikeys()?;
+        let all = listing.tokens.iter().map(|token| token.identity());
+        let free: Vec<TokenIdentity> = all.filter(|t| !self.used.contains(&t.serial)).cloned().collect();
+        if free.is_empty() {
+            let missing = || {
+                let found = format!("{} YubiKeys, all taken by other keys", listing.tokens.len());
+                Refusal::new(&crate::signer::rules::TOKEN_MISSING, found, "a YubiKey of the holder's own")
+            };
+            return Err(listing.problems.into_iter().next().unwrap_or_else(missing));
+        }
+        let prompt = Prompt::new(format!("serial.{key}"), format!("Which YubiKey is {holder}'s?"))
+            .help("By its serial number, which is printed on it.");
+        let token = choose(self.console, prompt, &free)?;
+        self.used.insert(token.serial.clone());
+        self.console
+            .progress(&Safe::from(format!("{key}: {}", tokens::named(&token, Some(holder.as_str())))));
+        let chosen = listing.tokens.iter().find(|found| *found.identity() == token);
+        let max_payload = chosen.and_then(|found| limit(found.as_ref()));
+        Ok((key.clone(), DeviceKey { max_payload, ..on_token(&token, key, "")? }, None))
     }
 
     fn online(&mut self, profile: Profile) -> Result<Online> {

@@ -55,6 +55,8 @@ impl<'a> Pins<'a> {
         let what = match (ask.secret, ask.token.kind) {
             (PinKind::User, TokenKind::File) => "Pass-phrase",
             (PinKind::NewUser, TokenKind::File) => "New pass-phrase",
+            (PinKind::SecurityOfficer, TokenKind::Piv) => "PUK",
+            (PinKind::NewSecurityOfficer, TokenKind::Piv) => "New PUK",
             (PinKind::User, _) => "PIN",
             (PinKind::NewUser, _) => "New PIN",
             (PinKind::SecurityOfficer, _) => "Security officer's PIN",
@@ -68,6 +70,15 @@ impl<'a> Pins<'a> {
         }
         if matches!(ask.secret, PinKind::NewUser | PinKind::NewSecurityOfficer) {
             prompt = prompt.help("You will type it twice.");
+        }
+        if ask.token.kind == TokenKind::Piv {
+            prompt = match ask.secret {
+                PinKind::NewUser => prompt.help("6 to 8 digits, letters or signs; typed for each signature."),
+                PinKind::NewSecurityOfficer => {
+                    prompt.help("6 to 8 digits, letters or signs; it sets a new PIN once the PIN is locked.")
+                }
+                _ => prompt,
+            };
         }
         if matches!(ask.secret, PinKind::User | PinKind::SecurityOfficer)
             && ask.token.kind != TokenKind::File
@@ -104,7 +115,10 @@ impl PinSource for Pins<'_> {
                 format!("Type \"{word}\" to use it, or no to stop"),
             )
             .help(format!("{} has one try left.", tokens::named(&ask.token, self.holder(ask))))
-            .help("If the PIN is wrong, the token locks and only its security officer can open it.");
+            .help(match ask.token.kind {
+                TokenKind::Piv => "If the PIN is wrong, it locks and only the PUK can open it.",
+                _ => "If the PIN is wrong, the token locks and only its security officer can open it.",
+            });
             self.console.confirm_word(&agree, word)?;
         }
         match ask.secret {

@@ -14,7 +14,7 @@ use crate::record::Record;
 use crate::signer::backends::{Listing, ModulePin};
 use crate::signer::rules as signer;
 use crate::signer::uri::{KeyUri, Pkcs11Uri};
-use crate::signer::{PinAsk, PinSource, Token, TokenIdentity, TokenKey};
+use crate::signer::{PinAsk, PinSource, Token, TokenIdentity, TokenKey, TokenKind};
 use crate::tuf::json::{Json, object};
 use crate::tuf::key::PublicKey;
 use crate::tuf::rule::{Refusal, Result};
@@ -40,7 +40,8 @@ pub fn run(session: &Session, args: &Tokens) -> Result<Ended> {
     }
 }
 
-/// The modules named on the command line, or else those of the device map.
+/// The modules named on the command line, or else those of the device map; none is refused unless
+/// there is a YubiKey, which needs none.
 fn modules(session: &Session, args: &Tokens) -> Result<Vec<ModulePin>> {
     let named: Vec<ModulePin> =
         args.module.iter().map(|path| ModulePin { path: absolute(path), sha256: None }).collect();
@@ -49,7 +50,7 @@ fn modules(session: &Session, args: &Tokens) -> Result<Vec<ModulePin>> {
     } else {
         named
     };
-    if all.is_empty() {
+    if all.is_empty() && yubikeys(session).tokens.is_empty() {
         let found = format!("no --module and no module in {}", shown(&session.devices));
         return Err(Refusal::new(&rules::MODULE_NONE, found, "--module PATH of a PKCS#11 library"));
     }
@@ -94,8 +95,19 @@ impl PinSource for NoPins {
     fn touch(&mut self, _token: &TokenIdentity) {}
 }
 
+/// The YubiKeys that are there. Without the smart card service there are none, which is worth a word
+/// only to someone who has no other token.
+fn yubikeys(session: &Session) -> Listing {
+    session.modules.yubikeys().unwrap_or_else(|e| Listing { tokens: Vec::new(), problems: vec![e] })
+}
+
 fn list(session: &Session, args: &Tokens) -> Result<Ended> {
     let mut listing = session.modules.list(&modules(session, args)?);
+    let yubikeys = yubikeys(session);
+    if !yubikeys.tokens.is_empty() || listing.tokens.is_empty() {
+        listing.tokens.extend(yubikeys.tokens);
+        listing.problems.extend(yubikeys.problems);
+    }
     listing.tokens.sort_by_key(|t| (t.is_blank(), t.identity().label.clone(), t.identity().serial.clone()));
     let mut table = Table::new(["label", "serial", "model", "state", "keys"]);
     let mut json = Vec::new();
@@ -143,6 +155,7 @@ impl Found {
             return Self { identity, state: "blank".to_owned(), keys: Vec::new(), keys_told: true };
         }
         let mut state = vec!["ready".to_owned()];
+        state.extend(token.condition().map(str::to_owned));
         if token.pin_pad() {
             state.push("own PIN pad".to_owned());
         }
@@ -315,9 +328,16 @@ fn write(session: &Session, args: &Tokens, file: &Path, answers: &Answers) -> Re
             let max_payload = limit(token.as_ref());
             let token = token.identity();
             for key in ask_keys(console.as_mut(), token)? {
-                let place = DeviceKey { max_payload, ..on_token(token, &key, &name) };
+                let place = DeviceKey { max_payload, ..on_token(token, &key, &name)? };
                 map.keys.insert(key, place);
             }
+        }
+    }
+    for token in &yubikeys(session).tokens {
+        let max_payload = limit(token.as_ref());
+        for key in ask_keys(console.as_mut(), token.identity())? {
+            let place = DeviceKey { max_payload, ..on_token(token.identity(), &key, "")? };
+            map.keys.insert(key, place);
         }
     }
     console.finish()?;
@@ -354,7 +374,7 @@ fn ask_keys(console: &mut dyn Console, token: &TokenIdentity) -> Result<Vec<KeyN
 }
 
 /// The longest message of a token, where one is known and documents may exceed it.
-fn limit(token: &dyn Token) -> Option<usize> {
+pub(super) fn limit(token: &dyn Token) -> Option<usize> {
     token.longest_message().filter(|most| (1..LONGEST).contains(most))
 }
 
@@ -364,13 +384,20 @@ pub(super) fn limit_of(session: &Session, module: &ModulePin, token: &TokenIdent
     listing.tokens.iter().find(|found| found.identity() == token).and_then(|found| limit(found.as_ref()))
 }
 
-/// A key on a token, found by label and serial.
-pub(super) fn on_token(token: &TokenIdentity, key: &KeyName, module: &str) -> DeviceKey {
+/// A key on a token, found by label and serial; on a YubiKey by its serial number alone.
+///
+/// # Errors
+///
+/// `URI-FORM` for a serial number that no YubiKey has.
+pub(super) fn on_token(token: &TokenIdentity, key: &KeyName, module: &str) -> Result<DeviceKey> {
+    if token.kind == TokenKind::Piv {
+        return Ok(DeviceKey::new(format!("piv:serial={};slot=9c", token.serial).parse()?));
+    }
     let uri = KeyUri::Pkcs11(Pkcs11Uri {
         token: Some(token.label.clone()),
         serial: Some(token.serial.clone()),
         object: Some(key.to_string()),
         ..Pkcs11Uri::default()
     });
-    DeviceKey { module: Some(module.to_owned()), ..DeviceKey::new(uri) }
+    Ok(DeviceKey { module: Some(module.to_owned()), ..DeviceKey::new(uri) })
 }

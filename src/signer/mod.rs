@@ -103,7 +103,7 @@ pub struct PinAsk {
 pub enum PinKind {
     /// The user PIN, or an encrypted file's pass-phrase.
     User,
-    /// The security officer's PIN, to initialise.
+    /// The security officer's PIN, to initialise; a YubiKey's PUK.
     SecurityOfficer,
     /// A new user PIN, asked for twice.
     NewUser,
@@ -167,6 +167,11 @@ pub trait Token {
 
     /// Whether it has never been initialised.
     fn is_blank(&self) -> bool;
+
+    /// What its owner should know of the state it is in, in words for people; none if nothing.
+    fn condition(&self) -> Option<&'static str> {
+        None
+    }
 
     /// Whether PINs are typed on the token itself.
     fn pin_pad(&self) -> bool;

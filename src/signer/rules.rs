@@ -2,12 +2,12 @@
 
 crate::rules! {
     // --- key URIs
-    URI_FORM: "URI-FORM", Usage, "key URIs are pkcs11:, file: or external:, with known attributes", "RFC 7512 2.3",
+    URI_FORM: "URI-FORM", Usage, "key URIs are pkcs11:, piv:, file: or external:, with known attributes", "RFC 7512 2.3",
         "have `keyrite tokens --write` write the line, or correct it by the operator's manual";
     URI_PIN: "URI-PIN", Usage, "a key URI holds no PIN and no way to one", "threats T19, RFC 7512 2.4",
         "take the attribute out, change the PIN if it was real, and say where it comes from by `pin =`";
     URI_BACKEND: "URI-BACKEND", Usage, "the backend that a key URI names is part of this build", "design",
-        "reach the token through its PKCS#11 module by a pkcs11: URI";
+        "reach the token through its PKCS#11 module by a pkcs11: URI, or take the program with feature `piv`";
     URI_TOKEN: "URI-TOKEN", Usage, "a pkcs11: URI names its token by label and serial", "tokens 1.1, threats T22",
         "add token= and serial= as `keyrite tokens` shows them";
     // --- modules
@@ -44,6 +44,17 @@ crate::rules! {
         "check by label and serial which token is inserted, and correct the device map";
     PAYLOAD_TOO_LARGE: "PAYLOAD-TOO-LARGE", Refused, "the payload is no larger than the token signs", "tokens 0.1",
         "use ECDSA P-256 on this token, which signs a digest whatever the size";
+    // --- YubiKeys
+    CARD_SERVICE: "CARD-SERVICE", Device, "the smart card service runs", "tokens 3",
+        "start it with `systemctl start pcscd`, or install Debian's package pcscd";
+    YUBIKEY_FIRMWARE: "YUBIKEY-FIRMWARE", Refused, "a key is made only on a YubiKey whose firmware keeps it", "YSA-2024-03",
+        "use a YubiKey of firmware 5.7 or later; older ones can't be updated";
+    SLOT_IN_USE: "SLOT-IN-USE", Refused, "a key is made only in an empty slot", "threats T21",
+        "use another YubiKey; if the key in this one is really to go, retire it first";
+    MANAGEMENT_KEY: "MANAGEMENT-KEY", Refused, "a YubiKey's management key is the factory's, or kept on it behind its PIN", "tokens 3",
+        "put it there with `ykman piv access change-management-key --protect --algorithm AES192 --generate`";
+    TOUCH: "TOUCH", Device, "a person touches the token while it waits", "tokens 3",
+        "run again and touch it when its light blinks; it waits for 15 seconds";
     // --- PINs
     PIN_WRONG: "PIN-WRONG", Device, "the token accepts the PIN", "PKCS#11 2.40 5.4",
         "check which token is inserted and whose PIN it is, then run again";
@@ -53,6 +64,8 @@ crate::rules! {
         "make sure of the PIN, then agree to the last try when asked";
     PIN_LENGTH: "PIN-LENGTH", Refused, "a new PIN is as long as the token demands", "PKCS#11 2.40 3.2",
         "choose a PIN within the token's limits";
+    PIN_FACTORY: "PIN-FACTORY", Refused, "a new PIN is not one with which tokens leave the factory", "threats T19",
+        "choose a PIN that nobody else knows";
     PASSPHRASE_SHORT: "PASSPHRASE-SHORT", Refused, "a key file's pass-phrase has 12 characters or more", "design",
         "choose five or six words that nobody would guess together";
     // --- key files

@@ -1,7 +1,7 @@
 //! Key URIs: where a key is, in one line without secrets.
 //!
-//! `pkcs11:token=…;serial=…;object=…;id=%01%02;type=private` (RFC 7512), `file:PATH`,
-//! `external:NAME`. Read strictly: an attribute that is not understood could be the one that tells
+//! `pkcs11:token=…;serial=…;object=…;id=%01%02;type=private` (RFC 7512), `piv:serial=…;slot=9c`,
+//! `file:PATH`, `external:NAME`. Read strictly: an attribute that is not understood could be the one that tells
 //! two tokens apart, so it is refused and never skipped. What names a slot or a library is refused
 //! too: tokens are found by label and serial, modules are pinned in the device map.
 //!
@@ -20,6 +20,8 @@ use std::str::FromStr;
 pub enum KeyUri {
     /// On a PKCS#11 token.
     Pkcs11(Pkcs11Uri),
+    /// On a YubiKey, natively.
+    Piv(PivUri),
     /// In an encrypted file, or in a directory of them; the path as typed.
     File(PathBuf),
     /// Where keyrite can't reach, by a name for people.
@@ -44,6 +46,13 @@ pub struct Pkcs11Uri {
     pub id: Option<Vec<u8>>,
 }
 
+/// Which YubiKey: its key is in slot 9c, which PIV has for signatures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PivUri {
+    /// The serial number that is also printed on it.
+    pub serial: u32,
+}
+
 impl FromStr for KeyUri {
     type Err = Refusal;
 
@@ -62,10 +71,11 @@ impl FromStr for KeyUri {
             "pkcs11" => Pkcs11Uri::from_attributes(rest).map(Self::Pkcs11),
             "file" if !rest.is_empty() => Ok(Self::File(PathBuf::from(rest))),
             "external" if is_name(rest) => Ok(Self::External(rest.to_owned())),
-            "yubihsm" | "piv" => Err(Refusal::new(
+            "piv" => PivUri::from_attributes(rest).map(Self::Piv),
+            "yubihsm" => Err(Refusal::new(
                 &rules::URI_BACKEND,
                 format!("{scheme}:"),
-                "pkcs11:, file: or external:, which are what this build has",
+                "pkcs11:, piv:, file: or external:",
             )),
             _ => Err(form(text)),
         }
@@ -76,9 +86,17 @@ impl fmt::Display for KeyUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Pkcs11(uri) => uri.fmt(f),
+            Self::Piv(uri) => uri.fmt(f),
             Self::File(path) => write!(f, "file:{}", path.display()),
             Self::External(name) => write!(f, "external:{name}"),
         }
+    }
+}
+
+impl KeyUri {
+    /// Whether the key is in a file or in a vault, and not on a token of its holder's.
+    pub const fn is_software(&self) -> bool {
+        matches!(self, Self::File(_) | Self::External(_))
     }
 }
 
@@ -153,10 +171,31 @@ impl fmt::Display for Pkcs11Uri {
     }
 }
 
+impl PivUri {
+    fn from_attributes(text: &str) -> Result<Self> {
+        let number = text.strip_prefix("serial=").and_then(|rest| rest.strip_suffix(";slot=9c"));
+        let plain = |n: &&str| !n.starts_with('0') && n.bytes().all(|b| b.is_ascii_digit());
+        match number.filter(plain).and_then(|n| n.parse().ok()) {
+            Some(serial) => Ok(Self { serial }),
+            None => Err(Refusal::new(
+                &rules::URI_FORM,
+                format!("\"piv:{}\"", visible(text)),
+                "piv:serial=12345678;slot=9c, with the number that is printed on the YubiKey",
+            )),
+        }
+    }
+}
+
+impl fmt::Display for PivUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "piv:serial={};slot=9c", self.serial)
+    }
+}
+
 /// Whether the text has an attribute for a PIN, however it is spelt.
 fn names_pin(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
-    lower.starts_with("pkcs11:")
+    (lower.starts_with("pkcs11:") || lower.starts_with("piv:"))
         && lower
             .split([':', ';', '?', '&'])
             .filter_map(|part| part.split('=').next())
@@ -200,7 +239,7 @@ fn form(text: &str) -> Refusal {
     Refusal::new(
         &rules::URI_FORM,
         format!("\"{}\"", visible(text)),
-        "pkcs11:token=...;serial=...;object=..., file:PATH or external:NAME",
+        "pkcs11:token=...;serial=...;object=..., piv:serial=...;slot=9c, file:PATH or external:NAME",
     )
 }
 
@@ -241,6 +280,7 @@ mod tests {
             ("file:keys/dev.pem", "file:keys/dev.pem"),
             ("file:/media/a b/100%/k", "file:/media/a b/100%/k"),
             ("external:vault-1", "external:vault-1"),
+            ("piv:serial=12345678;slot=9c", "piv:serial=12345678;slot=9c"),
         ] {
             let uri: KeyUri = text.parse().unwrap();
             assert_eq!(uri.to_string(), canonical, "{text}");
@@ -281,7 +321,16 @@ mod tests {
             ("pkcs11:token=a?module-name=x&PIN-Value=1234", "URI-PIN"),
             ("pkcs11:pin-source=file:/pin", "URI-PIN"),
             ("yubihsm:key=1", "URI-BACKEND"),
-            ("piv:slot=9c", "URI-BACKEND"),
+            ("piv:", "URI-FORM"),
+            ("piv:slot=9c", "URI-FORM"),
+            ("piv:serial=1", "URI-FORM"),
+            ("piv:serial=;slot=9c", "URI-FORM"),
+            ("piv:serial=0;slot=9c", "URI-FORM"),
+            ("piv:serial=+1;slot=9c", "URI-FORM"),
+            ("piv:serial=4294967296;slot=9c", "URI-FORM"),
+            ("piv:serial=1;slot=9a", "URI-FORM"),
+            ("piv:serial=1;slot=9c;x=1", "URI-FORM"),
+            ("piv:serial=1;slot=9c?pin-value=1234", "URI-PIN"),
         ] {
             let refusal = text.parse::<KeyUri>().unwrap_err();
             assert_eq!(refusal.rule().name, rule, "{text}");

@@ -13,11 +13,16 @@ pub fn named(token: &TokenIdentity, holder: Option<&str>) -> Safe {
         TokenKind::YubiHsm => "YubiHSM",
         TokenKind::Piv => "YubiKey",
     };
-    let model = Safe::untrusted(&token.model);
+    // A YubiKey's model is what it is called already.
+    let model = if token.kind == TokenKind::Piv { "" } else { token.model.as_str() };
+    let model = Safe::untrusted(model);
     let serial = Safe::untrusted(&token.serial);
     let serial = if serial.is_empty() { String::new() } else { format!("serial {serial}") };
     let rest: Vec<&str> = [model.as_str(), &serial].into_iter().filter(|part| !part.is_empty()).collect();
     let rest = if rest.is_empty() { String::new() } else { format!(" ({})", rest.join(", ")) };
+    if label.is_empty() && token.kind == TokenKind::Piv {
+        return owned(holder, &format!("{what}{rest}"));
+    }
     if label.is_empty() {
         return owned(holder, &format!("{what} without a label{rest}"));
     }
@@ -68,6 +73,7 @@ mod tests {
             (TokenKind::Pkcs11, "root-a", "3d4f", "", None, "the token \"root-a\" (serial 3d4f)"),
             (TokenKind::Pkcs11, "", "", "SoftHSM v2", None, "the token without a label (SoftHSM v2)"),
             (TokenKind::Piv, "a", "12", "", Some("bo"), "bo's YubiKey \"a\" (serial 12)"),
+            (TokenKind::Piv, "", "12", "YubiKey", Some("bo"), "bo's YubiKey (serial 12)"),
             (TokenKind::File, "dana.key", "", "encrypted file", Some("dana"), "dana's key file dana.key"),
             (TokenKind::External, "root-b", "", "", None, "the external key \"root-b\""),
             (

@@ -212,6 +212,12 @@ impl Devices<'_> {
         self
     }
 
+    /// A key on a YubiKey of this serial number.
+    pub fn on_yubikey(mut self, key: &str, serial: u32) -> Self {
+        writeln!(self.rest, "[key.{key}]\nuri = \"piv:serial={serial};slot=9c\"\npin = \"pin\"").unwrap();
+        self
+    }
+
     /// The longest message that the token takes which was named last, in bytes.
     pub fn takes(mut self, bytes: usize) -> Self {
         writeln!(self.rest, "max-payload = {bytes}").unwrap();

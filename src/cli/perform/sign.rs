@@ -7,7 +7,7 @@ use crate::ceremony::people::{KeyName, Person};
 use crate::ceremony::step::Step;
 use crate::ceremony::transcript::{Intent, Outcome, TokenSeen};
 use crate::record::{Contents, SignedStatement};
-use crate::signer::{self, TokenIdentity};
+use crate::signer::{self, TokenIdentity, TokenKind};
 use crate::tuf::digest::Digest;
 use crate::tuf::key::{PublicKey, Scheme};
 use crate::tuf::payload::Payload;
@@ -93,7 +93,12 @@ impl Room<'_> {
     ) -> Result<TokenIdentity> {
         let found =
             self.keyring.with_token(key, self.console, &mut |token, _| Ok(token.identity().clone()))?;
-        if let Some(record) = facts.keys.get(key).filter(|r| r.token == "pkcs11")
+        // A key made natively on a YubiKey may be used through a module, which names it otherwise;
+        // that its key is there is seen by its public half.
+        let native = |record: &crate::ceremony::facts::KeyRecord| {
+            record.token == found.kind.name() && record.token == "piv"
+        };
+        if let Some(record) = facts.keys.get(key).filter(|r| r.token == "pkcs11" || native(r))
             && (record.serial != found.serial || record.label != found.label)
         {
             return Err(Refusal::new(
@@ -138,6 +143,9 @@ pub fn asked(change: &Change, item: usize) -> &[Ask] {
 
 /// A token as people tell it from others: label and serial.
 pub fn described(token: &TokenIdentity) -> String {
+    if token.kind == TokenKind::Piv {
+        return format!("YubiKey, serial {}", visible(&token.serial));
+    }
     match (token.label.is_empty(), token.serial.is_empty()) {
         (true, _) => token.kind.name().to_owned(),
         (false, true) => format!("{} {}", token.kind.name(), visible(&token.label)),

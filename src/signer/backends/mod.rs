@@ -17,6 +17,8 @@ use std::rc::Rc;
 
 pub mod external;
 pub mod file;
+#[cfg(feature = "piv")]
+mod piv;
 pub mod pkcs11;
 
 /// A PKCS#11 module, by path and, once known, by content (threats T30).
@@ -84,6 +86,14 @@ impl Modules {
                 Ok(Box::new(file::FileToken::new(path.clone()).drawing(self.randomness.clone())))
             }
             KeyUri::External(name) => Ok(Box::new(external::ExternalToken::new(name.clone()))),
+            #[cfg(feature = "piv")]
+            KeyUri::Piv(uri) => Ok(Box::new(piv::open(*uri, &self.randomness)?)),
+            #[cfg(not(feature = "piv"))]
+            KeyUri::Piv(_) => Err(Refusal::new(
+                &rules::URI_BACKEND,
+                "piv:, in a program without feature `piv`",
+                "pkcs11:, file: or external:, which are what this build has",
+            )),
             KeyUri::Pkcs11(uri) => {
                 let pin = module.ok_or_else(|| {
                     Refusal::new(&rules::MODULE, "no module for a pkcs11: URI", "the key's `module =`")
@@ -91,6 +101,22 @@ impl Modules {
                 Ok(Box::new(pkcs11::open(&self.module(pin)?, uri)?))
             }
         }
+    }
+
+    /// Every YubiKey in a reader, natively; none in a program without feature `piv`.
+    ///
+    /// # Errors
+    ///
+    /// `CARD-SERVICE` if nobody can be asked.
+    pub fn yubikeys(&self) -> Result<Listing> {
+        #[cfg(feature = "piv")]
+        {
+            let (tokens, problems) = piv::all(&self.randomness)?;
+            let tokens = tokens.into_iter().map(|token| Box::new(token) as Box<dyn Token>).collect();
+            Ok(Listing { tokens, problems })
+        }
+        #[cfg(not(feature = "piv"))]
+        Ok(Listing { tokens: Vec::new(), problems: Vec::new() })
     }
 
     /// Every token behind these modules.
@@ -118,5 +144,17 @@ impl Modules {
         let module = Rc::new(Module::load(pin)?);
         self.loaded.borrow_mut().insert(path, Rc::clone(&module));
         Ok(module)
+    }
+}
+
+#[cfg(all(test, not(feature = "piv")))]
+mod tests {
+    use super::*;
+    use crate::signer::uri::PivUri;
+
+    #[test]
+    fn a_yubikey_needs_its_feature() {
+        let refused = Modules::new().open(&KeyUri::Piv(PivUri { serial: 1 }), None).err();
+        assert_eq!(refused.map(|refusal| refusal.rule().name), Some("URI-BACKEND"));
     }
 }

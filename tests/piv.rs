@@ -1,0 +1,602 @@
+//! YubiKeys: virtual ones on a real pcscd, natively, through `ykcs11` and through `OpenSC`. Needs
+//! `scripts/test-deps` and feature `piv`; skipped, saying so, where pcscd can't be started.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test fails by panicking"
+)]
+
+mod cards;
+mod pins;
+mod stage;
+
+use cards::Cards;
+use keyrite::ceremony::facts::Stage as Kind;
+use keyrite::ceremony::limits::Limits;
+use keyrite::signer::backends::{ModulePin, Modules};
+use keyrite::signer::uri::{KeyUri, Pkcs11Uri};
+use keyrite::signer::{self, Generated, KeyTag, PinKind, Token, TokenKind, Tries};
+use keyrite::tuf::digest::Digest;
+use keyrite::tuf::key::{KeySpec, PublicKey, Scheme};
+use keyrite::tuf::payload::Payload;
+use keyrite::tuf::profile::Profile;
+use keyrite::tuf::rule::Result;
+use keyrite::tuf::statement::{Sentence, Statement, TrustId};
+use keyrite::tuf::verify::Signature;
+use pins::Pins;
+use stage::{Stage, utf8};
+use std::fmt::Write as _;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+const A: u32 = 12_345_678;
+const B: u32 = 23_456_789;
+const PIN: &str = "31415926";
+const PUK: &str = "27182818";
+
+fn pins() -> Pins {
+    Pins::new(PIN, PUK)
+}
+
+fn payload() -> Payload {
+    let sentence = Sentence::Withdrawal { change: Digest::of(b"change"), reason: "a test".into() };
+    Payload::Statement(Statement::new(TrustId::from_bytes([7; 16]), sentence).unwrap())
+}
+
+fn tag(id: u8) -> KeyTag {
+    KeyTag { label: "root-a".into(), id: [id; 16], place: None }
+}
+
+fn opened(serial: u32) -> Result<Box<dyn Token>> {
+    Modules::new().open(&format!("piv:serial={serial};slot=9c").parse().unwrap(), None)
+}
+
+fn made(serial: u32) -> (Box<dyn Token>, Generated) {
+    let mut token = opened(serial).unwrap();
+    let key = token.generate(KeySpec::EcdsaP256, &tag(1), &mut pins()).unwrap();
+    (token, key)
+}
+
+fn sign(token: &mut dyn Token, public: &PublicKey, pins: &mut Pins) -> Result<Signature> {
+    let mut signer = token.open(public, pins)?;
+    signer::sign(&mut *signer, public, Scheme::of(public.algorithm()), &payload(), pins)
+}
+
+fn rule<T>(result: Result<T>) -> &'static str {
+    match result {
+        Ok(_) => "ok",
+        Err(refusal) => refusal.rule().name,
+    }
+}
+
+/// Has OpenSSL check the chain that came with a key, up to the card's simulated vendor.
+fn chain_holds(cards: &Cards, serial: u32, key: &Generated) {
+    let attestation = key.evidence.attestation.as_ref().unwrap();
+    let [leaf, own] = attestation.leaf_first()[..] else { panic!("{attestation:?}") };
+    for (name, der) in [("leaf", leaf), ("own", own)] {
+        std::fs::write(cards.dir().join(name), der).unwrap();
+    }
+    let out = Command::new("openssl")
+        .args(["verify", "-CAfile"])
+        .arg(cards.root(serial))
+        .arg("-untrusted")
+        .args([cards.dir().join("own"), cards.dir().join("leaf")])
+        .output()
+        .unwrap();
+    assert!(out.status.success(), "{out:?}");
+}
+
+#[test]
+fn keys_of_every_kind_are_made_attested_and_sign() {
+    let all = ["12345678", "23456789", "34567890"];
+    cards::with("keys_of_every_kind_are_made_attested_and_sign", &all, |cards| {
+        for (spec, serial) in
+            [(KeySpec::EcdsaP256, A), (KeySpec::EcdsaP384, B), (KeySpec::Ed25519, 34_567_890)]
+        {
+            let mut token = opened(serial).unwrap();
+            let identity = token.identity().clone();
+            assert_eq!((identity.kind, identity.firmware.as_str()), (TokenKind::Piv, "5.7.4"));
+            assert_eq!((identity.label.as_str(), identity.serial), ("", serial.to_string()));
+            assert!(token.condition().unwrap().contains("factory's PIN"));
+            assert!(!token.is_blank());
+            let mut pins = pins();
+            let key = token.generate(spec, &tag(1), &mut pins).unwrap();
+            let asked: Vec<_> = pins.asked.iter().map(|ask| ask.secret).collect();
+            assert_eq!(asked, [PinKind::NewUser, PinKind::NewSecurityOfficer]);
+            assert!(spec.fits(&key.public));
+            let said: Vec<_> = key.evidence.attributes.iter().map(|(n, v)| format!("{n}={v}")).collect();
+            assert_eq!(said, ["local=yes", "pin-policy=always", "slot=9c", "touch-policy=always"]);
+            chain_holds(cards, serial, &key);
+            assert_eq!(token.condition(), None);
+
+            // No secret of the factory is left, and nobody has seen the management key.
+            let state = cards.state(serial);
+            for (secret, factory) in [("pin", &state["pin"]["factory"]), ("puk", &state["puk"]["factory"])] {
+                assert_eq!(factory, false, "{secret}");
+            }
+            assert_eq!(state["management_factory"], false);
+
+            let mut pins = self::pins();
+            let signature = sign(&mut *token, &key.public, &mut pins).unwrap();
+            assert_eq!(signature.key(), key.public.identity());
+            assert_eq!((pins.asked.len(), pins.touches, cards.touches(serial)), (1, 1, 1));
+            assert_eq!(pins.asked[0].tries, Tries::Full);
+            // One PIN and one touch for each.
+            sign(&mut *token, &key.public, &mut pins).unwrap();
+            assert_eq!((pins.asked.len(), pins.touches, cards.touches(serial)), (2, 2, 2));
+
+            assert_eq!(token.keys(&mut pins).unwrap()[0].public.as_ref(), Some(&key.public));
+            assert_eq!(token.evidence(&key.public, &mut pins).unwrap(), key.evidence);
+            assert_eq!(rule(token.generate(spec, &tag(2), &mut pins)), "SLOT-IN-USE");
+        }
+        assert_eq!(rule(opened(A).unwrap().generate(KeySpec::Rsa3072, &tag(1), &mut pins())), "TOKEN-CANNOT");
+    });
+}
+
+#[test]
+fn several_yubikeys_are_told_apart_by_serial() {
+    cards::with("several_yubikeys_are_told_apart_by_serial", &["12345678", "23456789:5.4.3"], |cards| {
+        let listing = Modules::new().yubikeys().unwrap();
+        let serials: Vec<_> = listing.tokens.iter().map(|t| t.identity().serial.clone()).collect();
+        assert_eq!((serials, listing.problems.len()), (vec![A.to_string(), B.to_string()], 0));
+        assert_eq!(rule(opened(99)), "TOKEN-SERIAL");
+        // Each key is on its own card and no other.
+        let (mut a, key) = made(A);
+        let mut b = opened(B).unwrap();
+        assert_eq!(b.identity().firmware, "5.4.3");
+        assert_eq!(rule(sign(&mut *b, &key.public, &mut pins())), "KEY-NOT-ON-TOKEN");
+        assert_eq!(rule(b.generate(KeySpec::EcdsaP256, &tag(2), &mut pins())), "YUBIKEY-FIRMWARE");
+        assert_eq!(rule(b.initialise("x", &mut pins())), "TOKEN-CANNOT");
+        assert_eq!(cards.state(B)["pin"]["factory"], true);
+        sign(&mut *a, &key.public, &mut pins()).unwrap();
+
+        // The other one alone is no replacement, neither when it is opened nor later.
+        cards.pull(A);
+        assert_eq!(rule(opened(A)), "TOKEN-SERIAL");
+        assert_eq!(rule(sign(&mut *a, &key.public, &mut pins())), "TOKEN-REMOVED");
+        cards.pull(B);
+        assert_eq!(rule(opened(A)), "TOKEN-MISSING");
+        cards.put_back(A);
+        sign(&mut *a, &key.public, &mut pins()).unwrap();
+    });
+}
+
+#[test]
+fn a_wrong_pin_costs_one_try_and_the_last_locks() {
+    cards::with("a_wrong_pin_costs_one_try_and_the_last_locks", &["12345678"], |cards| {
+        let (mut token, key) = made(A);
+        let mut wrong = Pins::new("11111111", PUK);
+        for (left, tries) in [("2 tries are left", Tries::Full), ("1 try is left", Tries::Count(2))] {
+            let refusal = sign(&mut *token, &key.public, &mut wrong).unwrap_err();
+            assert_eq!(refusal.rule().name, "PIN-WRONG");
+            assert!(refusal.found().contains(left), "{refusal}");
+            assert_eq!(wrong.asked.pop().unwrap().tries, tries);
+        }
+        assert_eq!(token.tries().unwrap(), Tries::Count(1));
+        // A PIN that none can be is not sent.
+        for none in ["12345", "123456789", "1234 678", "ä12345"] {
+            assert_eq!(rule(sign(&mut *token, &key.public, &mut Pins::new(none, PUK))), "PIN-LENGTH");
+        }
+        assert_eq!(token.tries().unwrap(), Tries::Count(1));
+        // The right one brings them all back.
+        sign(&mut *token, &key.public, &mut pins()).unwrap();
+        assert_eq!(token.tries().unwrap(), Tries::Full);
+        for rules in ["PIN-WRONG", "PIN-WRONG", "PIN-LOCKED", "PIN-LOCKED"] {
+            assert_eq!(rule(sign(&mut *token, &key.public, &mut wrong)), rules);
+        }
+        assert_eq!(wrong.asked.len(), 3, "a locked PIN is not asked for");
+        assert_eq!(rule(sign(&mut *token, &key.public, &mut pins())), "PIN-LOCKED");
+        assert_eq!(token.tries().unwrap(), Tries::Locked);
+        assert_eq!(cards.touches(A), 1, "nobody is asked to touch in vain");
+
+        // The PUK that was set in the ceremony opens it.
+        let unblock = ["-a", "unblock-pin", "-P", PUK, "-N", PIN];
+        let out = Command::new("yubico-piv-tool").args(unblock).output().unwrap();
+        assert!(out.status.success(), "{out:?}");
+        sign(&mut *token, &key.public, &mut pins()).unwrap();
+    });
+}
+
+#[test]
+fn a_touch_is_waited_for_and_missed_only_by_its_rule() {
+    cards::with("a_touch_is_waited_for_and_missed_only_by_its_rule", &["12345678"], |cards| {
+        let (mut token, key) = made(A);
+        assert_eq!(cards.touches(A), 0, "a key is made without");
+        cards.touch(A, "1500");
+        let began = Instant::now();
+        sign(&mut *token, &key.public, &mut pins()).unwrap();
+        assert!(began.elapsed() >= Duration::from_millis(1500));
+        cards.touch(A, "never");
+        let mut pins = pins();
+        assert_eq!(rule(sign(&mut *token, &key.public, &mut pins)), "TOUCH");
+        assert_eq!(pins.touches, 1, "it was said");
+        assert_eq!(token.tries().unwrap(), Tries::Full);
+        cards.touch(A, "now");
+        sign(&mut *token, &key.public, &mut pins).unwrap();
+        assert_eq!(cards.touches(A), 3);
+    });
+}
+
+#[test]
+fn secrets_that_everyone_knows_or_no_card_takes_are_refused() {
+    cards::with("secrets_that_everyone_knows_or_no_card_takes_are_refused", &["12345678"], |cards| {
+        let mut token = opened(A).unwrap();
+        for (pin, puk, expected) in [
+            ("123456", PUK, "PIN-FACTORY"),
+            (PIN, "12345678", "PIN-FACTORY"),
+            ("12345678", PUK, "PIN-FACTORY"),
+            ("12345", PUK, "PIN-LENGTH"),
+            ("123456789", PUK, "PIN-LENGTH"),
+            ("12 3456", PUK, "PIN-LENGTH"),
+            (PIN, "zu kurz", "PIN-LENGTH"),
+        ] {
+            let got = token.generate(KeySpec::EcdsaP256, &tag(1), &mut Pins::new(pin, puk));
+            assert_eq!(rule(got), expected, "{pin} {puk}");
+        }
+        let state = cards.state(A);
+        assert_eq!((&state["pin"]["factory"], &state["puk"]["factory"]), (&true.into(), &true.into()));
+        assert_eq!(state["management_factory"], true);
+    });
+}
+
+#[test]
+fn a_card_pulled_while_its_secrets_change_is_gone_on_with() {
+    let moments = ["f8", "f7", "24", "24:after", "20", "87"];
+    pulled("a_card_pulled_while_its_secrets_change_is_gone_on_with", &moments);
+}
+
+#[test]
+fn a_card_pulled_while_its_key_is_made_is_gone_on_with() {
+    let moments = ["db:after", "ff", "ff:after", "47", "47:after", "f9"];
+    pulled("a_card_pulled_while_its_key_is_made_is_gone_on_with", &moments);
+}
+
+/// At which instruction the card is pulled: nothing is lost, whatever was done by then. One card for
+/// each, since pcscd takes sixteen readers and each card has two.
+fn pulled(test: &str, moments: &[&str]) {
+    let serials: Vec<String> = (A..).take(moments.len()).map(|n| n.to_string()).collect();
+    cards::with(test, &serials.iter().map(String::as_str).collect::<Vec<_>>(), |cards| {
+        for (serial, moment) in (A..).zip(moments.iter().copied()) {
+            let mut token = opened(serial).unwrap();
+            cards.pull_at(serial, moment);
+            let mut pins = pins();
+            let cut = token.generate(KeySpec::EcdsaP256, &tag(7), &mut pins);
+            let refusal = cut.unwrap_err();
+            assert_eq!(refusal.rule().name, "TOKEN-REMOVED", "{moment}: {refusal}");
+            cards.put_back(serial);
+
+            // As a session does that finds the intent in its journal, in a process of its own.
+            let mut token = opened(serial).unwrap();
+            assert_eq!(
+                rule(token.adopt(KeySpec::EcdsaP256, &tag(8), &mut pins).map(|k| assert!(k.is_none()))),
+                "ok"
+            );
+            let adopted = token.adopt(KeySpec::EcdsaP256, &tag(7), &mut pins).unwrap();
+            let there = ["47:after", "f9"].contains(&moment);
+            assert_eq!(adopted.is_some(), there, "{moment}");
+            let key = match adopted {
+                Some(key) => key,
+                None => token.generate(KeySpec::EcdsaP256, &tag(7), &mut pins).unwrap(),
+            };
+            chain_holds(cards, serial, &key);
+            sign(&mut *token, &key.public, &mut pins).unwrap();
+            let state = cards.state(serial);
+            let left = [&state["pin"]["factory"], &state["puk"]["factory"], &state["management_factory"]];
+            assert_eq!(left, [false; 3], "{moment}");
+
+            for moment in ["20", "87", "87:after"] {
+                cards.pull_at(serial, moment);
+                assert_eq!(rule(sign(&mut *token, &key.public, &mut pins)), "TOKEN-REMOVED", "{moment}");
+                cards.put_back(serial);
+                sign(&mut *token, &key.public, &mut pins).unwrap();
+            }
+        }
+    });
+}
+
+const YKCS11: &str = "/usr/lib/x86_64-linux-gnu/libykcs11.so";
+const OPENSC: &str = "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so";
+
+/// Keys that were made natively, used through a PKCS#11 module: found by the certificate that was put
+/// beside them, told apart by the token's serial number, signed with PIN and touch.
+fn through(module: &str, cards: &Cards) {
+    let keys: Vec<_> = [(A, KeySpec::EcdsaP256), (B, KeySpec::EcdsaP384)]
+        .into_iter()
+        .map(|(serial, spec)| {
+            let mut token = opened(serial).unwrap();
+            (serial, token.generate(spec, &tag(1), &mut pins()).unwrap().public)
+        })
+        .collect();
+    let modules = Modules::new();
+    let pin = ModulePin { path: module.into(), sha256: None };
+    let mut listing = modules.list(std::slice::from_ref(&pin));
+    let mut found = Vec::new();
+    for token in &mut listing.tokens {
+        let identity = token.identity().clone();
+        for key in token.keys(&mut pins()).unwrap() {
+            if let Some((serial, public)) =
+                keys.iter().find(|(_, public)| key.public.as_ref() == Some(public))
+            {
+                found.push((*serial, public.clone(), identity.clone()));
+            }
+        }
+    }
+    assert_eq!(found.len(), 2, "{:?}", listing.problems);
+    assert_ne!(found[0].2.serial, found[1].2.serial);
+    for (serial, public, identity) in &found {
+        let uri = KeyUri::Pkcs11(Pkcs11Uri {
+            token: Some(identity.label.clone()),
+            serial: Some(identity.serial.clone()),
+            ..Pkcs11Uri::default()
+        });
+        let mut token = modules.open(&uri, Some(&pin)).unwrap();
+        let before = cards.touches(*serial);
+        for n in 1..=2 {
+            let mut pins = pins();
+            let signature = sign(&mut *token, public, &mut pins).unwrap();
+            assert_eq!(signature.key(), public.identity());
+            assert_eq!((pins.touches, cards.touches(*serial) - before), (1, n), "{identity:?}");
+        }
+        let other = &found.iter().find(|(other, _, _)| other != serial).unwrap().1;
+        assert_eq!(rule(sign(&mut *token, other, &mut pins())), "KEY-NOT-ON-TOKEN");
+        // Natively in between, by the same card.
+        sign(&mut *opened(*serial).unwrap(), public, &mut pins()).unwrap();
+    }
+}
+
+#[test]
+fn ykcs11_signs_with_what_was_made_natively() {
+    cards::with("ykcs11_signs_with_what_was_made_natively", &["12345678", "23456789"], |cards| {
+        through(YKCS11, cards);
+    });
+}
+
+#[test]
+fn opensc_signs_with_what_was_made_natively() {
+    cards::with("opensc_signs_with_what_was_made_natively", &["12345678", "23456789"], |cards| {
+        through(OPENSC, cards);
+    });
+}
+
+/// What someone else did to the card, by what it keeps.
+#[test]
+fn a_card_that_someone_else_prepared_is_taken_or_refused_as_it_is() {
+    let cards = ["12345678", "23456789"];
+    cards::with("a_card_that_someone_else_prepared_is_taken_or_refused_as_it_is", &cards, |cards| {
+        // A PIN that is set already is asked for, and costs a try if it is wrong.
+        let change = ["-a", "change-pin", "-P", "123456", "-N", PIN];
+        let reader = "Yubico YubiKey OTP+FIDO+CCID 0 00 00";
+        let out = Command::new("yubico-piv-tool").args(["-r", reader]).args(change).output().unwrap();
+        assert!(out.status.success(), "{out:?}");
+        let mut token = opened(A).unwrap();
+        let wrong = token.generate(KeySpec::EcdsaP256, &tag(1), &mut Pins::new("11111111", PUK));
+        assert_eq!(rule(wrong), "PIN-WRONG");
+        assert_eq!(cards.state(A)["management_factory"], true);
+        let mut pins = pins();
+        let key = token.generate(KeySpec::EcdsaP256, &tag(1), &mut pins).unwrap();
+        let asked: Vec<_> = pins.asked.iter().map(|ask| ask.secret).collect();
+        assert_eq!(asked, [PinKind::NewSecurityOfficer, PinKind::User]);
+
+        // Destroyed, the slot is free for another, and the secrets stay.
+        token.destroy(&key.public, &mut pins).unwrap();
+        assert_eq!(rule(token.destroy(&key.public, &mut pins)), "KEY-NOT-ON-TOKEN");
+        assert_eq!(rule(sign(&mut *token, &key.public, &mut pins)), "KEY-NOT-ON-TOKEN");
+        let mut again = Pins::new(PIN, PUK);
+        let second = token.generate(KeySpec::EcdsaP256, &tag(2), &mut again).unwrap();
+        assert_ne!(second.public, key.public);
+        assert_eq!(again.asked.iter().map(|ask| ask.secret).collect::<Vec<_>>(), [PinKind::User]);
+
+        // A key that was brought in is never taken for one that was made.
+        cards.tamper(A, |state| state["slots"]["156"]["generated"] = false.into());
+        let mut token = opened(A).unwrap();
+        assert_eq!(rule(token.adopt(KeySpec::EcdsaP256, &tag(2), &mut pins)), "KEY-ADOPT");
+        assert_eq!(token.evidence(&second.public, &mut pins).unwrap().attributes["local"], "no");
+
+        // A management key that only someone else knows.
+        cards.tamper(B, |state| {
+            state["management"] = vec![9; 24].into();
+            state["management_factory"] = false.into();
+        });
+        let refused = opened(B).unwrap().generate(KeySpec::EcdsaP256, &tag(1), &mut pins);
+        assert_eq!(rule(refused), "MANAGEMENT-KEY");
+    });
+}
+
+#[test]
+fn without_the_service_it_is_said() {
+    if std::env::var_os(cards::SOCKET).is_none() {
+        let mut again = Command::new(std::env::current_exe().unwrap());
+        again.args(["without_the_service_it_is_said", "--exact"]).env(cards::SOCKET, "/nowhere/pcscd");
+        let out = again.output().unwrap();
+        assert!(out.status.success(), "{out:?}");
+        return;
+    }
+    assert_eq!(rule(opened(A)), "CARD-SERVICE");
+    assert_eq!(rule(Modules::new().yubikeys()), "CARD-SERVICE");
+    // Someone without YubiKeys hears nothing of it.
+    let tokens = Command::new(env!("CARGO_BIN_EXE_keyrite")).args(["tokens"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&tokens.stderr).contains("MODULE-NONE"), "{tokens:?}");
+}
+
+/// Sets PIN and PUK as Yubico's own tool does.
+fn prepared_elsewhere(number: usize) {
+    for (action, old, new) in [("change-pin", "123456", PIN), ("change-puk", "12345678", PUK)] {
+        let reader = format!("Yubico YubiKey OTP+FIDO+CCID {number} 00 00");
+        let arguments = ["-r", &reader, "-a", action, "-P", old, "-N", new];
+        let out = Command::new("yubico-piv-tool").args(arguments).output().unwrap();
+        assert!(out.status.success(), "{out:?}");
+    }
+}
+
+const HEAD: &str = "title = \"t\"\n[people]\nada = \"administrator\"\n";
+
+/// The program itself: a root on two YubiKeys and a file, and a third one whose key is retired.
+#[test]
+fn a_root_is_made_on_yubikeys() {
+    let serials = ["12345678", "23456789", "34567890"];
+    cards::with("a_root_is_made_on_yubikeys", &serials, |cards| {
+        let mut limits = Limits::default_for(Profile::Tuf);
+        limits.root.witnesses = 0;
+        let stage = Stage::new("yubikeys", Profile::Tuf, Kind::Rehearsal, &limits);
+        std::fs::create_dir_all(stage.path("keys")).unwrap();
+        let listed = stage.keyrite(["tokens"]).ended(0).text();
+        for text in ["12345678", "23456789", "34567890", "YubiKey", "the factory's PIN", "none"] {
+            assert!(listed.contains(text), "{text}: {listed}");
+        }
+        (0..3).for_each(prepared_elsewhere);
+        let listed = stage.keyrite(["--json", "tokens"]).ended(0).json();
+        assert_eq!(listed["tokens"].as_array().unwrap().len(), 3);
+
+        let mut text = format!("ceremony = \"generate-key\"\n{HEAD}");
+        for (key, holder, purpose) in [
+            ("r1", "ada", "root"),
+            ("r2", "bea", "root"),
+            ("old", "olga", "root"),
+            ("r3", "cy", "root"),
+            ("t1", "uma", "targets"),
+            ("s1", "ops", "snapshot"),
+            ("m1", "ops", "timestamp"),
+        ] {
+            writeln!(text, "[[key]]\nname = \"{key}\"\nholder = \"{holder}\"\npurpose = \"{purpose}\"")
+                .unwrap();
+        }
+        let files = |mut devices: stage::Devices<'static>| {
+            for key in ["r3", "t1", "s1", "m1"] {
+                devices = devices.in_file(key, &format!("keys/{key}.pem"));
+            }
+            devices
+        };
+        let stage: &'static Stage = Box::leak(Box::new(stage));
+        let on = |r1, r2| {
+            files(stage.devices().on_yubikey("r1", r1).on_yubikey("r2", r2).on_yubikey("old", 34_567_890))
+        };
+        let map = on(A, B).write("devices.toml");
+        let (_, done) = stage.hold(&map, &stage.write("1.toml", &text));
+        let said = done.ended(0);
+        drop(said);
+        for (key, serial) in [("r1", A), ("r2", B)] {
+            let file =
+                std::fs::read_dir(stage.record.join("keys").join(key)).unwrap().next().unwrap().unwrap();
+            let file: serde_json::Value =
+                serde_json::from_slice(&std::fs::read(file.path()).unwrap()).unwrap();
+            assert_eq!(file["token"]["kind"], "piv");
+            assert_eq!(file["token"]["serial"], serial.to_string());
+            assert_eq!(file["token"]["firmware"], "5.7.4");
+            assert_eq!(file["evidence"]["attestation"].as_array().unwrap().len(), 2);
+            assert_eq!(file["evidence"]["attributes"]["touch-policy"], "always");
+            // The possession statement.
+            assert_eq!(cards.touches(serial), 1);
+        }
+
+        let root = format!(
+            "ceremony = \"create-root\"\n{HEAD}[root]\nkeys = [\"r1\", \"r2\", \"r3\"]\nthreshold = 2\n\
+             valid-for = \"2 years\"\n[targets]\nkeys = [\"t1\"]\nthreshold = 1\nvalid-for = \"1 year\"\n\
+             [snapshot]\nkeys = [\"s1\"]\nthreshold = 1\n[timestamp]\nkeys = [\"m1\"]\nthreshold = 1\n"
+        );
+        let root = stage.write("2.toml", &root);
+        // The map leads to the other holder's YubiKey.
+        let (_, done) = stage.hold(&on(B, A).write("swapped.toml"), &root);
+        assert!(done.text().contains("TOKEN-OTHER"), "{}", done.text());
+        // Nobody touches it; then somebody does, and the ceremony goes on where it was.
+        cards.touch(A, "never");
+        let (_, done) = stage.hold(&map, &root);
+        assert!(done.text().contains("TOUCH"), "{}", done.text());
+        cards.touch(A, "now");
+        stage.hold(&map, &root).1.ended(0);
+        stage.verify().ended(0);
+
+        let devices = on(A, B).knowing(&stage.root()).write("later.toml");
+        let retire =
+            stage.write("3.toml", &format!("ceremony = \"retire-key\"\n{HEAD}[retire]\nkey = \"old\"\n"));
+        assert!(cards.state(34_567_890)["slots"]["156"].is_object());
+        stage.hold(&devices, &retire).1.ended(0);
+        assert!(cards.state(34_567_890)["slots"]["156"].is_null());
+        assert!(utf8(&stage.record).ends_with("record"));
+        stage.verify().ended(0);
+    });
+}
+
+/// Answers whatever is asked on a terminal by the question that stands last; gives all that it showed.
+fn talk(mut pty: rexpect::session::PtySession, answers: &[(&str, &str)]) -> String {
+    let (mut all, mut page, mut line, mut since) = (String::new(), String::new(), "", Instant::now());
+    loop {
+        while let Some(c) = pty.try_read() {
+            all.push(c);
+            page.push(c);
+            since = Instant::now();
+        }
+        if ["> ", "press Enter) ", "read on) "].iter().any(|end| page.ends_with(end)) {
+            // A new secret is typed once more.
+            if !page.contains("(once more)") || page.contains("(not shown)") {
+                let known =
+                    answers.iter().filter_map(|(asked, line)| Some((page.rfind(asked)?, *line))).max();
+                line = if page.ends_with("> ") { known.unwrap_or_else(|| panic!("{all}")).1 } else { "" };
+            }
+            page.clear();
+            pty.send_line(line).unwrap();
+        }
+        let status = format!("{:?}", pty.process().status());
+        if !status.contains("StillAlive") {
+            all.push_str(&pty.exp_eof().unwrap_or_default());
+            assert!(status.contains(", 0)"), "{status}\n{all}");
+            return all;
+        }
+        assert!(since.elapsed() < Duration::from_secs(120), "nothing more came:\n{all}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// From the factory to a key in the record, typed by its holder.
+#[test]
+fn a_new_yubikey_gets_its_secrets_from_its_holder() {
+    cards::with("a_new_yubikey_gets_its_secrets_from_its_holder", &["12345678"], |cards| {
+        let mut limits = Limits::default_for(Profile::Tuf);
+        limits.root.witnesses = 0;
+        let stage = Stage::new("yubikey-typed", Profile::Tuf, Kind::Rehearsal, &limits);
+        let key = "[[key]]\nname = \"r1\"\nholder = \"ada\"\npurpose = \"root\"\n";
+        let runbook = stage.write("1.toml", &format!("ceremony = \"generate-key\"\n{HEAD}{key}"));
+        let map = stage.devices().on_yubikey("r1", A).write("devices.toml");
+        let text = std::fs::read_to_string(&map).unwrap();
+        std::fs::write(&map, text.replace("pin = \"pin\"", "pin = \"tty\"")).unwrap();
+        cards.touch(A, "700");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_keyrite"));
+        command.args(["-C", utf8(&stage.record), "--devices", utf8(&map), "run", utf8(&runbook)]);
+        command.env("TERM", "dumb");
+        let answers = [
+            ("New PUK of ada's YubiKey", PUK),
+            ("PIN of ada's YubiKey", PIN),
+            ("Type same once every word", "same"),
+            ("Type Yes to agree", "Yes"),
+        ];
+        let said = talk(rexpect::session::spawn_command(command, Some(60_000)).unwrap(), &answers);
+        for text in ["New PIN of ada's YubiKey (serial 12345678)", "Touch it now: ", "You will type it twice"]
+        {
+            assert!(said.contains(text), "{text}: {said}");
+        }
+        let card = cards.state(A);
+        assert_eq!((&card["pin"]["factory"], &card["puk"]["factory"]), (&false.into(), &false.into()));
+        let listed = stage.keyrite(["--devices", utf8(&map), "tokens"]).ended(0).text();
+        assert!(listed.contains("slot 9c (ECDSA P-256)") && !listed.contains("factory"), "{listed}");
+
+        // Not a secret is left: neither shown nor in the record, and of the management key not a word.
+        let bytes =
+            card["management"].as_array().unwrap().iter().map(|b| b.as_u64().unwrap().try_into().unwrap());
+        let management: Vec<u8> = bytes.collect();
+        let hex = base16ct::lower::encode_string(&management);
+        let whole = Command::new("cat").args(files(&stage.record)).output().unwrap().stdout;
+        assert!(whole.windows(5).any(|w| w == b"\"piv\""));
+        for secret in [PIN.as_bytes(), PUK.as_bytes(), &management, hex.as_bytes()] {
+            for place in [said.as_bytes(), &whole] {
+                assert!(!place.windows(secret.len()).any(|w| w == secret));
+            }
+        }
+    });
+}
+
+fn files(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
