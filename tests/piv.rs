@@ -600,3 +600,35 @@ fn files(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
     let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
+
+/// The status words of commands that another program sends once PIV is selected.
+fn another_program(commands: &[&[u8]]) -> Vec<u16> {
+    let context = pcsc::Context::establish(pcsc::Scope::User).unwrap();
+    let reader = c"Yubico YubiKey OTP+FIDO+CCID 0 00 00";
+    let card = context.connect(reader, pcsc::ShareMode::Shared, pcsc::Protocols::ANY).unwrap();
+    let mut buffer = [0; 300];
+    let mut ask = |command: &[u8]| {
+        let answer = card.transmit(command, &mut buffer).unwrap();
+        u16::from_be_bytes(*answer.last_chunk().unwrap())
+    };
+    assert_eq!(ask(&[0, 0xa4, 4, 0, 5, 0xa0, 0, 0, 3, 8]), 0x9000);
+    commands.iter().map(|command| ask(command)).collect()
+}
+
+#[test]
+fn nothing_is_left_open_for_another_program() {
+    cards::with("nothing_is_left_open_for_another_program", &["12345678"], |_| {
+        let is_pin_typed = [0, 0x20, 0, 0x80];
+        let make_a_key = [0, 0x47, 0, 0x9a, 5, 0xac, 3, 0x80, 1, 0x11];
+        let asked: [&[u8]; 2] = [&is_pin_typed, &make_a_key];
+        // What it would see if something were: the PIN, typed by itself.
+        let typed = [&[0, 0x20, 0, 0x80, 8][..], b"123456\xff\xff"].concat();
+        assert_eq!(another_program(&[&typed, &is_pin_typed]), [0x9000, 0x9000]);
+        let (mut token, key) = made(A);
+        assert_eq!(another_program(&asked), [0x63c3, 0x6982]);
+        sign(&mut *token, &key.public, &mut pins()).unwrap();
+        assert_eq!(another_program(&asked), [0x63c3, 0x6982]);
+        // Someone who comes in between loses nothing and breaks nothing.
+        sign(&mut *token, &key.public, &mut pins()).unwrap();
+    });
+}

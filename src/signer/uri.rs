@@ -180,7 +180,7 @@ impl PivUri {
             None => Err(Refusal::new(
                 &rules::URI_FORM,
                 format!("\"piv:{}\"", visible(text)),
-                "piv:serial=12345678;slot=9c, with the number that is printed on the YubiKey",
+                "piv:serial=87654321;slot=9c, with the number that is printed on the YubiKey",
             )),
         }
     }
