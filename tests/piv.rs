@@ -46,6 +46,12 @@ fn payload() -> Payload {
     Payload::Statement(Statement::new(TrustId::from_bytes([7; 16]), sentence).unwrap())
 }
 
+/// A statement of more than so many bytes.
+fn long_payload(letters: usize) -> Payload {
+    let sentence = Sentence::Withdrawal { change: Digest::of(b"change"), reason: "a".repeat(letters) };
+    Payload::Statement(Statement::new(TrustId::from_bytes([7; 16]), sentence).unwrap())
+}
+
 fn tag(id: u8) -> KeyTag {
     KeyTag { label: "root-a".into(), id: [id; 16], place: None }
 }
@@ -127,6 +133,16 @@ fn keys_of_every_kind_are_made_attested_and_sign() {
             // One PIN and one touch for each.
             sign(&mut *token, &key.public, &mut pins).unwrap();
             assert_eq!((pins.asked.len(), pins.touches, cards.touches(serial)), (2, 2, 2));
+
+            // In many parts, where the card is given the message itself; and never one that is too long.
+            for (letters, expected) in
+                [(2500, "ok"), (3100, if spec == KeySpec::Ed25519 { "PAYLOAD-TOO-LARGE" } else { "ok" })]
+            {
+                let mut signer = token.open(&key.public, &mut pins).unwrap();
+                let scheme = Scheme::of(key.public.algorithm());
+                let long = long_payload(letters);
+                assert_eq!(rule(signer::sign(&mut *signer, &key.public, scheme, &long, &mut pins)), expected);
+            }
 
             assert_eq!(token.keys(&mut pins).unwrap()[0].public.as_ref(), Some(&key.public));
             assert_eq!(token.evidence(&key.public, &mut pins).unwrap(), key.evidence);
@@ -630,5 +646,45 @@ fn nothing_is_left_open_for_another_program() {
         assert_eq!(another_program(&asked), [0x63c3, 0x6982]);
         // Someone who comes in between loses nothing and breaks nothing.
         sign(&mut *token, &key.public, &mut pins()).unwrap();
+    });
+}
+
+/// Two ways to a device map: the questions of `init`, and `tokens write` for a record that is there.
+#[test]
+fn a_device_map_names_yubikeys_by_serial() {
+    cards::with("a_device_map_names_yubikeys_by_serial", &["12345678", "23456789"], |cards| {
+        let keyrite = |arguments: &[&str]| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_keyrite"));
+            command.current_dir(cards.dir()).args(arguments).output().unwrap()
+        };
+        let init = format!(
+            "[answers]\nprofile = \"tuf\"\nstage = \"rehearsal\"\ncollection = \"apps\"\nadministrator = \"ada\"\n\
+             root-holders = \"ada, bruno, cleo\"\nroot-threshold = \"2\"\nalgorithm = \"p256\"\n\
+             token.root-a = \"yubikey\"\nserial.root-a = \"{B}\"\ntoken.root-b = \"yubikey\"\n\
+             serial.root-b = \"{A}\"\ntoken.root-c = \"elsewhere\"\ntargets-holder = \"uma\"\n\
+             token.targets-1 = \"elsewhere\"\nonline-keys = \"here\"\napplication = \"camera-station\"\n\
+             developer = \"dana\"\nwitnesses = \"none\"\nconfirm = \"Yes\"\n"
+        );
+        std::fs::write(cards.dir().join("init.toml"), init).unwrap();
+        let out = keyrite(&["init", "--answers", "init.toml", "--unattended", "trust"]);
+        assert!(out.status.success(), "{out:?}");
+        let map = std::fs::read_to_string(cards.dir().join("trust/devices.toml")).unwrap();
+        for (key, serial) in [("root-a", B), ("root-b", A)] {
+            let part = format!(
+                "[key.{key}]\nuri = \"piv:serial={serial};slot=9c\"\npin = \"tty\"\nmax-payload = 3040\n"
+            );
+            assert!(map.contains(&part), "{part}{map}");
+        }
+
+        let answers =
+            format!("[answers]\ntrust = \"same\"\nkeys.{A} = \"root-a, targets-1\"\nkeys.{B} = \"none\"\n");
+        std::fs::write(cards.dir().join("answers.toml"), answers).unwrap();
+        let write =
+            ["-C", "trust", "tokens", "write", "own.toml", "--answers", "answers.toml", "--unattended"];
+        let out = keyrite(&write);
+        assert!(out.status.success(), "{out:?}");
+        let map = std::fs::read_to_string(cards.dir().join("own.toml")).unwrap();
+        assert_eq!(map.matches(&format!("uri = \"piv:serial={A};slot=9c\"")).count(), 2, "{map}");
+        assert!(!map.contains(&B.to_string()), "{map}");
     });
 }
