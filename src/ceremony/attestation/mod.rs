@@ -9,7 +9,7 @@
 //! advisories in `advisories`.
 //!
 //! Never: trust in a certificate before a pinned root leads to it, a verdict of half the rules, or a
-//! clock: certificates count as of the day on which the key came into the record.
+//! clock: certificates count as of `held-at` of the change that the key file names.
 
 pub mod advisories;
 mod certificate;

@@ -4,10 +4,13 @@
 //! OpenPGP parts of YubiKeys as well, only what was issued by a PIV authority below it.
 //! Intermediates are no anchors: each is used only where a root's signature leads to it.
 //!
-//! Every certificate here is the vendor's own publication (its repository of developers.yubico.com;
-//! `yubico-piv-root-263751.pem` also in a public root ceremony of 2021, `tests/fixtures`). The
-//! SHA-256 beside each was compared with what other verifiers pin, which took theirs from
-//! developers.yubico.com/PKI and /YubiHSM2/Concepts; a test holds them to it.
+//! `yubico-piv-root-263751.pem`, the YubiHSM root and the intermediates are the vendor's own
+//! publication (its repository of developers.yubico.com); the first is also in a public root ceremony
+//! of 2021 (`tests/fixtures`). `yubico-attestation-root-1.pem` is not from there: developers.yubico.com
+//! serves it as PKI/yubico-ca-1.pem, which was out of reach. Two verifiers of others, which say they
+//! took theirs from that address, agree on it: joemiller/yk-attest-verify holds the same certificate,
+//! byte for byte (pkg/pgp/verify.go), and CIRISAI/CIRISVerify the same SHA-256. Whoever can reach the
+//! vendor compares once more. A test holds every certificate to the SHA-256 beside it.
 //!
 //! Left out: the U2F root, by which some of the first YubiKey 4 attest, and preview roots.
 

@@ -326,7 +326,7 @@ fn a_device_has_one_holder() {
     }
 }
 
-/// SHA-256 of every pinned certificate, as other verifiers pin them.
+/// SHA-256 of every pinned certificate.
 #[test]
 fn the_pinned_certificates_are_the_vendor_s() {
     let sums = |text: &str| -> Vec<String> {
