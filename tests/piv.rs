@@ -535,6 +535,81 @@ fn a_root_is_made_on_yubikeys() {
     });
 }
 
+/// The vendor of the virtual YubiKeys is nobody's: in production their keys count as unproven, and
+/// it is told wherever people look.
+#[test]
+fn keys_of_a_simulated_vendor_are_not_proven() {
+    cards::with("keys_of_a_simulated_vendor_are_not_proven", &SERIALS, |_| simulated_vendor(false));
+}
+
+#[test]
+fn limits_refuse_a_simulated_vendor() {
+    cards::with("limits_refuse_a_simulated_vendor", &SERIALS, |_| simulated_vendor(true));
+}
+
+const SERIALS: [&str; 3] = ["12345678", "23456789", "34567890"];
+
+fn simulated_vendor(demanded: bool) {
+    (0..3).for_each(prepared_elsewhere);
+    let mut limits = Limits::default_for(Profile::Tuf);
+    limits.root.witnesses = 0;
+    limits.root.attested_keys = demanded;
+    limits.targets.software_keys = true;
+    let stage = Stage::new(&format!("simulated-{demanded}"), Profile::Tuf, Kind::Production, &limits);
+    std::fs::create_dir_all(stage.path("keys")).unwrap();
+    let mut devices = stage.devices();
+    let mut text = format!("ceremony = \"generate-key\"\n{HEAD}");
+    for (key, holder, purpose, serial) in [
+        ("r1", "ada", "root", Some(A)),
+        ("r2", "bea", "root", Some(B)),
+        ("r3", "cy", "root", Some(34_567_890)),
+        ("t1", "uma", "targets", None),
+        ("s1", "ops", "snapshot", None),
+        ("m1", "ops", "timestamp", None),
+    ] {
+        writeln!(text, "[[key]]\nname = \"{key}\"\nholder = \"{holder}\"\npurpose = \"{purpose}\"").unwrap();
+        devices = match serial {
+            Some(serial) => devices.on_yubikey(key, serial),
+            None => devices.in_file(key, &format!("keys/{key}.pem")),
+        };
+    }
+    let map = devices.write("devices.toml");
+    stage.hold(&map, &stage.write("1.toml", &text)).1.ended(0);
+    let root = format!(
+        "ceremony = \"create-root\"\n{HEAD}[root]\nkeys = [\"r1\", \"r2\", \"r3\"]\nthreshold = 2\n\
+         valid-for = \"2 years\"\n[targets]\nkeys = [\"t1\"]\nthreshold = 1\nvalid-for = \"1 year\"\n\
+         [snapshot]\nkeys = [\"s1\"]\nthreshold = 1\n[timestamp]\nkeys = [\"m1\"]\nthreshold = 1\n"
+    );
+    let root = stage.write("2.toml", &root);
+    let people = ["-C", utf8(&stage.record), "--devices", utf8(&map)];
+    let plan = stage.keyrite(people.into_iter().chain(["plan", utf8(&root)]));
+    if demanded {
+        let said = plan.ended(1).problems();
+        assert!(said.contains("KEY-NOT-ATTESTED") && said.contains("ATTESTATION-CHAIN"), "{said}");
+        return;
+    }
+    let told = |what: &str, page: &str| {
+        // However wide the terminal is.
+        let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(page.contains("0 of 3 keys of this root are proven hardware keys"), "{what}: {page}");
+        for key in ["r1 (ada)", "r2 (bea)", "r3 (cy)"] {
+            let line = format!("{key}: attestation fails ATTESTATION-CHAIN");
+            assert!(page.contains(&line), "{what}: {line}: {page}");
+        }
+        page
+    };
+    told("plan", &plan.ended(0).text());
+    stage.hold(&map, &root).1.ended(0);
+    told("status", &stage.keyrite(people.into_iter().chain(["status"])).ended(0).text());
+    let (version, payload) = stage.root();
+    let anchor = format!("{version}:{payload}");
+    let report = stage.path("report.html");
+    let line = ["-C", utf8(&stage.record), "verify", "--anchor", &anchor, "--report", utf8(&report)];
+    stage.keyrite(line).ended(0);
+    let report = told("report", &std::fs::read_to_string(&report).unwrap());
+    assert!(report.contains("SIMULATED"), "{report}");
+}
+
 /// Answers whatever is asked on a terminal by the question that stands last; gives all that it showed.
 fn talk(mut pty: rexpect::session::PtySession, answers: &[(&str, &str)]) -> String {
     let (mut all, mut page, mut line, mut since) = (String::new(), String::new(), "", Instant::now());
