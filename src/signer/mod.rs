@@ -12,6 +12,7 @@ use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::verify::Signature;
 
 pub mod backends;
+pub mod backups;
 pub mod evidence;
 pub mod keyfile;
 pub mod randomness;
@@ -21,6 +22,7 @@ pub mod uri;
 
 use secret::Pin;
 
+pub use backups::{Backups, WrapForm, WrappedKey};
 pub use evidence::{Attestation, Evidence};
 
 /// What kind of thing holds the key.
@@ -224,7 +226,7 @@ pub trait Token {
     }
 
     /// Export and import of wrapped keys, where the token has it.
-    fn wrap(&mut self) -> Option<&mut dyn Wrap> {
+    fn backups(&mut self) -> Option<&mut dyn Backups> {
         None
     }
 
@@ -238,15 +240,6 @@ pub trait Token {
 pub trait Attest {
     /// What the device attests of the key; none for a key that it did not make.
     fn attestation(&mut self, public: &PublicKey) -> Result<Option<Attestation>>;
-}
-
-/// A token that lets keys out under a wrap key.
-pub trait Wrap {
-    /// The key of `public`, wrapped under the wrap key called `under`.
-    fn export(&mut self, public: &PublicKey, under: &str, pins: &mut dyn PinSource) -> Result<Vec<u8>>;
-
-    /// Takes in what [`Self::export`] gave.
-    fn import(&mut self, wrapped: &[u8], under: &str, pins: &mut dyn PinSource) -> Result<PublicKey>;
 }
 
 /// A token that counts what it did.
