@@ -79,6 +79,24 @@ crate::rules! {
     CLIENT_DEADLINE: "CLIENT-DEADLINE", Refused, "root and enough of its certificates are valid for more than 6 months", "notary-v1 5, 6",
         "choose a longer valid-for, or renew certificates first with certify-key";
 
+    // --- codes
+    QR_TEXT: "QR-TEXT", Refused, "a code holds a text of a form that keyrite reads", "BCR-2020-005, design",
+        "show the camera the code that keyrite drew, and nothing else";
+    QR_VERSION: "QR-VERSION", Refused, "a code's form is one that this keyrite knows", "design",
+        "read it with the keyrite that both sides have agreed on";
+    QR_CHECK: "QR-CHECK", Refused, "check digits fit what they stand beside", "BCR-2020-012, design",
+        "read the code again; if a scanner types it, set the scanner to the keyboard that this machine has";
+    QR_KIND: "QR-KIND", Refused, "codes are of the kinds that keyrite makes", "threats T29",
+        "ask whoever showed it what it is; take nothing in";
+    QR_SIZE: "QR-SIZE", Refused, "codes, frames and what they carry keep their limits", "threats T29",
+        "send fewer files with --besides, a copy of what the other side has, or use a medium";
+    QR_MIXED: "QR-MIXED", Refused, "the frames of one reading are of one message", "threats T29",
+        "begin again with frames of one message alone";
+    QR_MISSING: "QR-MISSING", Incomplete, "there are enough frames for the message", "BCR-2020-005",
+        "read the frames that are missing, or any that come after them";
+    QR_FILES: "QR-FILES", Refused, "what frames carry is a list of a record's files", "threats T29",
+        "ask whoever showed it what it is; take nothing in";
+
     // --- frame: transcripts and answers
     CEREMONY_ID: "CEREMONY-ID", Refused, "a ceremony's id is 128 bits in lower-case hexadecimal", "design",
         "take the transcript from where it was made";
