@@ -92,7 +92,7 @@ const SOURCES: &[(&str, &str)] = &[
     ),
     (
         "tokens 2",
-        "what a YubiHSM 2 lets be done with a key, and what it attests of it (docs.yubico.com, \"YubiHSM OIDs\")",
+        "what a YubiHSM 2 lets be done with a key, what it attests of it (docs.yubico.com, \"YubiHSM OIDs\") and how it is reached: `tests/yubihsm.rs`",
     ),
     (
         "tokens 3",
@@ -112,6 +112,10 @@ const SOURCES: &[(&str, &str)] = &[
     ),
     ("threats T1", "people agree to one thing and the machine signs another"),
     ("threats T3", "a public key is swapped on its way from the token to the root"),
+    (
+        "threats T4",
+        "a device that somebody else had before, with something of theirs still on it, out of sight: `tests/yubihsm.rs`",
+    ),
     ("threats T7", "thresholds that count one key twice, or count nothing (CVE-2020-6174, CVE-2020-15093)"),
     ("threats T8", "a key id that is not the key's"),
     (

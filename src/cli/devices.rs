@@ -53,6 +53,8 @@ pub struct DeviceKey {
     pub module: Option<String>,
     /// Where its PIN or pass-phrase comes from.
     pub pin: PinFrom,
+    /// The file of a YubiHSM's auditor's password; none if a person types it.
+    pub pin_auditor: Option<PathBuf>,
     /// The longest message in bytes that its token takes, where it is given the message itself
     /// (Ed25519); none is unknown.
     pub max_payload: Option<usize>,
@@ -61,7 +63,7 @@ pub struct DeviceKey {
 impl DeviceKey {
     /// A key there, its PIN typed, of no module and no known limit.
     pub const fn new(uri: KeyUri) -> Self {
-        Self { uri, module: None, pin: PinFrom::Terminal, max_payload: None }
+        Self { uri, module: None, pin: PinFrom::Terminal, pin_auditor: None, max_payload: None }
     }
 }
 
@@ -237,6 +239,11 @@ module = "softhsm2"
 pin = "tty"
 max-payload = 2028
 
+[key.root-d]
+uri = "yubihsm:serial=0007550054;connector=http://127.0.0.1:8080"
+pin = "tty"
+pin-auditor = "pins/auditor"
+
 [enrol.dev-dana]
 file = "dana.enrol.json"
 
@@ -308,10 +315,13 @@ dora = "2026-12-02"
             ),
             (one("pin = \"pins/targets-1\"", "pin = \"\""), "an empty pin"),
             (one("pin = \"pins/targets-1\"", ""), "without a pin"),
+            (one("object=root-a\"", "object=root-a\"\npin-auditor = \"a\""), "with a pin-auditor"),
+            (one(";connector=http://127.0.0.1:8080", ";connector=http://hsm:8080"), "127.0.0.1"),
+            (one("pin-auditor = \"pins/auditor\"", "module = \"softhsm2\""), "with a module"),
             (one("max-payload = 2028", "max-payload = 0"), "max-payload = 0"),
             (one("max-payload = 2028", "max-payload = -1"), "line 33"),
             (one("pin = \"pins/targets-1\"", "pin = \"tty\"\nmax-payload = 9"), "with a max-payload"),
-            (one("2026-12-02", "2026-12-32"), "line 39"),
+            (one("2026-12-02", "2026-12-32"), "line 44"),
             (one("https://notary.example.com/", "https://a b"), "the backend"),
             (one("https://notary.example.com/", "ftp://notary"), "the backend"),
             (one("https://notary.example.com/", "https://x;rm"), "the backend"),

@@ -73,6 +73,7 @@ struct KeyPart {
     uri: Word<KeyUri>,
     module: Option<String>,
     pin: Option<String>,
+    pin_auditor: Option<PathBuf>,
     max_payload: Option<usize>,
 }
 
@@ -165,6 +166,9 @@ impl DeviceMap {
                 PinFrom::File(file) => path(file),
             };
             let _ = writeln!(text, "pin = {pin}");
+            if let Some(file) = &key.pin_auditor {
+                let _ = writeln!(text, "pin-auditor = {}", path(file));
+            }
             if let Some(most) = key.max_payload {
                 let _ = writeln!(text, "max-payload = {most}");
             }
@@ -195,7 +199,7 @@ fn device_key(
         other => other,
     };
     if uri.is_software() && part.max_payload.is_some() {
-        return refuse(format!("{place} with a max-payload"), "max-payload for pkcs11: and piv: keys only");
+        return refuse(format!("{place} with a max-payload"), "max-payload for keys on tokens only");
     }
     if part.max_payload == Some(0) {
         return refuse(format!("{place} with max-payload = 0"), "a number of bytes");
@@ -206,10 +210,13 @@ fn device_key(
             let found = format!("{place} with the module \"{}\"", visible(module));
             return refuse(found, "a module that the map has as [module.NAME]");
         }
-        (KeyUri::File(_) | KeyUri::External(_) | KeyUri::Piv(_), Some(_)) => {
+        (KeyUri::File(_) | KeyUri::External(_) | KeyUri::Piv(_) | KeyUri::YubiHsm(_), Some(_)) => {
             return refuse(format!("{place} with a module"), "a module for pkcs11: keys only");
         }
         _ => {}
+    }
+    if part.pin_auditor.is_some() && !matches!(uri, KeyUri::YubiHsm(_)) {
+        return refuse(format!("{place} with a pin-auditor"), "pin-auditor for yubihsm: keys only");
     }
     let pin = match part.pin.as_deref() {
         None if matches!(uri, KeyUri::External(_)) => PinFrom::Terminal,
@@ -220,7 +227,8 @@ fn device_key(
         }
         Some(file) => PinFrom::File(folder.join(file)),
     };
-    Ok(DeviceKey { uri, module: part.module, pin, max_payload: part.max_payload })
+    let pin_auditor = part.pin_auditor.map(|file| folder.join(file));
+    Ok(DeviceKey { uri, module: part.module, pin, pin_auditor, max_payload: part.max_payload })
 }
 
 fn quoted(text: &str) -> String {

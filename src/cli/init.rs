@@ -195,6 +195,7 @@ fn place(told: &Interview, key: &str) -> Safe {
         Some(KeyUri::External(_)) => Safe::from("a vault, by keyrite sign --external"),
         Some(KeyUri::File(path)) => Safe::from(format!("encrypted file {}", shown(path))),
         Some(KeyUri::Piv(uri)) => Safe::from(format!("YubiKey, serial {}", uri.serial)),
+        Some(KeyUri::YubiHsm(uri)) => Safe::from(format!("YubiHSM, serial {:010}", uri.serial)),
         Some(KeyUri::Pkcs11(uri)) => {
             let text = |part: &Option<String>| Safe::untrusted(part.as_deref().unwrap_or("?"));
             Safe::from(format!("token \"{}\", serial {}", text(&uri.token), text(&uri.serial)))

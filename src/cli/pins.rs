@@ -3,7 +3,7 @@
 //! What the token tells of tries left is shown. Its last try is used only after a person has typed
 //! so, and never by a script (threats T23). Nothing is tried twice unasked.
 
-use super::devices::{DeviceMap, PinFrom};
+use super::devices::{DeviceKey, DeviceMap, PinFrom};
 use super::rules;
 use super::session::shown;
 use crate::signer::secret::Pin;
@@ -24,14 +24,14 @@ const LONGEST: usize = 512;
 /// PINs by the device map, asked for at a console.
 pub struct Pins<'a> {
     console: &'a mut dyn Console,
-    keys: BTreeMap<String, PinFrom>,
+    keys: BTreeMap<String, DeviceKey>,
     holders: BTreeMap<String, String>,
 }
 
 impl<'a> Pins<'a> {
     /// PINs of the map's keys. Without a map, all are asked for.
     pub fn new(console: &'a mut dyn Console, map: Option<&DeviceMap>) -> Self {
-        let keys = map.map(|m| m.keys.iter().map(|(name, key)| (name.to_string(), key.pin.clone())));
+        let keys = map.map(|m| m.keys.iter().map(|(name, key)| (name.to_string(), key.clone())));
         Self { console, keys: keys.into_iter().flatten().collect(), holders: BTreeMap::new() }
     }
 
@@ -57,6 +57,14 @@ impl<'a> Pins<'a> {
             (PinKind::NewUser, TokenKind::File) => "New pass-phrase",
             (PinKind::SecurityOfficer, TokenKind::Piv) => "PUK",
             (PinKind::NewSecurityOfficer, TokenKind::Piv) => "New PUK",
+            (PinKind::User, TokenKind::YubiHsm) => "Signer's password",
+            (PinKind::NewUser, TokenKind::YubiHsm) => "New signer's password",
+            (PinKind::SecurityOfficer, TokenKind::YubiHsm) => "Administrator's password",
+            (PinKind::NewSecurityOfficer, TokenKind::YubiHsm) => "New administrator's password",
+            (PinKind::Backup, _) => "Backup password",
+            (PinKind::NewBackup, _) => "New backup password",
+            (PinKind::Auditor, _) => "Auditor's password",
+            (PinKind::NewAuditor, _) => "New auditor's password",
             (PinKind::User, _) => "PIN",
             (PinKind::NewUser, _) => "New PIN",
             (PinKind::SecurityOfficer, _) => "Security officer's PIN",
@@ -65,11 +73,29 @@ impl<'a> Pins<'a> {
         let token = tokens::named(&ask.token, self.holder(ask));
         let key = ask.key.as_deref().unwrap_or("token");
         let mut prompt = Prompt::new(format!("pin.{key}"), format!("{what} of {token}"));
-        if let Some(key) = &ask.key {
+        let opens = ask.token.kind != TokenKind::YubiHsm || ask.secret == PinKind::User;
+        if let Some(key) = ask.key.as_ref().filter(|_| opens) {
             prompt = prompt.help(format!("It opens the key \"{}\".", Safe::untrusted(key)));
         }
-        if matches!(ask.secret, PinKind::NewUser | PinKind::NewSecurityOfficer) {
+        if ask.secret.is_new() {
             prompt = prompt.help("You will type it twice.");
+        }
+        if ask.token.kind == TokenKind::YubiHsm {
+            prompt = match ask.secret {
+                PinKind::NewUser => prompt.help("8 to 64 letters, digits or signs; typed to sign."),
+                PinKind::NewSecurityOfficer => {
+                    prompt.help("8 to 64 letters, digits or signs; it makes and destroys keys.")
+                }
+                PinKind::NewBackup => {
+                    prompt.help("8 to 64 letters, digits or signs; it takes keys out under a wrap key.")
+                }
+                PinKind::NewAuditor => {
+                    prompt.help("8 to 64 letters, digits or signs; it reads the log after each ceremony.")
+                }
+                PinKind::Auditor => prompt.help("It reads the YubiHSM's log into the record."),
+                PinKind::SecurityOfficer => prompt.help("It makes and destroys keys."),
+                PinKind::User | PinKind::Backup => prompt,
+            };
         }
         if ask.token.kind == TokenKind::Piv {
             prompt = match ask.secret {
@@ -81,7 +107,7 @@ impl<'a> Pins<'a> {
             };
         }
         if matches!(ask.secret, PinKind::User | PinKind::SecurityOfficer)
-            && ask.token.kind != TokenKind::File
+            && !matches!(ask.token.kind, TokenKind::File | TokenKind::YubiHsm)
             && let Some(tries) = tokens::tries(ask.tries)
         {
             prompt = prompt.help(tries);
@@ -92,10 +118,15 @@ impl<'a> Pins<'a> {
 
 impl PinSource for Pins<'_> {
     fn pin(&mut self, ask: &PinAsk) -> Result<Pin> {
-        let file = ask.key.as_ref().and_then(|key| match self.keys.get(key) {
-            Some(PinFrom::File(file)) => Some(file.clone()),
+        let place = ask.key.as_ref().and_then(|key| self.keys.get(key));
+        let file = match (ask.secret, place) {
+            (PinKind::Auditor, Some(DeviceKey { pin_auditor: Some(file), .. }))
+            | (
+                PinKind::User | PinKind::NewUser | PinKind::SecurityOfficer | PinKind::NewSecurityOfficer,
+                Some(DeviceKey { pin: PinFrom::File(file), .. }),
+            ) => Some(file.clone()),
             _ => None,
-        });
+        };
         let officer = matches!(ask.secret, PinKind::SecurityOfficer | PinKind::NewSecurityOfficer);
         let last = matches!(ask.tries, Tries::Last | Tries::Count(1));
         if last && (file.is_some() || self.console.unattended()) {
@@ -122,8 +153,8 @@ impl PinSource for Pins<'_> {
             self.console.confirm_word(&agree, word)?;
         }
         match ask.secret {
-            PinKind::User | PinKind::SecurityOfficer => self.console.secret(&prompt),
-            PinKind::NewUser | PinKind::NewSecurityOfficer => self.console.new_secret(&prompt),
+            secret if secret.is_new() => self.console.new_secret(&prompt),
+            _ => self.console.secret(&prompt),
         }
     }
 

@@ -19,6 +19,7 @@ pub mod randomness;
 pub mod rules;
 pub mod secret;
 pub mod uri;
+pub mod yubihsm;
 
 use secret::Pin;
 
@@ -103,14 +104,30 @@ pub struct PinAsk {
 /// Which secret of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PinKind {
-    /// The user PIN, or an encrypted file's pass-phrase.
+    /// The user PIN, or an encrypted file's pass-phrase; a YubiHSM's password to sign.
     User,
-    /// The security officer's PIN, to initialise; a YubiKey's PUK.
+    /// The security officer's PIN, to initialise; a YubiKey's PUK; a YubiHSM's administrator's
+    /// password.
     SecurityOfficer,
     /// A new user PIN, asked for twice.
     NewUser,
     /// A new security officer's PIN, asked for twice.
     NewSecurityOfficer,
+    /// A YubiHSM's password to take keys out under a wrap key.
+    Backup,
+    /// The same, to be set: asked for twice.
+    NewBackup,
+    /// A YubiHSM's password to read its log.
+    Auditor,
+    /// The same, to be set: asked for twice.
+    NewAuditor,
+}
+
+impl PinKind {
+    /// Whether it is to be set, so that it is typed twice.
+    pub const fn is_new(self) -> bool {
+        matches!(self, Self::NewUser | Self::NewSecurityOfficer | Self::NewBackup | Self::NewAuditor)
+    }
 }
 
 /// Where PINs come from: the terminal, or a file of mode 0600 for scripts.
@@ -242,27 +259,58 @@ pub trait Attest {
     fn attestation(&mut self, public: &PublicKey) -> Result<Option<Attestation>>;
 }
 
-/// A token that counts what it did.
+/// A token that keeps a log of what it did.
 pub trait AuditLog {
+    /// How full it is, without a password.
+    fn fill(&mut self) -> Result<Fill>;
+
     /// Entries that the token has not been told to forget. Reading them marks nothing: they are
     /// written into the record first.
-    fn read(&mut self, pins: &mut dyn PinSource) -> Result<Vec<AuditEntry>>;
+    fn read(&mut self, pins: &mut dyn PinSource) -> Result<AuditRead>;
 
     /// Tells the token that the entries up to this number are on record.
-    fn acknowledge(&mut self, number: u64, pins: &mut dyn PinSource) -> Result<()>;
+    fn acknowledge(&mut self, number: u16, pins: &mut dyn PinSource) -> Result<()>;
+
+    /// Everything that is on it, wherever someone might have hidden it.
+    fn inventory(&mut self, pins: &mut dyn PinSource) -> Result<Vec<Held>>;
 }
 
-/// One entry of a token's audit log.
+/// How full a token's log is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fill {
+    /// Entries that nobody has acknowledged.
+    pub used: usize,
+    /// Entries that it has room for.
+    pub room: usize,
+}
+
+/// What a token's log has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRead {
+    /// Events of which it had no room to write an entry.
+    pub lost: u32,
+    /// Its entries, in order.
+    pub entries: Vec<AuditEntry>,
+}
+
+/// One entry of a token's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEntry {
     /// The token's own number.
-    pub number: u64,
-    /// What it did, in its vendor's word.
-    pub command: String,
-    /// Which key, as the token numbers them.
-    pub object: Option<u32>,
+    pub number: u16,
     /// The entry exactly as the token gave it, its chained digest included.
     pub raw: Vec<u8>,
+}
+
+/// Something that is on a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// What, in words.
+    pub what: String,
+    /// Whether it is what keyrite puts on such a token, just as it does.
+    pub prepared: bool,
+    /// Its public half, if it is a key of a kind that keyrite uses.
+    pub public: Option<PublicKey>,
 }
 
 /// One open private key.

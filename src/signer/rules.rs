@@ -2,12 +2,12 @@
 
 crate::rules! {
     // --- key URIs
-    URI_FORM: "URI-FORM", Usage, "key URIs are pkcs11:, piv:, file: or external:, with known attributes", "RFC 7512 2.3",
+    URI_FORM: "URI-FORM", Usage, "key URIs are pkcs11:, piv:, yubihsm:, file: or external:, with known attributes", "RFC 7512 2.3",
         "have `keyrite tokens --write` write the line, or correct it by the operator's manual";
     URI_PIN: "URI-PIN", Usage, "a key URI holds no PIN and no way to one", "threats T19, RFC 7512 2.4",
         "take the attribute out, change the PIN if it was real, and say where it comes from by `pin =`";
     URI_BACKEND: "URI-BACKEND", Usage, "the backend that a key URI names is part of this build", "design",
-        "reach the token through its PKCS#11 module by a pkcs11: URI, or take the program with feature `piv`";
+        "reach the token through its PKCS#11 module by a pkcs11: URI, or take the program with feature `piv` or `yubihsm`";
     URI_TOKEN: "URI-TOKEN", Usage, "a pkcs11: URI names its token by label and serial", "tokens 1.1, threats T22",
         "add token= and serial= as `keyrite tokens` shows them";
     // --- modules
@@ -55,6 +55,19 @@ crate::rules! {
         "put it there with `ykman piv access change-management-key --protect --algorithm AES192 --generate`";
     TOUCH: "TOUCH", Device, "a person touches the token while it waits", "tokens 3",
         "run again and touch it when its light blinks; it waits for 15 seconds";
+    // --- YubiHSMs
+    CONNECTOR_ADDRESS: "CONNECTOR-ADDRESS", Usage, "a YubiHSM's connector is on this machine, by a loopback address and no name", "tokens 2, threats T22",
+        "run yubihsm-connector on this machine and give its address as a number: http://127.0.0.1:12345";
+    CONNECTOR: "CONNECTOR", Device, "a YubiHSM's connector gives a device's whole answers, in time", "tokens 2.1",
+        "see that it is Yubico's connector that listens there, that the YubiHSM is plugged in, and run again";
+    HSM_CHANNEL: "HSM-CHANNEL", Refused, "what comes back in a session is the YubiHSM's own word, unchanged", "GlobalPlatform SCP03 (amendment D)",
+        "something between keyrite and the YubiHSM changes messages: stop, and use another machine and connector";
+    HSM_UNPREPARED: "HSM-UNPREPARED", Refused, "on a YubiHSM is what keyrite puts there and nothing else", "threats T4",
+        "take out what it holds that is still needed, reset it with `yubihsm-shell -a reset` or by touching it for 10 seconds while it is plugged in, and have its key made again";
+    YUBIHSM_FIRMWARE: "YUBIHSM-FIRMWARE", Refused, "a key is made only on a YubiHSM whose firmware keeps it", "YSA-2024-03",
+        "use a YubiHSM of firmware 2.4 or later; older ones can't be updated";
+    DUTY_PASSWORD: "DUTY-PASSWORD", Refused, "each duty of a YubiHSM has a password of its own", "threats T32",
+        "choose four passwords, for whoever does each duty";
     // --- PINs
     PIN_WRONG: "PIN-WRONG", Device, "the token accepts the PIN", "PKCS#11 2.40 5.4",
         "check which token is inserted and whose PIN it is, then run again";

@@ -1,7 +1,7 @@
 //! Key URIs: where a key is, in one line without secrets.
 //!
 //! `pkcs11:token=…;serial=…;object=…;id=%01%02;type=private` (RFC 7512), `piv:serial=…;slot=9c`,
-//! `file:PATH`, `external:NAME`. Read strictly: an attribute that is not understood could be the one that tells
+//! `yubihsm:serial=…`, `file:PATH`, `external:NAME`. Read strictly: an attribute that is not understood could be the one that tells
 //! two tokens apart, so it is refused and never skipped. What names a slot or a library is refused
 //! too: tokens are found by label and serial, modules are pinned in the device map.
 //!
@@ -9,6 +9,7 @@
 //! the value.
 
 use super::rules;
+use super::yubihsm::YubiHsmUri;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
 use std::fmt;
@@ -22,6 +23,8 @@ pub enum KeyUri {
     Pkcs11(Pkcs11Uri),
     /// On a YubiKey, natively.
     Piv(PivUri),
+    /// On a YubiHSM 2, natively.
+    YubiHsm(YubiHsmUri),
     /// In an encrypted file, or in a directory of them; the path as typed.
     File(PathBuf),
     /// Where keyrite can't reach, by a name for people.
@@ -60,7 +63,7 @@ impl FromStr for KeyUri {
     ///
     /// # Errors
     ///
-    /// `URI-FORM`, `URI-PIN`, `URI-BACKEND`.
+    /// `URI-FORM`, `URI-PIN`, `CONNECTOR-ADDRESS`.
     fn from_str(text: &str) -> Result<Self> {
         // A PIN must not be repeated by another rule's message, so it is looked for first.
         if names_pin(text) {
@@ -72,11 +75,7 @@ impl FromStr for KeyUri {
             "file" if !rest.is_empty() => Ok(Self::File(PathBuf::from(rest))),
             "external" if is_name(rest) => Ok(Self::External(rest.to_owned())),
             "piv" => PivUri::from_attributes(rest).map(Self::Piv),
-            "yubihsm" => Err(Refusal::new(
-                &rules::URI_BACKEND,
-                format!("{scheme}:"),
-                "pkcs11:, piv:, file: or external:",
-            )),
+            "yubihsm" => YubiHsmUri::from_attributes(rest).map(Self::YubiHsm),
             _ => Err(form(text)),
         }
     }
@@ -87,6 +86,7 @@ impl fmt::Display for KeyUri {
         match self {
             Self::Pkcs11(uri) => uri.fmt(f),
             Self::Piv(uri) => uri.fmt(f),
+            Self::YubiHsm(uri) => uri.fmt(f),
             Self::File(path) => write!(f, "file:{}", path.display()),
             Self::External(name) => write!(f, "external:{name}"),
         }
@@ -195,7 +195,7 @@ impl fmt::Display for PivUri {
 /// Whether the text has an attribute for a PIN, however it is spelt.
 fn names_pin(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
-    (lower.starts_with("pkcs11:") || lower.starts_with("piv:"))
+    ["pkcs11:", "piv:", "yubihsm:"].iter().any(|scheme| lower.starts_with(scheme))
         && lower
             .split([':', ';', '?', '&'])
             .filter_map(|part| part.split('=').next())
@@ -239,7 +239,7 @@ fn form(text: &str) -> Refusal {
     Refusal::new(
         &rules::URI_FORM,
         format!("\"{}\"", visible(text)),
-        "pkcs11:token=...;serial=...;object=..., piv:serial=...;slot=9c, file:PATH or external:NAME",
+        "pkcs11:token=...;serial=...;object=..., piv:serial=...;slot=9c, yubihsm:serial=..., file:PATH or external:NAME",
     )
 }
 
@@ -281,6 +281,16 @@ mod tests {
             ("file:/media/a b/100%/k", "file:/media/a b/100%/k"),
             ("external:vault-1", "external:vault-1"),
             ("piv:serial=12345678;slot=9c", "piv:serial=12345678;slot=9c"),
+            ("yubihsm:serial=0123456789", "yubihsm:serial=0123456789"),
+            ("yubihsm:serial=7550054", "yubihsm:serial=0007550054"),
+            (
+                "yubihsm:serial=7;connector=http://127.0.0.1:8080",
+                "yubihsm:serial=0000000007;connector=http://127.0.0.1:8080",
+            ),
+            (
+                "yubihsm:serial=7;connector=http://[::1]:8080",
+                "yubihsm:serial=0000000007;connector=http://[::1]:8080",
+            ),
         ] {
             let uri: KeyUri = text.parse().unwrap();
             assert_eq!(uri.to_string(), canonical, "{text}");
@@ -320,7 +330,22 @@ mod tests {
             ("pkcs11:token=a;pin-value=1234", "URI-PIN"),
             ("pkcs11:token=a?module-name=x&PIN-Value=1234", "URI-PIN"),
             ("pkcs11:pin-source=file:/pin", "URI-PIN"),
-            ("yubihsm:key=1", "URI-BACKEND"),
+            ("yubihsm:key=1", "URI-FORM"),
+            ("yubihsm:", "URI-FORM"),
+            ("yubihsm:serial=", "URI-FORM"),
+            ("yubihsm:serial=0", "URI-FORM"),
+            ("yubihsm:serial=+1", "URI-FORM"),
+            ("yubihsm:serial=4294967296", "URI-FORM"),
+            ("yubihsm:serial=00000000001", "URI-FORM"),
+            ("yubihsm:serial=1;", "URI-FORM"),
+            ("yubihsm:serial=1;slot=1", "URI-FORM"),
+            ("yubihsm:connector=http://127.0.0.1:1;serial=1", "URI-FORM"),
+            ("yubihsm:serial=1;connector=", "CONNECTOR-ADDRESS"),
+            ("yubihsm:serial=1;connector=http://127.0.0.1", "CONNECTOR-ADDRESS"),
+            ("yubihsm:serial=1;connector=http://localhost:1", "CONNECTOR-ADDRESS"),
+            ("yubihsm:serial=1;connector=http://10.0.0.1:1", "CONNECTOR-ADDRESS"),
+            ("yubihsm:serial=1;connector=http://127.0.0.1:1;x=1", "CONNECTOR-ADDRESS"),
+            ("yubihsm:serial=1;pin-value=1234", "URI-PIN"),
             ("piv:", "URI-FORM"),
             ("piv:slot=9c", "URI-FORM"),
             ("piv:serial=1", "URI-FORM"),

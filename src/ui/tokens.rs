@@ -13,14 +13,15 @@ pub fn named(token: &TokenIdentity, holder: Option<&str>) -> Safe {
         TokenKind::YubiHsm => "YubiHSM",
         TokenKind::Piv => "YubiKey",
     };
-    // A YubiKey's model is what it is called already.
-    let model = if token.kind == TokenKind::Piv { "" } else { token.model.as_str() };
+    // The model is what these are called already.
+    let by_serial = matches!(token.kind, TokenKind::Piv | TokenKind::YubiHsm);
+    let model = if by_serial { "" } else { token.model.as_str() };
     let model = Safe::untrusted(model);
     let serial = Safe::untrusted(&token.serial);
     let serial = if serial.is_empty() { String::new() } else { format!("serial {serial}") };
     let rest: Vec<&str> = [model.as_str(), &serial].into_iter().filter(|part| !part.is_empty()).collect();
     let rest = if rest.is_empty() { String::new() } else { format!(" ({})", rest.join(", ")) };
-    if label.is_empty() && token.kind == TokenKind::Piv {
+    if label.is_empty() && by_serial {
         return owned(holder, &format!("{what}{rest}"));
     }
     if label.is_empty() {
@@ -74,6 +75,14 @@ mod tests {
             (TokenKind::Pkcs11, "", "", "SoftHSM v2", None, "the token without a label (SoftHSM v2)"),
             (TokenKind::Piv, "a", "12", "", Some("bo"), "bo's YubiKey \"a\" (serial 12)"),
             (TokenKind::Piv, "", "12", "YubiKey", Some("bo"), "bo's YubiKey (serial 12)"),
+            (
+                TokenKind::YubiHsm,
+                "",
+                "0007550054",
+                "YubiHSM 2",
+                Some("bo"),
+                "bo's YubiHSM (serial 0007550054)",
+            ),
             (TokenKind::File, "dana.key", "", "encrypted file", Some("dana"), "dana's key file dana.key"),
             (TokenKind::External, "root-b", "", "", None, "the external key \"root-b\""),
             (

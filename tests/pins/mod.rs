@@ -10,6 +10,8 @@ pub struct Pins {
     user: String,
     new_user: String,
     officer: String,
+    backup: String,
+    auditor: String,
     /// What was asked, in order.
     pub asked: Vec<PinAsk>,
     /// What was to be typed on a pad, in order.
@@ -27,6 +29,14 @@ impl Pins {
             officer: officer.to_owned(),
             ..Self::default()
         }
+    }
+
+    /// The passwords of a YubiHSM's other duties.
+    #[allow(dead_code, reason = "not every test that shares this module has a YubiHSM")]
+    pub fn and_duties(mut self, backup: &str, auditor: &str) -> Self {
+        backup.clone_into(&mut self.backup);
+        auditor.clone_into(&mut self.auditor);
+        self
     }
 
     /// Another secret where a new one is asked for.
@@ -47,6 +57,8 @@ impl PinSource for Pins {
             PinKind::User => self.user.clone(),
             PinKind::NewUser => self.new_user.clone(),
             PinKind::SecurityOfficer | PinKind::NewSecurityOfficer => self.officer.clone(),
+            PinKind::Backup | PinKind::NewBackup => self.backup.clone(),
+            PinKind::Auditor | PinKind::NewAuditor => self.auditor.clone(),
         }))
     }
 

@@ -93,10 +93,10 @@ impl Room<'_> {
     ) -> Result<TokenIdentity> {
         let found =
             self.keyring.with_token(key, self.console, &mut |token, _| Ok(token.identity().clone()))?;
-        // A key made natively on a YubiKey may be used through a module, which names it otherwise;
+        // A key made natively on a YubiKey or a YubiHSM may be used through a module, which names it otherwise;
         // that its key is there is seen by its public half.
         let native = |record: &crate::ceremony::facts::KeyRecord| {
-            record.token == found.kind.name() && record.token == "piv"
+            record.token == found.kind.name() && ["piv", "yubihsm"].contains(&record.token.as_str())
         };
         if let Some(record) = facts.keys.get(key).filter(|r| r.token == "pkcs11" || native(r))
             && (record.serial != found.serial || record.label != found.label)
@@ -143,8 +143,10 @@ pub fn asked(change: &Change, item: usize) -> &[Ask] {
 
 /// A token as people tell it from others: label and serial.
 pub fn described(token: &TokenIdentity) -> String {
-    if token.kind == TokenKind::Piv {
-        return format!("YubiKey, serial {}", visible(&token.serial));
+    match token.kind {
+        TokenKind::Piv => return format!("YubiKey, serial {}", visible(&token.serial)),
+        TokenKind::YubiHsm => return format!("YubiHSM, serial {}", visible(&token.serial)),
+        _ => {}
     }
     match (token.label.is_empty(), token.serial.is_empty()) {
         (true, _) => token.kind.name().to_owned(),

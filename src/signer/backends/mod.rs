@@ -7,11 +7,12 @@
 use super::randomness::Randomness;
 use super::uri::KeyUri;
 use super::{Token, rules};
+use crate::signer::yubihsm::Connector;
 use crate::tuf::digest::Digest;
 use crate::tuf::rule::{Refusal, Result};
 use pkcs11::Module;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -20,6 +21,8 @@ pub mod file;
 #[cfg(feature = "piv")]
 mod piv;
 pub mod pkcs11;
+#[cfg(feature = "yubihsm")]
+mod yubihsm;
 
 /// A PKCS#11 module, by path and, once known, by content (threats T30).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,6 +91,14 @@ impl Modules {
             KeyUri::External(name) => Ok(Box::new(external::ExternalToken::new(name.clone()))),
             #[cfg(feature = "piv")]
             KeyUri::Piv(uri) => Ok(Box::new(piv::open(*uri, &self.randomness)?)),
+            #[cfg(feature = "yubihsm")]
+            KeyUri::YubiHsm(uri) => Ok(Box::new(yubihsm::open(*uri, &self.randomness)?)),
+            #[cfg(not(feature = "yubihsm"))]
+            KeyUri::YubiHsm(_) => Err(Refusal::new(
+                &rules::URI_BACKEND,
+                "yubihsm:, in a program without feature `yubihsm`",
+                "pkcs11:, file: or external:, which are what this build has",
+            )),
             #[cfg(not(feature = "piv"))]
             KeyUri::Piv(_) => Err(Refusal::new(
                 &rules::URI_BACKEND,
@@ -119,6 +130,23 @@ impl Modules {
         Ok(Listing { tokens: Vec::new(), problems: Vec::new() })
     }
 
+    /// Every YubiHSM behind these connectors; none in a program without feature `yubihsm`. Where nobody
+    /// listens there is none, which is no problem.
+    pub fn yubihsms(&self, connectors: &BTreeSet<Connector>) -> Listing {
+        let mut listing = Listing { tokens: Vec::new(), problems: Vec::new() };
+        #[cfg(feature = "yubihsm")]
+        for connector in connectors {
+            match yubihsm::at(*connector, &self.randomness) {
+                Ok(token) => listing.tokens.push(Box::new(token)),
+                Err(e) if e.rule() == &rules::TOKEN_MISSING => {}
+                Err(e) => listing.problems.push(e),
+            }
+        }
+        #[cfg(not(feature = "yubihsm"))]
+        let _ = (connectors, &mut listing);
+        listing
+    }
+
     /// Every token behind these modules.
     pub fn list(&self, modules: &[ModulePin]) -> Listing {
         let mut listing = Listing { tokens: Vec::new(), problems: Vec::new() };
@@ -147,14 +175,19 @@ impl Modules {
     }
 }
 
-#[cfg(all(test, not(feature = "piv")))]
+#[cfg(test)]
 mod tests {
     use super::*;
-    use crate::signer::uri::PivUri;
 
     #[test]
-    fn a_yubikey_needs_its_feature() {
-        let refused = Modules::new().open(&KeyUri::Piv(PivUri { serial: 1 }), None).err();
-        assert_eq!(refused.map(|refusal| refusal.rule().name), Some("URI-BACKEND"));
+    fn a_yubikey_and_a_yubihsm_need_their_features() {
+        let missing = [
+            (cfg!(feature = "piv"), "piv:serial=1;slot=9c"),
+            (cfg!(feature = "yubihsm"), "yubihsm:serial=1"),
+        ];
+        for (_, text) in missing.into_iter().filter(|(there, _)| !there) {
+            let refused = text.parse().and_then(|uri| Modules::new().open(&uri, None).map(drop)).err();
+            assert_eq!(refused.map(|refusal| refusal.rule().name), Some("URI-BACKEND"), "{text}");
+        }
     }
 }

@@ -1,0 +1,71 @@
+//! The way to one device, and what it tells to anyone who has not logged in.
+
+use super::wire::{self, Command, Fault, Parts};
+use crate::signer::yubihsm::Connector;
+use crate::tuf::rule::Result;
+
+/// From this firmware on, messages may be longer (Yubico, `lib/yubihsm.c` of yubihsm-shell 2.5).
+const LONG_MESSAGES: [u8; 3] = [2, 4, 0];
+
+/// The way to one device.
+#[derive(Debug, Clone, Copy)]
+pub enum Link {
+    /// Yubico's connector on this machine.
+    Connector(Connector),
+}
+
+/// What a device says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// Major, minor, patch.
+    pub firmware: [u8; 3],
+    /// The number that is also printed on it.
+    pub serial: u32,
+    /// How many entries its log has room for.
+    pub log_room: u8,
+    /// How many it has that nobody has acknowledged.
+    pub log_used: u8,
+}
+
+impl Device {
+    /// The longest message that it takes, in bytes.
+    pub fn longest_message(&self) -> usize {
+        if self.firmware >= LONG_MESSAGES { 3136 } else { 2048 }
+    }
+}
+
+impl Link {
+    /// Hands one message over and takes the answer.
+    ///
+    /// # Errors
+    ///
+    /// `TOKEN-MISSING`, `CONNECTOR`.
+    pub fn exchange(&self, message: &[u8]) -> Result<Vec<u8>> {
+        match self {
+            Self::Connector(connector) => connector.exchange(message),
+        }
+    }
+
+    /// A command outside a session.
+    pub fn plain(&self, command: Command, body: &[u8]) -> Result<std::result::Result<Vec<u8>, Fault>> {
+        wire::answer(command, &self.exchange(&wire::message(command, body)?)?)
+    }
+
+    /// Which device it is and how full its log.
+    ///
+    /// # Errors
+    ///
+    /// `TOKEN-MISSING`, `CONNECTOR`, `TOKEN-FAILED`.
+    pub fn device(&self) -> Result<Device> {
+        let command = Command::DEVICE_INFO;
+        let came = self.plain(command, &[])?.map_err(|fault| fault.refused(command))?;
+        let mut parts = Parts::of(command, &came);
+        // The kinds of keys that it knows follow; each is tried when it is needed.
+        Ok(Device {
+            firmware: parts.bytes()?,
+            serial: parts.word()?,
+            log_room: parts.byte()?,
+            log_used: parts.byte()?,
+        })
+    }
+}

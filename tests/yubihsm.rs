@@ -1,0 +1,320 @@
+//! Feature `yubihsm`, on simulated YubiHSMs: prepared, making keys, attesting, signing, their logs
+//! read, by the library and by the program itself.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test fails by panicking"
+)]
+
+mod hsms;
+mod pins;
+
+use hsms::Hsm;
+use keyrite::signer::backends::Modules;
+use keyrite::signer::{self, Generated, KeyTag, PinKind, Token, TokenKind};
+use keyrite::tuf::digest::Digest;
+use keyrite::tuf::key::{KeySpec, PublicKey, Scheme};
+use keyrite::tuf::payload::Payload;
+use keyrite::tuf::rule::Result;
+use keyrite::tuf::statement::{Sentence, Statement, TrustId};
+use keyrite::tuf::verify::Signature;
+use pins::Pins;
+
+const A: u32 = 7_550_054;
+const B: u32 = 7_550_055;
+
+fn pins() -> Pins {
+    Pins::new("signs every day", "administers").and_duties("backs it up", "reads the log")
+}
+
+fn payload(letters: usize) -> Payload {
+    let sentence = Sentence::Withdrawal { change: Digest::of(b"change"), reason: "a".repeat(letters) };
+    Payload::Statement(Statement::new(TrustId::from_bytes([7; 16]), sentence).unwrap())
+}
+
+fn tag(id: u8) -> KeyTag {
+    KeyTag { label: format!("root-{id}"), id: [id; 16], place: None }
+}
+
+fn opened(hsm: &Hsm) -> Result<Box<dyn Token>> {
+    Modules::new().open(&hsm.uri().parse().unwrap(), None)
+}
+
+fn made(hsm: &Hsm) -> (Box<dyn Token>, Generated) {
+    let mut token = opened(hsm).unwrap();
+    let key = token.generate(KeySpec::EcdsaP256, &tag(1), &mut pins()).unwrap();
+    (token, key)
+}
+
+fn sign_of(token: &mut dyn Token, public: &PublicKey, pins: &mut Pins, letters: usize) -> Result<Signature> {
+    let mut signer = token.open(public, pins)?;
+    signer::sign(&mut *signer, public, Scheme::of(public.algorithm()), &payload(letters), pins)
+}
+
+fn sign(token: &mut dyn Token, public: &PublicKey, pins: &mut Pins) -> Result<Signature> {
+    sign_of(token, public, pins, 1)
+}
+
+fn rule<T>(result: Result<T>) -> &'static str {
+    match result {
+        Ok(_) => "ok",
+        Err(refusal) => refusal.rule().name,
+    }
+}
+
+#[test]
+fn keys_of_every_kind_are_made_attested_and_sign() {
+    let dir = hsms::folder("kinds");
+    let hsm = Hsm::new(&dir, A);
+    let mut token = opened(&hsm).unwrap();
+    let identity = token.identity().clone();
+    assert_eq!((identity.kind, identity.firmware.as_str()), (TokenKind::YubiHsm, "2.4.0"));
+    assert_eq!((identity.label.as_str(), identity.serial.as_str()), ("", "0007550054"));
+    let mut asked = pins();
+    let specs = [KeySpec::EcdsaP256, KeySpec::EcdsaP384, KeySpec::Ed25519];
+    let mut keys = Vec::new();
+    for (number, spec) in (1..).zip(specs) {
+        let key = token.generate(spec, &tag(number), &mut asked).unwrap();
+        assert!(spec.fits(&key.public));
+        assert_eq!(key.evidence.attributes["local"], "yes");
+        assert_eq!(key.evidence.attributes["domains"], "0x0001");
+        assert_eq!(key.evidence.attestation.as_ref().unwrap().leaf_first().len(), 2);
+        keys.push(key);
+    }
+    // Prepared once, each password asked for once, twice where it was set.
+    let secrets: Vec<_> = asked.asked.iter().map(|ask| ask.secret).collect();
+    assert_eq!(
+        secrets,
+        [PinKind::NewSecurityOfficer, PinKind::NewUser, PinKind::NewBackup, PinKind::NewAuditor]
+    );
+    for key in &keys {
+        let signature = sign(&mut *token, &key.public, &mut asked).unwrap();
+        assert_eq!(signature.key(), key.public.identity());
+        assert_eq!(token.evidence(&key.public, &mut asked).unwrap().attributes, key.evidence.attributes);
+        // The message itself is given to Ed25519 alone.
+        let ed25519 = Scheme::of(key.public.algorithm()) == Scheme::Ed25519;
+        for (letters, expected) in [(2800, "ok"), (3100, if ed25519 { "PAYLOAD-TOO-LARGE" } else { "ok" })] {
+            assert_eq!(rule(sign_of(&mut *token, &key.public, &mut asked, letters)), expected);
+        }
+    }
+    assert_eq!(token.keys(&mut asked).unwrap().len(), 3);
+    assert_eq!(rule(token.generate(KeySpec::Rsa3072, &tag(9), &mut asked)), "TOKEN-CANNOT");
+    assert_eq!(rule(token.generate(KeySpec::EcdsaP256, &tag(1), &mut asked)), "LABEL-IN-USE");
+    assert_eq!(rule(token.initialise("x", &mut asked)), "TOKEN-CANNOT");
+    assert_eq!(asked.asked.len(), 4, "nothing was asked again");
+    // Another process has to ask.
+    let mut again = pins();
+    sign(&mut *opened(&hsm).unwrap(), &keys[0].public, &mut again).unwrap();
+    assert_eq!(again.asked.iter().map(|ask| ask.secret).collect::<Vec<_>>(), [PinKind::User]);
+}
+
+#[test]
+fn a_device_is_told_apart_by_its_serial_number_alone() {
+    let dir = hsms::folder("serial");
+    let (mut a, mut b) = (Hsm::new(&dir, A), Hsm::new(&dir, B));
+    let swapped = format!("yubihsm:serial={A};connector={}", b.connector());
+    assert_eq!(rule(Modules::new().open(&swapped.parse().unwrap(), None)), "TOKEN-SERIAL");
+    let (mut token, key) = made(&a);
+    let mut other = opened(&b).unwrap();
+    other.generate(KeySpec::EcdsaP256, &tag(1), &mut pins()).unwrap();
+    assert_eq!(rule(sign(&mut *other, &key.public, &mut pins())), "KEY-NOT-ON-TOKEN");
+    a.stop();
+    assert_eq!(rule(sign(&mut *token, &key.public, &mut pins())), "TOKEN-MISSING");
+    assert_eq!(rule(opened(&a)), "TOKEN-MISSING");
+    a.restart();
+    sign(&mut *token, &key.public, &mut pins()).unwrap();
+    b.stop();
+}
+
+#[test]
+fn a_wrong_password_is_refused_and_leaves_no_session() {
+    let dir = hsms::folder("password");
+    let hsm = Hsm::new(&dir, A);
+    let (mut token, key) = made(&hsm);
+    let mut wrong = Pins::new("signs every night", "administers").and_duties("backs it up", "reads the log");
+    let mut another = opened(&hsm).unwrap();
+    // A device has sixteen sessions.
+    for _ in 0..20 {
+        assert_eq!(rule(sign(&mut *another, &key.public, &mut wrong)), "PIN-WRONG");
+    }
+    for _ in 0..20 {
+        sign(&mut *token, &key.public, &mut pins()).unwrap();
+    }
+    for (password, expected) in
+        [("short", "PIN-LENGTH"), ("password", "PIN-FACTORY"), ("a\tlong one", "PIN-LENGTH")]
+    {
+        let mut typed = Pins::new(password, "administers");
+        assert_eq!(rule(sign(&mut *opened(&hsm).unwrap(), &key.public, &mut typed)), expected);
+    }
+    // The duties are apart: whoever signs can neither make keys nor read the log.
+    let mut signer = Pins::new("signs every day", "signs every day").and_duties("", "signs every day");
+    let mut token = opened(&hsm).unwrap();
+    assert_eq!(rule(token.generate(KeySpec::EcdsaP256, &tag(2), &mut signer)), "PIN-WRONG");
+    assert_eq!(rule(token.audit_log().unwrap().read(&mut signer)), "PIN-WRONG");
+}
+
+#[test]
+fn four_duties_have_four_passwords() {
+    let dir = hsms::folder("duties");
+    let hsm = Hsm::new(&dir, A);
+    let mut token = opened(&hsm).unwrap();
+    for (mut typed, expected) in [
+        (
+            Pins::new("signs every day", "signs every day").and_duties("backs it up", "reads the log"),
+            "DUTY-PASSWORD",
+        ),
+        (
+            Pins::new("signs every day", "administers").and_duties("backs it up", "backs it up"),
+            "DUTY-PASSWORD",
+        ),
+        (Pins::new("signs every day", "password").and_duties("backs it up", "reads the log"), "PIN-FACTORY"),
+        (Pins::new("signs every day", "administers").and_duties("backs", "reads the log"), "PIN-LENGTH"),
+    ] {
+        assert_eq!(rule(token.generate(KeySpec::EcdsaP256, &tag(1), &mut typed)), expected);
+    }
+    // Nothing was changed by then: the factory's password still opens it.
+    assert!(
+        Modules::new().yubihsms(&[hsm.connector().parse().unwrap()].into()).tokens[0].condition().is_some()
+    );
+}
+
+#[test]
+fn answers_in_pieces_are_whole() {
+    let dir = hsms::folder("pieces");
+    let hsm = Hsm::new(&dir, A);
+    hsm.faults("split 7\n");
+    let (mut token, key) = made(&hsm);
+    sign(&mut *token, &key.public, &mut pins()).unwrap();
+    hsm.faults("drop 56\n");
+    assert_eq!(rule(sign(&mut *token, &key.public, &mut pins())), "CONNECTOR");
+    hsm.faults("mac 56\n");
+    assert_eq!(rule(sign(&mut *token, &key.public, &mut pins())), "HSM-CHANNEL");
+    hsm.faults("error 07 56\n");
+    assert_eq!(rule(sign(&mut *token, &key.public, &mut pins())), "TOKEN-FAILED");
+    assert_eq!(hsm.faults_left(), "");
+    sign(&mut *token, &key.public, &mut pins()).unwrap();
+}
+
+#[test]
+fn old_firmware_makes_no_key() {
+    let dir = hsms::folder("firmware");
+    let hsm = Hsm::of_firmware(&dir, A, "2.3.2");
+    let mut token = opened(&hsm).unwrap();
+    assert_eq!(token.longest_message(), Some(2026));
+    assert_eq!(rule(token.generate(KeySpec::EcdsaP256, &tag(1), &mut pins())), "YUBIHSM-FIRMWARE");
+}
+
+/// What an attacker who had the device before might have left on it, or someone else at night.
+#[test]
+fn what_is_not_keyrites_is_found_in_any_domain() {
+    let dir = hsms::folder("foreign");
+    let mut hsm = Hsm::new(&dir, A);
+    let made_next = |hsm: &Hsm| rule(opened(hsm).unwrap().generate(KeySpec::EcdsaP256, &tag(2), &mut pins()));
+    // An authentication key and a key of an attacker's, on a device as from the factory: both go.
+    let factory = hsm.state()["objects"][0].clone();
+    hsm.tamper(|state| {
+        let mut rogue = factory.clone();
+        (rogue["id"], rogue["domains"]) = (77.into(), 0x8000.into());
+        state["objects"].as_array_mut().unwrap().push(rogue);
+    });
+    made(&hsm);
+    let ids = |hsm: &Hsm| -> Vec<_> {
+        let state = hsm.state();
+        let mut all: Vec<_> = state["objects"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|o| (o["kind"].clone(), o["id"].clone()))
+            .collect();
+        all.sort_by_key(|(kind, id)| (kind.as_u64(), id.as_u64()));
+        all
+    };
+    let key = 0x0101; // of the id that was drawn
+    assert_eq!(ids(&hsm), [(2, 2), (2, 3), (2, 4), (2, 5), (3, key)].map(|(k, id)| (k.into(), id.into())));
+
+    // A duty that may do more than it should, a rogue key in another domain, a log that was silenced.
+    let good = hsm.state();
+    for (what, change) in [
+        (
+            "capabilities",
+            (|state| state["objects"][1]["capabilities"] = 0xffff_u64.into()) as fn(&mut serde_json::Value),
+        ),
+        ("domains", |state| state["objects"][1]["domains"] = 0xffff_u64.into()),
+        ("sequence", |state| state["objects"][2]["sequence"] = 1.into()),
+        ("missing", |state| drop(state["objects"].as_array_mut().unwrap().remove(2))),
+        ("key", |state| {
+            let mut rogue = state["objects"].as_array().unwrap().last().unwrap().clone();
+            (rogue["id"], rogue["domains"]) = (78.into(), 0x0004.into());
+            state["objects"].as_array_mut().unwrap().push(rogue);
+        }),
+        ("silent", |state| state["log"]["audit"]["86"] = 0.into()),
+        ("forced", |state| state["log"]["force"] = 1.into()),
+    ] {
+        hsm.tamper(change);
+        assert_eq!(made_next(&hsm), "HSM-UNPREPARED", "{what}");
+        hsm.tamper(|state| *state = good.clone());
+    }
+    assert_eq!(made_next(&hsm), "ok");
+    // Nobody's password: neither the factory's nor any of keyrite's.
+    hsm.tamper(|state| state["objects"].as_array_mut().unwrap().clear());
+    assert_eq!(made_next(&hsm), "HSM-UNPREPARED");
+}
+
+#[test]
+fn what_was_cut_off_is_gone_on_with() {
+    let dir = hsms::folder("cut");
+    for (number, moment) in (0..).zip([
+        "after 08",
+        "before 44",
+        "after 44",
+        "before 58",
+        "after 58",
+        "before 46",
+        "after 46",
+        "after 64",
+    ]) {
+        let mut hsm = Hsm::new(&dir, A + number);
+        let mut token = opened(&hsm).unwrap();
+        let mut pins = pins();
+        hsm.faults(&format!("{moment}\n"));
+        let cut = rule(token.generate(KeySpec::EcdsaP256, &tag(7), &mut pins));
+        assert!(["CONNECTOR", "TOKEN-MISSING"].contains(&cut), "{moment}: {cut}");
+        hsm.restart();
+        // As a session does that finds the intent in its journal, in a process of its own.
+        let mut token = opened(&hsm).unwrap();
+        assert!(token.adopt(KeySpec::EcdsaP256, &tag(8), &mut pins).unwrap().is_none(), "{moment}");
+        let adopted = token.adopt(KeySpec::EcdsaP256, &tag(7), &mut pins).unwrap();
+        assert_eq!(adopted.is_some(), ["after 46", "after 64"].contains(&moment), "{moment}");
+        let key = match adopted {
+            Some(key) => key,
+            None => token.generate(KeySpec::EcdsaP256, &tag(7), &mut pins).unwrap(),
+        };
+        sign(&mut *token, &key.public, &mut pins).unwrap();
+        assert_eq!(token.keys(&mut pins).unwrap().len(), 1, "{moment}");
+    }
+}
+
+#[test]
+fn a_destroyed_key_takes_the_last_trace_with_it() {
+    let dir = hsms::folder("destroy");
+    let hsm = Hsm::new(&dir, A);
+    let (mut token, key) = made(&hsm);
+    let second = token.generate(KeySpec::Ed25519, &tag(2), &mut pins()).unwrap();
+    // Beside another key, it alone goes.
+    token.destroy(&key.public, &mut pins()).unwrap();
+    assert_eq!(rule(sign(&mut *token, &key.public, &mut pins())), "KEY-NOT-ON-TOKEN");
+    sign(&mut *token, &second.public, &mut pins()).unwrap();
+    // The last one goes with everything.
+    token.destroy(&second.public, &mut pins()).unwrap();
+    let state = hsm.state();
+    let objects = state["objects"].as_array().unwrap();
+    assert_eq!((objects.len(), &objects[0]["id"]), (1, &1.into()));
+    assert_eq!(rule(sign(&mut *token, &second.public, &mut pins())), "HSM-UNPREPARED");
+    assert!(token.condition().is_some());
+    // And is as from the factory.
+    let again = token.generate(KeySpec::EcdsaP256, &tag(1), &mut pins()).unwrap();
+    assert_ne!(again.public, key.public);
+}
