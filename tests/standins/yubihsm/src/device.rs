@@ -9,7 +9,7 @@ use crate::read::{Fields, Result, frame, unframe};
 use crate::session::Sessions;
 use crate::state::State;
 use crate::vendor::Vendor;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// An answer, and the command that it answers: of a session's message, the one inside.
 pub struct Answer {
@@ -30,8 +30,8 @@ fn longest(firmware: [u8; 3]) -> usize {
 }
 
 impl Device {
-    pub fn new(state: State, vendor: Vendor) -> Self {
-        Self { state, vendor, sessions: Sessions::default(), started: Instant::now() }
+    pub fn new(state: State, vendor: Vendor, idle: Duration) -> Self {
+        Self { state, vendor, sessions: Sessions::new(idle), started: Instant::now() }
     }
 
     fn tick(&self) -> u32 {

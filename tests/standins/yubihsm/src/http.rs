@@ -11,7 +11,7 @@ use std::time::Duration;
 /// Bytes of a request's head, and of its body.
 const HEAD: u64 = 16 << 10;
 const BODY: usize = 64 << 10;
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 struct Request {
     line: String,

@@ -4,7 +4,8 @@
 use crate::codes::{algorithm, error};
 use crate::read::Result;
 use ed25519_dalek::hazmat::{ExpandedSecretKey, raw_sign};
-use p256::ecdsa::signature::hazmat::PrehashSigner as _;
+use getrandom::SysRng;
+use p256::ecdsa::signature::hazmat::RandomizedPrehashSigner as _;
 use sha2::{Digest as _, Sha512};
 
 pub fn random<const N: usize>() -> [u8; N] {
@@ -83,7 +84,8 @@ pub fn public(kind: u8, data: &[u8]) -> &[u8] {
     }
 }
 
-/// ECDSA of a digest, in DER. A digest that is longer than the field is cut (firmware 2.1).
+/// ECDSA of a digest, in DER, another one each time. A digest that is longer than the field is cut
+/// (firmware 2.1).
 pub fn sign_ecdsa(kind: u8, data: &[u8], digest: &[u8]) -> Result<Vec<u8>> {
     let bad = error::INVALID_DATA;
     if !matches!(digest.len(), 20 | 32 | 48 | 64) {
@@ -95,12 +97,14 @@ pub fn sign_ecdsa(kind: u8, data: &[u8], digest: &[u8]) -> Result<Vec<u8>> {
     match kind {
         algorithm::P256 => {
             let key = p256::ecdsa::SigningKey::from_slice(&data[..32]).map_err(|_| bad)?;
-            let signature: p256::ecdsa::Signature = key.sign_prehash(&filled).map_err(|_| bad)?;
+            let signature: p256::ecdsa::Signature =
+                key.sign_prehash_with_rng(&mut SysRng, &filled).map_err(|_| bad)?;
             Ok(signature.to_der().as_bytes().to_vec())
         }
         algorithm::P384 => {
             let key = p384::ecdsa::SigningKey::from_slice(&data[..48]).map_err(|_| bad)?;
-            let signature: p384::ecdsa::Signature = key.sign_prehash(&filled).map_err(|_| bad)?;
+            let signature: p384::ecdsa::Signature =
+                key.sign_prehash_with_rng(&mut SysRng, &filled).map_err(|_| bad)?;
             Ok(signature.to_der().as_bytes().to_vec())
         }
         _ => Err(bad),

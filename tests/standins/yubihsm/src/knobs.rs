@@ -51,7 +51,8 @@ impl Knobs {
         };
         let (place, words) = lines.iter().enumerate().find_map(|(n, line)| Some((n, about(line)?)))?;
         lines.remove(place);
-        let _ = fs::write(&self.file, lines.iter().map(|line| format!("{line}\n")).collect::<String>());
+        let left = lines.iter().flat_map(|line| [line, "\n"]).collect::<String>();
+        let _ = fs::write(&self.file, left);
         Some(words)
     }
 

@@ -1,10 +1,11 @@
 //! A device that stands in for a YubiHSM 2, behind a connector that stands in for Yubico's.
 //!
-//!     yubihsm-standin --listen 127.0.0.1:0 --state FILE [--serial N] [--firmware 2.4.0] [--faults FILE]
+//!     yubihsm-standin --listen 127.0.0.1:0 --state FILE [--serial N] [--firmware 2.4.0] [--idle 30] [--faults FILE]
 //!
 //! Says `listening 127.0.0.1:PORT` on stdout, then answers at `/connector/api` until it is killed.
 //! Listens on loopback only. The device is in FILE, private keys included: nothing here is a secret.
-//! Every start of the program is one of the device; two at once of one device are refused. What its
+//! A session ends when nobody has used
+//! it for `--idle` seconds. Every start of the program is one of the device; two at once of one device are refused. What its
 //! vendor signs leads to a root whose name says SIMULATED (see `vendor`): no product may trust it.
 //! What can go wrong is in `knobs`.
 //!
@@ -31,8 +32,9 @@ mod wrap;
 use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::time::Duration;
 
-const USAGE: &str = "usage: yubihsm-standin --listen 127.0.0.1:0 --state FILE [--serial N] [--firmware 2.4.0] [--faults FILE]";
+const USAGE: &str = "usage: yubihsm-standin --listen 127.0.0.1:0 --state FILE [--serial N] [--firmware 2.4.0] [--idle 30] [--faults FILE]";
 
 struct Options {
     listen: SocketAddr,
@@ -40,11 +42,12 @@ struct Options {
     faults: PathBuf,
     serial: u32,
     firmware: [u8; 3],
+    idle: Duration,
 }
 
 fn options(mut args: impl Iterator<Item = String>) -> Option<Options> {
     let (mut listen, mut state, mut faults) = (None, None, None);
-    let (mut serial, mut firmware) = (7_550_009, [2, 4, 0]);
+    let (mut serial, mut firmware, mut idle) = (7_550_009, [2, 4, 0], 30);
     while let Some(name) = args.next() {
         let value = args.next()?;
         match name.as_str() {
@@ -52,6 +55,7 @@ fn options(mut args: impl Iterator<Item = String>) -> Option<Options> {
             "--state" => state = Some(PathBuf::from(value)),
             "--faults" => faults = Some(PathBuf::from(value)),
             "--serial" => serial = value.parse().ok()?,
+            "--idle" => idle = value.parse().ok()?,
             "--firmware" => {
                 let parts: Result<Vec<u8>, _> = value.split('.').map(str::parse).collect();
                 firmware = parts.ok()?.try_into().ok()?;
@@ -61,7 +65,7 @@ fn options(mut args: impl Iterator<Item = String>) -> Option<Options> {
     }
     let state = state?;
     let faults = faults.unwrap_or_else(|| state.with_extension("faults"));
-    Some(Options { listen: listen?, state, faults, serial, firmware })
+    Some(Options { listen: listen?, state, faults, serial, firmware, idle: Duration::from_secs(idle) })
 }
 
 fn run(options: Options) -> io::Result<()> {
@@ -70,7 +74,11 @@ fn run(options: Options) -> io::Result<()> {
     let vendor = vendor::Vendor::open(folder.unwrap_or(".".as_ref()))?;
     let listener = TcpListener::bind(options.listen)?;
     writeln!(io::stdout(), "listening {}", listener.local_addr()?)?;
-    http::serve(&listener, device::Device::new(state, vendor), knobs::Knobs::new(options.faults))
+    http::serve(
+        &listener,
+        device::Device::new(state, vendor, options.idle),
+        knobs::Knobs::new(options.faults),
+    )
 }
 
 fn main() {

@@ -42,8 +42,8 @@ fn create(state: &mut State, me: &Object, kind: u8, generated: bool, body: &[u8]
     let mut fields = Fields::of(body);
     let (id, label) = (fields.u16()?, fields.bytes(LABEL)?.to_vec());
     let (domains, capabilities, algorithm) = (fields.u16()?, fields.u64()?, fields.u8()?);
-    let delegates = matches!(kind, kind::AUTHENTICATION_KEY | kind::WRAP_KEY);
-    let delegated = if delegates { fields.u64()? } else { 0 };
+    let passes_on = matches!(kind, kind::AUTHENTICATION_KEY | kind::WRAP_KEY);
+    let delegated = if passes_on { fields.u64()? } else { 0 };
     let content = fields.rest();
     if domains == 0 {
         return Err(error::INVALID_DATA);

@@ -13,7 +13,6 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 const MOST: u8 = 16;
-const IDLE: Duration = Duration::from_secs(30);
 
 const CARD_CRYPTOGRAM: u8 = 0;
 const HOST_CRYPTOGRAM: u8 = 1;
@@ -25,7 +24,9 @@ type Key = [u8; 16];
 
 fn cmac(key: &Key, parts: &[&[u8]]) -> Key {
     let mut mac = Cmac::<Aes128>::new(key.into());
-    parts.iter().for_each(|part| mac.update(part));
+    for part in parts {
+        mac.update(part);
+    }
     mac.finalize().into_bytes().into()
 }
 
@@ -76,31 +77,39 @@ impl Opened {
     }
 }
 
-#[derive(Default)]
-pub struct Sessions(BTreeMap<u8, Session>);
+pub struct Sessions {
+    open: BTreeMap<u8, Session>,
+    idle: Duration,
+}
 
 impl Sessions {
-    /// Forgets those that nobody has used for 30 seconds.
+    /// None yet. They end when nobody has used them for so long.
+    pub fn new(idle: Duration) -> Self {
+        Self { open: BTreeMap::new(), idle }
+    }
+
+    /// Forgets those that nobody has used.
     pub fn expire(&mut self) {
-        self.0.retain(|_, session| session.used.elapsed() < IDLE);
+        let idle = self.idle;
+        self.open.retain(|_, session| session.used.elapsed() < idle);
     }
 
     pub fn close(&mut self, id: u8) {
-        self.0.remove(&id);
+        self.open.remove(&id);
     }
 
     pub fn close_all(&mut self) {
-        self.0.clear();
+        self.open.clear();
     }
 
     /// Closes those that were opened with this key.
     pub fn close_of(&mut self, key: u16) {
-        self.0.retain(|_, session| session.key != key);
+        self.open.retain(|_, session| session.key != key);
     }
 
     /// The first half: number, the device's challenge and its cryptogram.
     pub fn create(&mut self, key: u16, keys: &[u8], challenge: [u8; 8]) -> Result<Vec<u8>> {
-        let id = (0..MOST).find(|id| !self.0.contains_key(id)).ok_or(error::SESSIONS_FULL)?;
+        let id = (0..MOST).find(|id| !self.open.contains_key(id)).ok_or(error::SESSIONS_FULL)?;
         let (enc, mac) = keys.split_at_checked(16).ok_or(error::INVALID_DATA)?;
         let enc: Key = enc.try_into().map_err(|_| error::INVALID_DATA)?;
         let mac: Key = mac.try_into().map_err(|_| error::INVALID_DATA)?;
@@ -120,19 +129,19 @@ impl Sessions {
             used: Instant::now(),
         };
         let cryptogram = derive(&session.mac, CARD_CRYPTOGRAM, 64, &context);
-        self.0.insert(id, session);
+        self.open.insert(id, session);
         Ok([&[id], own.as_slice(), &cryptogram[..8]].concat())
     }
 
     /// The key that a session was begun with.
     pub fn key(&self, id: u8) -> Result<u16> {
-        self.0.get(&id).map(|session| session.key).ok_or(error::INVALID_SESSION)
+        self.open.get(&id).map(|session| session.key).ok_or(error::INVALID_SESSION)
     }
 
     /// The second half. `frame`: the whole, session and MAC included.
     pub fn authenticate(&mut self, id: u8, frame: &[u8]) -> Result<()> {
         let session =
-            self.0.get_mut(&id).filter(|session| !session.authenticated).ok_or(error::INVALID_SESSION)?;
+            self.open.get_mut(&id).filter(|session| !session.authenticated).ok_or(error::INVALID_SESSION)?;
         let cryptogram = derive(&session.mac, HOST_CRYPTOGRAM, 64, &session.context);
         if frame.get(4..12) == Some(&cryptogram[..8]) && session.chains(frame) {
             session.authenticated = true;
@@ -147,7 +156,7 @@ impl Sessions {
     /// Opens a message. A session that was lied to is over.
     pub fn open(&mut self, id: u8, frame: &[u8]) -> Result<Opened> {
         let session =
-            self.0.get_mut(&id).filter(|session| session.authenticated).ok_or(error::INVALID_SESSION)?;
+            self.open.get_mut(&id).filter(|session| session.authenticated).ok_or(error::INVALID_SESSION)?;
         if !session.chains(frame) {
             self.close(id);
             return Err(error::AUTHENTICATION_FAILED);
@@ -163,7 +172,7 @@ impl Sessions {
             self.close(id);
             return Err(error::INVALID_DATA);
         };
-        let session = &self.0[&id];
+        let session = &self.open[&id];
         Ok(Opened {
             key: session.key,
             content,

@@ -78,7 +78,7 @@ impl State {
             Ok(bytes) => serde_json::from_slice(&bytes)?,
             Err(_) => Self::factory(serial, firmware),
         };
-        state.file = file.to_owned();
+        state.file = file.into();
         state.lock = Some(lock);
         state.log.boot();
         state.keep();

@@ -109,8 +109,8 @@ fn parse(plain: &[u8], by: u8) -> Result<Object> {
     let content = fields.bytes(usize::from(length))?;
     fields.end()?;
     let mut content = Fields::of(content);
-    let delegates = matches!(kind, kind::AUTHENTICATION_KEY | kind::WRAP_KEY);
-    let delegated = if delegates { content.u64()? } else { 0 };
+    let passes_on = matches!(kind, kind::AUTHENTICATION_KEY | kind::WRAP_KEY);
+    let delegated = if passes_on { content.u64()? } else { 0 };
     let content = content.rest();
     let (data, seed) = match (kind, algorithm) {
         (kind::ASYMMETRIC_KEY, _) => keys::unwrapped(algorithm, content)?,
