@@ -64,6 +64,8 @@ pub enum Command {
     Import(Import),
     /// Hand out what someone needs
     Export(Export),
+    /// Carry files, signatures, keys and digests across an air gap as QR codes
+    Qr(Qr),
     /// Who must still sign, what expires when, what to do next
     Status(Status),
     /// Explain a document, a change or a key to people
@@ -294,6 +296,85 @@ pub struct Export {
     pub recipient: Option<String>,
 }
 
+/// `qr`
+#[derive(Debug, Args)]
+pub struct Qr {
+    /// What to do
+    #[command(subcommand)]
+    pub act: QrAct,
+}
+
+/// What `qr` does.
+#[derive(Debug, Subcommand)]
+pub enum QrAct {
+    /// Show files of the record as many codes: a request, or all of it
+    Send {
+        /// Only what this person needs to sign
+        #[arg(long = "for", value_name = "NAME")]
+        recipient: Option<String>,
+
+        /// A copy of the record as the other side has it: only what it lacks is sent
+        #[arg(long, value_name = "DIR")]
+        besides: Option<PathBuf>,
+
+        /// Where the codes go
+        #[command(flatten)]
+        out: Out,
+    },
+    /// Show what a key has signed of a change as one code
+    Signatures {
+        /// The key's name in the record
+        #[arg(value_name = "KEY")]
+        key: String,
+
+        /// Where the codes go
+        #[command(flatten)]
+        out: Out,
+    },
+    /// Show a public key as one code
+    Key {
+        /// The key's name in the record
+        #[arg(value_name = "KEY")]
+        key: String,
+
+        /// Where the codes go
+        #[command(flatten)]
+        out: Out,
+    },
+    /// Show a digest as one code
+    Digest {
+        /// The digest, 64 hexadecimal digits
+        #[arg(value_name = "DIGEST")]
+        digest: String,
+
+        /// Where the codes go
+        #[command(flatten)]
+        out: Out,
+    },
+    /// Read codes: from images, or from a scanner that types; files and signatures come into the record
+    Read {
+        /// PNG or JPEG images, or folders of them [default: a scanner]
+        #[arg(value_name = "IMAGE|DIR")]
+        from: Vec<PathBuf>,
+
+        /// Where answers come from
+        #[command(flatten)]
+        answers: Answers,
+    },
+}
+
+/// Where codes go.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Out {
+    /// Write them into this folder as PNG and SVG files [default: drawn on the terminal]
+    #[arg(long, value_name = "DIR")]
+    pub into: Option<PathBuf>,
+
+    /// Write them on a page to print, one HTML file
+    #[arg(long, value_name = "FILE")]
+    pub print: Option<PathBuf>,
+}
+
 /// `status`
 #[derive(Debug, Args)]
 pub struct Status {
@@ -448,6 +529,12 @@ guide: CEREMONY --answers --unattended
 import: FROM
 init: INTO --answers --unattended
 plan: RUNBOOK --write-answers --print
+qr: 
+qr digest: DIGEST --into --print
+qr key: KEY --into --print
+qr read: FROM --answers --unattended
+qr send: --for --besides --into --print
+qr signatures: KEY --into --print
 rehearse: RUNBOOKS --on --profile --from --into
 run: RUNBOOKS --answers --unattended
 show: FILE --against
@@ -521,6 +608,11 @@ verify: --anchor --report
             "keyrite sign --external targets-1 --public p.pem --take-back a --take-back b",
             "keyrite import /media/stick",
             "keyrite export /media/stick --for bruno",
+            "keyrite qr send --for bruno",
+            "keyrite qr send --besides /media/stick --into frames",
+            "keyrite qr signatures root-b --print code.html",
+            "keyrite qr read frames photo.jpg",
+            "keyrite qr read",
             "keyrite status --json",
             "keyrite status --who --calendar due.ics",
             "keyrite show a.json --against b.json",

@@ -64,7 +64,7 @@ pub fn run(session: &Session, args: &Import) -> Result<Ended> {
 }
 
 /// What clients will make of the changes for which signatures have come in, as they are signed now.
-fn with_signatures(screen: Screen, report: &ImportReport, contents: &Contents) -> Screen {
+pub(super) fn with_signatures(screen: Screen, report: &ImportReport, contents: &Contents) -> Screen {
     let signed = report.taken.iter().filter_map(|place| match place {
         Place::Signature(change, ..) => Some(change),
         _ => None,
@@ -108,7 +108,8 @@ fn observe(session: &Session, record: &Record, report: &ImportReport, contents: 
     Ok(())
 }
 
-fn screen(report: &ImportReport, from: &str, rehearsal: bool) -> Screen {
+/// What was taken in, and what was left.
+pub(super) fn screen(report: &ImportReport, from: &str, rehearsal: bool) -> Screen {
     let mut screen = Screen::new("Import")
         .rehearsal(rehearsal)
         .fact("from", from)
@@ -140,7 +141,8 @@ fn screen(report: &ImportReport, from: &str, rehearsal: bool) -> Screen {
     screen.callout(tone, said).next("keyrite status says what waits for whom.")
 }
 
-fn json(report: &ImportReport) -> Json {
+/// The same for scripts.
+pub(super) fn json(report: &ImportReport) -> Json {
     let left = report.left.iter().map(|(name, why)| {
         object([
             ("expected", why.expected().into()),

@@ -27,6 +27,7 @@ pub mod opening;
 pub mod perform;
 pub mod pins;
 pub mod plan;
+mod qr;
 pub mod rehearse;
 pub mod report;
 pub mod rules;
@@ -85,6 +86,7 @@ fn dispatch(session: &Session, command: &Command) -> Result<Ended, Refusal> {
         Command::Sign(args) => sign::run(session, args),
         Command::Import(args) => import::run(session, args),
         Command::Export(args) => export::run(session, args),
+        Command::Qr(args) => qr::run(session, args),
         Command::Status(args) => status::run(session, args),
         Command::Show(args) => show::run(session, args),
         Command::Verify(args) => verify::run(session, args),

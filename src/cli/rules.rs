@@ -61,6 +61,9 @@ crate::rules! {
     REHEARSAL_STUCK: "REHEARSAL-STUCK", Refused, "a rehearsal carries its runbooks out to the end", "design",
         "correct the runbook; the real ceremony would stop at the same place";
 
+    QR_UNKNOWN: "QR-UNKNOWN", Refused, "a code is about what this record has", "design",
+        "take in the change, or the key's file, first: by codes or by a medium";
+
     // --- guide
     GUIDE: "GUIDE", Usage, "a guide's answers fit its questions and the record", "design",
         "answer again; status shows the record's keys and people";

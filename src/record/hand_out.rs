@@ -1,18 +1,18 @@
 //! Export: hands a copy of the record, or what one person needs of it, to a directory.
 
-use super::Record;
 use super::contents::Inputs;
 use super::create::{Access, Existing};
 use super::dir::Dir;
 use super::names::Place;
 use super::store::put_beneath;
+use super::{Record, rules};
 use crate::ceremony::change::Item;
 use crate::ceremony::people::Person;
 use crate::tuf::digest::Digest;
-use crate::tuf::rule::Result;
+use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::statement::Sentence;
 use crate::tuf::time::Time;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 impl Record {
@@ -25,22 +25,56 @@ impl Record {
     ///
     /// `RECORD-WRITE`; `RECORD-CONFLICT` if `dir` holds another trust's record.
     pub fn export(&self, dir: &Path, person: Option<&Person>, today: Time) -> Result<Vec<String>> {
-        let files = self.files()?;
-        let theirs = person.map(|person| self.asked(person, today)).transpose()?;
+        let files = self.handed(person, today)?;
         let target = Dir::open_or_make(dir)?;
         target.create("trust.json", &self.trust_file().to_json(), Access::Public, Existing::Stands)?;
         let mut copied = vec!["trust.json".to_owned()];
-        for place in last_things_last(files.places()) {
-            if place == Place::Trust || !wanted(&place, theirs.as_ref()) {
-                continue;
-            }
-            // What is torn or unreadable here is no part of the record.
-            let Ok(bytes) = files.bytes(&place) else { continue };
+        for (place, bytes) in files {
             put_beneath(&target, &place, &bytes, Existing::Torn)?;
             copied.push(place.to_string());
         }
         copied.sort();
         Ok(copied)
+    }
+
+    /// The same files as paths and bytes, but for those that `besides` has, a copy of the record as
+    /// whoever gets them has it. `trust.json` is always among them.
+    ///
+    /// # Errors
+    ///
+    /// `RECORD-OTHER` if `besides` is another trust's record.
+    pub fn bundle(
+        &self,
+        person: Option<&Person>,
+        besides: Option<&Self>,
+        today: Time,
+    ) -> Result<BTreeMap<String, Vec<u8>>> {
+        if let Some(other) = besides.filter(|other| other.trust().id != self.trust().id) {
+            let found = format!("a record of the trust {}", other.trust().id);
+            let expected = format!("of this one, {}", self.trust().id);
+            return Err(Refusal::new(&rules::RECORD_OTHER, found, expected));
+        }
+        let there: BTreeSet<Place> = match besides {
+            Some(other) => other.files()?.places().into_iter().collect(),
+            None => BTreeSet::new(),
+        };
+        let files = self.handed(person, today)?.into_iter().filter(|(place, _)| !there.contains(place));
+        let mut bundle: BTreeMap<_, _> =
+            files.map(|(place, bytes)| (place.path().join("/"), bytes)).collect();
+        bundle.insert(Place::Trust.to_string(), self.trust_file().to_json());
+        Ok(bundle)
+    }
+
+    /// What is handed out, files on which others rest first.
+    fn handed(&self, person: Option<&Person>, today: Time) -> Result<Vec<(Place, Vec<u8>)>> {
+        let files = self.files()?;
+        let theirs = person.map(|person| self.asked(person, today)).transpose()?;
+        let places = last_things_last(files.places()).into_iter();
+        let places = places.filter(|place| *place != Place::Trust && wanted(place, theirs.as_ref()));
+        // What is torn or unreadable here is no part of the record.
+        Ok(places
+            .filter_map(|place| files.bytes(&place).map(|b| (place.clone(), b.into_owned())).ok())
+            .collect())
     }
 
     /// The changes that ask a person for a signature, closed ones too: they show what their key

@@ -2,6 +2,8 @@
 //!
 //! Both are read back into a [`Signature`], which exists only if it verifies.
 
+use super::names::Place;
+use crate::ceremony::carry::code::KeyBegin;
 use crate::ceremony::change::{Ask, Change, Item};
 use crate::ceremony::members::{Reader, same_bytes};
 use crate::ceremony::rules::RECORD_MEMBER;
@@ -112,21 +114,57 @@ fn public(spki: &str) -> Result<PublicKey> {
 ///
 /// `RECORD-REST` if the change has no such payload, or doesn't ask this key; `SIGNATURE-FORM`.
 pub fn signature_file(change: &Change, profile: Profile, signature: &Signature) -> Result<Vec<u8>> {
+    let sig = signature_bytes(change, profile, signature)?;
+    Ok(file_of(change, &signature.payload(), &signature.key(), &sig))
+}
+
+/// The bytes of `sig` in the file of a signature: what a code carries of it.
+///
+/// # Errors
+///
+/// As [`signature_file`].
+pub fn signature_bytes(change: &Change, profile: Profile, signature: &Signature) -> Result<Vec<u8>> {
     let (item, _) = asked(change, &signature.payload(), &signature.key())?;
-    let sig = if let Item::Statement { .. } = item {
-        sign_form(signature.scheme(), signature.raw())?
-    } else {
-        let wire = wire::signature_to_wire(profile, signature.scheme(), signature.raw())?;
-        base16ct::lower::encode_string(&wire)
+    if let Item::Statement { .. } = item {
+        let sig = sign_form(signature.scheme(), signature.raw())?;
+        return base16ct::lower::decode_vec(sig).map_err(|_| {
+            Refusal::new(&RECORD_MEMBER, "a sig that is no lower-case hexadecimal", "hexadecimal")
+        });
+    }
+    wire::signature_to_wire(profile, signature.scheme(), signature.raw())
+}
+
+/// The file of a signature that came in a code, with its path; nothing of it is verified.
+///
+/// # Errors
+///
+/// `RECORD-REST` if the change has no such item, or asks no key, or several, of this beginning.
+pub fn signature_of_code(change: &Change, item: u8, key: KeyBegin, sig: &[u8]) -> Result<(String, Vec<u8>)> {
+    let odd =
+        |found: String| Refusal::new(&rules::RECORD_REST, found, "what the change asks one key to sign");
+    let found = change.items.get(usize::from(item));
+    let (item, payload) = found
+        .and_then(|item| Some((item, item.payload_digest()?)))
+        .ok_or_else(|| odd(format!("a signature of item {item}")))?;
+    let asked = item.asked().iter().map(|ask| ask.public.identity());
+    let keys: Vec<_> = asked.filter(|identity| KeyBegin::of(identity) == key).collect();
+    let [identity] = keys.as_slice() else {
+        return Err(odd(format!("a signature of a key {}...", key.hex())));
     };
-    Ok(object([
+    let file = file_of(change, &payload, identity, sig);
+    let place = Place::Signature(change.digest(), payload, Digest::of(&file));
+    Ok((place.path().join("/"), file))
+}
+
+fn file_of(change: &Change, payload: &Digest, key: &KeyIdentity, sig: &[u8]) -> Vec<u8> {
+    object([
         ("change", change.digest().hex().into()),
         ("format", 1.into()),
-        ("identity", signature.key().to_string().into()),
-        ("payload", signature.payload().hex().into()),
-        ("sig", sig.into()),
+        ("identity", key.to_string().into()),
+        ("payload", payload.hex().into()),
+        ("sig", base16ct::lower::encode_string(sig).into()),
     ])
-    .canonical())
+    .canonical()
 }
 
 /// Reads the file of a signature and verifies it over the change's payload, by the key and in the

@@ -6,11 +6,12 @@
 //! Everything else is listed by its escaped name and stays where it is (threats T18).
 
 use super::contents::Inputs;
+use super::create::{Access, Existing};
 use super::dir::{Dir, Kind, regular};
 use super::files::{Files, find};
 use super::hand_out::last_things_last;
 use super::names::Place;
-use super::{Media, Record, read, rules};
+use super::{Media, Record, TrustFile, read, rules};
 use crate::tuf::digest::Digest;
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
@@ -19,6 +20,7 @@ use crate::tuf::text::visible;
 use crate::tuf::time::Time;
 use crate::tuf::wire;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 /// The most bytes that one import takes, and that are read of a medium in place.
 pub(super) const MOST: u64 = 1024 * 1024 * 1024;
@@ -79,6 +81,61 @@ impl Record {
     /// `RECORD-OTHER` if the medium holds another trust's record; `MEDIA-READ`, `MEDIA-SIZE` if it
     /// can't be listed; `RECORD-BUSY`, `RECORD-WRITE`; as [`Record::read_all`].
     pub fn import(&self, media: &Media, today: Time) -> Result<ImportReport> {
+        self.take_in(today, |load| load.fill(&media.dir))
+    }
+
+    /// The same of files that are in memory already, by their paths in the layout: what came in codes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::import`].
+    pub fn import_files(&self, files: BTreeMap<String, Vec<u8>>, today: Time) -> Result<ImportReport> {
+        self.take_in(today, |load| {
+            for (path, bytes) in files {
+                let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+                match Place::parse(&path.split('/').collect::<Vec<_>>()) {
+                    Ok(place) if size > place.cap() => {
+                        let found = format!("{size} bytes");
+                        let refusal =
+                            Refusal::new(&rules::MEDIA_SIZE, found, format!("at most {}", place.cap()));
+                        load.report.left.push((visible(&path), refusal));
+                    }
+                    Ok(place) => {
+                        let bytes = place.check(&bytes).map(|()| bytes);
+                        load.take(&place, visible(&path), bytes);
+                    }
+                    Err(refusal) => load.report.left.push((visible(&path), refusal)),
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Makes a copy of a record in `path` out of files that are in memory, by their paths: one for
+    /// someone who had none. A directory that holds one of this trust already takes them in.
+    ///
+    /// # Errors
+    ///
+    /// `RECORD-MISSING` if `trust.json` is not among them; `RECORD-OTHER`, `RECORD-CONFLICT` if there
+    /// is another trust's record; as [`Self::import`].
+    pub fn receive(
+        path: &Path,
+        files: BTreeMap<String, Vec<u8>>,
+        today: Time,
+    ) -> Result<(Self, ImportReport)> {
+        let trust = Place::Trust.to_string();
+        let bytes = files.get(&trust).ok_or_else(|| {
+            Refusal::new(&rules::RECORD_MISSING, "files without trust.json", "files of a whole record")
+        })?;
+        TrustFile::from_json(bytes).map_err(|refusal| refusal.at(&trust))?;
+        Dir::open_or_make(path)?.create(&trust, bytes, Access::Public, Existing::Stands)?;
+        let record = Self::open(path)?;
+        let report = record.import_files(files, today)?;
+        Ok((record, report))
+    }
+
+    /// Takes in what `fill` proposes.
+    fn take_in(&self, today: Time, fill: impl FnOnce(&mut Load<'_>) -> Result<()>) -> Result<ImportReport> {
         self.lock()?;
         let profile = self.trust().profile;
         let own = read::contents(&self.files()?, self.trust_file(), today, &Inputs::default());
@@ -92,7 +149,7 @@ impl Record {
             left: MOST,
             profile,
         };
-        load.fill(&media.dir)?;
+        fill(&mut load)?;
         if let Some((_, refusal)) = load.report.left.iter().find(|(_, r)| r.rule() == &rules::RECORD_OTHER) {
             return Err(refusal.clone());
         }

@@ -14,10 +14,16 @@ use rustix::io::{Errno, read};
 use rustix::termios::{LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr};
 use std::fs::File;
 use std::io::Write;
+use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 /// No PIN or pass-phrase is longer, in bytes.
 const LONGEST: usize = 512;
+
+/// How long it waits before it looks for an interruption again.
+const LOOK: Duration = Duration::from_millis(250);
+/// A pause that no scanner makes in a text, or before the end that it adds to one.
+pub(super) const PAUSE: Duration = Duration::from_millis(300);
 
 /// The terminal, for reading.
 pub(super) struct Keyboard<'a> {
@@ -26,7 +32,7 @@ pub(super) struct Keyboard<'a> {
 }
 
 /// Puts the terminal's settings back.
-struct Settings<'a> {
+pub(super) struct Settings<'a> {
     tty: &'a File,
     before: Termios,
 }
@@ -60,9 +66,8 @@ impl<'a> Keyboard<'a> {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// A line that is not shown: Backspace takes back one letter, Ctrl-U all. The prompt comes once
-    /// nothing is shown any more, so that whoever types at its sight types unseen.
-    pub(super) fn secret(&self, prompt: &str) -> Result<Pin> {
+    /// What is typed from here on is not shown, comes byte by byte, and is forgotten at the end.
+    pub(super) fn hidden(&self) -> Result<Settings<'a>> {
         let before = tcgetattr(self.tty).map_err(gone)?;
         let mut hidden = before.clone();
         // Neither shown nor gathered into lines; Ctrl-C comes as a byte, so that it acts at once.
@@ -74,7 +79,35 @@ impl<'a> Keyboard<'a> {
                 | LocalModes::IEXTEN,
         );
         tcsetattr(self.tty, OptionalActions::Flush, &hidden).map_err(gone)?;
-        let settings = Settings { tty: self.tty, before };
+        Ok(Settings { tty: self.tty, before })
+    }
+
+    /// Whether Enter comes, within a time if there is one.
+    pub(super) fn enter(&self, within: Option<Duration>) -> Result<bool> {
+        let begun = Instant::now();
+        loop {
+            let left = within.map(|within| within.saturating_sub(begun.elapsed()));
+            match self.byte_within(left)? {
+                None => return Ok(false),
+                Some(b'\n' | b'\r') => return Ok(true),
+                Some(0x03) => return Err(Interrupt::refusal()),
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// Forgets all that is typed until nobody types any more, for a few seconds at most.
+    pub(super) fn settle(&self) -> Result<()> {
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(5) && self.byte_within(Some(PAUSE))?.is_some() {}
+        self.forget();
+        Ok(())
+    }
+
+    /// A line that is not shown: Backspace takes back one letter, Ctrl-U all. The prompt comes once
+    /// nothing is shown any more, so that whoever types at its sight types unseen.
+    pub(super) fn secret(&self, prompt: &str) -> Result<Pin> {
+        let settings = self.hidden()?;
         // Its whole room at once: a buffer that grows leaves its old places unwiped.
         let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST));
         let asked = (&mut &*self.tty).write_all(prompt.as_bytes());
@@ -117,9 +150,21 @@ impl<'a> Keyboard<'a> {
     /// The next byte; looks out for an interruption while it waits.
     fn byte(&self) -> Result<u8> {
         loop {
+            if let Some(byte) = self.byte_within(None)? {
+                return Ok(byte);
+            }
+        }
+    }
+
+    /// The next byte, if one comes within a time.
+    pub(super) fn byte_within(&self, within: Option<Duration>) -> Result<Option<u8>> {
+        let begun = Instant::now();
+        loop {
             self.interrupt.check()?;
-            let mut wait = [PollFd::new(self.tty, PollFlags::IN)];
-            match poll(&mut wait, Some(&Timespec { tv_sec: 0, tv_nsec: 250_000_000 })) {
+            let left = within.map_or(LOOK, |within| within.saturating_sub(begun.elapsed()).min(LOOK));
+            let wait = Timespec { tv_sec: 0, tv_nsec: left.subsec_nanos().into() };
+            match poll(&mut [PollFd::new(self.tty, PollFlags::IN)], Some(&wait)) {
+                Ok(0) if within.is_some_and(|within| begun.elapsed() >= within) => return Ok(None),
                 Ok(0) | Err(Errno::INTR) => continue,
                 Ok(_) => {}
                 Err(e) => return Err(gone(e)),
@@ -127,7 +172,7 @@ impl<'a> Keyboard<'a> {
             let mut byte = [0u8];
             match read(self.tty, &mut byte) {
                 Ok(0) => return Err(ended()),
-                Ok(_) => return Ok(byte[0]),
+                Ok(_) => return Ok(Some(byte[0])),
                 Err(Errno::INTR | Errno::AGAIN) => {}
                 Err(e) => return Err(gone(e)),
             }

@@ -16,6 +16,7 @@ pub mod paper;
 pub mod qr;
 pub mod rehearser;
 pub mod rules;
+mod scanner;
 pub mod screen;
 pub mod scripted;
 pub mod table;
@@ -27,7 +28,7 @@ use crate::ceremony::confirm::Places;
 use crate::ceremony::step;
 use crate::signer::secret::Pin;
 use crate::tuf::digest::Digest;
-use crate::tuf::rule::Result;
+use crate::tuf::rule::{Refusal, Result};
 use screen::{Safe, Screen};
 
 /// Asks until the answer is one that `read` takes. What it refuses is told and asked again; in an
@@ -224,6 +225,34 @@ pub trait Console {
 
     /// Fails with `INTERRUPTED` if Ctrl-C was pressed since; asked between steps.
     fn interrupted(&self) -> Result<()>;
+
+    /// The most letters of a code that can be drawn here; none where none can.
+    fn room(&self) -> usize {
+        0
+    }
+
+    /// Draws codes, one after another in one place, until Enter is pressed: `text` gives that of each
+    /// number from 1 on. A still one is drawn once.
+    ///
+    /// # Errors
+    ///
+    /// `QR-SCREEN` where there is no room, and unattended.
+    fn draw(&mut self, _text: &dyn Fn(u32) -> Result<String>, _still: bool) -> Result<()> {
+        Err(qr::no_room("no terminal to draw on"))
+    }
+
+    /// Reads what a scanner types, text by text, until `take` has enough; it answers with a line to be
+    /// shown, or none when it is done. Enter alone ends it too. Nothing typed in here reaches the next
+    /// question.
+    ///
+    /// # Errors
+    ///
+    /// `ANSWER-MISSING` unattended; what `take` refuses.
+    fn scan(&mut self, prompt: &Prompt, _take: &mut dyn FnMut(&str) -> Result<Option<Safe>>) -> Result<()> {
+        let found = format!("a scanner asked for, \"{}\"", prompt.id);
+        let expected = "images of the codes named on the command line";
+        Err(Refusal::new(&crate::ceremony::rules::ANSWER_MISSING, found, expected))
+    }
 
     /// Ends the session: refuses answers of a file that no question asked for.
     ///

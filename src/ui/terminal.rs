@@ -8,8 +8,9 @@ use super::interrupt::Interrupt;
 use super::keyboard::Keyboard;
 use super::layout::{columns, pages, wrap};
 use super::look::Look;
+use super::scanner::Scanner;
 use super::screen::{Safe, Screen};
-use super::{Console, Prompt, rules};
+use super::{Console, Prompt, qr, rules};
 use crate::ceremony::confirm::Places;
 use crate::signer::secret::Pin;
 use crate::tuf::digest::Digest;
@@ -21,6 +22,13 @@ use dialoguer::{Input, Select};
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
+use std::time::Duration;
+
+/// White modules around a code on a screen, where room is scarce and all around it is of one colour.
+const QUIET: usize = 2;
+
+/// How long one of several codes stands.
+const STANDS: Duration = Duration::from_millis(250);
 
 /// How often wrong words may be typed.
 const TRIES: usize = 3;
@@ -291,6 +299,59 @@ impl Console for Terminal {
         let look = self.look();
         let _ = self.put("\u{7}");
         let _ = self.say(&look, &format!("Touch it now: {}", look.text(token)));
+    }
+
+    fn room(&self) -> usize {
+        let look = self.look();
+        // Half blocks need UTF-8, black on white a terminal that takes colours as such.
+        let side = look.rows.saturating_sub(1).saturating_mul(2).min(look.columns);
+        let side = side.saturating_sub(QUIET.saturating_mul(2));
+        if look.utf8 && look.keys { qr::letters(side, qr::Soil::Little) } else { 0 }
+    }
+
+    fn draw(&mut self, text: &dyn Fn(u32) -> Result<String>, still: bool) -> Result<()> {
+        let look = self.look();
+        let keyboard = self.keyboard();
+        keyboard.forget();
+        let hidden = keyboard.hidden()?;
+        for number in 1.. {
+            let picture = qr::Picture::of(&text(number)?, qr::Soil::Little)?;
+            let lines = picture.lines(QUIET);
+            let columns = picture.side().saturating_add(QUIET.saturating_mul(2));
+            if !look.utf8 || !look.keys || columns > look.columns || lines.len() >= look.rows {
+                let found = format!("{} columns and {} lines", look.columns, look.rows);
+                let needed =
+                    format!("{found}, where the code takes {columns} and {}", lines.len().saturating_add(1));
+                return Err(qr::no_room(needed));
+            }
+            let count = if still { String::new() } else { format!("code {number}; ") };
+            self.put(&format!("{}\n\r\x1b[K  {count}Enter ends it ", lines.join("\n")))?;
+            if keyboard.enter(if still { None } else { Some(STANDS) })? {
+                break;
+            }
+            // Back to its first line, to draw the next over it.
+            self.put(&format!("\r\x1b[{}A", lines.len()))?;
+        }
+        drop(hidden);
+        self.line("")
+    }
+
+    fn scan(&mut self, prompt: &Prompt, take: &mut dyn FnMut(&str) -> Result<Option<Safe>>) -> Result<()> {
+        let look = self.look();
+        self.question(prompt, &look)?;
+        let keyboard = self.keyboard();
+        let hidden = keyboard.hidden()?;
+        let mut scanner = Scanner::default();
+        while let Some(text) = scanner.text(&keyboard)? {
+            match take(&text)? {
+                Some(line) => self.say(&look, &look.text(&line))?,
+                None => break,
+            }
+        }
+        // What the scanner still types belongs to no question.
+        keyboard.settle()?;
+        drop(hidden);
+        Ok(())
     }
 
     fn interrupted(&self) -> Result<()> {
