@@ -1,4 +1,4 @@
-//! Virtual YubiKeys on a pcscd of the test's own: scripts/pcscd, tests/standins/piv.
+//! Virtual YubiKeys on a pcscd of the test's own: scripts/pcscd, tests/standins/piv and piv-trussed.
 //!
 //! Clients of pcscd find it by a variable of the environment, so a test runs itself again in a
 //! process that has it set. Where pcscd can't be started, which a machine without namespaces can't,
@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::ffi::CString;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,9 @@ use std::time::{Duration, Instant};
 
 /// Where clients look for pcscd.
 pub const SOCKET: &str = "PCSCLITE_CSOCK_NAME";
+
+/// What takes longer on a busy machine is broken.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Readers with cards in them, as a test sees them from inside.
 pub struct Cards {
@@ -27,13 +31,14 @@ pub struct Cards {
 }
 
 /// Runs `body` in a process of its own with a virtual YubiKey for each of these (`12345678`, or with
-/// its firmware: `12345678:5.4.3`).
+/// its firmware and who plays it: `12345678:5.4.3@piv-trussed`).
 pub fn with(test: &str, cards: &[&str], body: impl FnOnce(&Cards)) {
     let dir = folder(test);
     if env::var_os(SOCKET).is_some() {
-        let serials = cards.iter().map(|card| card.split(':').next().unwrap().parse().unwrap()).collect();
+        let serials =
+            cards.iter().map(|card| card.split([':', '@']).next().unwrap().parse().unwrap()).collect();
         let mut cards = Cards { dir, serials, inside: BTreeMap::new() };
-        cards.inside = cards.serials.iter().map(|serial| (*serial, cards.came(*serial))).collect();
+        cards.settle();
         return body(&cards);
     }
     let _ = script(&["down", utf8(&dir)]);
@@ -132,11 +137,36 @@ impl Cards {
         self.wait(serial, true);
     }
 
-    /// How many more times pcscd has noticed the card come than go. It keeps silent about one that
-    /// was there before it looked.
-    fn came(&self, serial: u32) -> isize {
+    fn reader(&self, serial: u32) -> String {
         let number = self.serials.iter().position(|s| *s == serial).unwrap();
-        let reader = format!("Yubico YubiKey OTP+FIDO+CCID {number} 00 00");
+        format!("Yubico YubiKey OTP+FIDO+CCID {number} 00 00")
+    }
+
+    /// Waits until pcscd, having just started, has seen each card, whether it came before or later.
+    fn settle(&mut self) {
+        let context = pcsc::Context::establish(pcsc::Scope::User).unwrap();
+        let until = Instant::now() + PATIENCE;
+        for serial in &self.serials {
+            let mut states =
+                [pcsc::ReaderState::new(CString::new(self.reader(*serial)).unwrap(), pcsc::State::UNAWARE)];
+            loop {
+                context.get_status_change(Duration::from_secs(1), &mut states).unwrap();
+                if states[0].event_state().contains(pcsc::State::PRESENT) {
+                    break;
+                }
+                assert!(Instant::now() < until, "{serial} is not in");
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+        // It writes its log a moment after.
+        std::thread::sleep(Duration::from_millis(200));
+        self.inside = self.serials.iter().map(|serial| (*serial, self.came(*serial))).collect();
+    }
+
+    /// How many more times pcscd has noticed the card come than go. It keeps silent about one that
+    /// was there before it looked. A client is told too early: before the reader takes another card.
+    fn came(&self, serial: u32) -> isize {
+        let reader = self.reader(serial);
         let log = fs::read(self.dir.join("pcscd.log")).unwrap();
         let log = String::from_utf8_lossy(&log);
         let count = |what: &str| isize::try_from(log.matches(&format!("{what} {reader}")).count()).unwrap();
@@ -145,7 +175,7 @@ impl Cards {
 
     /// Waits until pcscd, which looks now and then, knows that the card is in or out.
     fn wait(&self, serial: u32, inside: bool) {
-        let until = Instant::now() + Duration::from_secs(20);
+        let until = Instant::now() + PATIENCE;
         while (self.came(serial) == self.inside[&serial]) != inside {
             assert!(Instant::now() < until, "{serial} is not {}", if inside { "in" } else { "out" });
             std::thread::sleep(Duration::from_millis(10));

@@ -1,16 +1,19 @@
-//! The PIV applet: what each instruction does, and what it needs first.
+//! The PIV applet: what each instruction does, and what it needs first; and as much of the management
+//! applet as Yubico's ykman asks before it turns to PIV: what kind of device this is.
 
 use crate::apdu::{Chains, Command, Status};
 use crate::attest;
-use crate::keys::{PrivateKey, random};
+use crate::keys::PrivateKey;
 use crate::knobs::Knobs;
+use crate::management::{self, AES192, NUMBER as MANAGEMENT, Shown};
 use crate::state::{Secret, Slot, State};
 use crate::tlv::{first, tlv, value};
-use aes::Aes192;
-use aes::cipher::{BlockCipherEncrypt as _, KeyInit as _};
+use crate::wire;
 use std::path::Path;
 
 const PIV: &[u8] = &[0xa0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00, 0x01, 0x00];
+
+const MANAGER: &[u8] = &[0xa0, 0x00, 0x00, 0x05, 0x27, 0x47, 0x11, 0x17];
 
 const SECURITY: Status = 0x6982;
 const BLOCKED: Status = 0x6983;
@@ -22,8 +25,6 @@ const NO_REFERENCE: Status = 0x6a88;
 const NO_INSTRUCTION: Status = 0x6d00;
 const CONDITIONS: Status = 0x6985;
 
-const MANAGEMENT: u8 = 0x9b;
-const AES192: u8 = 0x0a;
 const PRINTED: u32 = 0x5f_c109;
 const OWN_CERTIFICATE: u32 = 0x5f_ff01;
 
@@ -40,44 +41,19 @@ pub struct Card {
 #[derive(Default)]
 struct Now {
     selected: bool,
+    manager: bool,
     pin: bool,
     /// The PIN came with the command just before.
     fresh: bool,
-    management: bool,
-    witness: Option<[u8; 16]>,
-    challenge: Option<[u8; 16]>,
+    management: Shown,
 }
 
 impl Card {
     pub fn open(dir: &Path, serial: u32, version: &str) -> Self {
         let state = State::open(dir, serial, version);
-        std::fs::write(dir.join("root.pem"), attest::pem(&attest::root(&state)))
+        std::fs::write(dir.join("root.pem"), attest::pem(&state.vendor().root()))
             .expect("the root can be written");
         Self { state, chains: Chains::default(), now: Now::default() }
-    }
-
-    /// Into a reader.
-    pub fn insert(&mut self) {
-        self.state.read_again();
-        self.reset();
-    }
-
-    pub fn reset(&mut self) {
-        self.now = Now::default();
-        self.chains.clear();
-    }
-
-    pub fn command(&mut self, bytes: &[u8], knobs: &Knobs) -> Vec<u8> {
-        let Some(command) = Command::parse(bytes) else { return 0x6700_u16.to_be_bytes().to_vec() };
-        let expected = command.expected;
-        match self.chains.whole(command) {
-            Ok(command) => {
-                let answer = self.act(&command, knobs);
-                self.state.keep();
-                self.chains.answer(answer, expected)
-            }
-            Err(meanwhile) => meanwhile,
-        }
     }
 
     fn act(&mut self, command: &Command, knobs: &Knobs) -> Answer {
@@ -85,6 +61,9 @@ impl Card {
         let (p1, p2, data) = (*p1, *p2, data.as_slice());
         if *ins == 0xa4 {
             return self.select(data);
+        }
+        if self.now.manager && *ins == 0x1d && p1 == 0 {
+            return Ok(self.device());
         }
         if !self.now.selected {
             return Err(NO_INSTRUCTION);
@@ -95,7 +74,7 @@ impl Card {
             0x24 => self.change(p2, data),
             0x2c => self.unblock(p2, data),
             0x47 => self.generate(p2, data),
-            0x87 if p2 == MANAGEMENT => self.authenticate(p1, data),
+            0x87 if p2 == MANAGEMENT => self.now.management.show(&self.state.management, p1, data),
             0x87 => self.sign(p1, p2, data, fresh, knobs),
             0xcb => self.get(data),
             0xdb => self.put(data),
@@ -114,12 +93,32 @@ impl Card {
 
     /// A YubiKey takes the beginning of the name for the whole.
     fn select(&mut self, name: &[u8]) -> Answer {
+        if name == MANAGER {
+            self.now = Now { manager: true, ..Now::default() };
+            let [major, minor, patch] = self.state.version;
+            return Ok(format!("Virtual mgr - FW version {major}.{minor}.{patch}").into_bytes());
+        }
         if name.len() < 5 || !PIV.starts_with(name) {
             return Err(NOT_FOUND);
         }
         self.now = Now { selected: true, ..Now::default() };
         let inner = [tlv(0x4f, &PIV[5..]), tlv(0x79, &tlv(0x4f, &PIV[..5]))].concat();
         Ok(tlv(0x61, &inner))
+    }
+
+    /// Which applets there are and are on over USB (PIV alone), serial number, form, version, no lock.
+    fn device(&self) -> Vec<u8> {
+        let piv = [0x00, 0x10];
+        let parts = [
+            tlv(0x01, &piv),
+            tlv(0x02, &self.state.serial.to_be_bytes()),
+            tlv(0x03, &piv),
+            tlv(0x04, &[0x01]),
+            tlv(0x05, &self.state.version),
+            tlv(0x0a, &[0]),
+        ]
+        .concat();
+        [&[parts.len() as u8][..], &parts].concat()
     }
 
     fn secret(&mut self, number: u8) -> Result<&mut Secret, Status> {
@@ -184,7 +183,7 @@ impl Card {
 
     /// Another number of tries, which also brings the factory's PIN and PUK back.
     fn tries(&mut self, pin: u8, puk: u8) -> Answer {
-        if !self.now.management || !self.now.pin {
+        if !self.now.management.shown || !self.now.pin {
             return Err(SECURITY);
         }
         if pin == 0 || puk == 0 {
@@ -204,64 +203,17 @@ impl Card {
         Ok(Vec::new())
     }
 
-    /// Mutual (tag 80 first) or of the host alone (tag 81 first), SP 800-73-4 part 2, A.1.
-    fn authenticate(&mut self, algorithm: u8, data: &[u8]) -> Answer {
-        if algorithm != AES192 && algorithm != 0 {
-            return Err(WRONG_DATA);
-        }
-        let Some((0x7c, template, _)) = first(data) else { return Err(WRONG_DATA) };
-        let part = |tag| value(template, tag);
-        let (witness, challenge) = (self.now.witness.take(), self.now.challenge.take());
-        if let (Some(witness), Some(shown), Some(asked)) = (witness, part(0x80), part(0x81)) {
-            if witness != shown {
-                return Err(SECURITY);
-            }
-            let asked: [u8; 16] = asked.try_into().map_err(|_| WRONG_DATA)?;
-            self.now.management = true;
-            return Ok(tlv(0x7c, &tlv(0x82, &self.encrypted(asked))));
-        }
-        if let (Some(challenge), Some(shown)) = (challenge, part(0x82).filter(|shown| !shown.is_empty())) {
-            if self.encrypted(challenge) != shown {
-                return Err(SECURITY);
-            }
-            self.now.management = true;
-            return Ok(Vec::new());
-        }
-        self.now.management = false;
-        let fresh = random::<16>();
-        if part(0x80) == Some(&[]) {
-            self.now.witness = Some(fresh);
-            return Ok(tlv(0x7c, &tlv(0x80, &self.encrypted(fresh))));
-        }
-        if part(0x81) == Some(&[]) {
-            self.now.challenge = Some(fresh);
-            return Ok(tlv(0x7c, &tlv(0x81, &fresh)));
-        }
-        Err(WRONG_DATA)
-    }
-
-    fn encrypted(&self, block: [u8; 16]) -> [u8; 16] {
-        let cipher = Aes192::new_from_slice(&self.state.management).expect("24 bytes");
-        let mut block = block.into();
-        cipher.encrypt_block(&mut block);
-        block.into()
-    }
-
     fn set_management(&mut self, touch: u8, data: &[u8]) -> Answer {
-        if !self.now.management {
+        if !self.now.management.shown {
             return Err(SECURITY);
         }
-        let [algorithm, MANAGEMENT, 24, key @ ..] = data else { return Err(WRONG_DATA) };
-        if *algorithm != AES192 || key.len() != 24 || !matches!(touch, 0xff | 0xfe) {
-            return Err(WRONG_DATA);
-        }
-        self.state.management = key.to_vec();
-        self.state.management_factory = key == crate::state::FACTORY_MANAGEMENT;
+        self.state.management = management::new(touch, data)?;
+        self.state.management_factory = self.state.management == crate::state::FACTORY_MANAGEMENT;
         Ok(Vec::new())
     }
 
     fn generate(&mut self, number: u8, data: &[u8]) -> Answer {
-        if !self.now.management {
+        if !self.now.management.shown {
             return Err(SECURITY);
         }
         if !is_slot(number) {
@@ -276,7 +228,7 @@ impl Card {
     }
 
     fn import(&mut self, algorithm: u8, number: u8, data: &[u8]) -> Answer {
-        if !self.now.management {
+        if !self.now.management.shown {
             return Err(SECURITY);
         }
         if !is_slot(number) {
@@ -311,7 +263,7 @@ impl Card {
     }
 
     fn delete(&mut self, to: u8, from: u8) -> Answer {
-        if !self.now.management {
+        if !self.now.management.shown {
             return Err(SECURITY);
         }
         let slot = self.state.slots.remove(&from).ok_or(NO_REFERENCE)?;
@@ -350,14 +302,14 @@ impl Card {
             return Err(SECURITY);
         }
         if number == OWN_CERTIFICATE {
-            let inner = [tlv(0x70, &attest::own(&self.state)), tlv(0x71, &[0]), tlv(0xfe, &[])].concat();
+            let inner = [tlv(0x70, &self.state.vendor().own()), tlv(0x71, &[0]), tlv(0xfe, &[])].concat();
             return Ok(tlv(0x53, &inner));
         }
         self.state.objects.get(&number).map(|bytes| tlv(0x53, bytes)).ok_or(NOT_FOUND)
     }
 
     fn put(&mut self, data: &[u8]) -> Answer {
-        if !self.now.management {
+        if !self.now.management.shown {
             return Err(SECURITY);
         }
         let number = object(value(data, 0x5c).ok_or(WRONG_DATA)?)?;
@@ -411,7 +363,32 @@ impl Card {
         if !slot.generated {
             return Err(WRONG_DATA);
         }
-        Ok(attest::key(&self.state, number, slot))
+        Ok(self.state.vendor().key(number, slot.key.algorithm, &slot.key.public(), [slot.pin, slot.touch]))
+    }
+}
+
+impl wire::Card for Card {
+    fn insert(&mut self) {
+        self.state.read_again();
+        self.reset();
+    }
+
+    fn reset(&mut self) {
+        self.now = Now::default();
+        self.chains.clear();
+    }
+
+    fn command(&mut self, bytes: &[u8], knobs: &Knobs) -> Vec<u8> {
+        let Some(command) = Command::parse(bytes) else { return 0x6700_u16.to_be_bytes().to_vec() };
+        let expected = command.expected;
+        match self.chains.whole(command) {
+            Ok(command) => {
+                let answer = self.act(&command, knobs);
+                self.state.keep();
+                self.chains.answer(answer, expected)
+            }
+            Err(meanwhile) => meanwhile,
+        }
     }
 }
 

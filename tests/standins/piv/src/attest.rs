@@ -1,8 +1,7 @@
 //! Attestation certificates in the form of Yubico's: root, the card's own (f9), and one for a key.
 //! The DER is put together here, since it is short and always the same.
 
-use crate::keys::{ED25519, P256, PrivateKey};
-use crate::state::{Slot, State};
+use crate::keys::{ED25519, P256, PrivateKey, scalar_p256};
 use crate::tlv::tlv;
 use sha2::{Digest as _, Sha256};
 
@@ -32,13 +31,13 @@ fn name(text: &str) -> Vec<u8> {
     sequence(&[&tlv(0x31, &attribute)])
 }
 
-fn spki(key: &PrivateKey) -> Vec<u8> {
-    let algorithm = match key.algorithm {
+fn spki(algorithm: u8, public: &[u8]) -> Vec<u8> {
+    let algorithm = match algorithm {
         ED25519 => sequence(&[EDWARDS]),
         P256 => sequence(&[EC, CURVE_P256]),
         _ => sequence(&[EC, CURVE_P384]),
     };
-    sequence(&[&algorithm, &bits(&key.public())])
+    sequence(&[&algorithm, &bits(public)])
 }
 
 fn extension(oid: &[u8], critical: bool, content: &[u8]) -> Vec<u8> {
@@ -55,10 +54,9 @@ fn authority(path: Option<u8>) -> Vec<u8> {
     extension(BASIC_CONSTRAINTS, true, &sequence(&[&[0x01, 0x01, 0xff], &path]))
 }
 
-fn certificate(issuer: &str, by: &PrivateKey, subject: &str, key: &PrivateKey, extensions: &[u8]) -> Vec<u8> {
+fn certificate(issuer: &str, by: &PrivateKey, subject: &str, public: &[u8], extensions: &[u8]) -> Vec<u8> {
     let algorithm = sequence(&[ECDSA_SHA256]);
-    let public = spki(key);
-    let mut serial = Sha256::digest(&public)[..16].to_vec();
+    let mut serial = Sha256::digest(public)[..16].to_vec();
     serial[0] = serial[0] & 0x3f | 0x40;
     // As on real ones: from the making of the card to the end of time.
     let validity = sequence(&[&tlv(0x17, b"160314000000Z"), &tlv(0x18, b"20520417000000Z")]);
@@ -69,46 +67,66 @@ fn certificate(issuer: &str, by: &PrivateKey, subject: &str, key: &PrivateKey, e
         &name(issuer),
         &validity,
         &name(subject),
-        &public,
+        public,
         &tlv(0xa3, &sequence(&[extensions])),
     ]);
     let signature = by.sign(&Sha256::digest(&body)).expect("P-256 signs SHA-256");
     sequence(&[&body, &algorithm, &bits(&signature)])
 }
 
-fn vendor(scalar: &[u8]) -> PrivateKey {
-    PrivateKey::import(P256, scalar).expect("a scalar of P-256")
+/// The simulated vendor, and what it put into one card.
+#[derive(Clone)]
+pub struct Vendor {
+    /// Scalars of P-256: of the root, and of the card's own key (f9).
+    pub keys: [Vec<u8>; 2],
+    pub serial: u32,
+    pub version: [u8; 3],
 }
 
-/// The simulated vendor's root.
-pub fn root(state: &State) -> Vec<u8> {
-    let key = vendor(&state.root);
-    certificate(ROOT, &key, ROOT, &key, &authority(None))
-}
-
-/// The card's own certificate, slot f9.
-pub fn own(state: &State) -> Vec<u8> {
-    certificate(ROOT, &vendor(&state.root), OWN, &vendor(&state.f9), &authority(Some(0)))
-}
-
-/// What the card says of a key that it made.
-pub fn key(state: &State, number: u8, slot: &Slot) -> Vec<u8> {
-    let mut serial = state.serial.to_be_bytes().to_vec();
-    while serial.len() > 1 && serial[0] == 0 && serial[1] < 0x80 {
-        serial.remove(0);
+impl Vendor {
+    /// A new one.
+    pub fn new(serial: u32, version: [u8; 3]) -> Self {
+        Self { keys: [scalar_p256(), scalar_p256()], serial, version }
     }
-    if serial[0] >= 0x80 {
-        serial.insert(0, 0);
+
+    fn private(&self, which: usize) -> PrivateKey {
+        PrivateKey::import(P256, &self.keys[which]).expect("a scalar of P-256")
     }
-    let extensions = [
-        yubico(3, &state.version),
-        yubico(7, &tlv(0x02, &serial)),
-        yubico(8, &[slot.pin, slot.touch]),
-        yubico(9, &[0x01]),
-    ]
-    .concat();
-    let subject = format!("YubiKey PIV Attestation {number:02x}");
-    certificate(OWN, &vendor(&state.f9), &subject, &slot.key, &extensions)
+
+    fn public(&self, which: usize) -> Vec<u8> {
+        spki(P256, &self.private(which).public())
+    }
+
+    /// Its root.
+    pub fn root(&self) -> Vec<u8> {
+        certificate(ROOT, &self.private(0), ROOT, &self.public(0), &authority(None))
+    }
+
+    /// The card's own certificate, slot f9.
+    pub fn own(&self) -> Vec<u8> {
+        certificate(ROOT, &self.private(0), OWN, &self.public(1), &authority(Some(0)))
+    }
+
+    /// What the card says of a key that it made: in which slot, of which kind, with which policies for
+    /// PIN and touch.
+    pub fn key(&self, slot: u8, algorithm: u8, public: &[u8], policies: [u8; 2]) -> Vec<u8> {
+        let mut serial = self.serial.to_be_bytes().to_vec();
+        while serial.len() > 1 && serial[0] == 0 && serial[1] < 0x80 {
+            serial.remove(0);
+        }
+        if serial[0] >= 0x80 {
+            serial.insert(0, 0);
+        }
+        let extensions = [
+            yubico(3, &self.version),
+            yubico(7, &tlv(0x02, &serial)),
+            yubico(8, &policies),
+            yubico(9, &[0x01]),
+        ]
+        .concat();
+        let subject = format!("YubiKey PIV Attestation {slot:02x}");
+        certificate(OWN, &self.private(1), &subject, &spki(algorithm, public), &extensions)
+    }
 }
 
 /// PEM.

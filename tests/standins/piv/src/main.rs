@@ -4,22 +4,10 @@
 //!
 //! Keeps all it knows in `DIR/state.json`, private keys included: nothing here is a secret. Connects
 //! to vpcd on a loopback port. What a person does with a real one is done by files in DIR (see
-//! `knobs`): touching it, leaving it untouched, pulling it out. Its attestation root is made on first use, written to `DIR/root.pem`, and its
-//! subject says SIMULATED: no product may trust it.
-//!
-//! Written from NIST SP 800-73-4, Yubico's published PIV extensions, and what clients do. It
-//! refuses what a real one refuses as far as that is documented. Not here: RSA, 3DES, key
-//! agreement, NFC, and timing.
+//! `knobs`): touching it, leaving it untouched, pulling it out. Its attestation root is made on first
+//! use, written to `DIR/root.pem`, and its subject says SIMULATED: no product may trust it.
 
-mod apdu;
-mod applet;
-mod attest;
-mod keys;
-mod knobs;
-mod state;
-mod tlv;
-mod wire;
-
+use piv_card::{applet, wire};
 use std::path::PathBuf;
 
 fn main() {

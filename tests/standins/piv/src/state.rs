@@ -1,5 +1,6 @@
 //! What the card remembers without power, in one file of JSON.
 
+use crate::attest::Vendor;
 use crate::keys::PrivateKey;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -120,6 +121,11 @@ impl State {
         self.management_factory = true;
         self.slots.clear();
         self.objects.clear();
+    }
+
+    /// What the vendor put in.
+    pub fn vendor(&self) -> Vendor {
+        Vendor { keys: [self.root.clone(), self.f9.clone()], serial: self.serial, version: self.version }
     }
 
     /// Writes the file. By rename, so that a killed card is never half a card.

@@ -5,7 +5,6 @@
 //! connects twice. vpcd listens on every interface, so both belong into a network namespace that has
 //! none but loopback: scripts/pcscd sees to it.
 
-use crate::applet::Card;
 use crate::knobs::{Knobs, Leaves};
 use rustix::net::sockopt::set_tcp_quickack;
 use std::io::{self, ErrorKind, Read, Write};
@@ -21,8 +20,18 @@ const ATR: [u8; 23] = [
     0x62, 0x69, 0x4b, 0x65, 0x79, 0x40,
 ];
 
+/// What is behind the contacts.
+pub trait Card {
+    /// Into a reader.
+    fn insert(&mut self);
+    /// Power off and on.
+    fn reset(&mut self);
+    /// A command's response, its status word last.
+    fn command(&mut self, bytes: &[u8], knobs: &Knobs) -> Vec<u8>;
+}
+
 /// Serves until it is killed.
-pub fn serve(dir: &Path, port: u16, mut card: Card) -> io::Result<()> {
+pub fn serve(dir: &Path, port: u16, mut card: impl Card) -> io::Result<()> {
     let knobs = Knobs::new(dir);
     loop {
         if !knobs.is_out()
@@ -38,7 +47,7 @@ pub fn serve(dir: &Path, port: u16, mut card: Card) -> io::Result<()> {
     }
 }
 
-fn talk(mut stream: TcpStream, card: &mut Card, knobs: &Knobs) -> io::Result<()> {
+fn talk(mut stream: TcpStream, card: &mut impl Card, knobs: &Knobs) -> io::Result<()> {
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(POLL))?;
     while let Some(message) = message(&mut stream, knobs)? {
