@@ -152,7 +152,10 @@ impl Pkcs11Token {
         if session.get_session_info().is_ok() {
             return Ok((session, info));
         }
-        // The token was taken out and put back: what the session knew is void.
+        // The token was taken out and put back, or another program reset it: what the session knew is
+        // void. It is closed before the next is opened, since modules use a handle again (OpenSC's
+        // are addresses), and closing it later would close the new one.
+        drop(session);
         self.module.forget(self.slot);
         Ok((self.module.session(self.slot)?, info))
     }
