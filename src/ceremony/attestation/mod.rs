@@ -48,7 +48,7 @@ pub struct Key<'a> {
     pub certificates: Vec<&'a [u8]>,
     /// The wrap key under which it may leave its device, if it may.
     pub exportable_under: Option<&'a str>,
-    /// When it came into the record, if a change tells.
+    /// `held-at` of the change that wrote its newest file, if the record has that change.
     pub at: Option<Time>,
 }
 
@@ -106,8 +106,8 @@ impl Key<'_> {
             &rules::ATTESTATION_VALIDITY,
             format!("{}, valid from {from} to {until}", certificate.name()),
             match self.at {
-                Some(at) => format!("a certificate that was valid on {at}, when the key came in"),
-                None => "a certificate that is valid at some time".to_owned(),
+                Some(at) => format!("one that was valid on {at}, when the key's newest file was written"),
+                None => "one that is valid at some time".to_owned(),
             },
         ))
     }

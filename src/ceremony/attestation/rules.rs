@@ -5,7 +5,7 @@ crate::rules! {
         "ask the holder to read the attestation from the device again";
     ATTESTATION_CHAIN: "ATTESTATION-CHAIN", Refused, "attestation certificates lead to a pinned root of the vendor, through issuers that may issue", "tokens 3",
         "see whether the device's own attestation key was replaced; if so, nothing proves what it says: use another device";
-    ATTESTATION_VALIDITY: "ATTESTATION-VALIDITY", Refused, "attestation certificates were valid when the key came into the record", "RFC 5280 4.1.2.5",
+    ATTESTATION_VALIDITY: "ATTESTATION-VALIDITY", Refused, "attestation certificates were valid on the day of the ceremony that wrote the key's file", "RFC 5280 4.1.2.5",
         "make a new key on a device whose certificates are valid";
     ATTESTATION_KEY: "ATTESTATION-KEY", Refused, "the attested key is the key in the record", "tokens 3",
         "ask the holder which slot or object holds the key, and bring in its own attestation";
