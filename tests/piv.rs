@@ -18,7 +18,7 @@ use keyrite::ceremony::facts::Stage as Kind;
 use keyrite::ceremony::limits::Limits;
 use keyrite::signer::backends::{ModulePin, Modules};
 use keyrite::signer::uri::{KeyUri, Pkcs11Uri};
-use keyrite::signer::{self, Generated, KeyTag, PinKind, Token, TokenKind, Tries};
+use keyrite::signer::{self, Generated, KeyTag, PinKind, Token, TokenIdentity, TokenKind, Tries};
 use keyrite::tuf::digest::Digest;
 use keyrite::tuf::key::{KeySpec, PublicKey, Scheme};
 use keyrite::tuf::payload::Payload;
@@ -29,7 +29,10 @@ use keyrite::tuf::verify::Signature;
 use pins::Pins;
 use stage::{Stage, utf8};
 use std::fmt::Write as _;
-use std::process::Command;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 const A: u32 = 12_345_678;
@@ -209,9 +212,7 @@ fn a_wrong_pin_costs_one_try_and_the_last_locks() {
         assert_eq!(cards.touches(A), 1, "nobody is asked to touch in vain");
 
         // The PUK that was set in the ceremony opens it.
-        let unblock = ["-a", "unblock-pin", "-P", PUK, "-N", PIN];
-        let out = Command::new("yubico-piv-tool").args(unblock).output().unwrap();
-        assert!(out.status.success(), "{out:?}");
+        unblocked(0);
         sign(&mut *token, &key.public, &mut pins()).unwrap();
     });
 }
@@ -316,8 +317,18 @@ fn pulled(test: &str, moments: &[&str]) {
 const YKCS11: &str = "/usr/lib/x86_64-linux-gnu/libykcs11.so";
 const OPENSC: &str = "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so";
 
+/// Sets the PIN anew by the PUK, as Yubico's own tool does.
+fn unblocked(number: usize) {
+    let reader = format!("Yubico YubiKey OTP+FIDO+CCID {number} 00 00");
+    let arguments = ["-r", &reader, "-a", "unblock-pin", "-P", PUK, "-N", PIN];
+    let out = Command::new("yubico-piv-tool").args(arguments).output().unwrap();
+    assert!(out.status.success(), "{out:?}");
+}
+
 /// Keys that were made natively, used through a PKCS#11 module: found by the certificate that was put
-/// beside them, told apart by the token's serial number, signed with PIN and touch.
+/// beside them, told apart by the token's serial number, signed with PIN and touch; and what a module
+/// says of a wrong PIN, a locked one, another's card and one that is pulled out. One card is of our
+/// making, the other isn't.
 fn through(module: &str, cards: &Cards) {
     let keys: Vec<_> = [(A, KeySpec::EcdsaP256), (B, KeySpec::EcdsaP384)]
         .into_iter()
@@ -342,13 +353,18 @@ fn through(module: &str, cards: &Cards) {
     }
     assert_eq!(found.len(), 2, "{:?}", listing.problems);
     assert_ne!(found[0].2.serial, found[1].2.serial);
-    for (serial, public, identity) in &found {
+    drop((listing, modules));
+    // As in a program that is run again: the module is loaded anew.
+    let open = |identity: &TokenIdentity| {
         let uri = KeyUri::Pkcs11(Pkcs11Uri {
             token: Some(identity.label.clone()),
             serial: Some(identity.serial.clone()),
             ..Pkcs11Uri::default()
         });
-        let mut token = modules.open(&uri, Some(&pin)).unwrap();
+        Modules::new().open(&uri, Some(&pin))
+    };
+    for (number, (serial, public, identity)) in found.iter().enumerate() {
+        let mut token = open(identity).unwrap();
         let before = cards.touches(*serial);
         for n in 1..=2 {
             let mut pins = pins();
@@ -358,22 +374,118 @@ fn through(module: &str, cards: &Cards) {
         }
         let other = &found.iter().find(|(other, _, _)| other != serial).unwrap().1;
         assert_eq!(rule(sign(&mut *token, other, &mut pins())), "KEY-NOT-ON-TOKEN");
-        // Natively in between, by the same card.
+        // Natively in between, by the same card, which is reset after it.
         sign(&mut *opened(*serial).unwrap(), public, &mut pins()).unwrap();
+        sign(&mut *token, public, &mut pins()).unwrap();
+
+        // Pulled out before it signs, and after; put back it goes on.
+        for moment in ["87", "87:after"] {
+            cards.pull_at(*serial, moment);
+            // Each module has a word of its own for it.
+            let got = rule(sign(&mut *token, public, &mut pins()));
+            assert!(["TOKEN-REMOVED", "TOKEN-FAILED"].contains(&got), "{moment}: {got}");
+            cards.put_back(*serial);
+            drop(token);
+            token = open(identity).unwrap();
+            sign(&mut *token, public, &mut pins()).unwrap();
+        }
+
+        // Three wrong ones lock it; whoever has the PUK sets another.
+        let mut wrong = Pins::new("11111111", PUK).agreeing();
+        let before = cards.touches(*serial);
+        for expected in ["PIN-WRONG", "PIN-WRONG", "PIN-WRONG", "PIN-LOCKED"] {
+            let got = rule(sign(&mut *token, public, &mut wrong));
+            // The third locks it, which not every module tells at once.
+            assert!(got == expected || got == "PIN-LOCKED", "{identity:?}: {got}");
+        }
+        assert_eq!(cards.touches(*serial), before);
+        assert_eq!(rule(sign(&mut *opened(*serial).unwrap(), public, &mut pins())), "PIN-LOCKED");
+        assert_eq!(rule(sign(&mut *token, public, &mut pins())), "PIN-LOCKED");
+        unblocked(number);
+        drop(token);
+        sign(&mut *open(identity).unwrap(), public, &mut pins()).unwrap();
     }
+    // Out of its reader it is missed, and the other is none in its place.
+    let [(serial, public, identity), (_, other, neighbour)] = &found[..] else { panic!("{found:?}") };
+    cards.pull(*serial);
+    // Told by serial where a module labels all alike, as OpenSC does.
+    let got = rule(open(identity).and_then(|mut token| sign(&mut *token, public, &mut pins())));
+    assert!(["TOKEN-MISSING", "TOKEN-SERIAL"].contains(&got), "{got}");
+    sign(&mut *open(neighbour).unwrap(), other, &mut pins()).unwrap();
 }
+
+const TWO_MAKES: [&str; 2] = ["12345678@piv-trussed", "23456789"];
 
 #[test]
 fn ykcs11_signs_with_what_was_made_natively() {
-    cards::with("ykcs11_signs_with_what_was_made_natively", &["12345678", "23456789"], |cards| {
-        through(YKCS11, cards);
-    });
+    cards::with("ykcs11_signs_with_what_was_made_natively", &TWO_MAKES, |cards| through(YKCS11, cards));
 }
 
 #[test]
 fn opensc_signs_with_what_was_made_natively() {
-    cards::with("opensc_signs_with_what_was_made_natively", &["12345678", "23456789"], |cards| {
-        through(OPENSC, cards);
+    cards::with("opensc_signs_with_what_was_made_natively", &TWO_MAKES, |cards| through(OPENSC, cards));
+}
+
+/// A PIV applet by others: what a client takes for granted of the one that was written along with it.
+#[test]
+fn the_applet_of_another_maker_is_driven_alike() {
+    let all = ["12345678@piv-trussed", "23456789@piv-trussed", "34567890@piv-trussed", "45678901"];
+    cards::with("the_applet_of_another_maker_is_driven_alike", &all, |cards| {
+        assert_eq!(Modules::new().yubikeys().unwrap().tokens.len(), 4);
+        for (serial, spec) in [(A, KeySpec::EcdsaP256), (B, KeySpec::EcdsaP384)] {
+            let mut token = opened(serial).unwrap();
+            assert!(token.condition().unwrap().contains("factory's PIN"));
+            // The power goes at a bad moment.
+            cards.pull_at(serial, "47:after");
+            assert_eq!(rule(token.generate(spec, &tag(1), &mut pins())), "TOKEN-REMOVED");
+            cards.put_back(serial);
+            let key = token.adopt(spec, &tag(1), &mut pins()).unwrap().unwrap();
+            assert_eq!(token.condition(), None);
+            chain_holds(cards, serial, &key);
+            let said: Vec<_> = key.evidence.attributes.iter().map(|(n, v)| format!("{n}={v}")).collect();
+            assert_eq!(said, ["local=yes", "pin-policy=always", "slot=9c", "touch-policy=always"]);
+            assert_eq!(rule(token.generate(spec, &tag(2), &mut pins())), "SLOT-IN-USE");
+            let mut pins = self::pins();
+            for n in 1..=2 {
+                sign(&mut *token, &key.public, &mut pins).unwrap();
+                assert_eq!((pins.touches, cards.touches(serial)), (n, n));
+            }
+            cards.touch(serial, "never");
+            assert_eq!(rule(sign(&mut *token, &key.public, &mut pins)), "TOUCH");
+            cards.touch(serial, "now");
+
+            let mut wrong = Pins::new("11111111", PUK);
+            for (expected, tries) in [
+                ("PIN-WRONG", Tries::Count(2)),
+                ("PIN-WRONG", Tries::Count(1)),
+                ("PIN-LOCKED", Tries::Locked),
+            ] {
+                assert_eq!(rule(sign(&mut *token, &key.public, &mut wrong)), expected);
+                assert_eq!(token.tries().unwrap(), tries);
+            }
+            assert_eq!(rule(sign(&mut *token, &key.public, &mut pins)), "PIN-LOCKED");
+            token.change_pin(&mut pins).unwrap();
+            sign(&mut *token, &key.public, &mut pins).unwrap();
+            assert_eq!(token.tries().unwrap(), Tries::Full);
+
+            // Its key is on no other card, whoever made that.
+            for other in [34_567_890, 45_678_901] {
+                assert_eq!(
+                    rule(sign(&mut *opened(other).unwrap(), &key.public, &mut pins)),
+                    "KEY-NOT-ON-TOKEN"
+                );
+            }
+            token.destroy(&key.public, &mut pins).unwrap();
+            assert_eq!(rule(sign(&mut *token, &key.public, &mut pins)), "KEY-NOT-ON-TOKEN");
+            let again = token.generate(spec, &tag(2), &mut pins).unwrap();
+            assert_ne!(again.public, key.public);
+            sign(&mut *token, &again.public, &mut pins).unwrap();
+        }
+        // What it can't is refused by name, and costs nothing.
+        let mut third = opened(34_567_890).unwrap();
+        assert_eq!(rule(third.generate(KeySpec::Ed25519, &tag(1), &mut pins())), "TOKEN-FAILED");
+        let key = third.generate(KeySpec::EcdsaP256, &tag(1), &mut pins()).unwrap();
+        sign(&mut *third, &key.public, &mut pins()).unwrap();
     });
 }
 
@@ -532,6 +644,162 @@ fn a_root_is_made_on_yubikeys() {
         assert!(cards.state(34_567_890)["slots"]["156"].is_null());
         assert!(utf8(&stage.record).ends_with("record"));
         stage.verify().ended(0);
+    });
+}
+
+/// Runs a line of the manual, with Yubico's own ykman; presses Enter where it asks for a factory's secret.
+fn ykman(cards: &Cards, serial: u32, line: &str) {
+    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("test-venv/bin/ykman");
+    let mut command = Command::new(program);
+    command.current_dir(cards.dir()).args(["--device", &serial.to_string()]).args(line.split(' '));
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"\n\n").unwrap();
+    let out = child.wait_with_output().unwrap();
+    assert!(out.status.success(), "{line}: {out:?}");
+}
+
+/// The lines of the manual, with the secrets that a person would type.
+fn prepared_by_ykman(cards: &Cards, serial: u32) {
+    ykman(cards, serial, &format!("piv access change-pin --pin 123456 --new-pin {PIN}"));
+    ykman(cards, serial, &format!("piv access change-puk --puk 12345678 --new-puk {PUK}"));
+    let line = "piv access change-management-key --algorithm AES192 --generate --protect";
+    ykman(cards, serial, &format!("{line} --pin {PIN}"));
+    let line = "piv keys generate --algorithm ECCP256 --pin-policy ALWAYS --touch-policy ALWAYS";
+    ykman(cards, serial, &format!("{line} --pin {PIN} 9c root-b.pem"));
+    ykman(cards, serial, "piv keys attest 9c root-b.attestation.pem");
+    ykman(cards, serial, &format!("piv certificates import --pin {PIN} 9c root-b.attestation.pem"));
+    ykman(cards, serial, "piv certificates export f9 root-b.f9.pem");
+}
+
+/// A key that ykman made by the manual's lines, and what is none.
+#[test]
+fn a_key_that_ykman_made_comes_into_the_record() {
+    cards::with("a_key_that_ykman_made_comes_into_the_record", &["12345678"], |cards| {
+        assert_eq!(rule(opened(A).unwrap().take()), "KEY-NOT-ON-TOKEN");
+        prepared_by_ykman(cards, A);
+        for (name, number) in [("pin", 2), ("touch", 1)] {
+            let before = cards.state(A);
+            cards.tamper(A, |state| state["slots"]["156"][name] = number.into());
+            assert_eq!(rule(opened(A).unwrap().take()), "TOKEN-WEAK", "{name}");
+            cards.tamper(A, |state| *state = before);
+        }
+        let key = "[[key]]\nname = \"root-b\"\nholder = \"ada\"\npurpose = \"root\"\n";
+        let mut limits = Limits::default_for(Profile::Tuf);
+        limits.root.witnesses = 0;
+        let stage = Stage::new("ykman", Profile::Tuf, Kind::Rehearsal, &limits);
+        let runbook = stage.write("1.toml", &format!("ceremony = \"generate-key\"\n{HEAD}{key}"));
+        let map = stage.devices().on_yubikey("root-b", A).write("devices.toml");
+        let (_, done) = stage.hold(&map, &runbook);
+        assert!(done.text().contains("SLOT-IN-USE"), "{}", done.text());
+        assert!(done.text().contains("existing = true"), "{}", done.text());
+        let text = std::fs::read_to_string(&map).unwrap();
+        let there = text.replace("pin = \"pin\"", "pin = \"pin\"\nexisting = true");
+        assert_ne!(there, text);
+        // None of it is looked at where a secret is still the factory's.
+        for secret in ["pin", "puk"] {
+            let before = cards.state(A);
+            cards.tamper(A, |state| state[secret]["factory"] = true.into());
+            assert_eq!(rule(opened(A).unwrap().take()), "PIN-FACTORY", "{secret}");
+            cards.tamper(A, |state| *state = before);
+        }
+        let other = stage.devices().on_yubikey("root-b", A).write("there.toml");
+        std::fs::write(&other, there).unwrap();
+        let (_, done) = stage.hold(&other, &runbook);
+        done.ended(0);
+        let file = std::fs::read_dir(stage.record.join("keys/root-b")).unwrap().next().unwrap().unwrap();
+        let file: serde_json::Value = serde_json::from_slice(&std::fs::read(file.path()).unwrap()).unwrap();
+        assert_eq!(file["evidence"]["attestation"].as_array().unwrap().len(), 2);
+        assert_eq!(file["evidence"]["attributes"]["pin-policy"], "always");
+        assert_eq!(file["token"]["kind"], "piv");
+        assert_eq!(file["possession"]["by"], "statement");
+        let pem = std::fs::read_to_string(cards.dir().join("root-b.pem")).unwrap();
+        assert_eq!(
+            file["spki"].as_str().unwrap(),
+            pem.lines().filter(|l| !l.starts_with('-')).collect::<String>()
+        );
+        assert_eq!(cards.touches(A), 1);
+
+        // Brought in from elsewhere, it is on other machines too.
+        cards.tamper(A, |state| state["slots"]["156"]["generated"] = false.into());
+        assert_eq!(rule(opened(A).unwrap().take()), "TOKEN-WEAK");
+    });
+}
+
+/// A factory YubiKey and nobody at the keyboard: PIN and PUK from files of mode 0600.
+#[test]
+fn a_script_prepares_a_new_yubikey() {
+    cards::with("a_script_prepares_a_new_yubikey", &["12345678"], |cards| {
+        let mut limits = Limits::default_for(Profile::Tuf);
+        limits.root.witnesses = 0;
+        let stage = Stage::new("yubikey-script", Profile::Tuf, Kind::Rehearsal, &limits);
+        let key = "[[key]]\nname = \"r1\"\nholder = \"ada\"\npurpose = \"root\"\n";
+        let runbook = stage.write("1.toml", &format!("ceremony = \"generate-key\"\n{HEAD}{key}"));
+        let map = stage.devices().on_yubikey("r1", A).write("devices.toml");
+        let (_, done) = stage.hold(&map, &runbook);
+        assert!(done.text().contains("ANSWER-MISSING"), "{}", done.text());
+        assert_eq!(cards.state(A)["pin"]["factory"], true, "nothing was changed by halves");
+        let text = std::fs::read_to_string(&map).unwrap();
+        std::fs::write(&map, text.replace("pin = \"pin\"", "pin = \"pin\"\npuk = \"puk\"")).unwrap();
+        let puk = stage.write("puk", &format!("{PUK}\n"));
+        let (_, done) = stage.hold(&map, &runbook);
+        assert!(done.text().contains("PIN-FILE"), "{}", done.text());
+        std::fs::set_permissions(&puk, std::fs::Permissions::from_mode(0o600)).unwrap();
+        stage.hold(&map, &runbook).1.ended(0);
+        let card = cards.state(A);
+        assert_eq!((&card["pin"]["factory"], &card["puk"]["factory"]), (&false.into(), &false.into()));
+        assert_eq!(card["puk"]["value"], serde_json::json!(PUK.as_bytes()));
+    });
+}
+
+#[test]
+fn its_holder_changes_the_pin_or_unlocks_it() {
+    cards::with("its_holder_changes_the_pin_or_unlocks_it", &["12345678", "23456789"], |cards| {
+        let (mut token, key) = made(A);
+        let other = "16180339";
+        assert_eq!(rule(token.change_pin(&mut Pins::new("11111111", PUK).and_new(other))), "PIN-WRONG");
+        for (new, expected) in [("123456", "PIN-FACTORY"), ("12345", "PIN-LENGTH")] {
+            assert_eq!(rule(token.change_pin(&mut pins().and_new(new))), expected);
+        }
+        token.change_pin(&mut pins().and_new(other)).unwrap();
+        assert_eq!(rule(sign(&mut *token, &key.public, &mut pins())), "PIN-WRONG");
+        let mut now = Pins::new(other, PUK);
+        sign(&mut *token, &key.public, &mut now).unwrap();
+
+        // Typed at a terminal.
+        let mut command = Command::new(env!("CARGO_BIN_EXE_keyrite"));
+        command.current_dir(cards.dir()).args(["tokens", "change-pin"]).env("TERM", "dumb");
+        let answers = [("Which token", "1"), ("You will type it twice", PIN), ("PIN of", other)];
+        let said = talk(rexpect::session::spawn_command(command, Some(60_000)).unwrap(), &answers);
+        assert!(said.contains("PIN changed") && said.contains("12345678"), "{said}");
+        assert!(!said.contains(PIN) && !said.contains(other), "{said}");
+        sign(&mut *token, &key.public, &mut pins()).unwrap();
+
+        // Locked, it is the PUK that is asked for; a locked PUK opens nothing.
+        let mut wrong = Pins::new("11111111", "11111111");
+        for _ in 0..3 {
+            assert_ne!(rule(sign(&mut *token, &key.public, &mut wrong)), "ok");
+        }
+        assert_eq!(rule(token.change_pin(&mut wrong.and_new(other))), "PIN-WRONG");
+        let mut asks = pins();
+        token.change_pin(&mut asks).unwrap();
+        let asked: Vec<_> = asks.asked.iter().map(|ask| ask.secret).collect();
+        assert_eq!(asked, [PinKind::SecurityOfficer, PinKind::NewUser]);
+        sign(&mut *token, &key.public, &mut pins()).unwrap();
+        for _ in 0..3 {
+            let _ = sign(&mut *token, &key.public, &mut Pins::new("11111111", PUK));
+        }
+        for expected in ["PIN-WRONG", "PIN-WRONG", "PIN-LOCKED", "PIN-LOCKED"] {
+            assert_eq!(rule(token.change_pin(&mut Pins::new(PIN, "11111111"))), expected);
+        }
+        assert_eq!(rule(token.change_pin(&mut pins())), "PIN-LOCKED");
+
+        // Of one from the factory, before any ceremony.
+        let mut fresh = opened(B).unwrap();
+        let mut asks = pins();
+        fresh.change_pin(&mut asks).unwrap();
+        assert_eq!(asks.asked.iter().map(|ask| ask.secret).collect::<Vec<_>>(), [PinKind::NewUser]);
+        assert_eq!(cards.state(B)["pin"]["factory"], false);
     });
 }
 

@@ -207,6 +207,8 @@ pub enum TokensAct {
     List,
     /// Label a blank token and set its PINs, typed twice; never wipes one
     Prepare,
+    /// Change a token's PIN, or set it anew by a YubiKey's PUK where it is locked
+    ChangePin,
     /// Ask which token is whose and write the device map
     Write {
         /// The device map to make; never overwritten
@@ -542,6 +544,7 @@ sign: FROM --external --public --take-back --refuse --answers --unattended
 sign-snapshot: --unattended
 status: --who --calendar
 tokens: --module
+tokens change-pin: 
 tokens list: 
 tokens prepare: 
 tokens write: FILE --answers --unattended
@@ -600,6 +603,7 @@ verify: --anchor --report
             "keyrite -C record tokens --module /usr/lib/softhsm/libsofthsm2.so",
             "keyrite tokens list --module a.so --module b.so --json",
             "keyrite tokens write devices.toml --module a.so",
+            "keyrite tokens change-pin",
             "keyrite plan first-day/01-root-keys.toml --write-answers answers.toml --json",
             "keyrite plan first-day/04-root.toml --print script.html",
             "keyrite run first-day -C record --devices d.toml -vv",

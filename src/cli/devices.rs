@@ -58,12 +58,17 @@ pub struct DeviceKey {
     /// The longest message in bytes that its token takes, where it is given the message itself
     /// (Ed25519); none is unknown.
     pub max_payload: Option<usize>,
+    /// The file of a YubiKey's PUK, for scripts.
+    pub puk: Option<PathBuf>,
+    /// Another program has made it on its YubiKey already: it is brought in, not made.
+    pub existing: bool,
 }
 
 impl DeviceKey {
     /// A key there, its PIN typed, of no module and no known limit.
     pub const fn new(uri: KeyUri) -> Self {
-        Self { uri, module: None, pin: PinFrom::Terminal, pin_auditor: None, max_payload: None }
+        let pin = PinFrom::Terminal;
+        Self { uri, module: None, pin, pin_auditor: None, max_payload: None, puk: None, existing: false }
     }
 }
 

@@ -75,6 +75,9 @@ struct KeyPart {
     pin: Option<String>,
     pin_auditor: Option<PathBuf>,
     max_payload: Option<usize>,
+    puk: Option<PathBuf>,
+    #[serde(default)]
+    existing: bool,
 }
 
 /// `2026-12-02`: the day on which someone is back.
@@ -172,6 +175,12 @@ impl DeviceMap {
             if let Some(most) = key.max_payload {
                 let _ = writeln!(text, "max-payload = {most}");
             }
+            if let Some(puk) = &key.puk {
+                let _ = writeln!(text, "puk = {}", path(puk));
+            }
+            if key.existing {
+                text.push_str("existing = true\n");
+            }
         }
         for (name, file) in &self.enrolments {
             let _ = writeln!(text, "\n[enrol.{name}]\nfile = {}", path(file));
@@ -204,6 +213,10 @@ fn device_key(
     if part.max_payload == Some(0) {
         return refuse(format!("{place} with max-payload = 0"), "a number of bytes");
     }
+    if !matches!(uri, KeyUri::Piv(_)) && (part.puk.is_some() || part.existing) {
+        let found = format!("{place} with puk or existing");
+        return refuse(found, "these for a YubiKey by its piv: URI only");
+    }
     match (&uri, &part.module) {
         (KeyUri::Pkcs11(_), None) => return refuse(format!("{place} without a module"), "module = \"NAME\""),
         (KeyUri::Pkcs11(_), Some(module)) if !modules.contains_key(module) => {
@@ -228,7 +241,9 @@ fn device_key(
         Some(file) => PinFrom::File(folder.join(file)),
     };
     let pin_auditor = part.pin_auditor.map(|file| folder.join(file));
-    Ok(DeviceKey { uri, module: part.module, pin, pin_auditor, max_payload: part.max_payload })
+    let puk = part.puk.map(|file| folder.join(file));
+    let (module, max_payload, existing) = (part.module, part.max_payload, part.existing);
+    Ok(DeviceKey { uri, module, pin, pin_auditor, max_payload, puk, existing })
 }
 
 fn quoted(text: &str) -> String {

@@ -101,6 +101,11 @@ impl Keyring {
         self.place(key).is_some_and(|place| matches!(place.uri, KeyUri::External(_)))
     }
 
+    /// Whether the device map says that a key is on its token already, made by another program.
+    pub fn exists(&self, key: &KeyName) -> bool {
+        self.place(key).is_some_and(|place| place.existing)
+    }
+
     /// The modules that are loaded.
     pub const fn modules(&self) -> &Modules {
         &self.modules

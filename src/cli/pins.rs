@@ -119,24 +119,20 @@ impl<'a> Pins<'a> {
 impl PinSource for Pins<'_> {
     fn pin(&mut self, ask: &PinAsk) -> Result<Pin> {
         let place = ask.key.as_ref().and_then(|key| self.keys.get(key));
-        let file = match (ask.secret, place) {
-            (PinKind::Auditor, Some(DeviceKey { pin_auditor: Some(file), .. }))
-            | (
-                PinKind::User | PinKind::NewUser | PinKind::SecurityOfficer | PinKind::NewSecurityOfficer,
-                Some(DeviceKey { pin: PinFrom::File(file), .. }),
-            ) => Some(file.clone()),
+        let file = place.and_then(|place| match (ask.secret, &place.pin) {
+            (PinKind::Auditor, _) => place.pin_auditor.clone(),
+            (PinKind::SecurityOfficer | PinKind::NewSecurityOfficer, _) => place.puk.clone(),
+            (PinKind::User | PinKind::NewUser, PinFrom::File(file)) => Some(file.clone()),
             _ => None,
-        };
-        let officer = matches!(ask.secret, PinKind::SecurityOfficer | PinKind::NewSecurityOfficer);
+        });
         let last = matches!(ask.tries, Tries::Last | Tries::Count(1));
         if last && (file.is_some() || self.console.unattended()) {
             let found = format!("the last try of {}", tokens::named(&ask.token, self.holder(ask)));
             let expected = "a person who types the PIN and agrees to the last try";
             return Err(Refusal::new(&crate::signer::rules::PIN_LAST_TRY, found, expected));
         }
-        match file {
-            Some(file) if !officer => return read_pin(&file),
-            _ => {}
+        if let Some(file) = file {
+            return read_pin(&file);
         }
         let prompt = self.prompt(ask);
         if last {
@@ -315,8 +311,12 @@ mod tests {
         let path = file(&dir, b"1234\n", 0o600);
         let map = |pin: &str| {
             let trust = TrustId::from_bytes([0; 16]);
-            let text =
-                format!("[trust]\nid = \"{trust}\"\n[key.root-a]\nuri = \"external:a\"\npin = \"{pin}\"\n");
+            // Of a YubiKey the PUK too.
+            let (pin, uri) = match pin.strip_suffix("+puk") {
+                Some(pin) => (pin, "\"piv:serial=12;slot=9c\"\npuk = \"pin\""),
+                None => (pin, "\"external:a\""),
+            };
+            let text = format!("[trust]\nid = \"{trust}\"\n[key.root-a]\nuri = {uri}\npin = \"{pin}\"\n");
             DeviceMap::parse(&text, &dir).unwrap()
         };
         for (pin, secret, tries, expected) in [
@@ -330,6 +330,9 @@ mod tests {
             ("tty", PinKind::User, Tries::Full, "ANSWER-MISSING"),
             ("pin", PinKind::SecurityOfficer, Tries::Full, "ANSWER-MISSING"),
             ("pin", PinKind::NewSecurityOfficer, Tries::Full, "ANSWER-MISSING"),
+            ("tty+puk", PinKind::NewSecurityOfficer, Tries::Full, "1234"),
+            ("tty+puk", PinKind::SecurityOfficer, Tries::Count(1), "PIN-LAST-TRY"),
+            ("tty+puk", PinKind::NewUser, Tries::Full, "ANSWER-MISSING"),
             ("missing", PinKind::User, Tries::Full, "PIN-FILE"),
         ] {
             let answers = Answers::parse("[answers]\n").unwrap();

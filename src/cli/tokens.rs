@@ -1,7 +1,7 @@
 //! `keyrite tokens`: what is plugged in, who it belongs to, and how it gets ready.
 //!
 //! `list` needs no PIN: it shows what tokens tell to anyone. `prepare` labels a blank token and
-//! sets its PINs; one that is in use is never wiped. `write` asks which token is whose and makes
+//! sets its PINs; one that is in use is never wiped. `change-pin` is for its holder alone, at any time. `write` asks which token is whose and makes
 //! the device map, with each module's SHA-256 as it is now.
 
 use super::arguments::{Answers, Tokens, TokensAct};
@@ -36,6 +36,7 @@ pub fn run(session: &Session, args: &Tokens) -> Result<Ended> {
     match &args.act {
         None | Some(TokensAct::List) => list(session, args),
         Some(TokensAct::Prepare) => prepare(session, args),
+        Some(TokensAct::ChangePin) => change_pin(session, args),
         Some(TokensAct::Write { file, answers }) => write(session, args, file, answers),
     }
 }
@@ -101,13 +102,19 @@ fn yubikeys(session: &Session) -> Listing {
     session.modules.yubikeys().unwrap_or_else(|e| Listing { tokens: Vec::new(), problems: vec![e] })
 }
 
-fn list(session: &Session, args: &Tokens) -> Result<Ended> {
+/// Every token in reach, YubiKeys natively too.
+fn all(session: &Session, args: &Tokens) -> Result<Listing> {
     let mut listing = session.modules.list(&modules(session, args)?);
     let yubikeys = yubikeys(session);
     if !yubikeys.tokens.is_empty() || listing.tokens.is_empty() {
         listing.tokens.extend(yubikeys.tokens);
         listing.problems.extend(yubikeys.problems);
     }
+    Ok(listing)
+}
+
+fn list(session: &Session, args: &Tokens) -> Result<Ended> {
+    let mut listing = all(session, args)?;
     listing.tokens.sort_by_key(|t| (t.is_blank(), t.identity().label.clone(), t.identity().serial.clone()));
     let mut table = Table::new(["label", "serial", "model", "state", "keys"]);
     let mut json = Vec::new();
@@ -295,6 +302,31 @@ fn prepare(session: &Session, args: &Tokens) -> Result<Ended> {
         ("model", text::visible(&now.model).into()),
     ]);
     session.report(&screen, json)?;
+    Ok(Ended::Done)
+}
+
+fn change_pin(session: &Session, args: &Tokens) -> Result<Ended> {
+    let mut listing = all(session, args)?;
+    let known: Vec<TokenIdentity> =
+        listing.tokens.iter().filter(|t| !t.is_blank()).map(|t| t.identity().clone()).collect();
+    let missing = || Refusal::new(&signer::TOKEN_MISSING, "no token with a PIN", "the token, inserted");
+    if known.is_empty() {
+        return Err(missing());
+    }
+    let mut console = session.console(&Answers::default())?;
+    console.show(&problems(
+        Screen::new("Change a PIN")
+            .text("Its holder types the PIN, then the new one twice. Ceremonies go on with the new one."),
+        &listing,
+    ))?;
+    let prompt = Prompt::new("token", "Which token?").help("By the serial number that is printed on it.");
+    let chosen = choose(console.as_mut(), prompt, &known)?;
+    let token = listing.tokens.iter_mut().find(|t| *t.identity() == chosen).ok_or_else(missing)?;
+    token.change_pin(&mut Pins::new(console.as_mut(), None))?;
+    let screen = Screen::new("PIN changed")
+        .fact("Serial", Safe::untrusted(&chosen.serial))
+        .text("The old one is of no use any more. Nothing of it is kept anywhere but on the token.");
+    session.report(&screen, object([("serial", text::visible(&chosen.serial).into())]))?;
     Ok(Ended::Done)
 }
 

@@ -224,6 +224,33 @@ pub trait Token {
     /// Finds the key made under `tag` by a session that was cut off.
     fn adopt(&mut self, spec: KeySpec, tag: &KeyTag, pins: &mut dyn PinSource) -> Result<Option<Generated>>;
 
+    /// Takes a key that was made on the device before, by another program, if the device itself tells
+    /// that it made the key.
+    ///
+    /// # Errors
+    ///
+    /// `TOKEN-CANNOT` where no device would tell, `TOKEN-WEAK`.
+    fn take(&mut self) -> Result<Generated> {
+        Err(Refusal::new(
+            &rules::TOKEN_CANNOT,
+            format!("a {} token, which doesn't tell who made its keys", self.identity().kind.name()),
+            "a YubiKey by a piv: URI",
+        ))
+    }
+
+    /// Changes the PIN; one that is locked, by the secret that unlocks it.
+    ///
+    /// # Errors
+    ///
+    /// `PIN-WRONG`, `PIN-LOCKED`, `PIN-LENGTH`, `PIN-FACTORY`, `TOKEN-CANNOT`.
+    fn change_pin(&mut self, _pins: &mut dyn PinSource) -> Result<()> {
+        Err(Refusal::new(
+            &rules::TOKEN_CANNOT,
+            format!("a {} token, whose PIN isn't changed here", self.identity().kind.name()),
+            "its vendor's tool",
+        ))
+    }
+
     /// Opens the private key of `public`.
     ///
     /// # Errors

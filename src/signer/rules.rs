@@ -50,7 +50,7 @@ crate::rules! {
     YUBIKEY_FIRMWARE: "YUBIKEY-FIRMWARE", Refused, "a key is made only on a YubiKey whose firmware keeps it", "YSA-2024-03",
         "use a YubiKey of firmware 5.7 or later; older ones can't be updated";
     SLOT_IN_USE: "SLOT-IN-USE", Refused, "a key is made only in an empty slot", "threats T21",
-        "use another YubiKey; if the key in this one is really to go, retire it first";
+        "use another YubiKey; if the key in this one is to come in, say `existing = true` in the device map; if it is to go, retire it first";
     MANAGEMENT_KEY: "MANAGEMENT-KEY", Refused, "a YubiKey's management key is the factory's, or kept on it behind its PIN", "tokens 3",
         "put it there with `ykman piv access change-management-key --protect --algorithm AES192 --generate`";
     TOUCH: "TOUCH", Device, "a person touches the token while it waits", "tokens 3",
@@ -77,8 +77,8 @@ crate::rules! {
         "make sure of the PIN, then agree to the last try when asked";
     PIN_LENGTH: "PIN-LENGTH", Refused, "a new PIN is as long as the token demands", "PKCS#11 2.40 3.2",
         "choose a PIN within the token's limits";
-    PIN_FACTORY: "PIN-FACTORY", Refused, "a new PIN is not one with which tokens leave the factory", "threats T19",
-        "choose a PIN that nobody else knows";
+    PIN_FACTORY: "PIN-FACTORY", Refused, "no secret of a token is one with which it left the factory", "threats T19",
+        "choose one that nobody else knows";
     PASSPHRASE_SHORT: "PASSPHRASE-SHORT", Refused, "a key file's pass-phrase has 12 characters or more", "design",
         "choose five or six words that nobody would guess together";
     // --- key files

@@ -52,7 +52,8 @@ impl Room<'_> {
         self.journal.say(self.record, self.session, of, outcome)
     }
 
-    /// Makes the key, or finds the one that a session cut off has made.
+    /// Makes the key, or finds it: the one that a session cut off has made, or one that its holder has
+    /// made with another program and that the device itself speaks for.
     fn generate(
         &mut self,
         of: Of<'_>,
@@ -61,6 +62,13 @@ impl Room<'_> {
         token: &TokenIdentity,
         adopt: bool,
     ) -> Result<(Generated, bool)> {
+        if self.keyring.exists(&new.name) {
+            let brings =
+                format!("{} brings {}, which is on {} already", new.holder, new.name, described(token));
+            self.console.progress(&brings.into());
+            let found = self.keyring.with_token(&new.name, self.console, &mut |t, _| t.take())?;
+            return Ok((found, true));
+        }
         if adopt {
             self.console.progress(
                 &format!("looking for {} on {}, where a session was cut off", new.name, described(token))

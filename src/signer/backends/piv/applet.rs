@@ -223,12 +223,25 @@ impl Open<'_> {
         self.change(PUK, old, new)
     }
 
+    /// Sets the PIN anew by the PUK.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::change_pin`], of the PUK.
+    pub fn unblock(&mut self, puk: &str, new: &str) -> Result<()> {
+        self.replace(0x2c, PIN, "PUK", [puk, new])
+    }
+
     fn change(&mut self, number: u8, old: &str, new: &str) -> Result<()> {
-        let both = Zeroizing::new([&padded(old)[..], &padded(new)[..]].concat());
-        let what = if number == PIN { "PIN" } else { "PUK" };
-        let answer = self.ask("change its PIN", 0x24, [0, number], &both)?;
+        self.replace(0x24, number, if number == PIN { "PIN" } else { "PUK" }, [old, new])
+    }
+
+    fn replace(&mut self, ins: u8, number: u8, what: &str, secrets: [&str; 2]) -> Result<()> {
+        let [shown, new] = secrets.map(padded);
+        let both = Zeroizing::new([&shown[..], &new[..]].concat());
+        let answer = self.ask("change its PIN", ins, [0, number], &both)?;
         if let Err(Status(0x6a80 | 0x6985)) = answer {
-            let found = format!("a {what} that the YubiKey {} doesn't take", self.serial);
+            let found = format!("a secret that the YubiKey {} doesn't take", self.serial);
             return Err(Refusal::new(&rules::PIN_LENGTH, found, "one that is harder to guess"));
         }
         self.counted(&answer, what)
@@ -238,6 +251,11 @@ impl Open<'_> {
         let serial = self.serial;
         match answer {
             Ok(_) => Ok(()),
+            // SP 800-73-4 has nothing but this where a YubiKey counts (part 2, 3.2.2).
+            Err(Status(0x6300)) => {
+                let found = format!("another {what} for the YubiKey {serial}");
+                Err(Refusal::new(&rules::PIN_WRONG, found, format!("the {what} of this YubiKey")))
+            }
             Err(Status(0x6983 | 0x63c0)) => Err(Refusal::new(
                 &rules::PIN_LOCKED,
                 format!("the {what} of the YubiKey {serial} is locked"),

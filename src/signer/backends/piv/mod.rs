@@ -96,11 +96,9 @@ impl PivToken {
 
     fn ask(&self, secret: PinKind, tries: Tries, key: Option<&str>, pins: &mut dyn PinSource) -> Result<Pin> {
         if tries == Tries::Locked {
-            return Err(Refusal::new(
-                &rules::PIN_LOCKED,
-                format!("the PIN of the YubiKey {} is locked", self.serial),
-                "a PIN that is not locked",
-            ));
+            let what = if secret == PinKind::SecurityOfficer { "PUK" } else { "PIN" };
+            let found = format!("the {what} of the YubiKey {} is locked", self.serial);
+            return Err(Refusal::new(&rules::PIN_LOCKED, found, "one that is not locked"));
         }
         pins.pin(&PinAsk { token: self.identity.clone(), key: key.map(str::to_owned), secret, tries })
     }
@@ -183,6 +181,14 @@ impl Token for PivToken {
 
     fn adopt(&mut self, spec: KeySpec, tag: &KeyTag, pins: &mut dyn PinSource) -> Result<Option<Generated>> {
         provision::adopt(self, spec, tag, pins)
+    }
+
+    fn take(&mut self) -> Result<Generated> {
+        provision::take(self)
+    }
+
+    fn change_pin(&mut self, pins: &mut dyn PinSource) -> Result<()> {
+        provision::change_pin(self, pins)
     }
 
     fn open(&mut self, public: &PublicKey, _pins: &mut dyn PinSource) -> Result<Box<dyn Signer + '_>> {

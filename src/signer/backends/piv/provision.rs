@@ -9,9 +9,9 @@
 //! first, because its slot has neither label nor id to find the key by after a power cut (threats
 //! T21).
 
-use super::applet::{self, FACTORY_PIN, FACTORY_PUK, SlotKey};
+use super::applet::{self, FACTORY_PIN, FACTORY_PUK, Policy, SlotKey};
 use super::{PivToken, attributes, card};
-use crate::signer::{Attestation, Evidence, Generated, KeyTag, PinKind, PinSource, rules};
+use crate::signer::{Attestation, Evidence, Generated, KeyTag, PinKind, PinSource, Tries, rules};
 use crate::tuf::key::{KeySpec, PublicKey};
 use crate::tuf::rule::{Refusal, Result};
 use der::{Decode as _, Encode as _};
@@ -82,11 +82,12 @@ pub(super) fn adopt(
     pins: &mut dyn PinSource,
 ) -> Result<Option<Generated>> {
     let serial = token.serial;
-    let (key, complete) = token.with(&mut |card| {
+    let (key, complete, factory) = token.with(&mut |card| {
         let ours = card.intended()?.is_some_and(|id| id.as_slice() == tag.id);
         let key = if ours { card.key()? } else { None };
-        Ok((key, card.has_certificate()?))
+        Ok((key, card.has_certificate()?, card.pin()?.factory))
     })?;
+    token.factory = factory;
     let Some(key) = key else { return Ok(None) };
     if !spec.fits(&key.public) || !key.generated {
         let found = format!("a key of {} in slot 9c of the YubiKey {serial}", key.public.describe());
@@ -104,6 +105,53 @@ pub(super) fn adopt(
         finish(card, &key.public, &name)
     })?;
     Ok(Some(made))
+}
+
+/// Takes the key that is in the slot already, if the card tells that it made it, and it is kept as one
+/// that is made here: no secret of the factory left, a PIN and a touch for each signature.
+pub(super) fn take(token: &mut PivToken) -> Result<Generated> {
+    let serial = token.serial;
+    token.with(&mut |card| {
+        expect_firmware(card)?;
+        let key = card.key()?.ok_or_else(|| {
+            let found = format!("nothing in slot 9c of the YubiKey {serial}");
+            Refusal::new(&rules::KEY_NOT_ON_TOKEN, found, "a key that was made there before")
+        })?;
+        let secrets = [
+            ("PIN", card.pin()?.factory),
+            ("PUK", card.puk()?.factory),
+            ("management key", card.management_factory()?),
+        ];
+        if let Some((what, _)) = secrets.iter().find(|(_, factory)| *factory) {
+            let found = format!("the factory's {what} on the YubiKey {serial}");
+            return Err(Refusal::new(&rules::PIN_FACTORY, found, "one of its holder's own"));
+        }
+        if key.pin != Some(Policy::Always) || !matches!(key.touch, Some(Policy::Always | Policy::Cached)) {
+            let name = |policy: Option<Policy>| policy.map_or("unknown", Policy::name);
+            let found =
+                format!("PIN {} and touch {} on the YubiKey {serial}", name(key.pin), name(key.touch));
+            return Err(Refusal::new(&rules::TOKEN_WEAK, found, "PIN always, and touch always or cached"));
+        }
+        let evidence = attested(card, &key.public)?;
+        Ok(Generated { public: key.public, evidence })
+    })
+}
+
+/// Changes the PIN, by the PUK if it is locked.
+pub(super) fn change_pin(token: &mut PivToken, pins: &mut dyn PinSource) -> Result<()> {
+    let (pin, puk) = token.with(&mut |card| Ok((card.pin()?, card.puk()?)))?;
+    if pin.tries == Tries::Locked {
+        let puk = token.ask(PinKind::SecurityOfficer, puk.tries, None, pins)?;
+        expect_form("PUK", puk.expose())?;
+        let new = new(token, PinKind::NewUser, None, pins)?;
+        return token.with(&mut |card| card.unblock(puk.expose(), new.expose()));
+    }
+    let old = if pin.factory { None } else { Some(token.ask_pin(None, pins)?) };
+    let new = new(token, PinKind::NewUser, None, pins)?;
+    let old = old.as_ref().map_or(FACTORY_PIN, |pin| pin.expose());
+    token.with(&mut |card| card.change_pin(old, new.expose()))?;
+    token.factory = false;
+    Ok(())
 }
 
 /// Destroys the key, and leaves PIN, PUK and management key as they are.
@@ -135,9 +183,17 @@ pub(super) fn evidence(card: &mut card::Open<'_>, key: &SlotKey) -> Result<Evide
     Ok(Evidence { attributes: attributes(key), attestation, module: None })
 }
 
-/// The key as the record takes it, once its certificate says that it is this one, made on this card.
-/// Beside it goes that certificate, because PKCS#11 modules see no key without one.
+/// The key as the record takes it. Beside it goes its certificate, because PKCS#11 modules see no key
+/// without one.
 fn finish(card: &mut card::Open<'_>, public: &PublicKey, name: &[u8; 16]) -> Result<Generated> {
+    let evidence = attested(card, public)?;
+    card.name(name)?;
+    card.put_certificate(evidence.attestation.as_ref().map(Attestation::certificate).unwrap_or_default())?;
+    Ok(Generated { public: public.clone(), evidence })
+}
+
+/// What the card says of its key, once its certificate says that it is this one, made on this card.
+fn attested(card: &mut card::Open<'_>, public: &PublicKey) -> Result<Evidence> {
     let serial = card.serial;
     let key = card.key()?.filter(|key| key.public == *public && key.generated);
     let weak = |found: String| {
@@ -149,9 +205,7 @@ fn finish(card: &mut card::Open<'_>, public: &PublicKey, name: &[u8; 16]) -> Res
     if public_in(own).as_ref() != Some(public) {
         return Err(weak(format!("an attestation of another key by the YubiKey {serial}")));
     }
-    card.name(name)?;
-    card.put_certificate(own)?;
-    Ok(Generated { public: public.clone(), evidence })
+    Ok(evidence)
 }
 
 fn public_in(certificate: &[u8]) -> Option<PublicKey> {

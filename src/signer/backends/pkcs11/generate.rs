@@ -67,6 +67,23 @@ pub(super) fn initialise(token: &mut Pkcs11Token, label: &str, pins: &mut dyn Pi
     Ok(())
 }
 
+/// Changes the user's PIN. The old one is tried first, so that a wrong one is told as anywhere else.
+pub(super) fn change_pin(token: &mut Pkcs11Token, pins: &mut dyn PinSource) -> Result<()> {
+    if token.pad {
+        let found = "a token on which PINs are typed";
+        return Err(Refusal::new(
+            &rules::TOKEN_CANNOT,
+            found,
+            "a PIN that is changed with its vendor's tool",
+        ));
+    }
+    let (session, info) = token.session()?;
+    let old = token.ask(PinKind::User, None, &info, pins)?.unwrap_or_default();
+    let new = asked(token, PinKind::NewUser, &info, pins)?;
+    token.login(&session, UserType::User, Some(&old))?;
+    session.set_pin(&old, &new).map_err(|e| token.after(token_said("change its PIN", &e)))
+}
+
 /// A PIN within the token's limits; these are checked before anything is changed.
 fn asked(
     token: &Pkcs11Token,

@@ -307,6 +307,10 @@ impl Token for Pkcs11Token {
         generate::initialise(self, label, pins)
     }
 
+    fn change_pin(&mut self, pins: &mut dyn PinSource) -> Result<()> {
+        generate::change_pin(self, pins)
+    }
+
     /// What the token shows without a PIN, and all of it once the PIN was given in this process:
     /// looking costs no try.
     fn keys(&mut self, _pins: &mut dyn PinSource) -> Result<Vec<TokenKey>> {
