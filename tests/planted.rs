@@ -13,10 +13,15 @@ mod stage;
 
 use keyrite::ceremony::facts::Stage as Kind;
 use keyrite::ceremony::limits::Limits;
+use keyrite::record::Record;
+use keyrite::record::manifest::Manifest;
+use keyrite::record::upload::Upload;
 use keyrite::tuf::digest::Digest;
 use keyrite::tuf::profile::Profile;
+use keyrite::tuf::role::RoleName;
 use serde_json::{Value, json};
 use stage::{Stage, made_elsewhere, shell, utf8};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -338,6 +343,84 @@ fn junk_beside_signatures_takes_no_upload_away() {
     let import = room.on(&["import", utf8(&copy)]).ended(0).json();
     assert_eq!(import["left"], json!([]), "it is signed well enough: {import}");
     assert_eq!(room.on(&["status"]).ended(0).json()["uploads"], waiting);
+}
+
+/// Another upload of the same, on a medium: what people would type in it is keyrite's own, it is whole and
+/// it asks the backend that is named, or nobody is pointed at it.
+#[test]
+fn no_upload_but_the_honest_one_is_pointed_at() {
+    let room = Room::new("planted-upload");
+    let status = |map: &Path| {
+        let status = room.stage.on(&room.stage.record, map, &["status"]).ended(0).json();
+        (status["uploads"].clone(), status["next"].to_string())
+    };
+    let waiting = status(&room.devices).0;
+    assert_eq!(waiting.as_array().unwrap().len(), 1);
+    let honest = room.stage.record.join(waiting[0].as_str().unwrap());
+    let text = |name: &str| fs::read_to_string(honest.join(name)).unwrap();
+
+    // Another text, however MANIFEST lists it.
+    for (name, from, to) in [
+        ("README.txt", "curl -K -", "sh"),
+        ("README.txt", "import published", "import elsewhere"),
+        ("README.txt", "change ", "Change "),
+        ("post.curl", "filename=root\"", "filename=targets\""),
+    ] {
+        let changed = text(name).replacen(from, to, 1);
+        assert_ne!(changed, text(name), "{name}: {from}");
+        let line = |text: &str| format!("{}  {}  {name}  -", Digest::of(text.as_bytes()), text.len());
+        let (head, listed) =
+            text("MANIFEST").split_once('\n').map(|(h, l)| (h.to_owned(), l.to_owned())).unwrap();
+        let listed = listed.replace(&line(&text(name)), &line(&changed));
+        let mut lines: Vec<_> = listed.lines().collect();
+        lines.sort_unstable();
+        let manifest = format!("{head}\n{}\n", lines.join("\n"));
+        let medium = room.stage.path(&format!("medium-{}", Digest::of(manifest.as_bytes()).hex()));
+        copied(&room.stage.record, &medium);
+        let planted = medium.join("uploads").join(Digest::of(manifest.as_bytes()).hex());
+        copied(&honest, &planted);
+        fs::write(planted.join(name), changed).unwrap();
+        fs::write(planted.join("MANIFEST"), manifest).unwrap();
+        let import = room.on(&["import", utf8(&medium)]).ended(0).json();
+        let left: Vec<_> = import["left"].as_array().unwrap().iter().map(|l| &l["rule"]).collect();
+        assert!(!left.is_empty() && left.iter().all(|rule| *rule == "MANIFEST-MISMATCH"), "{import}");
+    }
+
+    // Texts of keyrite's, and yet not what the change made for the backend that is named.
+    let change = Manifest::parse(text("MANIFEST").as_bytes()).unwrap().change;
+    let document = |role: RoleName, file: &str| (role, (1, fs::read(honest.join(file)).unwrap()));
+    let all =
+        BTreeMap::from([document(RoleName::Root, "root.json"), document(RoleName::Targets, "targets.json")]);
+    let part = BTreeMap::from([document(RoleName::Targets, "targets.json")]);
+    let record = Record::open(&room.stage.record).unwrap();
+    let mut others = Vec::new();
+    for (change, documents, server) in [
+        (change, &all, Some("http://127.0.0.1:9")),
+        (change, &all, Some("http://127.0.0.1:10")),
+        (change, &part, None),
+        (None, &all, None),
+        (Some(Digest::of(b"of nobody")), &all, None),
+    ] {
+        let made = Upload::new(&room.stage.trust, change, documents, server).unwrap();
+        others.push(json!([format!("uploads/{}", record.add_upload(&made).unwrap())]));
+    }
+    let findings = room.on(&["status"]).ended(0).json()["findings"].clone();
+    assert_eq!(findings, json!([]), "they are in the record");
+    assert_eq!(status(&room.devices).0, waiting);
+    let map =
+        |url: &str, name: &str| room.stage.devices().knowing(&room.stage.root()).backend(url).write(name);
+    let nine = map("http://127.0.0.1:9", "nine.toml");
+    assert_eq!(status(&nine).0, others[0], "the one that asks the very backend");
+    let seven = map("http://127.0.0.1:7", "seven.toml");
+    assert_eq!(status(&seven).0, waiting, "whose address people type");
+    fs::remove_dir_all(&honest).unwrap();
+    let (uploads, next) = status(&seven);
+    assert_eq!(uploads, json!([]));
+    assert!(
+        next.contains(" is for http://127.0.0.1:") && next.contains("names http://127.0.0.1:7"),
+        "{next}"
+    );
+    assert!(!next.contains("hand the upload of"), "{next}");
 }
 
 /// A room in which `t1` signed for targets beside `t2`, was stolen and is revoked; and the thief's copy

@@ -93,7 +93,7 @@ fn observe(session: &Session, record: &Record, report: &ImportReport, contents: 
             report.served.get(role).is_some_and(|(version, file)| *file == sha || newer(*version, sha))
         })
     };
-    let Some((manifest, _)) = contents.uploads.iter().find(|(_, manifest)| of_upload(manifest)) else {
+    let Some((manifest, _)) = contents.uploads.iter().find(|(_, upload)| of_upload(&upload.manifest)) else {
         return Ok(());
     };
     let map = session.map()?;

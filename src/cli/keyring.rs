@@ -139,6 +139,7 @@ impl Keyring {
             enrolments: self.enrolments.keys.clone(),
             devices: map.devices(),
             away: map.away.clone(),
+            backend: map.backend.clone(),
         })
     }
 

@@ -125,8 +125,8 @@ fn served(contents: &Contents) -> impl Iterator<Item = &Trusted> {
 /// Whether some upload holds the very files that clients are to be served.
 fn uploaded(contents: &Contents) -> bool {
     let wanted: BTreeSet<Digest> = served(contents).map(|d| Digest::of(d.bytes())).collect();
-    contents.uploads.values().any(|manifest| {
-        let files: BTreeSet<Digest> = manifest.files.values().map(|line| line.sha).collect();
+    contents.uploads.values().any(|upload| {
+        let files: BTreeSet<Digest> = upload.manifest.files.values().map(|line| line.sha).collect();
         wanted.is_subset(&files)
     })
 }

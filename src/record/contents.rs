@@ -1,8 +1,8 @@
 //! What a record says once everything in it has been read and verified.
 
 use super::listed::keys_for;
-use super::manifest::Manifest;
 use super::receipt::Receipt;
+use super::uploads::StoredUpload;
 use super::{KeyFile, SignedStatement, rules};
 use crate::ceremony::change::{Ask, Change, Item, Rehearsal};
 use crate::ceremony::facts::{Anchor, Device, Enrolment, Facts, Stage};
@@ -10,8 +10,7 @@ use crate::ceremony::people::{KeyName, Person};
 use crate::ceremony::standing::{Gathered, Standing, State};
 use crate::ceremony::transcript::{CeremonyId, Outcome, Transcript};
 use crate::tuf::digest::Digest;
-use crate::tuf::document::RoleKeys;
-use crate::tuf::evidence::{Trusted, Verified, signed_by};
+use crate::tuf::evidence::{Trusted, signed_by};
 use crate::tuf::key::KeyIdentity;
 use crate::tuf::payload::MetadataPayload;
 use crate::tuf::role::RoleName;
@@ -22,7 +21,6 @@ use crate::tuf::time::Time;
 use crate::tuf::verify::Signature;
 use crate::tuf::wire::Envelope;
 use std::collections::{BTreeMap, BTreeSet};
-use std::num::NonZeroU32;
 
 /// What reading a record needs from outside of it.
 #[derive(Debug, Clone, Default)]
@@ -35,6 +33,8 @@ pub struct Inputs {
     pub devices: BTreeMap<KeyName, Device>,
     /// Who is away until when.
     pub away: BTreeMap<Person, Time>,
+    /// The backend's address, if the device map has it.
+    pub backend: Option<String>,
     /// Transcript heads that people know: digests of the last entry's file.
     pub heads: Vec<Digest>,
 }
@@ -61,8 +61,10 @@ pub struct Contents {
     pub replaced: BTreeMap<Digest, Trusted>,
     /// Rehearsals of this trust that are in the record.
     pub rehearsals: Vec<StoredRehearsal>,
-    /// Uploads whose MANIFEST and files agree, by digest of MANIFEST.
-    pub uploads: BTreeMap<Digest, Manifest>,
+    /// Uploads whose MANIFEST and files agree, and whose lines are keyrite's, by digest of MANIFEST.
+    pub uploads: BTreeMap<Digest, StoredUpload>,
+    /// The backend's address, if the device map has it.
+    pub backend: Option<String>,
     /// What backends answered, in the order of time.
     pub receipts: Vec<Receipt>,
     /// Roles of which two documents of one version verify: nothing that rests on them is planned.
@@ -380,97 +382,6 @@ impl Contents {
         let heads = self.transcripts.values().filter_map(Transcript::head).map(|(_, digest)| digest);
         let loose: BTreeSet<Digest> = heads.filter(|digest| !named.contains(digest)).collect();
         loose.into_iter().collect()
-    }
-
-    /// The folders of uploads that the backend has not taken yet, the newest last. One whose every
-    /// document has been followed by a published newer one waits no more.
-    pub fn unpublished_uploads(&self) -> Vec<String> {
-        let mut served: BTreeMap<&RoleName, u64> = BTreeMap::new();
-        for document in self.history.iter().filter(|d| d.published) {
-            let newest = served.entry(&document.role).or_default();
-            *newest = document.version.max(*newest);
-        }
-        let version = |sha: &Digest| self.history.iter().find(|d| d.file == *sha).map_or(0, |d| d.version);
-        let mut waiting = Vec::new();
-        for (digest, manifest) in &self.uploads {
-            if self.sealed_again(manifest) {
-                continue;
-            }
-            let documents =
-                manifest.files.values().filter_map(|line| Some((line.role.as_ref()?, version(&line.sha))));
-            // The newest of each role: an upload may hold older roots as well.
-            let mut newest: BTreeMap<&RoleName, u64> = BTreeMap::new();
-            for (role, version) in documents {
-                let known = newest.entry(role).or_default();
-                *known = version.max(*known);
-            }
-            let documents = newest;
-            let withdrawn = |c: &StoredChange| {
-                c.standing.as_ref().is_ok_and(|s| matches!(s.state, State::Withdrawn { .. }))
-            };
-            if manifest.change.and_then(|sha| self.changes.get(&sha)).is_some_and(withdrawn) {
-                continue;
-            }
-            if documents.iter().any(|(role, version)| served.get(role).is_none_or(|newest| newest < version))
-            {
-                let change = manifest.change.and_then(|sha| self.changes.get(&sha));
-                waiting.push((change.map(|c| c.change.frame.held_at), documents, *digest));
-            }
-        }
-        // Online roles' uploads, which no change made, follow what they are about.
-        waiting.sort_by_key(|(held_at, documents, digest)| {
-            (held_at.is_none(), *held_at, documents.clone(), *digest)
-        });
-        waiting.into_iter().map(|(_, _, digest)| format!("uploads/{digest}")).collect()
-    }
-
-    /// Whether a document of an upload has been sealed again since, with more signatures, and another
-    /// upload has it in its place. Without that one it goes on waiting, and so it does where the
-    /// signatures are of keys that the change doesn't ask: a file with more of them, and an upload of
-    /// it, may come from whoever holds a key that was given up.
-    fn sealed_again(&self, manifest: &Manifest) -> bool {
-        let payload = |sha: &Digest| self.history.iter().find(|d| d.file == *sha).map(|d| d.payload);
-        let has = |other: &Manifest, role: &RoleName, sha: &Digest| {
-            let mut of = other.files.values().filter(|line| line.role.as_ref() == Some(role));
-            of.any(|line| payload(&line.sha) == payload(sha))
-        };
-        manifest.files.values().any(|line| {
-            let Some(role) = &line.role else { return false };
-            let Some(newest) = self.facts.newest(role) else { return false };
-            let file = Digest::of(newest.bytes());
-            if Some(newest.payload().digest()) != payload(&line.sha) || file == line.sha {
-                return false;
-            }
-            if !self.signed_more(manifest, &line.sha, newest) {
-                return false;
-            }
-            self.uploads.values().any(|other| {
-                let mut documents = manifest.files.values().filter_map(|l| Some((l.role.as_ref()?, &l.sha)));
-                other.change == manifest.change
-                    && other.files.values().any(|l| l.role.as_ref() == Some(role) && l.sha == file)
-                    && documents.all(|(role, sha)| has(other, role, sha))
-            })
-        })
-    }
-
-    /// Whether more keys that an upload's change asks have signed the newest document than one of its
-    /// files, or under more ids.
-    fn signed_more(&self, manifest: &Manifest, file: &Digest, newest: &Trusted) -> bool {
-        let Some(stored) = manifest.change.and_then(|sha| self.changes.get(&sha)) else { return false };
-        let Some(before) = self.several.get(file) else { return false };
-        let payload = newest.payload();
-        let Ok(keys) = keys_for(payload, &stored.change, &self.facts) else { return false };
-        let all = RoleKeys { keyids: keys.keys().cloned().collect(), threshold: NonZeroU32::MIN };
-        let of = |item: &&Item| item.payload_digest() == Some(payload.digest());
-        let asked = stored.change.items.iter().filter(of).flat_map(Item::asked);
-        let asked: BTreeSet<KeyIdentity> = asked.map(|ask| ask.public.identity()).collect();
-        let count = |envelope: &Envelope| {
-            let mut ids = Verified::new(envelope).under(&keys, &all);
-            ids.retain(|(key, _)| asked.contains(key));
-            let keys: BTreeSet<KeyIdentity> = ids.iter().map(|(key, _)| *key).collect();
-            (keys.len(), ids.len())
-        };
-        count(newest.envelope()) > count(before)
     }
 
     /// Withdrawn payloads that met their thresholds: they can be published by whoever has them, so

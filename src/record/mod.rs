@@ -31,6 +31,7 @@ pub mod store;
 pub mod take_in;
 pub mod trust_file;
 pub mod upload;
+pub mod uploads;
 
 pub use contents::{Contents, Inputs, StoredChange};
 pub use key_file::KeyFile;

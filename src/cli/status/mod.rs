@@ -87,7 +87,7 @@ fn next(session: &Session, contents: &Contents, view: &View<'_>, server: Option<
     }
     let upload = |folder: String| {
         let title = folder.rsplit('/').next().and_then(|sha| sha.parse().ok()).and_then(|sha| {
-            let change = contents.uploads.get(&sha)?.change?;
+            let change = contents.uploads.get(&sha)?.manifest.change?;
             Some(format!("\"{}\"", visible(&contents.changes.get(&change)?.change.frame.title)))
         });
         let title = title.unwrap_or_else(|| "the online roles".to_owned());
@@ -102,6 +102,7 @@ fn next(session: &Session, contents: &Contents, view: &View<'_>, server: Option<
     let mut lines: Vec<_> = late.collect();
     lines.extend(ways::pins(contents));
     lines.extend(contents.unpublished_uploads().into_iter().map(upload));
+    lines.extend(ways::elsewhere(session, contents));
     lines.extend(ways::turned_away(session, contents));
     let now = contents.facts.today;
     let due = view.due(now);

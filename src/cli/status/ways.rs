@@ -158,15 +158,15 @@ pub fn fetch(session: &Session, contents: &Contents, server: Option<&str>) -> Ve
     }
     let names = |manifest: &Manifest| manifest.files.keys().any(|name| name.as_str() == FETCH);
     let planned = |manifest: &Manifest| Some(contents.changes.get(&manifest.change?)?.change.frame.held_at);
-    let uploads: Vec<_> = contents.uploads.iter().filter(|(_, manifest)| names(manifest)).collect();
+    let uploads: Vec<_> = contents.uploads.iter().filter(|(_, upload)| names(&upload.manifest)).collect();
     if uploads.is_empty() {
         return Vec::new();
     }
     let delegations = facts.delegations();
-    let own = uploads.into_iter().filter_map(|(digest, manifest)| {
+    let own = uploads.into_iter().filter_map(|(digest, upload)| {
         let path = session.directory.join(format!("uploads/{digest}")).join(FETCH);
         let roles = asks(&facts.trust, server, &std::fs::read_to_string(&path).ok()?)?;
-        Some((roles.intersection(&delegations).count(), planned(manifest), path))
+        Some((roles.intersection(&delegations).count(), planned(&upload.manifest), path))
     });
     let import = format!("{} import published    takes in what it served", session.keyrite());
     let Some((_, _, path)) = own.max() else {
@@ -186,11 +186,25 @@ pub fn fetch(session: &Session, contents: &Contents, server: Option<&str>) -> Ve
     ]
 }
 
+/// Uploads that are for another backend than the one that the device map names: nothing here hands a token
+/// to it.
+pub fn elsewhere(session: &Session, contents: &Contents) -> Vec<String> {
+    let devices = shown(&session.devices);
+    let ours = contents.backend.as_deref().unwrap_or_default();
+    let line = |(folder, theirs): (String, String)| {
+        format!(
+            "{folder} is for {}, and {devices} names {ours} as the backend: hand it over only once {devices} names that one",
+            visible(&theirs)
+        )
+    };
+    contents.uploads_for_others().into_iter().map(line).collect()
+}
+
 /// What to type if the backend turns the newest upload away.
 pub fn turned_away(session: &Session, contents: &Contents) -> Option<String> {
     let folder = contents.unpublished_uploads().pop()?;
     let upload = contents.uploads.iter().find(|(digest, _)| format!("uploads/{digest}") == folder)?;
-    let proposal = contents.facts.proposals.get(&upload.1.change?)?;
+    let proposal = contents.facts.proposals.get(&upload.1.manifest.change?)?;
     let highest = proposal.highest.as_ref()?;
     let way =
         matches!(highest, RoleName::Root | RoleName::Targets) && proposal.late(&contents.facts).is_none();

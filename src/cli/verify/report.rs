@@ -193,7 +193,8 @@ fn uploads(contents: &Contents) -> Screen {
         return screen.text("There are none yet.");
     }
     let mut table = Table::new(["MANIFEST", "files", "for the change"]);
-    for (digest, manifest) in &contents.uploads {
+    for (digest, upload) in &contents.uploads {
+        let manifest = &upload.manifest;
         let change = manifest.change.map_or_else(
             || "online roles".to_owned(),
             |sha| {

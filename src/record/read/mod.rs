@@ -282,6 +282,7 @@ fn read(
         replaced,
         rehearsals,
         uploads,
+        backend: inputs.backend.clone(),
         receipts,
         conflicts,
         unbound: limits.unbound,

@@ -8,6 +8,7 @@ use crate::record::manifest::{self, FileName, Line, Manifest};
 use crate::record::names::Place;
 use crate::record::rules;
 use crate::record::upload;
+use crate::record::uploads::StoredUpload;
 use crate::tuf::digest::Digest;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
@@ -20,7 +21,12 @@ const OURS: [&str; 4] = [upload::README, upload::POST, upload::FETCH, upload::OR
 pub(super) fn read(
     desk: &mut Desk<'_>,
     documents: &BTreeMap<Digest, RoleName>,
-) -> BTreeMap<Digest, Manifest> {
+) -> BTreeMap<Digest, StoredUpload> {
+    let version = |place: &Place| match place {
+        Place::Metadata(_, version, sha) => Some((*sha, *version)),
+        _ => None,
+    };
+    let versions = desk.places.iter().filter_map(version).collect();
     let mut folders: BTreeMap<Digest, Vec<(Place, FileName)>> = BTreeMap::new();
     for place in &desk.places {
         if let Place::Upload(sha, name) = place {
@@ -29,12 +35,12 @@ pub(super) fn read(
     }
     let mut whole = BTreeMap::new();
     for (sha, files) in folders {
-        match check(desk, &files, documents) {
-            Ok(manifest) => {
+        match check(desk, &files, documents, &versions) {
+            Ok(upload) => {
                 for (place, _) in &files {
                     desk.accept(place);
                 }
-                whole.insert(sha, manifest);
+                whole.insert(sha, upload);
             }
             Err(refusal) => {
                 for (place, _) in &files {
@@ -50,7 +56,8 @@ fn check(
     desk: &Desk<'_>,
     files: &[(Place, FileName)],
     documents: &BTreeMap<Digest, RoleName>,
-) -> Result<Manifest> {
+    versions: &BTreeMap<Digest, u64>,
+) -> Result<StoredUpload> {
     let mismatch = |found: String| {
         Refusal::new(&rules::MANIFEST_MISMATCH, found, "a MANIFEST and the files that it lists")
     };
@@ -77,15 +84,24 @@ fn check(
             return Err(mismatch(format!("\"{}\", which is no document of the record", name.as_str())));
         }
     }
+    let (mut texts, mut root) = (BTreeMap::new(), Vec::new());
+    let newest = |line: &&Line| versions.get(&line.sha);
+    let roots = manifest.files.values().filter(|line| line.role == Some(RoleName::Root));
+    let newest = roots.max_by_key(newest).map(|line| line.sha);
     for (name, line) in &manifest.files {
         let place = files.get(name).ok_or_else(|| mismatch(format!("no file \"{}\"", name.as_str())))?;
         let bytes = desk.files.bytes_within(place, line.size)?;
         if Line::of(&bytes, line.role.clone()) != *line {
             return Err(mismatch(format!("\"{}\" with other content", name.as_str())));
         }
-        if line.role.is_none() && !upload::own(name, &bytes, &manifest, desk.trust) {
-            return Err(mismatch(format!("\"{}\", which keyrite has not made for it", name.as_str())));
+        if line.role.is_none() {
+            texts.insert(name.clone(), bytes.into_owned());
+        } else if Some(line.sha) == newest {
+            root = bytes.into_owned();
         }
     }
-    Ok(manifest)
+    let version = |sha: &Digest| versions.get(sha).copied();
+    let named = upload::named(desk.trust, &manifest, &texts, version, &root)
+        .ok_or_else(|| mismatch("lines to type that keyrite has not made for it".to_owned()))?;
+    Ok(StoredUpload { manifest, named })
 }

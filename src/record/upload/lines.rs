@@ -4,12 +4,10 @@
 //! One line uploads thousands of documents, and one fetches as many: the names stand in a config file of
 //! curl and not in the line. Such a file tells curl what to read, to write and where to send it, so nobody
 //! else's is ever handed to it: whoever reads an upload makes the files again from what they name, and
-//! takes no others ([`own`]). Names have a closed alphabet, in which nothing ends a string or a line.
+//! takes no others ([`super::named`]). Names have a closed alphabet, in which nothing ends a string or a line.
 
-use super::{README, check_server};
 use crate::ceremony::facts::Trust;
-use crate::record::manifest::{FileName, Manifest};
-use crate::tuf::profile::Profile;
+use crate::record::manifest::FileName;
 use crate::tuf::role::RoleName;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -86,47 +84,16 @@ pub(super) fn plain(role: &RoleName) -> bool {
     role.as_str().bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_/".contains(&b))
 }
 
-/// Whether one of an upload's files is the very one that keyrite makes for its MANIFEST: the backend's
-/// address and the applications to fetch are all that it says for itself, and both have closed forms.
-/// Any other content of `README.txt` is for people to judge.
-pub fn own(name: &FileName, bytes: &[u8], manifest: &Manifest, trust: &Trust) -> bool {
-    let listed = || manifest.files.iter().filter_map(|(name, line)| Some((name, line.role.as_ref()?)));
-    let Ok(text) = std::str::from_utf8(bytes) else { return false };
-    match (name.as_str(), trust.profile) {
-        (README, _) => true,
-        (POST, Profile::Notary) => {
-            let server = address(text, &trust.collection, "/\"");
-            server.is_some_and(|server| {
-                check_server(trust.stage, Some(server)).is_ok()
-                    && text == post(server, &trust.collection, listed())
-            })
-        }
-        (FETCH, Profile::Notary) => {
-            let server = address(text, &trust.collection, "/root.json\"");
-            server.is_some_and(|server| {
-                check_server(trust.stage, Some(server)).is_ok() && fetched(text, server, trust).is_some()
-            })
-        }
-        (ORDER, Profile::Tuf) => text == order(listed()),
-        _ => false,
-    }
-}
-
 /// The applications that a config fetches, if it is the very one that keyrite makes for a server and a trust.
 pub(super) fn fetched(text: &str, server: &str, trust: &Trust) -> Option<BTreeSet<RoleName>> {
-    let begins = format!("output = \"{FETCHED}/");
-    let roles: BTreeSet<RoleName> = text
-        .lines()
-        .filter_map(|line| line.strip_prefix(&begins)?.strip_suffix(".json\""))
-        .map(RoleName::from_name)
-        .filter(|role| !RoleName::TOP.contains(role))
-        .collect();
+    let roles = applications(text);
     let own = roles.iter().all(plain) && text == fetch(server, &trust.collection, roles.iter());
     own.then_some(roles)
 }
 
-/// The backend's address, from the line that names this document.
-fn address<'a>(text: &'a str, collection: &str, ends: &str) -> Option<&'a str> {
-    let ends = format!("{}{ends}", base("", collection));
-    text.lines().find_map(|line| line.strip_prefix("url = \"")?.strip_suffix(&ends))
+/// The applications that a config names, be it keyrite's or not.
+pub(super) fn applications(text: &str) -> BTreeSet<RoleName> {
+    let begins = format!("output = \"{FETCHED}/");
+    let names = text.lines().filter_map(|line| line.strip_prefix(&begins)?.strip_suffix(".json\""));
+    names.map(RoleName::from_name).filter(|role| !RoleName::TOP.contains(role)).collect()
 }

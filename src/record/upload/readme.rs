@@ -38,7 +38,7 @@ pub(super) fn readme(
             part.name.as_str(),
             part.role,
             part.version,
-            part.bytes.len()
+            part.size
         );
     }
     text.push_str("\nType the lines below in this folder, in a POSIX shell.\n");
@@ -52,6 +52,11 @@ pub(super) fn readme(
 /// The address that stands for the backend's where nobody has named it.
 pub(super) fn example(trust: &Trust) -> &'static str {
     if trust.stage == Stage::Rehearsal { "http://127.0.0.1:4443" } else { "https://notary.example.com" }
+}
+
+/// The address that the line names by which an upload's README begins to be typed, if it names one.
+pub(super) fn named_server(readme: &str) -> Option<&str> {
+    readme.lines().find_map(|line| line.strip_prefix("    URL='")?.strip_suffix('\''))
 }
 
 /// The command that hands one of the configs to curl.
