@@ -274,15 +274,65 @@ fn a_change_that_was_worked_on_here_is_not_set_aside() {
         }
     }
     fs::remove_dir_all(room.stage.record.join("keys/r4")).unwrap();
-    for session in fs::read_dir(room.stage.record.join("transcripts")).unwrap().map(|e| e.unwrap()) {
-        let here = room.stage.record.join("private").join(session.file_name());
-        fs::create_dir_all(&here).unwrap();
-        fs::write(here.join("here"), "").unwrap();
-    }
     let plan = room.on(&["plan", utf8(&runbook)]).json();
     assert!(plan["error"].is_object(), "{plan}");
     let away = room.next("puts it away");
     assert!(away.is_empty(), "{away:?}");
+}
+
+/// But for what a key did here before it was stolen: that is to be done anew, without it.
+#[test]
+fn what_a_stolen_key_signed_here_stops_no_runbook() {
+    let room = Room::new("planted-since-stolen");
+    let call = room.stage.write(
+        "call.toml",
+        &format!("ceremony = \"roll-call\"\ntitle = \"Who is there\"\n{HEAD}[roll-call]\n"),
+    );
+    let (change, _) = room.stage.answers(&room.devices, &call);
+    let devices =
+        room.stage.devices().in_file("r1", "keys/r1.pem").knowing(&room.stage.root()).write("r1.toml");
+    room.stage.sign(&room.stage.record, &devices, &change).ended(0);
+    // Its answer is here, and stands for itself: the runbook goes on.
+    let deeds = room.stage.record.join("private/deeds").join(&change);
+    assert!(deeds.join("signed.r1").is_file());
+    assert_eq!(room.on(&["plan", utf8(&call)]).ended(0).json()["change"], *change);
+
+    room.stage.hold(&room.devices, &room.stolen()).1.ended(0);
+    let map = fs::read_to_string(&room.devices).unwrap();
+    let (before, root) = (map.split_once("root = ").unwrap().0, room.stage.root());
+    let known = format!("{before}root = {{ version = {}, payload = \"{}\" }}\n", root.0, root.1);
+    let rest = map.split_once("root = ").unwrap().1.split_once('\n').unwrap().1;
+    fs::write(&room.devices, format!("{known}{rest}")).unwrap();
+    let plan = room.on(&["plan", utf8(&call)]).ended(0).json();
+    assert_ne!(plan["change"], *change, "{plan}");
+    assert!(plan["change"].is_string(), "{plan}");
+    assert_eq!(room.next("puts it away").len(), 1);
+}
+
+/// A change that comes out of its runbook vouches for copies of the signatures that it has, and for no
+/// others: what a key has signed is not put away for a twin that nobody signed.
+#[test]
+fn a_twin_that_lacks_the_signatures_vouches_for_none() {
+    let room = Room::new("planted-bare-twin");
+    let runbook = room.stolen();
+    let text = fs::read_to_string(&runbook).unwrap();
+    let (change, _) = room.stage.answers(&room.devices, &runbook);
+    let bare = room.stage.path("bare");
+    copied(&room.change("rotate-root"), &bare);
+    let copy = room.stage.path("signing");
+    room.on(&["export", utf8(&copy), "--for", "bruno"]).ended(0);
+    let devices =
+        room.stage.devices().in_file("r2", "keys/r2.pem").knowing(&room.stage.root()).write("r2.toml");
+    room.stage.sign(&copy, &devices, &change).ended(0);
+    room.on(&["import", utf8(&copy)]).ended(0);
+    let signed = room.change("rotate-root");
+    let mut forged = read(&signed.join("change.json"));
+    forged["summary"] = json!(["nothing changes"]);
+    room.plant(&signed, &forged, &text);
+    assert_eq!(room.next("puts it away").len(), 1, "a copy of the signatures beside the honest ones");
+    fs::remove_dir_all(&signed).unwrap();
+    copied(&bare, &signed);
+    assert_eq!(room.next("puts it away"), Vec::<String>::new(), "the only signatures that are here");
 }
 
 /// Anyone can plan a runbook again on a copy of their own, later, and have the change imported: it

@@ -12,7 +12,8 @@ use super::sign::going_on;
 use super::table::{finished, recomputed};
 use crate::ceremony::Ceremony;
 use crate::ceremony::change::Change;
-use crate::ceremony::transcript::{CeremonyId, Outcome, Transcript};
+use crate::ceremony::people::KeyName;
+use crate::record::deeds::Deed;
 use crate::record::{Contents, StoredChange};
 use crate::tuf::digest::Digest;
 use crate::tuf::key::KeyIdentity;
@@ -28,7 +29,7 @@ use std::collections::BTreeSet;
 /// has most signatures, then one that was worked on in this copy, then the last. Anyone can plan a
 /// runbook again on a copy, and what people have half signed must not give way to that.
 ///
-/// `held_here` says whether a session was held in this very copy of the record.
+/// `here` says what was done for a change in this very copy of the record.
 ///
 /// # Errors
 ///
@@ -38,23 +39,23 @@ pub fn open_change<'a>(
     contents: &'a Contents,
     runbook: &Digest,
     ceremony: &dyn Ceremony,
-    held_here: &dyn Fn(CeremonyId) -> bool,
+    here: &dyn Fn(&Digest) -> BTreeSet<Deed>,
 ) -> Result<Option<&'a StoredChange>> {
     let going_on =
         |stored: &&StoredChange| stored.change.frame.runbook == *runbook && !finished(stored, contents);
     let mut sound: Vec<&StoredChange> = Vec::new();
     let mut worked_on = Ok(());
     for stored in contents.changes.values().filter(going_on) {
-        match recomputed(stored, contents).and_then(|()| own(stored, contents, ceremony, held_here)) {
+        match recomputed(stored, contents).and_then(|()| own(stored, contents, ceremony, here)) {
             Ok(()) => sound.push(stored),
-            Err(refusal) if is_worked_on(stored, contents, held_here) => worked_on = Err(refusal),
+            Err(refusal) if is_worked_on(stored, contents, here) => worked_on = Err(refusal),
             Err(_) => {}
         }
     }
     let weight = |stored: &&StoredChange| {
         (
             signers(stored, contents).len(),
-            acted(stored, contents, held_here),
+            acted(stored, contents, here),
             stored.change.frame.held_at,
             stored.digest,
         )
@@ -72,7 +73,7 @@ fn own(
     stored: &StoredChange,
     contents: &Contents,
     ceremony: &dyn Ceremony,
-    held_here: &dyn Fn(CeremonyId) -> bool,
+    here: &dyn Fn(&Digest) -> BTreeSet<Deed>,
 ) -> Result<()> {
     let trusted = |d: &MetadataPayload| {
         contents.facts.newest(d.role()).is_some_and(|newest| newest.payload().digest() == d.digest())
@@ -86,26 +87,21 @@ fn own(
         other.change.frame.runbook != runbook && !documents.is_disjoint(&self::documents(&other.change))
     });
     let Some(twin) = twin else { return Ok(()) };
-    if ceremony.held(&contents.facts) || acted(stored, contents, held_here) {
+    if ceremony.held(&contents.facts) || !here(&stored.digest).is_empty() {
         return Ok(());
     }
     let found = format!("documents of the change {}, \"{}\"", twin.digest, visible(&twin.change.frame.title));
     Err(Refusal::new(&rules::CHANGE_RECOMPUTED, found, "documents that come out of this runbook"))
 }
 
-/// Whether a session in this very copy signed a change, sealed it, or made or took in a key for it.
-fn acted(stored: &StoredChange, contents: &Contents, held_here: &dyn Fn(CeremonyId) -> bool) -> bool {
-    let did = |outcome: &Outcome| {
-        matches!(
-            outcome,
-            Outcome::Sign { .. } | Outcome::Seal { .. } | Outcome::Key { .. } | Outcome::Enrol { .. }
-        )
-    };
-    let entries = contents.transcripts.values().flat_map(Transcript::entries);
-    let mut entries = entries
-        .filter(|(entry, _)| entry.change == Some(stored.digest) && did(&entry.outcome))
-        .map(|(entry, _)| entry.ceremony);
-    entries.any(held_here)
+/// Whether a session in this very copy signed a change, sealed it, or made or took in a key for it, by keys
+/// that nobody has given up: what a key did before it was stolen is to be done anew without it.
+fn acted(stored: &StoredChange, contents: &Contents, here: &dyn Fn(&Digest) -> BTreeSet<Deed>) -> bool {
+    let living = |key: &KeyName| contents.facts.keys.get(key).is_none_or(|record| record.life.is_empty());
+    here(&stored.digest).iter().any(|deed| match deed {
+        Deed::Signed(key) | Deed::Made(key) => living(key),
+        Deed::Sealed | Deed::Destroying(_) | Deed::Destroyed(_) => false,
+    })
 }
 
 /// What keys that this record knows, and that nobody has given up, have signed of a change.
@@ -116,19 +112,21 @@ fn signers(stored: &StoredChange, contents: &Contents) -> BTreeSet<(KeyIdentity,
     signed.filter(|(key, _)| living.contains(key)).copied().collect()
 }
 
-/// Whether such a key has signed what no other change asks that does come out of its runbook, or a
+/// Whether such a key has signed what no other change has signed that does come out of its runbook, or a
 /// session in this copy has worked on it. Copies of other changes' signatures show nothing, and take
 /// nothing from the change that they were copied from. A key file shows nothing either: anyone can
 /// write one, and a transcript for it, around a key of their own.
-fn is_worked_on(stored: &StoredChange, contents: &Contents, held_here: &dyn Fn(CeremonyId) -> bool) -> bool {
-    let copied = |payload: &Digest| {
+fn is_worked_on(
+    stored: &StoredChange,
+    contents: &Contents,
+    here: &dyn Fn(&Digest) -> BTreeSet<Deed>,
+) -> bool {
+    let copied = |signed: &(KeyIdentity, Digest)| {
         let others = contents.changes.values().filter(|other| other.digest != stored.digest);
-        let mut others = others.filter(|other| payloads(&other.change).any(|of| of == *payload));
+        let mut others = others.filter(|other| other.gathered.signatures.contains(signed));
         others.any(|other| recomputed(other, contents).is_ok())
     };
-    let signed: BTreeSet<Digest> =
-        signers(stored, contents).into_iter().map(|(_, payload)| payload).collect();
-    acted(stored, contents, held_here) || signed.iter().any(|payload| !copied(payload))
+    acted(stored, contents, here) || !signers(stored, contents).iter().all(copied)
 }
 
 /// Documents with their roles: in profile `tuf` two empty ones that end in the same second are the
@@ -141,12 +139,12 @@ fn payloads(change: &Change) -> impl Iterator<Item = Digest> + '_ {
     change.items.iter().filter_map(crate::ceremony::change::Item::payload_digest)
 }
 
-/// Open changes that were planted, each with why it doesn't count; `held_here` as in [`open_change`].
-pub fn planted(contents: &Contents, held_here: &dyn Fn(CeremonyId) -> bool) -> Vec<(Digest, Refusal)> {
+/// Open changes that were planted, each with why it doesn't count; `here` as in [`open_change`].
+pub fn planted(contents: &Contents, here: &dyn Fn(&Digest) -> BTreeSet<Deed>) -> Vec<(Digest, Refusal)> {
     let open = contents.changes.values().filter(|stored| going_on(stored));
     let signs = open.filter(|stored| payloads(&stored.change).next().is_some());
     // Computing a change again is the dear part.
-    let strangers = signs.filter(|stored| !is_worked_on(stored, contents, held_here));
+    let strangers = signs.filter(|stored| !is_worked_on(stored, contents, here));
     strangers.filter_map(|stored| Some((stored.digest, recomputed(stored, contents).err()?))).collect()
 }
 
@@ -161,10 +159,10 @@ pub fn line(session: &Session, change: &Digest) -> String {
 pub fn take_out(
     session: &Session,
     contents: &mut Contents,
-    held_here: &dyn Fn(CeremonyId) -> bool,
+    here: &dyn Fn(&Digest) -> BTreeSet<Deed>,
 ) -> Vec<String> {
     let mut lines = Vec::new();
-    for (change, why) in planted(contents, held_here) {
+    for (change, why) in planted(contents, here) {
         contents.changes.remove(&change);
         contents.findings.push((format!("changes/{change}"), why));
         lines.push(line(session, &change));
@@ -180,10 +178,10 @@ pub fn take_out(
 pub fn tell(
     session: &Session,
     contents: &Contents,
-    held_here: &dyn Fn(CeremonyId) -> bool,
+    here: &dyn Fn(&Digest) -> BTreeSet<Deed>,
     console: &mut dyn Console,
 ) -> Result<()> {
-    let planted = planted(contents, held_here);
+    let planted = planted(contents, here);
     if planted.is_empty() {
         return Ok(());
     }

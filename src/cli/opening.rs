@@ -42,7 +42,7 @@ pub fn settle(
 ) -> Result<BTreeMap<String, String>> {
     let mut found = session.machine();
     let now = session.now()?;
-    aside::tell(session, contents, &|ceremony| record.held_here(ceremony).unwrap_or(false), console)?;
+    aside::tell(session, contents, &|change| record.deeds(change).unwrap_or_default(), console)?;
     if contents.facts.trust.stage == Stage::Rehearsal {
         return Ok(found);
     }

@@ -15,6 +15,7 @@ use crate::ceremony::runbook::Runbook;
 use crate::ceremony::standing::{Gathered, State};
 use crate::ceremony::transcript::{Begin, CeremonyId, EndState, Outcome, Transcript};
 use crate::ceremony::{Ceremony, gate, kinds, messages, people, rehearsed};
+use crate::record::deeds::Deed;
 use crate::record::{Contents, Record, StoredChange};
 use crate::tuf::digest::Digest;
 use crate::tuf::evidence::Trusted;
@@ -22,7 +23,7 @@ use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Exit, Refusal, Result};
 use crate::tuf::statement::{KeyEvent, Sentence};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// An open record and one's own keys.
@@ -123,7 +124,7 @@ impl Table {
     ) -> Result<Due> {
         let facts = &contents.facts;
         let ceremony = kinds::read(&runbook)?;
-        let here = |ceremony| self.held_here(ceremony);
+        let here = |change: &Digest| self.deeds(change);
         if let Some(stored) = aside::open_change(contents, &runbook.digest(), &*ceremony, &here)? {
             // It may have come in by a medium: nothing of it is believed.
             if !made_first_root(stored, contents) {
@@ -252,9 +253,9 @@ impl Table {
         Some(anchor)
     }
 
-    /// Whether a session was held in this very copy of the record.
-    pub fn held_here(&self, ceremony: CeremonyId) -> bool {
-        self.record.held_here(ceremony).unwrap_or(false)
+    /// What was done for a change in this very copy of the record.
+    pub fn deeds(&self, change: &Digest) -> BTreeSet<Deed> {
+        self.record.deeds(change).unwrap_or_default()
     }
 
     /// Whether this is practice.

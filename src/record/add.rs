@@ -24,9 +24,6 @@ use crate::tuf::statement::TrustId;
 use crate::tuf::verify::Signature;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Of `private/<ceremony>/`: its session is held in this copy.
-const HERE: &str = "here";
-
 impl Record {
     /// Adds a key file.
     ///
@@ -112,27 +109,6 @@ impl Record {
         }
         self.put(&Place::Outcome(ceremony, appended.seq, appended.sha), &appended.bytes)?;
         Ok(appended.sha)
-    }
-
-    /// Notes that the session of this ceremony is held in this copy: only here is it gone on with.
-    ///
-    /// # Errors
-    ///
-    /// `RECORD-BUSY`, `RECORD-WRITE`.
-    pub fn hold_here(&self, ceremony: CeremonyId) -> Result<()> {
-        let folder = self.private()?.folder_or_make(&ceremony.to_string(), Access::Private)?;
-        folder.create(HERE, b"", Access::Private, Existing::Torn).map(|_| ())
-    }
-
-    /// Whether the session of this ceremony is held in this copy.
-    ///
-    /// # Errors
-    ///
-    /// `MEDIA-KIND`, `MEDIA-READ`.
-    pub fn held_here(&self, ceremony: CeremonyId) -> Result<bool> {
-        let Some(private) = self.dir().folder(PRIVATE)? else { return Ok(false) };
-        let Some(folder) = private.folder(&ceremony.to_string())? else { return Ok(false) };
-        folder.read(HERE, 0).map(|marker| marker.is_some())
     }
 
     /// The sidecar of an entry's private values, if this copy has it.

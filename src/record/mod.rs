@@ -13,6 +13,7 @@ pub mod adopt;
 mod before;
 pub mod contents;
 pub mod create;
+pub mod deeds;
 pub mod dir;
 pub mod enrolment;
 pub mod files;

@@ -115,6 +115,11 @@ impl Record {
         Ok(Self { most: super::take_in::MOST, ..Self::open(path)? })
     }
 
+    /// Whether it came from elsewhere and is used in place.
+    pub(super) const fn received(&self) -> bool {
+        self.most != u64::MAX
+    }
+
     /// Locks this copy against other writers until this value is dropped, and takes away what
     /// writers that were killed left half written. A second call does nothing.
     ///

@@ -64,6 +64,9 @@ impl Journal {
         private: BTreeMap<String, Private>,
     ) -> Result<()> {
         let by: Option<Person> = of.step.and_then(|s| s.actor.clone());
+        if let Some(change) = &of.change {
+            record.note_deed(change, &outcome)?;
+        }
         let step: Option<StepId> = of.step.map(|s| s.id.clone());
         let said = Said { by, change: of.change, step, outcome, private };
         let appended = self.transcript.append(session.now()?, said)?;

@@ -27,6 +27,7 @@ use crate::ceremony::people::{KeyName, Person};
 use crate::ceremony::standing::{Gathered, Standing, State};
 use crate::ceremony::step::{self, Act, RecordAct, Step, TokenAct};
 use crate::ceremony::transcript::{Entry, Intent, Outcome as Said};
+use crate::record::deeds::Deed;
 use crate::record::{Contents, Record};
 use crate::tuf::digest::Digest;
 use crate::tuf::rule::Result;
@@ -195,6 +196,7 @@ impl Room<'_> {
         let own = self.journal.ceremony();
         let before = contents.transcripts.iter().filter(|(ceremony, _)| **ceremony != own);
         let before = before.flat_map(|(_, t)| t.entries().iter().map(|(entry, _)| entry));
+        let deeds = self.record.deeds(change).unwrap_or_default();
         // What another session says counts as far as the record bears it out: anyone can write an
         // entry on a medium.
         let standing = contents.changes.get(change).and_then(|stored| stored.standing.as_ref().ok());
@@ -206,7 +208,7 @@ impl Room<'_> {
             Said::Seal { .. } | Said::Upload { .. } => sealed,
             // Nothing in a record shows that a key is gone from its token: only who saw it counts.
             Said::Destroy { .. } | Said::Intent { what: Intent::Destroy, .. } => {
-                self.record.held_here(entry.ceremony).unwrap_or(false)
+                Deed::of(&entry.outcome).is_some_and(|deed| deeds.contains(&deed))
             }
             _ => true,
         };

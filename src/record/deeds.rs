@@ -1,0 +1,100 @@
+//! What was done in this very copy of the record: the one thing that a medium can't bring.
+//!
+//! Anyone can write a transcript, or go on with one, and nothing in a record shows that a key is gone from
+//! its token. So what sessions here did for a change is noted beside the record, in `private/deeds/<change>/`,
+//! by the program that did it. A medium that is used in place has notes of someone else's: they are neither
+//! read nor written.
+
+use super::create::{Access, Existing};
+use super::store::{PRIVATE, Record};
+use crate::ceremony::people::KeyName;
+use crate::ceremony::transcript::{Intent, Outcome};
+use crate::tuf::digest::Digest;
+use crate::tuf::rule::Result;
+use std::collections::BTreeSet;
+
+const DEEDS: &str = "deeds";
+
+/// What a session did for a change.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Deed {
+    /// A key signed something of it.
+    Signed(KeyName),
+    /// A key, or a certificate of one, was made or taken in.
+    Made(KeyName),
+    /// Its documents were sealed.
+    Sealed,
+    /// A token was about to destroy a key.
+    Destroying(KeyName),
+    /// It was seen to be gone.
+    Destroyed(KeyName),
+}
+
+impl Deed {
+    /// What an entry of a transcript tells of, if it is one of these.
+    pub fn of(outcome: &Outcome) -> Option<Self> {
+        match outcome {
+            Outcome::Sign { key, .. } => Some(Self::Signed(key.clone())),
+            Outcome::Key { name, .. } | Outcome::Enrol { name, .. } => Some(Self::Made(name.clone())),
+            Outcome::Seal { .. } => Some(Self::Sealed),
+            Outcome::Intent { key, what: Intent::Destroy, .. } => Some(Self::Destroying(key.clone())),
+            Outcome::Destroy { key, .. } => Some(Self::Destroyed(key.clone())),
+            _ => None,
+        }
+    }
+
+    /// The name of its note.
+    fn note(&self) -> String {
+        match self {
+            Self::Signed(key) => format!("signed.{key}"),
+            Self::Made(key) => format!("made.{key}"),
+            Self::Sealed => "sealed".to_owned(),
+            Self::Destroying(key) => format!("destroying.{key}"),
+            Self::Destroyed(key) => format!("destroyed.{key}"),
+        }
+    }
+
+    fn read(note: &str) -> Option<Self> {
+        let (what, key) = note.split_once('.').unwrap_or((note, ""));
+        let key = || key.parse().ok();
+        match what {
+            "signed" => Some(Self::Signed(key()?)),
+            "made" => Some(Self::Made(key()?)),
+            "sealed" => Some(Self::Sealed),
+            "destroying" => Some(Self::Destroying(key()?)),
+            "destroyed" => Some(Self::Destroyed(key()?)),
+            _ => None,
+        }
+    }
+}
+
+impl Record {
+    /// Notes what is done here for a change, if an entry tells of it.
+    ///
+    /// # Errors
+    ///
+    /// `RECORD-BUSY`, `RECORD-WRITE`.
+    pub fn note_deed(&self, change: &Digest, outcome: &Outcome) -> Result<()> {
+        let Some(deed) = Deed::of(outcome).filter(|_| !self.received()) else { return Ok(()) };
+        let deeds = self.private()?.folder_or_make(DEEDS, Access::Private)?;
+        let folder = deeds.folder_or_make(&change.hex(), Access::Private)?;
+        if folder.read(&deed.note(), 0)?.is_none() {
+            folder.create(&deed.note(), b"", Access::Private, Existing::Torn)?;
+        }
+        Ok(())
+    }
+
+    /// What was done for a change in this very copy.
+    ///
+    /// # Errors
+    ///
+    /// `MEDIA-KIND`, `MEDIA-READ`.
+    pub fn deeds(&self, change: &Digest) -> Result<BTreeSet<Deed>> {
+        let private = if self.received() { None } else { self.dir().folder(PRIVATE)? };
+        let deeds = private.map(|private| private.folder(DEEDS)).transpose()?.flatten();
+        let folder = deeds.map(|deeds| deeds.folder(&change.hex())).transpose()?.flatten();
+        let Some(folder) = folder else { return Ok(BTreeSet::new()) };
+        let notes = folder.entries()?.into_iter().filter_map(|entry| entry.name.ok());
+        Ok(notes.filter_map(|note| Deed::read(&note)).collect())
+    }
+}
