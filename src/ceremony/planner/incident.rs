@@ -12,7 +12,7 @@
 //! Never: a way that needs a signature of a key that someone else has as well.
 
 use super::runbooks::{holders, recover};
-use super::{Answer, Cast, Impossible, PlannedRoot, Question, Standing, Why, Wish};
+use super::{Answer, Cast, Certified, PlannedRoot, Question, Standing, Wish};
 use super::{again, explain, plan, question, refused, runbooks, with_tokens};
 use crate::ceremony::change::Purpose;
 use crate::ceremony::facts::{Facts, KeyRecord};
@@ -77,10 +77,11 @@ pub struct WayOut {
 pub fn incident(incident: &Incident, facts: &Facts, cast: &Cast) -> Result<WayOut> {
     let purposes = Purposes::of(incident, facts)?;
     let targets = Targets::of(incident, facts, &purposes)?;
-    let (question, certify) = asked(incident, facts, &purposes)?;
+    let certified = Certified::of(asked(incident, facts, &purposes)?);
+    let question = &certified.question;
     let parts = targets.apart(question.today);
-    let answer = match (plan(&question), parts.first()) {
-        (Answer::Nothing, Some(first)) => again(&question, first.day(&question)),
+    let answer = match (plan(question), parts.first()) {
+        (Answer::Nothing, Some(first)) => again(question, first.day(question)),
         (answer, _) => answer,
     };
     let mut roots = match answer {
@@ -89,32 +90,26 @@ pub fn incident(incident: &Incident, facts: &Facts, cast: &Cast) -> Result<WayOu
             let found = "no key of root or targets that is to leave or to come";
             return Err(Refusal::new(&rules::RECOVER_NO_WAY, found, "keys that were lost or stolen"));
         }
-        Answer::Impossible(impossible) => return Err(refused(&question, &impossible)),
+        Answer::Impossible(impossible) => return Err(refused(question, &impossible)),
     };
     if let Some(first) = parts.first().filter(|first| !first.compromised.is_empty()) {
-        sooner(&question, first.day(&question), &mut roots);
+        sooner(question, first.day(question), &mut roots);
     }
     let mut steps = Steps::new();
     for part in &parts {
-        steps.insert(part.place(&question, &mut roots)?, part);
+        steps.insert(part.place(question, &mut roots)?, part);
     }
     // All in one root after all.
     if steps.len() < parts.len() {
-        steps = Steps::from([(targets.place(&question, &mut roots)?, &targets)]);
+        steps = Steps::from([(targets.place(question, &mut roots)?, &targets)]);
     }
-    let mut words = explain(&question, &Answer::Roots(roots.clone()));
+    let mut words = explain(question, &Answer::Roots(roots.clone()));
     for (at, part) in &steps {
         words.extend(roots.get(*at).map(|root| part.words(root, question.today)).unwrap_or_default());
     }
-    words.extend(certify.iter().map(|name| {
-        format!("before the first root, {name} gets a new certificate: the one that it has ends too soon")
-    }));
-    let mut all: Vec<(String, String)> = certify
-        .iter()
-        .filter_map(|name| question.keys.get(name).map(|key| (name, &key.holder)))
-        .map(|(name, holder)| (format!("certify-{name}"), runbooks::certify(name, holder, cast)))
-        .collect();
-    all.extend(texts(incident, &question, &roots, &steps, cast));
+    words.extend(certified.words());
+    let mut all = certified.runbooks(cast);
+    all.extend(texts(incident, question, &roots, &steps, cast));
     Ok(WayOut { words, roots, runbooks: all })
 }
 
@@ -235,8 +230,8 @@ impl Purposes {
     }
 }
 
-/// The question for root, with what tokens and journeys allow, and keys that are certified first.
-fn asked(incident: &Incident, facts: &Facts, purposes: &Purposes) -> Result<(Question, BTreeSet<KeyName>)> {
+/// The question for root, with what tokens and journeys allow.
+fn asked(incident: &Incident, facts: &Facts, purposes: &Purposes) -> Result<Question> {
     let listed = listed(facts, &RoleName::Root)?;
     let here = |names: &BTreeSet<KeyName>| -> BTreeSet<KeyName> {
         purposes.only(names, Purpose::Root).into_iter().filter(|name| listed.contains(name)).collect()
@@ -255,15 +250,7 @@ fn asked(incident: &Incident, facts: &Facts, purposes: &Purposes) -> Result<(Que
     for new in incident.new.iter().filter(|new| new.purpose == Purpose::Root) {
         question.expect(&new.name, &new.holder, incident.late.get(&new.name).copied());
     }
-    let mut question = with_tokens(question, facts);
-    // The certificate by which the root that is there knows a key stays what it is.
-    let mut certify = BTreeSet::new();
-    while let Answer::Impossible(Impossible { why: Why::Certificate(name), .. }) = plan(&question) {
-        let Some(key) = question.keys.get_mut(&name) else { break };
-        key.certificate_until = None;
-        certify.insert(name);
-    }
-    Ok((question, certify))
+    Ok(with_tokens(question, facts))
 }
 
 fn listed(facts: &Facts, role: &RoleName) -> Result<BTreeSet<KeyName>> {

@@ -30,6 +30,7 @@
 //! root matters, and the keys are few; `tests/planner.rs` compares with a search that does without this assumption
 //! and finds nothing better.
 
+mod certified;
 mod explain;
 mod incident;
 mod question;
@@ -40,6 +41,7 @@ use super::people::{KeyName, Person};
 use crate::tuf::time::{Term, Time};
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use certified::Certified;
 pub use explain::{explain, refused};
 pub use incident::{Incident, Successor, WayOut, incident};
 pub use question::{Wish, question, with_tokens};

@@ -8,7 +8,9 @@ use crate::ceremony::change::{Item, Purpose};
 use crate::ceremony::facts::Facts;
 use crate::ceremony::kinds;
 use crate::ceremony::people::KeyName;
-use crate::ceremony::planner::{Cast, Incident, Successor, WayOut, incident};
+use crate::ceremony::planner::{
+    Answer, Cast, Certified, Incident, Successor, WayOut, Wish, incident, plan, question, with_tokens,
+};
 use crate::ceremony::runbook::Runbook;
 use crate::tuf::chain::{RootChain, accept};
 use crate::tuf::profile::Profile;
@@ -425,4 +427,27 @@ fn certificates_that_end_are_renewed_first() {
     for (_, text) in &way.runbooks {
         kinds::read(&Runbook::parse(text).unwrap()).unwrap();
     }
+}
+
+#[test]
+fn so_are_they_where_only_root_keys_come_and_go() {
+    let mut facts = notary::before();
+    facts.keys.get_mut(&key("b")).unwrap().certificate = Some(notary::certificate("b", "2027-06-01"));
+    notary::push_root(&mut facts, "abc", 2, "t");
+    notary::push_targets(&mut facts, "t");
+    let wish = Wish {
+        lost: BTreeSet::from([key("c")]),
+        add: BTreeSet::from([key("d")]),
+        ..Wish::new(Term::new(2, Unit::Years))
+    };
+    let question = with_tokens(question(&wish, &facts).unwrap(), &facts);
+    assert!(matches!(plan(&question), Answer::Impossible(_)), "{:?}", plan(&question));
+    let certified = Certified::of(question);
+    assert!(matches!(plan(&certified.question), Answer::Roots(_)), "{:?}", plan(&certified.question));
+    let names: Vec<String> = certified.runbooks(&cast()).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["certify-b"]);
+    assert_eq!(certified.words().count(), 1);
+    // Where none ends too soon, nothing is certified.
+    let well = Certified::of(certified.question);
+    assert_eq!(well.keys, BTreeSet::new());
 }

@@ -7,7 +7,7 @@ use super::super::texts::{Draft, Ending};
 use crate::ceremony::change::Purpose;
 use crate::ceremony::facts::Facts;
 use crate::ceremony::people::{KeyName, Person};
-use crate::ceremony::planner::{self, Answer, Question, Wish};
+use crate::ceremony::planner::{self, Answer, Certified, Question, Wish};
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::Result;
 use crate::tuf::time::Time;
@@ -99,15 +99,21 @@ pub fn walk(asking: &mut Asking<'_>, incident: bool) -> Result<Ending> {
     let asked = ask(asking, incident)?;
     let late = asking.late(&asked.able)?;
     let cast = asking.people()?;
-    let question = asked.question(&late, asking.facts())?;
-    let answer = planner::plan(&question);
-    let words = planner::explain(&question, &answer);
+    let certified = Certified::of(asked.question(&late, asking.facts())?);
+    let question = &certified.question;
+    let answer = planner::plan(question);
+    let mut words = planner::explain(question, &answer);
     let refusal = match answer {
         Answer::Roots(roots) => {
-            let runbooks = planner::runbooks(&question, &roots, &cast);
+            let first = certified.runbooks(&cast);
+            let runbooks = planner::runbooks(question, &roots, &cast);
             let folder = if incident { super::lost_or_stolen::FOLDER } else { "change-root" };
             let mut draft = Draft::new(folder, cast);
             draft.make_root_keys(&asked.new, asking.known().algorithm(&RoleName::Root));
+            for (name, text) in first {
+                draft.add_text(&name, text);
+            }
+            words.extend(certified.words());
             for (_, text) in runbooks {
                 draft.add_text("rotate-root", text);
             }
@@ -121,7 +127,7 @@ pub fn walk(asking: &mut Asking<'_>, incident: bool) -> Result<Ending> {
             return Ok(Ending::Runbooks(draft));
         }
         Answer::Nothing => refuse("nothing", "a key that comes or goes, or another threshold"),
-        Answer::Impossible(impossible) => planner::refused(&question, &impossible),
+        Answer::Impossible(impossible) => planner::refused(question, &impossible),
     };
     Err(asking.no_way(refusal, &words))
 }
