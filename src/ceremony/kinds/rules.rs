@@ -74,7 +74,7 @@ crate::rules! {
     WITHDRAW_NOTHING: "WITHDRAW-NOTHING", Refused, "what is withdrawn is a signed change of this record", "design",
         "write the title as keyrite status shows it, or import the copy that has the change";
     WITHDRAW_WHICH: "WITHDRAW-WHICH", Refused, "a withdrawal means one change and no other", "design",
-        "say which = \"first\" or \"last\" in the runbook";
+        "say which = \"first\", \"last\" or 16 digits of the change's digest in the runbook";
     WITHDRAW_LATE: "WITHDRAW-LATE", Refused, "nothing is withdrawn that clients have, or that a newer root rests on", "design",
         "make the next version instead, by the ceremony that fits";
     DECIDE_NOTHING: "DECIDE-NOTHING", Refused, "nobody decides between files that they haven't got", "design",

@@ -5,8 +5,8 @@
 //! two that copies of the record proposed side by side. Published documents can't be withdrawn:
 //! clients have them, and the next version replaces them.
 //!
-//! A runbook holds no digest, so it names the change by its title, and of several with one title the
-//! first or the last. Rehearsals hold no open change of the real record: there is nothing to rehearse.
+//! A runbook names the change by its title, and of several with one title the first, the last or the one
+//! whose digest begins as it says. Rehearsals hold no open change of the real record: there is nothing to rehearse.
 
 use super::making::{asks_statement, base};
 use super::rules;
@@ -14,6 +14,7 @@ use crate::ceremony::change::{Change, Counts, Frame, Item};
 use crate::ceremony::facts::{Facts, KeyRecord};
 use crate::ceremony::proposal::Proposal;
 use crate::ceremony::runbook::Runbook;
+use crate::ceremony::strict::Word;
 use crate::ceremony::{Ceremony, Kind};
 use crate::tuf::digest::Digest;
 use crate::tuf::key::KeyIdentity;
@@ -25,6 +26,7 @@ use crate::tuf::threshold::Tally;
 use crate::tuf::time::Time;
 use serde::Deserialize;
 use std::collections::BTreeSet;
+use std::str::FromStr;
 
 /// The kind.
 pub struct Withdraw;
@@ -55,16 +57,38 @@ struct Table {
     /// The title of the change.
     change: String,
     /// Which of several with that title.
-    which: Option<Which>,
+    which: Option<Word<Which>>,
     /// Why, in the proposer's words.
     reason: String,
 }
 
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
+/// How many digits of a digest tell one change from all others.
+const DIGITS: usize = 16;
+
 enum Which {
     First,
     Last,
+    /// The first digits of its digest.
+    Begins(String),
+}
+
+impl FromStr for Which {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let digits = (DIGITS..=64).contains(&text.len())
+            && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        match text {
+            "first" => Ok(Self::First),
+            "last" => Ok(Self::Last),
+            _ if digits => Ok(Self::Begins(text.to_owned())),
+            _ => Err(Refusal::new(
+                &crate::ceremony::rules::RUNBOOK,
+                format!("which = \"{}\"", visible(text)),
+                "first, last, or at least 16 digits of the change's digest",
+            )),
+        }
+    }
 }
 
 impl Ceremony for Spec {
@@ -90,8 +114,10 @@ impl Ceremony for Spec {
         named.sort_by_key(|proposal| (proposal.held_at, proposal.change));
         let ours = |proposal: &&Proposal| self.said_of(proposal, facts);
         // Others of that title may have been taken back since, from the same end, and newer ones begun.
-        match self.withdraw.which {
-            None => !named.is_empty() && named.iter().all(|proposal| proposal.withdrawn),
+        match self.which() {
+            None | Some(Which::Begins(_)) => {
+                !named.is_empty() && named.iter().all(|proposal| proposal.withdrawn)
+            }
             Some(Which::First) => named.into_iter().take_while(|p| p.withdrawn).any(|p| ours(&p)),
             Some(Which::Last) => named.into_iter().rev().take_while(|p| p.withdrawn).any(|p| ours(&p)),
         }
@@ -100,7 +126,16 @@ impl Ceremony for Spec {
 
 impl Spec {
     fn named<'a>(&'a self, facts: &'a Facts) -> impl Iterator<Item = &'a Proposal> {
-        facts.proposals.values().filter(|proposal| proposal.title == self.withdraw.change)
+        let meant = |proposal: &&Proposal| match self.which() {
+            Some(Which::Begins(digits)) => proposal.change.hex().starts_with(digits),
+            _ => true,
+        };
+        let of_title = |proposal: &&Proposal| proposal.title == self.withdraw.change;
+        facts.proposals.values().filter(of_title).filter(meant)
+    }
+
+    fn which(&self) -> Option<&Which> {
+        self.withdraw.which.as_deref()
     }
 
     /// Whether this very runbook's sentence about a change is in force.
@@ -118,7 +153,7 @@ impl Spec {
         named.sort_by_key(|proposal| (proposal.held_at, proposal.change));
         let late: Vec<_> = named.iter().filter_map(|p| Some((p.describe(), p.late(facts)?))).collect();
         named.retain(|proposal| proposal.late(facts).is_none());
-        match (named.as_slice(), self.withdraw.which) {
+        match (named.as_slice(), self.which()) {
             ([], _) => Err(late.first().map_or_else(
                 || {
                     Refusal::new(
@@ -138,10 +173,10 @@ impl Spec {
             ([only], _) => Ok(only),
             ([first, ..], Some(Which::First)) => Ok(first),
             ([.., last], Some(Which::Last)) => Ok(last),
-            (several, None) => Err(Refusal::new(
+            (several, _) => Err(Refusal::new(
                 &rules::WITHDRAW_WHICH,
-                several.iter().map(|proposal| proposal.describe()).collect::<Vec<_>>().join("; "),
-                "which = \"first\" or \"last\" in the runbook, where several have one title",
+                several.iter().map(|proposal| told(proposal)).collect::<Vec<_>>().join("; "),
+                "which = \"first\", \"last\" or 16 digits of the digest in the runbook, where several have one title",
             )),
         }
     }
@@ -175,6 +210,12 @@ impl Spec {
         }
         lines
     }
+}
+
+/// A change as it can be told from others of its title.
+fn told(proposal: &Proposal) -> String {
+    let digest = proposal.change.hex();
+    format!("{}, {}", proposal.describe(), digest.get(..DIGITS).unwrap_or_default())
 }
 
 /// The living keys that are asked, each with the thresholds that it counts for.

@@ -30,6 +30,11 @@ pub fn out(session: &Session, contents: &Contents) -> Vec<String> {
         return Vec::new();
     }
     let mut lines = Vec::new();
+    let titled = |stored: &StoredChange| {
+        let (title, all) = (&stored.change.frame.title, contents.facts.proposals.values());
+        let alone = all.filter(|other| other.title == *title && !other.withdrawn).count() < 2;
+        if alone { String::new() } else { format!("with which = {}: ", digits(stored)) }
+    };
     let withdraw = |title: &str, why: &str| {
         format!("{keyrite} run RUNBOOK    of the kind withdraw, for \"{title}\": {why}")
     };
@@ -46,23 +51,25 @@ pub fn out(session: &Session, contents: &Contents) -> Vec<String> {
         let signed = !stored.gathered.signatures.is_empty();
         match &standing.state {
             State::Open if !stored.gathered.refusals.is_empty() => {
-                lines.push(withdraw(&title, "it was refused"));
+                lines.push(withdraw(&title, &format!("{}it was refused", titled(stored))));
             }
             // Whoever signed it can sign no other of that version.
             State::Lapsed { .. } if signed && in_the_way(contents, &stored.change) => {
-                lines.push(withdraw(&title, "its last day has passed, half signed"));
+                let which = titled(stored);
+                lines.push(withdraw(&title, &format!("{which}its last day has passed, half signed")));
             }
             _ => {}
         }
     }
-    for (role, version, titles) in rivals(contents) {
+    for (role, version, titles, digests) in rivals(contents) {
         let first = titles.iter().next().map_or("", String::as_str);
         let many = titles.len();
         let why = if many > 1 {
             let others: Vec<_> = titles.iter().skip(1).map(|title| format!("\"{title}\"")).collect();
             format!("or for {}: both make {role} {version}", others.join(" or "))
         } else {
-            format!("with which = \"first\" or \"last\": both make {role} {version}")
+            let all = if digests.len() == 2 { "both" } else { "all" };
+            format!("with which = {}: {all} make {role} {version}", digests.join(" or "))
         };
         lines.push(withdraw(first, &why));
     }
@@ -87,8 +94,13 @@ fn in_the_way(contents: &Contents, change: &Change) -> bool {
     change.documents().any(|d| d.version() > newer(d.role()))
 }
 
-/// Open changes that make one version of one role: its titles.
-fn rivals(contents: &Contents) -> Vec<(RoleName, u64, BTreeSet<String>)> {
+/// A change as a withdrawal names it among others of its title.
+fn digits(stored: &StoredChange) -> String {
+    format!("\"{}\"", stored.digest.hex().chars().take(16).collect::<String>())
+}
+
+/// Open changes that make one version of one role: their titles, and how a withdrawal names each.
+fn rivals(contents: &Contents) -> Vec<(RoleName, u64, BTreeSet<String>, Vec<String>)> {
     let mut made: BTreeMap<(RoleName, u64), Vec<&StoredChange>> = BTreeMap::new();
     for stored in contents.changes.values().filter(|stored| going_on(stored)) {
         for document in stored.change.documents() {
@@ -96,11 +108,12 @@ fn rivals(contents: &Contents) -> Vec<(RoleName, u64, BTreeSet<String>)> {
         }
     }
     let titles = |changes: &[&StoredChange]| changes.iter().map(|s| visible(&s.change.frame.title)).collect();
+    let digests = |changes: &[&StoredChange]| changes.iter().map(|s| digits(s)).collect();
     let several = made.into_iter().filter(|(_, changes)| changes.len() > 1);
     let mut told: BTreeSet<Vec<crate::tuf::digest::Digest>> = BTreeSet::new();
     several
         .filter(|(_, changes)| told.insert(changes.iter().map(|s| s.digest).collect()))
-        .map(|((role, version), changes)| (role, version, titles(&changes)))
+        .map(|((role, version), changes)| (role, version, titles(&changes), digests(&changes)))
         .collect()
 }
 

@@ -55,11 +55,8 @@ pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
     let people = asking.people()?;
     let mut draft = Draft::new("withdraw", people);
     let same: Vec<_> = open.iter().filter(|other| other.title == chosen.title).collect();
-    let which = match same.iter().position(|other| other.change == chosen.change) {
-        Some(0) if same.len() > 1 => "which = \"first\"\n",
-        Some(_) if same.len() > 1 => "which = \"last\"\n",
-        _ => "",
-    };
+    let digits: String = digest.chars().take(16).collect();
+    let which = if same.len() > 1 { format!("which = \"{digits}\"\n") } else { String::new() };
     let tables =
         format!("[withdraw]\nchange = {}\n{which}reason = {}\n", quoted(&chosen.title), quoted(&reason));
     let comment = "Signed by those who could have made what it replaces.";
