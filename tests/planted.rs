@@ -230,6 +230,31 @@ fn a_runbook_does_not_pass_for_held_by_the_documents_of_another_change() {
     assert_eq!(room.stage.root().0, 2, "the stolen key has left");
 }
 
+/// A folder that begins with the digits of an honest change is named by the lines that name that one.
+#[test]
+fn a_line_that_means_one_runbook_takes_no_other() {
+    let room = Room::new("planted-digits");
+    let runbook = room.stolen();
+    let (change, answers) = room.stage.answers(&room.devices, &runbook);
+    let changes = room.stage.record.join("changes");
+    let planted = changes.join(format!("{}{}", &change[..16], "f".repeat(48)));
+    fs::create_dir(&planted).unwrap();
+    let other = fs::read_to_string(&runbook).unwrap().replace("[\"r1\"]", "[\"r2\"]");
+    fs::write(planted.join("runbook.toml"), other).unwrap();
+    let honest = changes.join(&*change).join("runbook.toml");
+    let planted = planted.join("runbook.toml");
+    for both in [[utf8(&honest), utf8(&planted)], [utf8(&planted), utf8(&honest)]] {
+        let run = ["run", both[0], both[1], "--answers", utf8(&answers), "--unattended"];
+        for line in [&run[..], &["rehearse", both[0], both[1]]] {
+            let refused = room.on(line).ended(1).json();
+            assert_eq!(refused["error"]["rule"], "RUNBOOK-TWO", "{refused}");
+        }
+    }
+    // By its whole name it goes on.
+    let line = ["run", utf8(&honest), "--answers", utf8(&answers), "--unattended"];
+    assert_eq!(room.on(&line).ended(0).json()["done"], json!(["R1 was stolen"]));
+}
+
 /// What a custodian has signed binds them: such a change is no stranger's, and stops the runbook.
 #[test]
 fn a_change_that_a_known_key_has_signed_is_not_set_aside() {

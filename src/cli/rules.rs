@@ -48,6 +48,8 @@ crate::rules! {
         "use the keyrite that planned the change, or a newer one";
     RUNBOOK_MISSING: "RUNBOOK-MISSING", Usage, "there is a runbook to hold", "design",
         "name a runbook, or a folder that holds some";
+    RUNBOOK_TWO: "RUNBOOK-TWO", Refused, "a line that names a change by its first digits means one change", "threats T1",
+        "name the runbook by the whole digest of its change, as keyrite status or the last session showed it, and put the other folder away";
     CHANGE_RECOMPUTED: "CHANGE-RECOMPUTED", Refused, "whoever signs gets the very same change from the runbook and their own record", "threats T1",
         "sign nothing; compare your copy of the record with the administrator's";
     ANCHOR_FORM: "ANCHOR-FORM", Usage, "an anchor is a root's version and payload digest", "design",

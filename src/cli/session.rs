@@ -286,17 +286,20 @@ pub fn read_text(file: &Path) -> Result<String> {
     })
 }
 
+/// How many digits of a digest stand on a line that is printed to be typed.
+pub const DIGITS: usize = 16;
+
 /// The path of an upload as a shell fills it in: sixteen digits of its name and a star. The whole name is
 /// longer than what is left of a line of 80 columns.
 pub fn upload_path(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let begin: String = name.chars().take(16).collect();
+    let begin: String = name.chars().take(DIGITS).collect();
     format!("{}*", typed(&path.with_file_name(begin)))
 }
 
 /// The runbook of a change of this record, in the same way.
 pub fn runbook_path(record: &Path, change: &Digest) -> String {
-    let begin: String = change.hex().chars().take(16).collect();
+    let begin: String = change.hex().chars().take(DIGITS).collect();
     format!("{}*/runbook.toml", typed(&record.join(format!("changes/{begin}"))))
 }
 

@@ -6,7 +6,7 @@ use super::gated;
 use super::keyring::Keyring;
 use super::perform::journal::{Journal, Of};
 use super::rules;
-use super::session::{Session, read_text, shown, typed};
+use super::session::{DIGITS, Session, read_text, shown, typed};
 use super::sign::going_on;
 use crate::ceremony::change::{Change, EnrolledKey, Frame, Item, NewKey};
 use crate::ceremony::facts::{Anchor, Facts, Stage};
@@ -444,9 +444,12 @@ fn made_first_root(stored: &StoredChange, contents: &Contents) -> bool {
 ///
 /// `RUNBOOK-MISSING` for a folder without any.
 pub fn runbook_paths(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let mut paths = Vec::new();
+    let mut paths: Vec<PathBuf> = Vec::new();
     for path in named {
         if !path.is_dir() {
+            if let Some(other) = paths.iter().find(|other| same_digits(other, path)) {
+                return Err(two_runbooks(other, path));
+            }
             paths.push(path.clone());
             continue;
         }
@@ -465,4 +468,22 @@ pub fn runbook_paths(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
         paths.extend(found);
     }
     Ok(paths)
+}
+
+/// Whether two runbooks are of changes whose folders begin alike: the lines that are printed name one by
+/// the first digits of its digest, and a shell puts in whatever begins so.
+fn same_digits(one: &Path, other: &Path) -> bool {
+    let folder = |path: &Path| {
+        let change = path.parent()?;
+        let of_change = path.file_name()? == "runbook.toml" && change.parent()?.file_name()? == "changes";
+        let name = change.file_name()?.to_str()?;
+        of_change
+            .then(|| (change.parent().map(Path::to_owned), name.chars().take(DIGITS).collect::<String>()))
+    };
+    one != other && folder(one).is_some_and(|one| folder(other) == Some(one))
+}
+
+fn two_runbooks(one: &Path, other: &Path) -> Refusal {
+    let found = format!("{} and {}", shown(one), shown(other));
+    Refusal::new(&rules::RUNBOOK_TWO, found, "one change that begins with these digits")
 }
