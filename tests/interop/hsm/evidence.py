@@ -140,6 +140,7 @@ def check_attestation() -> None:
             expect(constraints.critical and constraints.value.ca, "an authority")
         expect(issued(root, root) and issued(between, root) and issued(own, between), "the chain")
         expect(own.subject.rfc4514_string() == f"CN=YubiHSM Attestation ({SERIAL})", f"{own.subject}")
+        expect(Opaque(session, 0).get_certificate() == own, "always the same")
         expect(AttestationExtensions.parse(own).serial == SERIAL, "the device's certificate")
         with other.session() as elsewhere:
             theirs = Opaque(elsewhere, 0).get_certificate()

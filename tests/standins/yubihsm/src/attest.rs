@@ -89,7 +89,7 @@ fn of_device(state: &State) -> Vec<u8> {
     [yubihsm(1, &tlv(0x04, &state.firmware)), yubihsm(2, &integer(&state.serial.to_be_bytes()))].concat()
 }
 
-/// The certificate that the device came with: opaque object 0.
+/// The certificate that the device comes with: opaque object 0.
 pub fn device(state: &State, vendor: &Vendor) -> Vec<u8> {
     let subject = name(&format!("YubiHSM Attestation ({})", state.serial));
     let key = Key { algorithm: algorithm::P256, data: &state.attestation_key };
@@ -97,7 +97,7 @@ pub fn device(state: &State, vendor: &Vendor) -> Vec<u8> {
 }
 
 /// SIGN ATTESTATION CERTIFICATE.
-pub fn run(state: &State, vendor: &Vendor, me: &Object, body: &[u8], call: &mut Call) -> Result<Vec<u8>> {
+pub fn run(state: &State, me: &Object, body: &[u8], call: &mut Call) -> Result<Vec<u8>> {
     me.may(capability::SIGN_ATTESTATION)?;
     let mut fields = Fields::of(body);
     (call.target, call.second) = (fields.u16()?, fields.u16()?);
@@ -105,7 +105,7 @@ pub fn run(state: &State, vendor: &Vendor, me: &Object, body: &[u8], call: &mut 
     let object = state.object(kind::ASYMMETRIC_KEY, call.target, me.domains)?;
     let key = Key { algorithm: object.algorithm, data: &object.data };
     let (by, template) = if call.second == 0 {
-        (Key { algorithm: algorithm::P256, data: &state.attestation_key }, device(state, vendor))
+        (Key { algorithm: algorithm::P256, data: &state.attestation_key }, state.certificate.clone())
     } else {
         let by = state.object(kind::ASYMMETRIC_KEY, call.second, me.domains)?;
         by.may(capability::SIGN_ATTESTATION)?;

@@ -9,7 +9,6 @@ use crate::keys;
 use crate::objects;
 use crate::read::{Fields, Result};
 use crate::state::{Object, State};
-use crate::vendor::Vendor;
 use crate::wrap;
 
 /// By whose authentication key, and which objects were touched, for the log.
@@ -20,7 +19,7 @@ pub struct Call {
 }
 
 /// Answers with what follows the command's number and length, or the error.
-pub fn run(state: &mut State, vendor: &Vendor, command: u8, body: &[u8], call: &mut Call) -> Result<Vec<u8>> {
+pub fn run(state: &mut State, command: u8, body: &[u8], call: &mut Call) -> Result<Vec<u8>> {
     let me =
         state.object(kind::AUTHENTICATION_KEY, call.key, 0xffff).map_err(|_| error::INVALID_SESSION)?.clone();
     match command {
@@ -56,11 +55,11 @@ pub fn run(state: &mut State, vendor: &Vendor, command: u8, body: &[u8], call: &
             state.log.set_option(option, value).map(|()| Vec::new())
         }
         command::SIGN_ECDSA | command::SIGN_EDDSA => sign(state, &me, command, body, call),
-        command::SIGN_ATTESTATION => attest::run(state, vendor, &me, body, call),
+        command::SIGN_ATTESTATION => attest::run(state, &me, body, call),
         command::EXPORT_WRAPPED => wrap::export(state, &me, body, call),
         command::IMPORT_WRAPPED => wrap::import(state, &me, body, call),
         command::WRAP_DATA | command::UNWRAP_DATA => wrap::data(state, &me, command, body, call),
-        _ => objects::run(state, vendor, &me, command, body, call),
+        _ => objects::run(state, &me, command, body, call),
     }
 }
 

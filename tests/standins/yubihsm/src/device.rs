@@ -8,7 +8,6 @@ use crate::log::{Event, NONE};
 use crate::read::{Fields, Result, frame, unframe};
 use crate::session::Sessions;
 use crate::state::State;
-use crate::vendor::Vendor;
 use std::time::{Duration, Instant};
 
 /// An answer, and the command that it answers: of a session's message, the one inside.
@@ -19,7 +18,6 @@ pub struct Answer {
 
 pub struct Device {
     pub state: State,
-    pub vendor: Vendor,
     sessions: Sessions,
     started: Instant,
 }
@@ -30,8 +28,8 @@ fn longest(firmware: [u8; 3]) -> usize {
 }
 
 impl Device {
-    pub fn new(state: State, vendor: Vendor, idle: Duration) -> Self {
-        Self { state, vendor, sessions: Sessions::new(idle), started: Instant::now() }
+    pub fn new(state: State, idle: Duration) -> Self {
+        Self { state, sessions: Sessions::new(idle), started: Instant::now() }
     }
 
     fn tick(&self) -> u32 {
@@ -165,7 +163,7 @@ impl Device {
             command::ECHO => Ok(body.to_vec()),
             command::DEVICE_INFO => self.info(body),
             command::CLOSE_SESSION if body.is_empty() => Ok(Vec::new()),
-            _ => commands::run(&mut self.state, &self.vendor, command, body, call),
+            _ => commands::run(&mut self.state, command, body, call),
         }
     }
 

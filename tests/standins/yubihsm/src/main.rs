@@ -69,16 +69,12 @@ fn options(mut args: impl Iterator<Item = String>) -> Option<Options> {
 }
 
 fn run(options: Options) -> io::Result<()> {
-    let state = state::State::open(&options.state, options.serial, options.firmware)?;
     let folder = options.state.parent().filter(|folder| !folder.as_os_str().is_empty());
     let vendor = vendor::Vendor::open(folder.unwrap_or(".".as_ref()))?;
+    let state = state::State::open(&options.state, options.serial, options.firmware, &vendor)?;
     let listener = TcpListener::bind(options.listen)?;
     writeln!(io::stdout(), "listening {}", listener.local_addr()?)?;
-    http::serve(
-        &listener,
-        device::Device::new(state, vendor, options.idle),
-        knobs::Knobs::new(options.faults),
-    )
+    http::serve(&listener, device::Device::new(state, options.idle), knobs::Knobs::new(options.faults))
 }
 
 fn main() {

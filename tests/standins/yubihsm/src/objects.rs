@@ -1,22 +1,13 @@
 //! Objects: made, put in, listed, shown, deleted.
 
-use crate::attest;
 use crate::codes::{algorithm, capability, command, error, kind, origin};
 use crate::commands::Call;
 use crate::keys;
 use crate::read::{Fields, Result};
 use crate::state::{LABEL, Object, State};
-use crate::vendor::Vendor;
 use crate::wrap;
 
-pub fn run(
-    state: &mut State,
-    vendor: &Vendor,
-    me: &Object,
-    command: u8,
-    body: &[u8],
-    call: &mut Call,
-) -> Result<Vec<u8>> {
+pub fn run(state: &mut State, me: &Object, command: u8, body: &[u8], call: &mut Call) -> Result<Vec<u8>> {
     let (kind, needed) = match command {
         command::PUT_OPAQUE => (kind::OPAQUE, capability::PUT_OPAQUE),
         command::PUT_AUTHENTICATION_KEY => (kind::AUTHENTICATION_KEY, capability::PUT_AUTHENTICATION_KEY),
@@ -26,7 +17,7 @@ pub fn run(
         command::GENERATE_WRAP_KEY => (kind::WRAP_KEY, capability::GENERATE_WRAP_KEY),
         command::LIST_OBJECTS => return list(state, me, body),
         command::GET_OBJECT_INFO => return info(state, me, body, call),
-        command::GET_OPAQUE => return opaque(state, vendor, me, body, call),
+        command::GET_OPAQUE => return opaque(state, me, body, call),
         command::GET_PUBLIC_KEY => return public_key(state, me, body, call),
         command::DELETE_OBJECT => return delete(state, me, body, call),
         command::CHANGE_AUTHENTICATION_KEY => return change(state, me, body, call),
@@ -142,11 +133,11 @@ fn info(state: &State, me: &Object, body: &[u8], call: &mut Call) -> Result<Vec<
 }
 
 /// 0 is the device's own certificate, which is in no list.
-fn opaque(state: &State, vendor: &Vendor, me: &Object, body: &[u8], call: &mut Call) -> Result<Vec<u8>> {
+fn opaque(state: &State, me: &Object, body: &[u8], call: &mut Call) -> Result<Vec<u8>> {
     me.may(capability::GET_OPAQUE)?;
     call.target = id(body)?;
     if call.target == 0 {
-        return Ok(attest::device(state, vendor));
+        return Ok(state.certificate.clone());
     }
     Ok(state.object(kind::OPAQUE, call.target, me.domains)?.data.clone())
 }

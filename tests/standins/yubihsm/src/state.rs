@@ -1,9 +1,11 @@
 //! What the device remembers without power, in one file of JSON.
 
+use crate::attest;
 use crate::codes::{algorithm, capability, error, kind, origin};
 use crate::keys;
 use crate::log::Log;
 use crate::read::Result;
+use crate::vendor::Vendor;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io;
@@ -61,6 +63,9 @@ pub struct State {
     /// The device's own key for attestation, and the one that it shows as its public key.
     pub attestation_key: Vec<u8>,
     pub device_key: Vec<u8>,
+    /// What the vendor says of the first of them.
+    #[serde(default)]
+    pub certificate: Vec<u8>,
     #[serde(skip)]
     file: PathBuf,
     #[serde(skip)]
@@ -72,7 +77,7 @@ pub struct State {
 
 impl State {
     /// As the device was left, or as it comes from the factory. Either way it has just got power.
-    pub fn open(file: &Path, serial: u32, firmware: [u8; 3]) -> io::Result<Self> {
+    pub fn open(file: &Path, serial: u32, firmware: [u8; 3], vendor: &Vendor) -> io::Result<Self> {
         let lock = locked(&file.with_extension("lock"))?;
         let mut state = match fs::read(file) {
             Ok(bytes) => serde_json::from_slice(&bytes)?,
@@ -80,6 +85,9 @@ impl State {
         };
         state.file = file.into();
         state.lock = Some(lock);
+        if state.certificate.is_empty() {
+            state.certificate = attest::device(&state, vendor);
+        }
         state.log.boot();
         state.keep();
         Ok(state)
@@ -95,6 +103,7 @@ impl State {
             log: Log::new(firmware),
             attestation_key: key(),
             device_key: key(),
+            certificate: Vec::new(),
             file: PathBuf::new(),
             kept: Vec::new(),
             lock: None,
