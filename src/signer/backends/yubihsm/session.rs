@@ -101,9 +101,8 @@ impl Session {
         most: usize,
         randomness: &Randomness,
     ) -> std::result::Result<Self, Unopened> {
-        let ours = randomness.bytes::<8>().map_err(|e| {
-            Refusal::new(&rules::TOKEN_FAILED, format!("no random bytes: {e}"), "random bytes")
-        })?;
+        let none = |e| Refusal::new(&rules::TOKEN_FAILED, format!("no random bytes: {e}"), "random bytes");
+        let ours = randomness.bytes::<8>().map_err(none)?;
         let asked = [&key.to_be_bytes()[..], &ours[..]].concat();
         let came = match link.plain(Command::CREATE_SESSION, &asked)? {
             Ok(came) => came,
@@ -130,7 +129,11 @@ impl Session {
             mac,
         };
         // Also if it was seen to be wrong: the device then drops the session instead of keeping it
-        // for 30 seconds, and its log has the attempt.
+        // for 30 seconds, and its log has the attempt. But whoever can't show that they know the
+        // password gets nothing to compare guesses with: random bytes take its place.
+        if !knows {
+            session.mac = randomness.bytes().map_err(none)?;
+        }
         let proof = derived(&session.mac, HOST_CRYPTOGRAM, &context)?;
         let body = [&[number][..], half(&proof)].concat();
         let message = session.tagged(Command::AUTHENTICATE, &body)?;
