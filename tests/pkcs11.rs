@@ -283,6 +283,41 @@ fn a_wrong_pin_is_never_tried_again() {
     }
 }
 
+#[test]
+fn its_holder_changes_the_pin() {
+    let test = "its_holder_changes_the_pin";
+    match stage().as_deref() {
+        None => {
+            let lab = Lab::new(test);
+            lab.run("prepare", &[]);
+            lab.run("change", &["only=nobody"]);
+            lab.run("after", &[]);
+        }
+        Some("prepare") => drop(prepared(&Modules::new(), "root-a")),
+        Some("change") => {
+            let mut token = found(&Modules::new(), "root-a");
+            assert_eq!(
+                rule(token.change_pin(&mut Pins::new("00000000", "").and_new("16180339"))),
+                "PIN-WRONG"
+            );
+            assert_eq!(rule(token.change_pin(&mut pins().and_new("123"))), "PIN-LENGTH");
+            let mut asked = pins().and_new("16180339");
+            token.change_pin(&mut asked).unwrap();
+            let asked: Vec<_> = asked.asked.iter().map(|ask| ask.secret).collect();
+            assert_eq!(asked, [PinKind::User, PinKind::NewUser]);
+        }
+        Some(_) => {
+            let mut token = found(&Modules::new(), "root-a");
+            let old = token.generate(KeySpec::EcdsaP256, &tag("root-a", 1), &mut pins());
+            assert_eq!(rule(old), "PIN-WRONG");
+            let mut now = Pins::new("16180339", OFFICER);
+            token.generate(KeySpec::EcdsaP256, &tag("root-a", 1), &mut now).unwrap();
+            // Nobody vouches for a key that is there already.
+            assert_eq!(rule(token.take()), "TOKEN-CANNOT");
+        }
+    }
+}
+
 /// The last try is the person's to use: the pins of these tests never agree to it.
 #[test]
 fn the_last_try_and_a_locked_pin() {

@@ -249,6 +249,12 @@ uri = "yubihsm:serial=0007550054;connector=http://127.0.0.1:8080"
 pin = "tty"
 pin-auditor = "pins/auditor"
 
+[key.root-e]
+uri = "piv:serial=12345678;slot=9c"
+pin = "pins/root-e"
+puk = "pins/puk-e"
+existing = true
+
 [enrol.dev-dana]
 file = "dana.enrol.json"
 
@@ -283,6 +289,9 @@ dora = "2026-12-02"
         assert_eq!(map.enrolments[&dana], Path::new("/home/ada/dana.enrol.json"));
         assert!(map.devices()[&"targets-1".parse::<KeyName>().unwrap()].software);
         assert!(!map.devices()[&"root-a".parse::<KeyName>().unwrap()].software);
+        let yubikey = key(&map, "root-e");
+        assert_eq!((yubikey.puk, yubikey.existing), (Some("/home/ada/pins/puk-e".into()), true));
+        assert_eq!((root.puk, root.existing), (None, false));
         let limit = |name: &str| map.devices()[&name.parse::<KeyName>().unwrap()].max_payload;
         assert_eq!((limit("root-a"), limit("root-c")), (None, Some(2028)));
         assert_eq!(map.away[&"dora".parse::<Person>().unwrap()].to_string(), "2026-12-02T00:00:00Z");
@@ -319,6 +328,8 @@ dora = "2026-12-02"
                 "with a module",
             ),
             (one("pin = \"pins/targets-1\"", "pin = \"\""), "an empty pin"),
+            (one("pin = \"pins/targets-1\"", "pin = \"tty\"\npuk = \"a\""), "with puk or existing"),
+            (one("max-payload = 2028", "existing = true"), "with puk or existing"),
             (one("pin = \"pins/targets-1\"", ""), "without a pin"),
             (one("object=root-a\"", "object=root-a\"\npin-auditor = \"a\""), "with a pin-auditor"),
             (one(";connector=http://127.0.0.1:8080", ";connector=http://hsm:8080"), "127.0.0.1"),
@@ -326,7 +337,7 @@ dora = "2026-12-02"
             (one("max-payload = 2028", "max-payload = 0"), "max-payload = 0"),
             (one("max-payload = 2028", "max-payload = -1"), "line 33"),
             (one("pin = \"pins/targets-1\"", "pin = \"tty\"\nmax-payload = 9"), "with a max-payload"),
-            (one("2026-12-02", "2026-12-32"), "line 44"),
+            (one("2026-12-02", "2026-12-32"), "line 50"),
             (one("https://notary.example.com/", "https://a b"), "the backend"),
             (one("https://notary.example.com/", "ftp://notary"), "the backend"),
             (one("https://notary.example.com/", "https://x;rm"), "the backend"),
