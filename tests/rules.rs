@@ -110,6 +110,10 @@ const SOURCES: &[(&str, &str)] = &[
         "tokens 3",
         "how YubiKeys answer over PC/SC: `src/signer/backends/piv`, shown by `tests/piv.rs` on virtual ones",
     ),
+    (
+        "SLIP-39",
+        "the standard for shares of a secret in words (SLIP-0039), and a part of it: `tests/slip39.rs` has its vectors",
+    ),
     ("threats T1", "people agree to one thing and the machine signs another"),
     ("threats T3", "a public key is swapped on its way from the token to the root"),
     (
@@ -135,6 +139,8 @@ const SOURCES: &[(&str, &str)] = &[
     ("threats T21", "a key left on a token by a session that was cut off"),
     ("threats T22", "another token in the place of the right one"),
     ("threats T23", "a PIN locked by trying"),
+    ("threats T25", "shares mixed up, altered, mistyped, of another set or too few"),
+    ("threats T26", "shares whose numbers are equal or impossible"),
     ("threats T28", "randomness that somebody else chose"),
     ("threats T29", "hostile QR codes: what they claim to hold, mixed messages, a scanner that types"),
     ("threats T30", "another PKCS#11 module under the name of the right one"),

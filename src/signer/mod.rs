@@ -18,6 +18,7 @@ pub mod keyfile;
 pub mod randomness;
 pub mod rules;
 pub mod secret;
+pub mod slip39;
 pub mod uri;
 pub mod yubihsm;
 

@@ -36,6 +36,17 @@ impl Randomness {
         (self.0)(&mut bytes[..])?;
         Ok(bytes)
     }
+
+    /// `count` bytes, wiped on drop.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::bytes`].
+    pub fn many(&self, count: usize) -> Result<Zeroizing<Vec<u8>>, String> {
+        let mut bytes = Zeroizing::new(vec![0; count]);
+        (self.0)(&mut bytes)?;
+        Ok(bytes)
+    }
 }
 
 impl fmt::Debug for Randomness {

@@ -97,4 +97,37 @@ crate::rules! {
         "run `keyrite sign --external KEY`";
     EXTERNAL_FORM: "EXTERNAL-FORM", Refused, "what comes back is a signature of the scheme that was asked for", "design",
         "run the command in the README that was handed out again, and bring its output as it is";
+    // --- shares
+    SHARE_SCHEME: "SHARE-SCHEME", Usage, "a secret is split into at most 16 shares, of which two or more bring it back", "SLIP-39 format, threats T25",
+        "choose how many of how many, as 2 of 3 or 3 of 5";
+    SHARE_SECRET: "SHARE-SECRET", Usage, "a secret that is split is random and of 128 to 256 bits", "SLIP-39 format",
+        "split the wrap key, never a PIN or a pass-phrase";
+    SHARE_RANDOM: "SHARE-RANDOM", Device, "the machine gives random bytes", "threats T28",
+        "do not go on at this machine; find out why it has none";
+    SHARE_WORD: "SHARE-WORD", Refused, "every word of a share is in the standard's list", "SLIP-39 word list",
+        "read the word again from the card; its first four letters are enough";
+    SHARE_LENGTH: "SHARE-LENGTH", Refused, "a share has as many words as its secret makes", "SLIP-39 format",
+        "count the words on the card; one was left out or typed twice";
+    SHARE_CHECKSUM: "SHARE-CHECKSUM", Refused, "the last three words of a share fit the others", "SLIP-39 checksum, threats T25",
+        "compare word by word with the card";
+    SHARE_SWAPPED: "SHARE-SWAPPED", Refused, "the words of a share are in their order", "SLIP-39 checksum, threats T25",
+        "compare the two words that are named with the card";
+    SHARE_FORM: "SHARE-FORM", Refused, "a share's numbers and padding are possible ones", "SLIP-39 format, threats T26",
+        "use another share: no program makes such a one";
+    SHARE_SALT: "SHARE-SALT", Refused, "the salt on a card is typed as it is printed", "threats T25",
+        "compare it digit by digit with the card";
+    SHARE_SET: "SHARE-SET", Refused, "shares that come together belong to one set", "SLIP-39 format, threats T25",
+        "look on the cards for the set's name, and bring those of the set that is wanted";
+    SHARE_TWICE: "SHARE-TWICE", Refused, "each share comes once", "SLIP-39 format, threats T26",
+        "bring another card of the set";
+    SHARE_FEW: "SHARE-FEW", Incomplete, "as many shares come together as are needed", "SLIP-39 format, threats T25",
+        "bring more cards of the set";
+    SHARE_MANY: "SHARE-MANY", Refused, "no more shares come together than are needed", "SLIP-39 format",
+        "leave the others in their envelopes";
+    SHARE_DIGEST: "SHARE-DIGEST", Refused, "the secret that shares give is the one that was split", "SLIP-39 digest, threats T25",
+        "one card is of another making: compare each with the manifest by keyrite share drill";
+    SHARE_PASSPHRASE: "SHARE-PASSPHRASE", Usage, "a passphrase over shares is printable ASCII", "SLIP-39 passphrase",
+        "type it as the program has it that made the shares; keyrite's own have none";
+    SHARE_DEALT: "SHARE-DEALT", Refused, "every choice of enough shares gives the secret that was split", "threats T25, T37",
+        "destroy these shares, use the secret for nothing, and begin again on another machine";
 }
