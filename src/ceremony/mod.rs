@@ -32,6 +32,8 @@ pub mod rendering;
 pub mod rules;
 pub mod runbook;
 mod runbook_scan;
+pub mod share_manifest;
+pub mod sharing;
 pub mod standing;
 pub mod step;
 pub mod strict;

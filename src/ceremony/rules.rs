@@ -114,4 +114,24 @@ crate::rules! {
         "correct the answer; a change is agreed to by its full digest alone";
     ANSWER_UNUSED: "ANSWER-UNUSED", Usage, "every answer belongs to a prompt", "design",
         "take the answer out, or correct the step's name";
+
+    // --- shares
+    SHARE_MANIFEST: "SHARE-MANIFEST", Refused, "a share manifest says numbers that fit each other", "design, threats T25",
+        "ask the administrator for the manifest again; do not repair it by hand";
+    SHARE_HOLDERS: "SHARE-HOLDERS", Refused, "no one holds as many shares as bring the secret back", "threats T32",
+        "give the cards to more people, or make more of them needed";
+    SHARE_FOREIGN: "SHARE-FOREIGN", Refused, "a card is of the set that is asked for", "threats T25",
+        "look on the cards for the set's name, and bring the one of this set";
+    SHARE_COMMITMENT: "SHARE-COMMITMENT", Refused, "a card has the words and the salt that its manifest was made of", "threats T25",
+        "type the salt of this very card; if it stays so, the card is not the one that was dealt: keep it, and tell the administrator";
+    SHARE_HOLDER: "SHARE-HOLDER", Refused, "each custodian has their own card", "threats T25",
+        "find out who has whose card, and swap them back before witnesses";
+    SHARE_CHOICES: "SHARE-CHOICES", Refused, "every choice of enough shares has given the secret before a card is shown", "threats T25",
+        "show no card; begin again";
+    SHARE_TURN: "SHARE-TURN", Refused, "a card is typed back before the next is shown and before the secret is used", "threats T25",
+        "have the card that is named typed back";
+    SHARE_GIVEN: "SHARE-GIVEN", Refused, "each card comes once, and as many as are needed", "threats T25, T26",
+        "bring the card of somebody else whom the manifest lists";
+    SHARE_CHECK: "SHARE-CHECK", Refused, "a secret that was brought back is the one that was split", "threats T25",
+        "use it for nothing: cards and manifest are of two makings; look for the right manifest";
 }

@@ -24,6 +24,7 @@ mod recover;
 mod renewals;
 mod revoked;
 mod root_change;
+mod sharing;
 mod standing;
 mod steps;
 mod transcript;
