@@ -19,6 +19,7 @@ pub mod rules;
 mod scanner;
 pub mod screen;
 pub mod scripted;
+pub mod share_card;
 pub mod table;
 pub mod terminal;
 pub mod tokens;

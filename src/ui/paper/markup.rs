@@ -4,13 +4,37 @@
 //! elsewhere. So no data can become a tag, an attribute, a style or a reference.
 
 use crate::ui::screen::Safe;
-use std::fmt;
+use std::fmt::{self, Write as _};
+use zeroize::Zeroizing;
 
 /// A piece of a page.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Markup(String);
+///
+/// Wiped on drop, since a page can be a share card: whoever draws one takes [`Markup::roomy`].
+#[derive(Default, PartialEq, Eq)]
+pub struct Markup(Zeroizing<String>);
 
 impl Markup {
+    /// A piece with room for so many bytes: one that grows leaves copies of itself behind.
+    pub fn roomy(bytes: usize) -> Self {
+        Self(Zeroizing::new(String::with_capacity(bytes)))
+    }
+
+    /// What it is, in bytes.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is nothing on it.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds plain letters, digits and spaces that are a secret: no copy is made on the way.
+    pub fn secret(&mut self, text: &str) {
+        let plain = |c: &char| c.is_ascii_alphanumeric() || *c == ' ';
+        self.0.extend(text.chars().filter(plain));
+    }
+
     /// Adds text.
     pub fn text(&mut self, text: &Safe) {
         for c in text.as_str().chars() {
@@ -52,6 +76,11 @@ impl Markup {
         self.0.push('\n');
     }
 
+    /// Adds it to a file's text.
+    pub(super) fn write_to(&self, html: &mut String) {
+        html.push_str(&self.0);
+    }
+
     /// Adds another piece.
     pub fn add(&mut self, other: &Self) {
         self.0.push_str(&other.0);
@@ -59,11 +88,14 @@ impl Markup {
 
     /// A square black drawing, `side` units wide.
     pub(in crate::ui) fn drawing(side: usize, path: &str) -> Self {
-        let path: String = path.chars().filter(|c| c.is_ascii_alphanumeric() || " .-".contains(*c)).collect();
-        Self(format!(
-            "<svg class=\"qr\" viewBox=\"0 0 {side} {side}\" shape-rendering=\"crispEdges\" role=\"img\">\
-             <path d=\"{path}\"/></svg>\n"
-        ))
+        let mut drawing = Self::roomy(path.len().saturating_add(200));
+        let _ = write!(
+            drawing.0,
+            "<svg class=\"qr\" viewBox=\"0 0 {side} {side}\" shape-rendering=\"crispEdges\" role=\"img\"><path d=\""
+        );
+        drawing.0.extend(path.chars().filter(|c| c.is_ascii_alphanumeric() || " .-".contains(*c)));
+        drawing.0.push_str("\"/></svg>\n");
+        drawing
     }
 }
 

@@ -23,15 +23,18 @@ pub struct Paper {
     title: Safe,
     stamp: Option<Safe>,
     foot: Option<(&'static str, Digest)>,
+    style: &'static str,
     body: Markup,
 }
 
 impl Paper {
     /// A page whose first lines say what it is (`Ceremony script`) and about what.
     pub fn new(kind: &'static str, title: impl Into<Safe>, under: impl Into<Safe>, rehearsal: bool) -> Self {
-        let (title, under) = (title.into(), under.into());
+        Self::on(Markup::default(), kind, title.into(), &under.into(), rehearsal)
+    }
+
+    fn on(mut body: Markup, kind: &'static str, title: Safe, under: &Safe, rehearsal: bool) -> Self {
         let stamp = rehearsal.then(|| Safe::from("REHEARSAL"));
-        let mut body = Markup::default();
         body.element("header", "", |head| {
             head.element("div", "top", |top| {
                 top.leaf("p", "kind", kind);
@@ -40,9 +43,9 @@ impl Paper {
                 }
             });
             head.element("h1", "", |h1| h1.text(&title));
-            head.element("p", "under", |p| p.text(&under));
+            head.element("p", "under", |p| p.text(under));
         });
-        Self { title, stamp, foot: None, body }
+        Self { title, stamp, foot: None, style: "", body }
     }
 
     /// With the start of a digest at the foot of every page, so that no page is taken for another's;
@@ -81,6 +84,17 @@ impl Paper {
         self.body.element("section", "card long", |card| add_blocks(card, screen));
     }
 
+    /// A page of a secret, with room for so many bytes and a style of its own.
+    pub(in crate::ui) fn secret(
+        kind: &'static str,
+        title: impl Into<Safe>,
+        under: impl Into<Safe>,
+        rehearsal: bool,
+        (room, style): (usize, &'static str),
+    ) -> Self {
+        Self { style, ..Self::on(Markup::roomy(room), kind, title.into(), &under.into(), rehearsal) }
+    }
+
     /// The file.
     pub fn html(&self) -> String {
         let mut title = Markup::default();
@@ -96,13 +110,19 @@ impl Paper {
             format!("@bottom-left {{ content: \"{of} {}\"; font: 8pt monospace; }}", groups.join(" "))
         });
         let pages = "@bottom-right { content: \"page \" counter(page) \" of \" counter(pages); font: 8pt sans-serif; }";
-        format!(
+        let own = self.style;
+        let head = format!(
             "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
-             <title>{title}</title>\n<style>\n{STYLE}@page {{ {stamp} {foot} {pages} }}\n</style>\n</head>\n<body>\n\
-             {}</body>\n</html>\n",
-            self.body
-        )
+             <title>{title}</title>\n<style>\n{STYLE}{own}@page {{ {stamp} {foot} {pages} }}\n</style>\n</head>\n<body>\n"
+        );
+        let end = "</body>\n</html>\n";
+        let room = head.len().saturating_add(self.body.len()).saturating_add(end.len());
+        let mut html = String::with_capacity(room);
+        html.push_str(&head);
+        self.body.write_to(&mut html);
+        html.push_str(end);
+        html
     }
 }
 

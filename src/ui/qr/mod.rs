@@ -11,11 +11,13 @@ pub mod read;
 
 use super::paper::markup::Markup;
 use super::rules;
+use crate::signer::slip39::Words;
 use crate::tuf::digest::Digest;
 use crate::tuf::rule::{Refusal, Result};
 use qrcode::types::{Color, EcLevel};
 use qrcode::{QrCode, Version};
 use std::fmt::Write as _;
+use zeroize::{Zeroize, Zeroizing};
 
 /// White modules around the code (ISO/IEC 18004, 6.3.8).
 const QUIET: usize = 4;
@@ -78,13 +80,17 @@ impl Picture {
     /// The dark modules as a path, and how many units the picture has along one side.
     fn path(&self) -> (usize, String) {
         let mut path = String::new();
+        (self.draw(&mut path), path)
+    }
+
+    fn draw(&self, path: &mut String) -> usize {
         for row in 0..self.side {
             for column in (0..self.side).filter(|column| self.is_dark(row, *column)) {
                 let (x, y) = (column.saturating_add(QUIET), row.saturating_add(QUIET));
                 let _ = write!(path, "M{x} {y}h1v1h-1z");
             }
         }
-        (self.side.saturating_add(QUIET.saturating_mul(2)), path)
+        self.side.saturating_add(QUIET.saturating_mul(2))
     }
 
     /// As a drawing in a page.
@@ -120,6 +126,19 @@ pub fn letters(side: usize, soil: Soil) -> usize {
 pub fn svg(digest: &Digest) -> Markup {
     // 64 characters fit into version 6, of 40, at this level: it never fails.
     Picture::of(&digest.hex(), Soil::Much).map(|picture| picture.markup()).unwrap_or_default()
+}
+
+/// The words of a share as a picture, as any program for SLIP-39 reads them. A seventh of it may be
+/// soiled. The encoder leaves copies behind, which only the end of the program clears.
+pub fn words(words: &Words) -> Markup {
+    // 59 words of 8 letters are 530 characters, of 2331 that fit at this level.
+    let Ok(mut picture) = Picture::of(&words.text(), Soil::Some) else { return Markup::default() };
+    // Room for every module from the start: a path that grows leaves copies behind.
+    let room = picture.dark.len().saturating_mul(16);
+    let mut path = Zeroizing::new(String::with_capacity(room));
+    let side = picture.draw(&mut path);
+    picture.dark.zeroize();
+    Markup::drawing(side, &path)
 }
 
 /// Says that there is no room for a code.
