@@ -74,6 +74,8 @@ pub enum Command {
     Verify(Verify),
     /// Make a developer's key and enrolment file
     Developer(Developer),
+    /// What custodians do with the cards of a secret that was split
+    Share(Share),
     /// Make the next snapshot and timestamp (profile tuf)
     SignSnapshot(SignSnapshot),
     /// Print the completions for a shell
@@ -456,6 +458,29 @@ pub enum DeveloperAct {
     },
 }
 
+/// `share`
+#[derive(Debug, Args)]
+pub struct Share {
+    /// What to do
+    #[command(subcommand)]
+    pub act: ShareAct,
+}
+
+/// What `share` does.
+#[derive(Debug, Subcommand)]
+pub enum ShareAct {
+    /// Show that you have your card, without showing it: typed unseen, compared with the manifest
+    Drill {
+        /// The share manifest that you were given with the card
+        #[arg(value_name = "MANIFEST")]
+        manifest: PathBuf,
+
+        /// Your name in the record
+        #[arg(value_name = "NAME")]
+        holder: String,
+    },
+}
+
 /// `sign-snapshot`
 #[derive(Debug, Args)]
 pub struct SignSnapshot {
@@ -539,6 +564,8 @@ qr send: --for --besides --into --print
 qr signatures: KEY --into --print
 rehearse: RUNBOOKS --on --profile --from --into
 run: RUNBOOKS --answers --unattended
+share: 
+share drill: MANIFEST HOLDER
 show: FILE --against
 sign: FROM --external --public --take-back --refuse --answers --unattended
 sign-snapshot: --unattended
@@ -582,6 +609,9 @@ verify: --anchor --report
             ("keyrite sign --public a.pem", 2),
             ("keyrite sign --external k --refuse", 2),
             ("keyrite sign-snapshot", 2),
+            ("keyrite share", 2),
+            ("keyrite share drill set.json", 2),
+            ("keyrite share drill set.json bruno academic", 2),
             ("keyrite run a.toml --force", 2),
             ("keyrite completions perl", 2),
             ("keyrite --help", 0),
@@ -625,6 +655,7 @@ verify: --anchor --report
             "keyrite developer new dana --trust trust.json --out .",
             "keyrite developer new dana --key dev-dana-2 --trust trust.json --out .",
             "keyrite developer new dana --trust trust.json --out . --public dana.pem --take-back s",
+            "keyrite share drill shares.json bruno",
             "keyrite sign-snapshot --unattended",
             "keyrite completions bash",
         ] {

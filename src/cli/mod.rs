@@ -33,6 +33,7 @@ pub mod report;
 pub mod rules;
 pub mod run;
 pub mod session;
+pub mod share;
 pub mod show;
 pub mod sign;
 pub mod sign_snapshot;
@@ -91,6 +92,7 @@ fn dispatch(session: &Session, command: &Command) -> Result<Ended, Refusal> {
         Command::Show(args) => show::run(session, args),
         Command::Verify(args) => verify::run(session, args),
         Command::Developer(args) => developer::run(session, args),
+        Command::Share(args) => share::run(session, args),
         Command::SignSnapshot(args) => sign_snapshot::run(session, args),
         Command::Completions(args) => completions::run(session, args),
     }
