@@ -1,11 +1,16 @@
-//! Share cards as people meet them: printed, scanned, and shown to be at hand by `share drill`.
+//! Share cards as people meet them: printed, scanned, dealt out and gathered at a terminal, and shown
+//! to be at hand by `share drill`.
+//!
+//! Dealing and gathering have no command yet: a test runs itself again as a child on a
+//! pseudo-terminal, where `KEYRITE_STAGE` says which of the two is done.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
-    reason = "a test fails by panicking"
+    clippy::print_stdout,
+    reason = "a test fails by panicking; a child tells its answers on stdout"
 )]
 
 mod browser;
@@ -16,11 +21,17 @@ use keyrite::ceremony::share_manifest::{SetId, ShareLine, ShareManifest, ShareUs
 use keyrite::signer::randomness::Randomness;
 use keyrite::signer::slip39::{Salt, Scheme, Secret, Share, split};
 use keyrite::tuf::digest::Digest;
+use keyrite::tuf::rule::Result;
 use keyrite::tuf::statement::TrustId;
+use keyrite::ui::interrupt::Interrupt;
 use keyrite::ui::share_card::ShareCard;
+use keyrite::ui::share_desk::{Fresh, Hand, deal, gather};
+use keyrite::ui::terminal::Terminal;
 use program::{ended, folder, on_terminal, run};
 use rexpect::session::PtySession;
+use rustix::termios::{Winsize, tcsetwinsize};
 use std::cell::Cell;
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -35,6 +46,14 @@ struct Dealt {
 }
 
 fn dealt(test: &str, seed: u64) -> Dealt {
+    let (manifest, cards, _) = made(seed);
+    let dir = folder(test);
+    fs::write(dir.join("shares.json"), manifest.to_json().unwrap()).unwrap();
+    Dealt { dir, manifest, cards }
+}
+
+/// The same for the same seed, in this program and its child.
+fn made(seed: u64) -> (ShareManifest, Vec<(Share, Salt)>, Secret) {
     let drawn = Cell::new(0u64);
     let random = Randomness::given(move |bytes| {
         for chunk in bytes.chunks_mut(32) {
@@ -64,9 +83,7 @@ fn dealt(test: &str, seed: u64) -> Dealt {
         check: secret.check_value(),
         shares: cards.iter().zip(HOLDERS).map(line).collect(),
     };
-    let dir = folder(test);
-    fs::write(dir.join("shares.json"), manifest.to_json().unwrap()).unwrap();
-    Dealt { dir, manifest, cards }
+    (manifest, cards, secret)
 }
 
 impl Dealt {
@@ -256,4 +273,143 @@ fn a_drill_that_is_stopped_leaves_nothing() {
 
 fn names(dir: &Path) -> Vec<String> {
     fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+/// What the child does at its terminal, and how it tells what came of it.
+fn stage(name: &str) -> Result<String> {
+    let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+    tcsetwinsize(fs::OpenOptions::new().read(true).open("/dev/tty").unwrap(), size).unwrap();
+    let mut console = Terminal::open(Interrupt::listen()?)?;
+    let (manifest, mut cards, secret) = made(9);
+    if name == "altered" {
+        cards[2].0 = Share::read(&made(10).1[2].0.words().text())?;
+    }
+    let fresh = Fresh { manifest: &manifest, cards: &cards, secret: &secret, rehearsal: false };
+    match name {
+        "gather" => gather(&mut console, &manifest).map(|back| format!("brought back {}", back.is(&secret))),
+        "paper" => {
+            let mut printed = Vec::new();
+            let mut print = |line: &ShareLine, page: zeroize::Zeroizing<String>| {
+                assert!(page.contains(line.holder.as_str()));
+                printed.push(line.holder.to_string());
+                Ok(())
+            };
+            deal(&mut console, &fresh, Hand::Paper(&mut print))?;
+            Ok(format!("dealt to {}", printed.join(" ")))
+        }
+        _ => deal(&mut console, &fresh, Hand::Screen).map(|_| "dealt".to_owned()),
+    }
+}
+
+/// Not a test of its own: what the others run as a child.
+#[test]
+fn child() {
+    let Ok(name) = env::var("KEYRITE_STAGE") else { return };
+    match stage(&name) {
+        Ok(answer) => println!("\n<<{answer}>>"),
+        Err(refusal) => println!("\n<<{}: {}>>", refusal.rule().name, refusal.found()),
+    }
+}
+
+fn start(name: &str) -> PtySession {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args(["--exact", "child", "--nocapture"]).env_clear();
+    command.envs([("KEYRITE_STAGE", name), ("TERM", "xterm"), ("LANG", "C.UTF-8")]);
+    rexpect::session::spawn_command(command, Some(20_000)).unwrap()
+}
+
+fn told(mut pty: PtySession) -> String {
+    pty.exp_string("<<").unwrap();
+    pty.exp_string(">>").unwrap()
+}
+
+fn enter(pty: &mut PtySession, mark: &str) -> String {
+    let seen = pty.exp_string(mark).unwrap();
+    pty.exp_string("(press Enter) ").unwrap();
+    pty.send_line("").unwrap();
+    seen
+}
+
+fn type_card(pty: &mut PtySession, words: &[&str], salt: &str) {
+    unseen(pty, "Words 1 to 33", &words.join(" "), &mut String::new());
+    unseen(pty, "The salt", salt, &mut String::new());
+}
+
+/// Each holder copies from the screen what they then type; the next card waits for it.
+#[test]
+fn cards_are_dealt_from_the_screen_one_at_a_time() {
+    let (manifest, cards, _) = made(9);
+    let mut pty = start("screen");
+    for (line, other) in manifest.shares.iter().zip([1usize, 2, 0]) {
+        enter(&mut pty, &format!("Only {} is before the screen", line.holder));
+        let shown = enter(&mut pty, "Copy every word");
+        // As someone copies it: number and word in turn, then the salt.
+        let card = shown.split("\u{1b}[H").last().unwrap().replace("\r\n", "\n");
+        let mut parts = card.split("\n\n");
+        assert!(parts.next().unwrap().contains(line.holder.as_str()), "{card}");
+        let copied: Vec<&str> = parts.next().unwrap().split_whitespace().collect();
+        let words: Vec<&str> = copied.chunks(2).map(|pair| pair[1]).collect();
+        let salt = parts.next().unwrap().trim().strip_prefix("salt ").unwrap();
+        assert_eq!(words.len(), 33);
+        if line.number == 2 {
+            // A neighbour's card first: told whose it is, shown once more, typed right.
+            let neighbour: Vec<&str> = cards[other].0.words().iter().collect();
+            type_card(&mut pty, &neighbour, &cards[other].1.text());
+            pty.exp_string("SHARE-HOLDER").unwrap();
+            enter(&mut pty, "Only carol is before the screen");
+            enter(&mut pty, "Copy every word");
+        }
+        type_card(&mut pty, &words, salt);
+        pty.exp_string(&format!("share {} is read back", line.number)).unwrap();
+    }
+    assert_eq!(told(pty), "dealt");
+}
+
+#[test]
+fn cards_are_printed_each_for_its_holder() {
+    let (manifest, cards, _) = made(9);
+    let mut pty = start("paper");
+    for (line, (share, salt)) in manifest.shares.iter().zip(&cards) {
+        enter(&mut pty, &format!("Only {} is before the screen", line.holder));
+        let words: Vec<&str> = share.words().iter().collect();
+        if line.number == 3 {
+            // Typed with another's salt first: no second card is printed for that.
+            type_card(&mut pty, &words, &cards[0].1.text());
+        }
+        type_card(&mut pty, &words, &salt.text());
+    }
+    assert_eq!(told(pty), "dealt to bruno carol dana");
+}
+
+/// A share of another making among them: nobody sees a card.
+#[test]
+fn a_set_that_does_not_agree_is_never_dealt() {
+    let mut pty = start("altered");
+    let seen = pty.exp_string("<<").unwrap();
+    assert!(!seen.contains("Only"), "{seen}");
+    assert!(pty.exp_string(">>").unwrap().starts_with("SHARE-SET"), "{seen}");
+}
+
+#[test]
+fn enough_cards_bring_the_secret_back_and_wrong_ones_are_named() {
+    let (_, cards, _) = made(9);
+    let foreign = made(11).1;
+    let words = |share: &Share| share.words().iter().collect::<Vec<_>>();
+    let mut pty = start("gather");
+    pty.exp_string("bruno (share 1), carol (share 2), dana (share 3)").unwrap();
+    type_card(&mut pty, &words(&foreign[0].0), &foreign[0].1.text());
+    pty.exp_string("SHARE-FOREIGN").unwrap();
+    type_card(&mut pty, &words(&cards[2].0), &cards[2].1.text());
+    pty.exp_string("bruno (share 1), carol (share 2)").unwrap();
+    type_card(&mut pty, &words(&cards[2].0), &cards[2].1.text());
+    pty.exp_string("SHARE-GIVEN").unwrap();
+    type_card(&mut pty, &words(&cards[0].0), &cards[0].1.text());
+    assert_eq!(told(pty), "brought back true");
+
+    // Three times wrong ends it.
+    let mut pty = start("gather");
+    for _ in 0..3 {
+        type_card(&mut pty, &words(&cards[1].0), &cards[0].1.text());
+    }
+    assert!(told(pty).starts_with("SHARE-COMMITMENT"));
 }

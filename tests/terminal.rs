@@ -61,6 +61,11 @@ fn stage(name: &str) -> Result<String> {
             "agreed".to_owned()
         }
         "enter" => console.press_enter(&Prompt::new("q", "Ready?")).map(|()| "pressed".to_owned())?,
+        "alone" => {
+            let card = "share 1 of 3\n\n   1 academic   2 acid\n";
+            console.show_alone(card, &Prompt::new("card", "Copied?"))?;
+            "copied".to_owned()
+        }
         "secret" => console.secret(&Prompt::new("q", "The PIN?"))?.expose().escape_default().to_string(),
         "early" => {
             // Time to type before the question is asked.
@@ -153,6 +158,39 @@ fn a_screen_of_one_window_stays_in_it() {
         let top: Vec<String> = screen.screen().rows(0, columns).map(|r| r.trim_end().to_owned()).collect();
         assert!(top.iter().any(|line| line == "  Long"), "{size}: the title is still in the window: {top:?}");
         assert!(top.iter().any(|line| line == "  - line 1 of sixty"), "{size}: {top:?}");
+    }
+}
+
+/// A secret shown alone is nowhere once it is off: not in the window, not above it.
+#[test]
+fn what_is_shown_alone_is_gone_afterwards() {
+    for (stop, expected) in [(false, "copied"), (true, "INTERRUPTED")] {
+        let mut pty = start("alone", "80x24", &[]);
+        let mut seen = pty.exp_string("(press Enter) ").unwrap();
+        let look = |seen: &str| {
+            let mut screen = vt100::Parser::new(24, 80, 1000);
+            screen.process(seen.as_bytes());
+            let now = screen.screen().contents();
+            screen.screen_mut().set_scrollback(1000);
+            (now, screen.screen().contents())
+        };
+        assert!(look(&seen).0.contains("   1 academic   2 acid"), "{}", look(&seen).0);
+        if stop {
+            pty.send_control('c').unwrap();
+        } else {
+            pty.send_line("").unwrap();
+        }
+        let (answer, rest) = told(pty);
+        seen.push_str("(press Enter) ");
+        seen.push_str(&rest);
+        assert_eq!(answer, expected);
+        let (now, above) = look(&seen);
+        assert!(!now.contains("acad") && !above.contains("acad"), "{now}\n{above}");
+    }
+    for (size, term) in [("80x24", "dumb"), ("80x6", "xterm"), ("20x24", "xterm")] {
+        let (answer, seen) = told(start("alone", size, &[("TERM", term)]));
+        assert_eq!(answer, "SHOWN-ALONE", "{size} {term}");
+        assert!(!seen.contains("acad"), "{seen}");
     }
 }
 

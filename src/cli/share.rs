@@ -12,20 +12,17 @@ use crate::ceremony::people::Person;
 use crate::ceremony::share_manifest::ShareManifest;
 use crate::ceremony::sharing;
 use crate::record::media;
-use crate::signer::slip39::{Salt, Share, Words};
 use crate::tuf::digest::Digest;
 use crate::tuf::json::{Json, object};
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
 use crate::ui::screen::{Screen, Tone};
 use crate::ui::share_card::seen;
-use crate::ui::{Console, Prompt};
+use crate::ui::share_desk::read_card;
 use std::path::Path;
 
 /// The largest manifest, in bytes.
 const CAP: u64 = 64 * 1024;
-/// How often a whole card, or its salt, is typed before it counts as wrong.
-const TRIES: usize = 3;
 
 /// Runs the command.
 ///
@@ -55,8 +52,7 @@ fn drill(session: &Session, file: &Path, holder: &Person) -> Result<Ended> {
     let mut console = session.console(&Answers::default())?;
     let console = &mut *console;
     console.show(&opening(&manifest, holder, &own, digest))?;
-    let share = share(console, &manifest)?;
-    let salt = salt(console)?;
+    let (share, salt) = read_card(console, &manifest)?;
     let line = sharing::drill(&manifest, holder, &seen(&share, &salt))?;
     let screen = Screen::default().callout(
         Tone::Done,
@@ -81,54 +77,4 @@ fn opening(manifest: &ShareManifest, holder: &Person, own: &[String], digest: Di
         .fact("made", manifest.date.to_string())
         .fact("your card", format!("share {} of {}, held by {holder}", own.join(" or "), manifest.of()))
         .digest("the manifest, as the transcript names it", digest)
-}
-
-/// The words, a few at a time. A word that is none is asked for again where it stands; a card whose
-/// checksum is wrong from its beginning.
-fn share(console: &mut dyn Console, manifest: &ShareManifest) -> Result<Share> {
-    let mut tries = 1;
-    loop {
-        let words = words(console, usize::from(manifest.words))?;
-        match Share::of_words(&words) {
-            Ok(share) => return Ok(share),
-            Err(refusal) if tries >= TRIES => return Err(refusal),
-            Err(refusal) => say(console, &refusal, "Type the card again, from its first word.")?,
-        }
-        tries = tries.saturating_add(1);
-    }
-}
-
-fn words(console: &mut dyn Console, count: usize) -> Result<Words> {
-    let mut words = Words::none();
-    while words.count() < count {
-        let next = words.count().saturating_add(1);
-        let mut prompt = Prompt::new("words", format!("Words {next} to {count}"));
-        if next == 1 {
-            prompt = prompt.help("As many on a line as you like; of each the first four letters are enough.");
-        }
-        let typed = console.secret(&prompt)?;
-        if let Err(refusal) = words.add(typed.expose()) {
-            say(console, &refusal, "Type from this word on.")?;
-        }
-    }
-    Ok(words)
-}
-
-fn salt(console: &mut dyn Console) -> Result<Salt> {
-    let mut tries = 1;
-    loop {
-        let prompt = Prompt::new("salt", "The salt").help("Nine groups of four digits, below the words.");
-        match console.secret(&prompt)?.expose().parse() {
-            Ok(salt) => return Ok(salt),
-            Err(refusal) if tries >= TRIES => return Err(refusal),
-            Err(refusal) => say(console, &refusal, "Type the salt again.")?,
-        }
-        tries = tries.saturating_add(1);
-    }
-}
-
-fn say(console: &mut dyn Console, refusal: &Refusal, then: &str) -> Result<()> {
-    let rule = refusal.rule().name;
-    let text = format!("{rule}: found {}, expected {}. {then}", refusal.found(), refusal.expected());
-    console.show(&Screen::default().callout(Tone::Careful, text))
 }

@@ -20,6 +20,7 @@ mod scanner;
 pub mod screen;
 pub mod scripted;
 pub mod share_card;
+pub mod share_desk;
 pub mod table;
 pub mod terminal;
 pub mod tokens;
@@ -217,6 +218,20 @@ pub trait Console {
 
     /// Reads a new secret twice, until both are equal. Unattended: never; `ANSWER-MISSING`.
     fn new_secret(&mut self, prompt: &Prompt) -> Result<Pin>;
+
+    /// Shows a secret alone on the screen, lines of ASCII as they are, until Enter is pressed; then it is
+    /// gone, from what can be scrolled back to as well.
+    ///
+    /// # Errors
+    ///
+    /// `SHOWN-ALONE` where nobody reads, and on a terminal that can't take back what it has shown.
+    fn show_alone(&mut self, _text: &str, prompt: &Prompt) -> Result<()> {
+        Err(Refusal::new(
+            &rules::SHOWN_ALONE,
+            format!("a secret to be shown, \"{}\", and nobody who reads it", prompt.id),
+            "a person at a terminal",
+        ))
+    }
 
     /// Says what is being done, on one line that stays: `signing 3 of 7: root-b`.
     fn progress(&mut self, line: &Safe);

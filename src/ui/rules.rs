@@ -17,4 +17,6 @@ crate::rules! {
         "take the picture again: the whole code, sharp, lit evenly, and nearly straight";
     QR_TIME: "QR-TIME", Refused, "a code is read before a deadline", "threats T29",
         "take the picture again; do not read this one a second time";
+    SHOWN_ALONE: "SHOWN-ALONE", Usage, "a secret is shown only where it can be taken off the screen again", "threats T19",
+        "use a terminal of at least 24 rows that clears its screen (not TERM=dumb), or print";
 }

@@ -290,6 +290,31 @@ impl Console for Terminal {
         }
     }
 
+    fn show_alone(&mut self, text: &str, prompt: &Prompt) -> Result<()> {
+        self.interrupt.check()?;
+        let look = self.look();
+        let rows = text.lines().count().saturating_add(4);
+        let wide = text.lines().map(str::len).max().unwrap_or(0);
+        if !look.keys || look.rows < rows || look.columns < wide {
+            let found = if look.keys {
+                format!("a window of {} rows and {} columns", look.rows, look.columns)
+            } else {
+                "a terminal that can't clear its screen".to_owned()
+            };
+            let expected = format!("one of {rows} rows and {wide} columns that can be cleared");
+            return Err(Refusal::new(&rules::SHOWN_ALONE, found, expected));
+        }
+        // On the other screen, which has no lines to scroll back to.
+        let shown = self.put("\x1b[?1049h\x1b[2J\x1b[H").and_then(|()| self.put(text)).and_then(|()| {
+            self.put(&format!("\n{}\n(press Enter) ", look.text(&prompt.text)))?;
+            self.keyboard().forget();
+            self.keyboard().line().map(|_| ())
+        });
+        // Whatever came of it.
+        let gone = self.put("\x1b[2J\x1b[H\x1b[?1049l");
+        shown.and(gone)
+    }
+
     fn progress(&mut self, line: &Safe) {
         let look = self.look();
         let _ = self.say(&look, &look.text(line));
