@@ -254,6 +254,19 @@ fn a_drill_needs_a_terminal_a_manifest_and_a_holder() {
     assert!(String::from_utf8_lossy(&told.stderr).contains("NO-TERMINAL"));
 }
 
+#[test]
+fn a_manifest_is_shown_in_words() {
+    let dealt = dealt("share-show", 12);
+    let (code, said, _) = run(&dealt.dir, &["show", "shares.json"]);
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(code, 0, "{said}");
+    for fact in
+        ["Shares of Wrap key of the YubiHSMs", "any 2 of 3 cards", "share 2, held by carol", "33 words"]
+    {
+        assert!(said.contains(fact), "{fact}: {said}");
+    }
+}
+
 /// Ctrl-C in the middle of a card: nothing was shown, and nothing is left in the folder.
 #[test]
 fn a_drill_that_is_stopped_leaves_nothing() {

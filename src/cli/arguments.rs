@@ -394,7 +394,7 @@ pub struct Status {
 /// `show`
 #[derive(Debug, Args)]
 pub struct Show {
-    /// A document, change, key, statement, transcript, limits or MANIFEST file
+    /// A document, change, key, statement, transcript, limits, share manifest or MANIFEST file
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 

@@ -177,6 +177,8 @@ fn by_members(beside: &Beside, file: &Path, bytes: &[u8], json: &Json) -> Result
         record_file::entry(bytes)
     } else if has(&["change", "identity", "payload", "sig"]) {
         record_file::signature(beside, json)
+    } else if has(&["check", "needed", "shares"]) {
+        record_file::shares(bytes)
     } else if has(&["manifest", "result", "served"]) {
         record_file::receipt(bytes)
     } else if has(&["keytype", "keyval"]) {
@@ -214,7 +216,7 @@ fn unknown(found: &str) -> Refusal {
     Refusal::new(
         &rules::SHOW_UNKNOWN,
         found,
-        "metadata, or a change, key, statement, limits, transcript, runbook or MANIFEST file",
+        "metadata, or a change, key, statement, limits, transcript, runbook, share manifest or MANIFEST file",
     )
 }
 

@@ -7,6 +7,7 @@ use crate::ceremony::change::Possession;
 use crate::ceremony::facts::Stage;
 use crate::ceremony::limits::{Limits, differences};
 use crate::ceremony::runbook::Runbook;
+use crate::ceremony::share_manifest::{ShareLine, ShareManifest};
 use crate::ceremony::transcript::Entry;
 use crate::record::manifest::Manifest;
 use crate::record::receipt::{Answer, Receipt};
@@ -34,6 +35,23 @@ pub fn trust(bytes: &[u8]) -> Result<Page> {
         .note(
             "The id alone proves nothing to someone who has not seen it before: compare it by another way.",
         ))
+}
+
+/// A share manifest.
+pub fn shares(bytes: &[u8]) -> Result<Page> {
+    let manifest = ShareManifest::from_json(bytes)?;
+    let card = |line: &ShareLine| format!("share {}, held by {}", line.number, line.holder);
+    Ok(Page::new("shares", format!("Shares of {}", visible(&manifest.title)))
+        .fact("set", manifest.set.to_string())
+        .fact("trust", manifest.trust.to_string())
+        .fact("made", manifest.date.to_string())
+        .fact("of", manifest.purpose.name())
+        .fact("brings it back", format!("any {} of {} cards", manifest.needed, manifest.of()))
+        .fact("form", format!("SLIP-39, {} words, identifier {}", manifest.words, manifest.identifier))
+        .fact("check value", base16ct::lower::encode_string(&manifest.check))
+        .list("Cards", manifest.shares.iter().map(card).collect())
+        .digest("as the transcript names it", Digest::of(bytes))
+        .note("Holders show that they have their cards by keyrite share drill."))
 }
 
 /// A key file.
