@@ -140,6 +140,9 @@ fn a_card_prints_on_one_page_and_its_code_gives_the_words() {
             "share 2 of 3, held by carol".to_owned(),
             dealt.manifest.set.to_string(),
         ];
+        let digest = Digest::of(&dealt.manifest.to_json().unwrap()).hex();
+        let foot = format!("manifest {} {}", &digest[..8], &digest[8..16]);
+        assert!(text.contains(&foot), "{}: {foot}\n{text}", size.0);
         for said in said {
             assert!(text.contains(&said), "{}: {said}\n{text}", size.0);
         }

@@ -9,6 +9,7 @@ use super::qr;
 use super::screen::{Safe, Screen};
 use crate::ceremony::share_manifest::{Card, ShareLine, ShareManifest};
 use crate::signer::slip39::{Salt, Share, Words};
+use crate::tuf::digest::Digest;
 use crate::tuf::rule::Result;
 use zeroize::Zeroizing;
 
@@ -38,6 +39,8 @@ pub fn seen(share: &Share, salt: &Salt) -> Card {
 pub struct ShareCard<'a> {
     manifest: &'a ShareManifest,
     line: &'a ShareLine,
+    /// Of the manifest.
+    digest: Digest,
     words: Words,
     salt: Zeroizing<String>,
     rehearsal: bool,
@@ -48,11 +51,12 @@ impl<'a> ShareCard<'a> {
     ///
     /// # Errors
     ///
-    /// `SHARE-FOREIGN`, `SHARE-COMMITMENT` as
-    /// [`ShareManifest::recognise`](crate::ceremony::share_manifest::ShareManifest::recognise).
+    /// `SHARE-FOREIGN`, `SHARE-COMMITMENT` as [`ShareManifest::recognise`]; what the manifest's own
+    /// rules refuse.
     pub fn new(manifest: &'a ShareManifest, share: &Share, salt: &Salt, rehearsal: bool) -> Result<Self> {
         let line = manifest.recognise(&seen(share, salt))?;
-        Ok(Self { manifest, line, words: share.words(), salt: salt.text(), rehearsal })
+        let digest = Digest::of(&manifest.to_json()?);
+        Ok(Self { manifest, line, digest, words: share.words(), salt: salt.text(), rehearsal })
     }
 
     fn which(&self) -> String {
@@ -87,7 +91,9 @@ impl<'a> ShareCard<'a> {
     /// The page to print: one HTML file without a reference to anything outside.
     pub fn html(&self) -> Zeroizing<String> {
         let title = Safe::untrusted(&self.manifest.title);
-        let mut paper = Paper::secret("Share card", title, self.which(), self.rehearsal, (ROOM, STYLE));
+        let room = (ROOM, STYLE);
+        let mut paper = Paper::secret("Share card", title, self.which(), self.rehearsal, room)
+            .foot("manifest", self.digest);
         paper.body_of(&self.facts());
         let page = paper.body();
         page.element("div", "words share", |grid| {
