@@ -79,11 +79,12 @@ pub trait Backups {
     fn remove_wrap_key(&mut self, tag: &KeyTag, pins: &mut dyn PinSource) -> Result<()>;
 
     /// Makes a key that may leave the token, and under that wrap key alone where the token knows how
-    /// to say so; its evidence says which. Otherwise as [`Token::generate`](super::Token::generate).
+    /// to say so; the wrap key need not be there yet. Otherwise as
+    /// [`Token::generate`](super::Token::generate).
     ///
     /// # Errors
     ///
-    /// `LABEL-IN-USE`, `TOKEN-WEAK`, `TOKEN-CANNOT`; `WRAP-KEY` if the wrap key is not there.
+    /// `LABEL-IN-USE`, `TOKEN-WEAK`, `TOKEN-CANNOT`.
     fn generate_exportable(
         &mut self,
         spec: KeySpec,
@@ -117,7 +118,8 @@ pub trait Backups {
 
     /// Takes in what [`Self::export`] gave on any token: unwraps it under `tag`, and reads its public
     /// key back. A token that doesn't tell the public half of a key that it unwrapped is told
-    /// `public`; so what comes back proves nothing until the key has signed ([`sign`](super::sign)).
+    /// `public`; so what comes back proves nothing until the key has signed ([`sign`](super::sign)). A key
+    /// that is there under `tag` already was unwrapped by a session that was cut off, and is given out.
     ///
     /// # Errors
     ///

@@ -44,6 +44,13 @@ crate::rules! {
         "check by label and serial which token is inserted, and correct the device map";
     PAYLOAD_TOO_LARGE: "PAYLOAD-TOO-LARGE", Refused, "the payload is no larger than the token signs", "tokens 0.1",
         "use ECDSA P-256 on this token, which signs a digest whatever the size";
+    // --- wrapped keys
+    WRAP_KEY: "WRAP-KEY", Device, "the token holds the wrap key that is asked for", "threats T25",
+        "check by label and serial which token is inserted, and run again";
+    WRAP_REFUSED: "WRAP-REFUSED", Refused, "a key leaves a token, and comes back, only wrapped under the wrap key on record", "threats T25",
+        "check that the key was made to be backed up, under this wrap key, and that the file is the one on record";
+    WRAP_PUBLIC: "WRAP-PUBLIC", Refused, "a restored key has the public key of the one that was backed up", "threats T3",
+        "do not use the restored key; look with `keyrite tokens` at what the token holds";
     // --- YubiKeys
     CARD_SERVICE: "CARD-SERVICE", Device, "the smart card service runs", "tokens 3",
         "start it with `systemctl start pcscd`, or install Debian's package pcscd";

@@ -267,6 +267,16 @@ impl PublicKey {
         spki.subject_public_key.as_bytes().map(<[u8]>::to_vec).ok_or_else(|| form("a key of odd bits"))
     }
 
+    /// Modulus and public exponent of an RSA key, big-endian without leading zeros; none of another.
+    pub fn rsa_parts(&self) -> Option<(Vec<u8>, Vec<u8>)> {
+        if self.algorithm() != Algorithm::Rsa {
+            return None;
+        }
+        let raw = self.raw().ok()?;
+        let key = RsaPublicKey::from_der(&raw).ok()?;
+        Some((key.modulus.as_bytes().to_vec(), key.exponent.as_bytes().to_vec()))
+    }
+
     fn normalised(algorithm: Algorithm, bits: u32, spki: Vec<u8>) -> Self {
         let identity = KeyIdentity(Digest::of(&spki));
         Self { algorithm, bits, spki, identity }

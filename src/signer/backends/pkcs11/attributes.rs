@@ -219,19 +219,21 @@ pub(super) fn flag(session: &Session, object: ObjectHandle, kind: AttributeType)
     }
 }
 
-/// Refuses a key that its token says was brought in or can be taken out. What the token doesn't
-/// tell is no reason to refuse: it is recorded as unknown, and limits decide (tokens 1.1).
+/// Refuses a key that its token says was brought in or can be taken out; one that `leaves` is to be
+/// one that can be taken out, wrapped, and no other. What the token doesn't tell is no reason to
+/// refuse: it is recorded as unknown, and limits decide (tokens 1.1).
 ///
 /// # Errors
 ///
 /// `TOKEN-WEAK`.
-pub(super) fn expect_kept(said: &BTreeMap<String, String>) -> Result<()> {
+pub(super) fn expect_kept(said: &BTreeMap<String, String>, leaves: bool) -> Result<()> {
+    let (never, extractable) = if leaves { ("no", "yes") } else { ("yes", "no") };
     let wanted = [
         ("local", "yes"),
         ("sensitive", "yes"),
         ("always-sensitive", "yes"),
-        ("never-extractable", "yes"),
-        ("extractable", "no"),
+        ("never-extractable", never),
+        ("extractable", extractable),
     ];
     let wrong: Vec<String> = wanted
         .iter()
@@ -243,11 +245,8 @@ pub(super) fn expect_kept(said: &BTreeMap<String, String>) -> Result<()> {
     if wrong.is_empty() {
         return Ok(());
     }
-    Err(Refusal::new(
-        &rules::TOKEN_WEAK,
-        wrong.join(", "),
-        "local, sensitive, always-sensitive and never-extractable = yes, extractable = no",
-    ))
+    let wanted: Vec<String> = wanted.iter().map(|(name, word)| format!("{name} = {word}")).collect();
+    Err(Refusal::new(&rules::TOKEN_WEAK, wrong.join(", "), wanted.join(", ")))
 }
 
 #[cfg(test)]
@@ -296,6 +295,24 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_is_to_leave_is_one_that_can() {
+        let said = |extractable: &str, never: &str, local: &str| -> BTreeMap<String, String> {
+            let said = [("extractable", extractable), ("never-extractable", never), ("local", local)];
+            said.into_iter().map(|(n, w)| (n.to_owned(), w.to_owned())).collect()
+        };
+        for (extractable, never, local, leaves, fits) in [
+            ("yes", "no", "yes", true, true),
+            ("yes", "no", "yes", false, false),
+            ("no", "yes", "yes", true, false),
+            ("yes", "no", "no", true, false),
+            ("unknown", "unknown", "yes", true, true),
+        ] {
+            let result = expect_kept(&said(extractable, never, local), leaves);
+            assert_eq!(result.is_ok(), fits, "{extractable} {never} {local} {leaves}");
+        }
+    }
+
+    #[test]
     fn weak_keys() {
         let kept = [
             ("local", "yes"),
@@ -320,7 +337,7 @@ mod tests {
             let mut said: BTreeMap<String, String> =
                 kept.iter().map(|(n, w)| ((*n).to_owned(), (*w).to_owned())).collect();
             said.insert(name.to_owned(), word.to_owned());
-            let result = expect_kept(&said);
+            let result = expect_kept(&said, false);
             assert_eq!(result.is_err(), refused, "{name} = {word}");
             if let Err(refusal) = result {
                 assert_eq!(refusal.rule().name, "TOKEN-WEAK");

@@ -1,7 +1,7 @@
 //! A token's life: given a label and PINs, given keys, relieved of them.
 //!
-//! A key is made on the token, as a token object, private, sensitive, not extractable, and for
-//! signing alone. What the token then says of it is read back, since a token may take a template
+//! A key is made on the token, as a token object, private, sensitive, not extractable unless it is to
+//! be backed up, and for signing alone. What the token then says of it is read back, since a token may take a template
 //! and do otherwise. Its label and id were chosen and recorded before, so that a key made just
 //! before a power cut is found again (threats T21).
 
@@ -100,11 +100,22 @@ fn asked(
     Err(Refusal::new(&rules::PIN_LENGTH, format!("{length} bytes"), format!("{least} to {most} bytes")))
 }
 
-/// Makes a key.
+/// Makes a key that never leaves the token.
 pub(super) fn generate(
     token: &mut Pkcs11Token,
     spec: KeySpec,
     tag: &KeyTag,
+    pins: &mut dyn PinSource,
+) -> Result<Generated> {
+    made(token, spec, tag, false, pins)
+}
+
+/// Makes a key; one that may leave wrapped, if that is asked for.
+pub(super) fn made(
+    token: &mut Pkcs11Token,
+    spec: KeySpec,
+    tag: &KeyTag,
+    leaves: bool,
     pins: &mut dyn PinSource,
 ) -> Result<Generated> {
     let profile = *token.module.profile();
@@ -127,14 +138,14 @@ pub(super) fn generate(
     let id = cka_id(token, tag);
     let session = token.logged_in(Some(&tag.label), pins)?;
     expect_free(&session, &tag.label, &id)?;
-    let (public, private) = make(&session, spec, &tag.label, &id).map_err(|e| token.after(e))?;
+    let (public, private) = make(&session, spec, &tag.label, &id, leaves).map_err(|e| token.after(e))?;
     let public = attributes::public_in(&session, public, ObjectClass::PUBLIC_KEY)
         .or_else(|| attributes::public_of(&session, private))
         .filter(|key| spec.fits(key))
         .ok_or_else(|| {
             Refusal::new(&rules::TOKEN_FAILED, "a key whose public half it doesn't tell", spec.to_string())
         })?;
-    judged(token, &session, private, public)
+    judged(token, &session, private, public, leaves)
 }
 
 /// Finds the key that was made under `tag`.
@@ -142,6 +153,17 @@ pub(super) fn adopt(
     token: &mut Pkcs11Token,
     spec: KeySpec,
     tag: &KeyTag,
+    pins: &mut dyn PinSource,
+) -> Result<Option<Generated>> {
+    adopted(token, spec, tag, false, pins)
+}
+
+/// The same of a key that may leave wrapped, if that was asked for.
+pub(super) fn adopted(
+    token: &mut Pkcs11Token,
+    spec: KeySpec,
+    tag: &KeyTag,
+    leaves: bool,
     pins: &mut dyn PinSource,
 ) -> Result<Option<Generated>> {
     let id = cka_id(token, tag);
@@ -165,7 +187,7 @@ pub(super) fn adopt(
         many => return refuse(format!("{} private keys", many.len())),
     };
     match attributes::public_of(&session, private) {
-        Some(public) if spec.fits(&public) => judged(token, &session, private, public).map(Some),
+        Some(public) if spec.fits(&public) => judged(token, &session, private, public, leaves).map(Some),
         Some(public) => refuse(format!("a key of {}", public.describe())),
         None => refuse("a private key without its public one".to_owned()),
     }
@@ -199,22 +221,23 @@ fn judged(
     session: &Session,
     private: ObjectHandle,
     public: PublicKey,
+    leaves: bool,
 ) -> Result<Generated> {
     let evidence = token.evidence_of(session, private, &public);
-    attributes::expect_kept(&evidence.attributes)
+    attributes::expect_kept(&evidence.attributes, leaves)
         .map_err(|e| e.at(format!("the key on \"{}\"", visible(&token.identity.label))))?;
     Ok(Generated { public, evidence })
 }
 
 /// `CKA_ID`: of the tag, or the number of an object on a YubiHSM, which has two bytes for it.
-fn cka_id(token: &Pkcs11Token, tag: &KeyTag) -> Vec<u8> {
+pub(super) fn cka_id(token: &Pkcs11Token, tag: &KeyTag) -> Vec<u8> {
     match (token.module.profile().message, tag.place) {
         (Limit::YubiHsm, Some(place)) => place.to_be_bytes().to_vec(),
         _ => tag.id.to_vec(),
     }
 }
 
-fn expect_free(session: &Session, label: &str, id: &[u8]) -> Result<()> {
+pub(super) fn expect_free(session: &Session, label: &str, id: &[u8]) -> Result<()> {
     let by_label = Attribute::Label(label.as_bytes().to_vec());
     for (what, attribute) in [("label", by_label), ("id", Attribute::Id(id.to_vec()))] {
         let found = session.find_objects(&[attribute]).map_err(|e| token_said("look for keys", &e))?;
@@ -231,7 +254,13 @@ fn expect_free(session: &Session, label: &str, id: &[u8]) -> Result<()> {
 
 /// Tries the ways to ask for such a key, from the most explicit to what every module takes. Only
 /// "that I don't understand" leads to the next.
-fn make(session: &Session, spec: KeySpec, label: &str, id: &[u8]) -> Result<(ObjectHandle, ObjectHandle)> {
+fn make(
+    session: &Session,
+    spec: KeySpec,
+    label: &str,
+    id: &[u8],
+    leaves: bool,
+) -> Result<(ObjectHandle, ObjectHandle)> {
     let mechanism = match spec {
         KeySpec::EcdsaP256 | KeySpec::EcdsaP384 => Mechanism::EccKeyPairGen,
         KeySpec::Ed25519 => Mechanism::EccEdwardsKeyPairGen,
@@ -255,7 +284,7 @@ fn make(session: &Session, spec: KeySpec, label: &str, id: &[u8]) -> Result<(Obj
     for explicit in [true, false] {
         for kind in &kinds {
             let public = [kind.clone(), public_template(label, id)].concat();
-            match session.generate_key_pair(&mechanism, &public, &private_template(label, id, explicit)) {
+            match session.generate_key_pair(&mechanism, &public, &template_of(label, id, explicit, leaves)) {
                 Ok(pair) => return Ok(pair),
                 Err(e) => {
                     let said = token_said(&format!("make a {spec} key"), &e);
@@ -281,12 +310,13 @@ fn public_template(label: &str, id: &[u8]) -> Vec<Attribute> {
     ]
 }
 
-fn private_template(label: &str, id: &[u8], explicit: bool) -> Vec<Attribute> {
+/// What a private key is to be; `leaves` if it may leave the token, wrapped.
+pub(super) fn template_of(label: &str, id: &[u8], explicit: bool, leaves: bool) -> Vec<Attribute> {
     let mut template = vec![
         Attribute::Token(true),
         Attribute::Private(true),
         Attribute::Sensitive(true),
-        Attribute::Extractable(false),
+        Attribute::Extractable(leaves),
         Attribute::Sign(true),
         Attribute::Label(label.as_bytes().to_vec()),
         Attribute::Id(id.to_vec()),

@@ -5,11 +5,13 @@
 //! is never tried again, and a locked one never at all: how many tries are left is shown to the
 //! person, who decides (threats T23). A key is only ever used by its public half.
 //!
-//! Never: initialising a token that is in use, a key that can be taken out, `C_Sign` over bytes
+//! Never: initialising a token that is in use, a key that can be taken out unless it was made to be
+//! backed up ([`backups`]), `C_Sign` over bytes
 //! that are no [`Payload`](crate::tuf::payload::Payload).
 
 mod attested;
 mod attributes;
+mod backups;
 mod context;
 mod generate;
 mod profile;
@@ -17,7 +19,7 @@ mod refusals;
 mod sign;
 
 use super::super::{
-    Evidence, Generated, KeyTag, PinAsk, PinKind, PinSource, Signer, Token, TokenIdentity, TokenKey,
+    Backups, Evidence, Generated, KeyTag, PinAsk, PinKind, PinSource, Signer, Token, TokenIdentity, TokenKey,
     TokenKind, Tries, rules,
 };
 use crate::signer::uri::Pkcs11Uri;
@@ -356,5 +358,9 @@ impl Token for Pkcs11Token {
         let session = self.logged_in(None, pins)?;
         let private = self.private_key(&session, public)?;
         Ok(self.evidence_of(&session, private, public))
+    }
+
+    fn backups(&mut self) -> Option<&mut dyn Backups> {
+        Some(self)
     }
 }
