@@ -133,6 +133,47 @@ pub enum Item {
         /// Its identity.
         identity: KeyIdentity,
     },
+    /// A wrap key to be made and dealt out in shares (`back-up`).
+    Shares(NewShares),
+    /// A key to leave its token, wrapped (`back-up`).
+    KeyCopy {
+        /// Which.
+        key: KeyName,
+        /// Its identity.
+        identity: KeyIdentity,
+        /// Under which wrap key.
+        wrap_key: KeyName,
+    },
+    /// A key to come back on another token (`restore`).
+    Restored(RestoredKey),
+}
+
+/// A wrap key to be made and dealt out in shares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewShares {
+    /// Its name in the record and on tokens.
+    pub wrap_key: KeyName,
+    /// In a person's words, as on the cards.
+    pub title: String,
+    /// How many shares bring it back.
+    pub needed: u8,
+    /// Who holds which share, from the first.
+    pub holders: Vec<Person>,
+}
+
+/// A key to come back on another token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestoredKey {
+    /// The record's name.
+    pub key: KeyName,
+    /// Its identity.
+    pub identity: KeyIdentity,
+    /// Under which wrap key its copy is.
+    pub wrap_key: KeyName,
+    /// The digest of the copy's file.
+    pub copy: Digest,
+    /// The digest of the key file that the new one stands for.
+    pub replaces: Digest,
 }
 
 /// One key that is asked to sign one payload.
@@ -174,6 +215,8 @@ pub struct NewKey {
     pub spec: KeySpec,
     /// The certificate that it is to sign over itself, in profile `notary` for root keys.
     pub certificate: Option<CertificateTemplate>,
+    /// The wrap key under which it is to be able to leave its token; none for a key that never does.
+    pub exportable_under: Option<KeyName>,
 }
 
 /// A new certificate for a key of the record, signed by that key (profile `notary`).
@@ -353,6 +396,9 @@ impl Item {
             Self::EnrolledKey(key) => format!("the key {}", key.name),
             Self::Certificate(new) => format!("the new certificate of {}", new.key),
             Self::DestroyedKey { key, .. } => format!("the end of the key {key}"),
+            Self::Shares(new) => format!("the shares of the wrap key {}", new.wrap_key),
+            Self::KeyCopy { key, .. } => format!("the copy of the key {key}"),
+            Self::Restored(back) => format!("the restored key {}", back.key),
         }
     }
 }

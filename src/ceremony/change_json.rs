@@ -2,7 +2,7 @@
 
 use super::change::{
     Ask, Base, CertificateTemplate, Change, Counts, EnrolledKey, Frame, Item, LimitsFile, NewCertificate,
-    NewKey, Possession, Rehearsal,
+    NewKey, NewShares, Possession, Rehearsal, RestoredKey,
 };
 use super::members::{self, Reader, base64, digest, number};
 use super::rules;
@@ -76,14 +76,19 @@ fn item(item: &Item) -> Json {
             ("kind", payload.kind().into()),
             ("payload", digest(&Digest::of(payload.bytes()))),
         ]),
-        Item::NewKey(new) => object([
-            ("item", "new-key".into()),
-            ("algorithm", new.spec.name().into()),
-            ("certificate", new.certificate.as_ref().map_or(Json::Null, template)),
-            ("holder", new.holder.as_str().into()),
-            ("name", new.name.as_str().into()),
-            ("purpose", new.purpose.name().into()),
-        ]),
+        Item::NewKey(new) => {
+            let mut members = Members::from([
+                ("item".to_owned(), "new-key".into()),
+                ("algorithm".to_owned(), new.spec.name().into()),
+                ("certificate".to_owned(), new.certificate.as_ref().map_or(Json::Null, template)),
+                ("holder".to_owned(), new.holder.as_str().into()),
+                ("name".to_owned(), new.name.as_str().into()),
+                ("purpose".to_owned(), new.purpose.name().into()),
+            ]);
+            let under = new.exportable_under.as_ref();
+            members.extend(under.map(|under| ("exportable-under".to_owned(), under.as_str().into())));
+            Json::Object(members)
+        }
         Item::EnrolledKey(key) => object([
             ("item", "enrolled-key".into()),
             ("certificate", key.certificate.as_ref().map_or(Json::Null, |pem| base64(pem.as_bytes()))),
@@ -104,6 +109,27 @@ fn item(item: &Item) -> Json {
             ("item", "destroyed-key".into()),
             ("identity", digest(&identity.digest())),
             ("key", key.as_str().into()),
+        ]),
+        Item::Shares(new) => object([
+            ("item", "shares".into()),
+            ("holders", Json::Array(new.holders.iter().map(|who| who.as_str().into()).collect())),
+            ("needed", number(new.needed.into())),
+            ("title", new.title.as_str().into()),
+            ("wrap-key", new.wrap_key.as_str().into()),
+        ]),
+        Item::KeyCopy { key, identity, wrap_key } => object([
+            ("item", "key-copy".into()),
+            ("identity", digest(&identity.digest())),
+            ("key", key.as_str().into()),
+            ("wrap-key", wrap_key.as_str().into()),
+        ]),
+        Item::Restored(back) => object([
+            ("item", "restored-key".into()),
+            ("copy", digest(&back.copy)),
+            ("identity", digest(&back.identity.digest())),
+            ("key", back.key.as_str().into()),
+            ("replaces", digest(&back.replaces)),
+            ("wrap-key", back.wrap_key.as_str().into()),
         ]),
     }
 }
@@ -267,6 +293,7 @@ fn read_item(from: &mut Reader<'_>, payload: Option<&Vec<u8>>, profile: Profile)
             purpose: from.parsed("purpose")?,
             spec: from.parsed("algorithm")?,
             certificate: from.reader_or_null("certificate")?.map(read_template).transpose()?,
+            exportable_under: from.parsed_if_there("exportable-under")?,
         }),
         "enrolled-key" => Item::EnrolledKey(EnrolledKey {
             name: from.parsed("name")?,
@@ -285,6 +312,29 @@ fn read_item(from: &mut Reader<'_>, payload: Option<&Vec<u8>>, profile: Profile)
         "destroyed-key" => {
             Item::DestroyedKey { key: from.parsed("key")?, identity: from.parsed("identity")? }
         }
+        "shares" => {
+            let (needed, title) = (from.number("needed")?, from.text("title")?.to_owned());
+            ours("a title", &title)?;
+            Item::Shares(NewShares {
+                wrap_key: from.parsed("wrap-key")?,
+                title,
+                needed: u8::try_from(needed)
+                    .map_err(|_| unknown("the number", &needed.to_string(), "a number below 256"))?,
+                holders: from.all_parsed("holders")?,
+            })
+        }
+        "key-copy" => Item::KeyCopy {
+            key: from.parsed("key")?,
+            identity: from.parsed("identity")?,
+            wrap_key: from.parsed("wrap-key")?,
+        },
+        "restored-key" => Item::Restored(RestoredKey {
+            key: from.parsed("key")?,
+            identity: from.parsed("identity")?,
+            wrap_key: from.parsed("wrap-key")?,
+            copy: from.parsed("copy")?,
+            replaces: from.parsed("replaces")?,
+        }),
         other => return Err(unknown("the item", other, "an item that FORMAT.md lists")),
     })
 }

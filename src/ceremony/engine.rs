@@ -9,7 +9,7 @@ use super::people::{Duty, KeyName, Person};
 use super::rules;
 use super::runbook::{Note, Runbook};
 use super::standing::{Asked, ItemStanding, Standing, State};
-use super::step::{Act, PersonAct, RecordAct, Step, StepId, TokenAct};
+use super::step::{Act, PersonAct, RecordAct, SecretAct, Step, StepId, TokenAct};
 use super::transcript::{CeremonyId, Entry, Intent, Outcome};
 use crate::tuf::digest::Digest;
 use crate::tuf::rule::{Refusal, Result};
@@ -148,6 +148,9 @@ struct View<'a> {
     doomed: BTreeSet<&'a KeyName>,
     destroyed: BTreeSet<&'a KeyName>,
     written: BTreeSet<&'a KeyName>,
+    /// Wrap keys that were dealt out, and keys that left their token.
+    dealt: BTreeSet<&'a KeyName>,
+    copied: BTreeSet<&'a KeyName>,
     enrolled: BTreeSet<&'a KeyName>,
     reached: Reached,
     items: BTreeMap<usize, &'a ItemStanding>,
@@ -165,6 +168,8 @@ impl<'a> View<'a> {
             doomed: BTreeSet::new(),
             destroyed: BTreeSet::new(),
             written: BTreeSet::new(),
+            dealt: BTreeSet::new(),
+            copied: BTreeSet::new(),
             enrolled: BTreeSet::new(),
             reached: match standing.state {
                 State::Published => Reached::Uploaded,
@@ -183,6 +188,8 @@ impl<'a> View<'a> {
                 Outcome::Intent { key, what: Intent::Destroy, .. } => drop(view.doomed.insert(key)),
                 Outcome::Destroy { key, .. } => drop(view.destroyed.insert(key)),
                 Outcome::Key { name, .. } => drop(view.written.insert(name)),
+                Outcome::Shares { wrap_key, .. } => drop(view.dealt.insert(wrap_key)),
+                Outcome::Copy { key, .. } => drop(view.copied.insert(key)),
                 Outcome::Enrol { name, .. } => drop(view.enrolled.insert(name)),
                 // Anyone can write an entry: whoever calls leaves out what the record doesn't bear out.
                 Outcome::Close { .. } if matches!(standing.state, State::Complete { .. }) => {
@@ -208,8 +215,16 @@ impl<'a> View<'a> {
             Act::Token(TokenAct::Certify(new)) => self.if_here(step.actor.as_ref(), &new.key, Status::Ready),
             Act::Token(TokenAct::Sign { item, key }) => self.sign(*item, key),
             Act::Token(TokenAct::Drain { .. }) if self.by_step.contains_key(&step.id) => Status::Done,
-            Act::Token(TokenAct::Drain { key }) => self.if_here(step.actor.as_ref(), key, Status::Ready),
             Act::Token(TokenAct::Destroy { key }) => self.destroy(step, key, blocked),
+            Act::Token(TokenAct::Copy { key, .. }) if self.copied.contains(key) => Status::Done,
+            Act::Token(TokenAct::Copy { key, .. } | TokenAct::Drain { key }) => {
+                self.if_here(step.actor.as_ref(), key, Status::Ready)
+            }
+            Act::Token(TokenAct::Restore(back)) if self.written.contains(&back.key) => Status::Done,
+            Act::Token(TokenAct::Restore(back)) => {
+                self.if_here(step.actor.as_ref(), &back.key, Status::Ready)
+            }
+            Act::Secret(SecretAct::Deal(new)) => self.deal(step, &new.wrap_key),
             Act::Record(RecordAct::TakeKey { item }) => match self.change.items.get(*item) {
                 Some(Item::EnrolledKey(key)) => ready_unless(self.enrolled.contains(&key.name)),
                 _ => Status::Done,
@@ -220,7 +235,7 @@ impl<'a> View<'a> {
                 Reached::Sealed => Status::Ready,
                 Reached::Uploaded => Status::Done,
             },
-            Act::Medium(_) | Act::Secret(_) => ready_unless(self.in_session(step).next().is_some()),
+            Act::Medium(_) => ready_unless(self.in_session(step).next().is_some()),
         }
     }
 
@@ -261,6 +276,19 @@ impl<'a> View<'a> {
         match status {
             Status::Later => Status::Later,
             status => self.if_here(step.actor.as_ref(), key, status),
+        }
+    }
+
+    /// A wrap key is drawn with the help of a token whose key will be copied: one has to be here.
+    fn deal(&self, step: &Step, wrap_key: &KeyName) -> Status {
+        let copied = self.change.items.iter().find_map(|item| match item {
+            Item::KeyCopy { key, .. } => Some(key),
+            _ => None,
+        });
+        match copied {
+            _ if self.dealt.contains(wrap_key) => Status::Done,
+            Some(key) => self.if_here(step.actor.as_ref(), key, Status::Ready),
+            None => Status::Ready,
         }
     }
 

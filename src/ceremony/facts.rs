@@ -1,6 +1,7 @@
 //! Facts: what a ceremony may know. Plain data that the record layer fills in.
 
 use super::attestation::Verdict;
+use super::backups::Copies;
 use super::change::{Possession, Purpose};
 use super::conflict::Conflict;
 use super::people::{KeyName, Person};
@@ -172,6 +173,8 @@ pub struct Facts {
     pub keys: BTreeMap<KeyName, KeyRecord>,
     /// What is proven of each key that a device attests; of any other nothing is.
     pub attested: BTreeMap<KeyName, Verdict>,
+    /// Wrap keys, and the copies of keys under them.
+    pub copies: Copies,
     /// The trusted root chain, version 1 (or the adopted one) first; empty before the first day.
     pub roots: Vec<Trusted>,
     /// The newest trusted targets and delegation documents, by role.

@@ -89,6 +89,12 @@ impl<'a> Reader<'a> {
         text.map(str::parse).transpose().map_err(|e: Refusal| self.place(e, name))
     }
 
+    /// As [`Self::parsed`], of a member that may be missing: one that came with a later version, and
+    /// that files without it go on without.
+    pub fn parsed_if_there<T: FromStr<Err = Refusal>>(&mut self, name: &str) -> Result<Option<T>> {
+        if self.left.contains_key(name) { self.parsed(name).map(Some) } else { Ok(None) }
+    }
+
     /// A number from 0.
     pub fn number(&mut self, name: &str) -> Result<u64> {
         let number = self.take(name)?.as_int().and_then(|n| u64::try_from(n).ok());

@@ -7,6 +7,7 @@
 pub mod answers;
 pub mod answers_form;
 pub mod attestation;
+pub mod backups;
 pub mod carry;
 pub mod change;
 mod change_json;

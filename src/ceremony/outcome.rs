@@ -4,6 +4,7 @@
 
 use super::facts::Stage;
 use super::people::{Duty, KeyName, Person};
+use super::share_manifest::ShareManifest;
 use crate::tuf::digest::Digest;
 use crate::tuf::json::Json;
 use crate::tuf::key::KeyIdentity;
@@ -84,6 +85,28 @@ pub enum Outcome {
         identity: KeyIdentity,
         /// Whether a session that was cut off had destroyed it: the token no longer had it.
         found_gone: bool,
+        /// Which token.
+        token: TokenSeen,
+    },
+    /// `shares`: a wrap key was dealt out, and every card read back.
+    Shares {
+        /// Which.
+        wrap_key: KeyName,
+        /// Who holds which share.
+        manifest: Box<ShareManifest>,
+    },
+    /// `copy`: a key left its token, wrapped.
+    Copy {
+        /// The record's name of the key.
+        key: KeyName,
+        /// The key.
+        identity: KeyIdentity,
+        /// Under which wrap key.
+        wrap_key: KeyName,
+        /// How the bytes are made: `aes-key-wrap-pad`.
+        form: String,
+        /// The digest of the file that holds them, which is no part of the record.
+        file: Digest,
         /// Which token.
         token: TokenSeen,
     },
@@ -262,6 +285,8 @@ impl Outcome {
             Self::Key { .. } => "key",
             Self::Sign { .. } => "sign",
             Self::Destroy { .. } => "destroy",
+            Self::Shares { .. } => "shares",
+            Self::Copy { .. } => "copy",
             Self::Enrol { .. } => "enrol",
             Self::Seal { .. } => "seal",
             Self::Upload { .. } => "upload",

@@ -1,9 +1,11 @@
 //! Outcomes as JSON: the members of each act, as FORMAT.md lists them.
 
+use super::backups::form_word;
 use super::members::{Reader, digest, number};
 use super::outcome::{Begin, Confirmed, EndState, Intent, Outcome, Sealed, TokenSeen, Way, Witnessed};
 use super::people::KeyName;
 use super::rules;
+use super::share_manifest::ShareManifest;
 use crate::tuf::json::{Json, Members, object};
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
@@ -47,6 +49,17 @@ impl Outcome {
                 ("identity", digest(&identity.digest())),
                 ("key", key.as_str().into()),
                 ("token", token.to_json()),
+            ]),
+            Self::Shares { wrap_key, manifest } => {
+                object([("manifest", manifest.as_json()), ("wrap-key", wrap_key.as_str().into())])
+            }
+            Self::Copy { key, identity, wrap_key, form, file, token } => object([
+                ("file", digest(file)),
+                ("form", form.as_str().into()),
+                ("identity", digest(&identity.digest())),
+                ("key", key.as_str().into()),
+                ("token", token.to_json()),
+                ("wrap-key", wrap_key.as_str().into()),
             ]),
             Self::Enrol { name, file, identity } => object([
                 ("file", digest(file)),
@@ -134,6 +147,18 @@ impl Outcome {
                 key: from.parsed("key")?,
                 identity: from.parsed("identity")?,
                 found_gone: from.flag("found-gone")?,
+                token: TokenSeen::read(&mut from)?,
+            },
+            "shares" => Self::Shares {
+                wrap_key: from.parsed("wrap-key")?,
+                manifest: Box::new(ShareManifest::from_json(&from.take("manifest")?.canonical())?),
+            },
+            "copy" => Self::Copy {
+                key: from.parsed("key")?,
+                identity: from.parsed("identity")?,
+                wrap_key: from.parsed("wrap-key")?,
+                form: form_word(from.text("form")?)?,
+                file: from.parsed("file")?,
                 token: TokenSeen::read(&mut from)?,
             },
             "enrol" => Self::Enrol {

@@ -2,7 +2,7 @@
 //!
 //! All three come from the same step, so that nobody reads on paper what the screen does not do.
 
-use super::change::{CertificateTemplate, Change, Item};
+use super::change::{CertificateTemplate, Change, Item, NewShares};
 use super::facts::Facts;
 use super::people::{KeyName, Person};
 use super::step::{Act, Confirmation, MediumAct, PersonAct, RecordAct, SecretAct, Step, StepId, TokenAct};
@@ -163,12 +163,7 @@ impl Step {
             Act::Medium(MediumAct::Export { recipient }) => View::of(format!("Hand over to {recipient}"))
                 .act("connect an empty medium, then carry it over"),
             Act::Record(act) => record(act, change),
-            Act::Secret(SecretAct::Show { share }) => View::of(format!("Share {share}"))
-                .act("come forward alone, copy the words, show them to no one")
-                .blank(Blank::Line("the custodian's initials".to_owned())),
-            Act::Secret(SecretAct::ReadBack { share }) => View::of(format!("Share {share}, read back"))
-                .act("type the words from the card")
-                .blank(Blank::Line("the custodian's initials".to_owned())),
+            Act::Secret(SecretAct::Deal(new)) => deal(new),
         }
     }
 }
@@ -247,7 +242,12 @@ fn token(act: &TokenAct, change: &Change, facts: &Facts) -> View {
         TokenAct::Generate(new) => {
             let view = View::of(format!("Make the key {}", new.name))
                 .line(format!("{} for {}, to be held by {}.", new.spec, new.purpose.name(), new.holder))
-                .line("It is made on the token and never leaves it.");
+                .line(match &new.exportable_under {
+                    None => "It is made on the token and never leaves it.".to_owned(),
+                    Some(under) => {
+                        format!("It is made on the token and can leave it, wrapped under {under}.")
+                    }
+                });
             match &new.certificate {
                 None => view,
                 Some(template) => view.line(certificate(template)),
@@ -272,11 +272,37 @@ fn token(act: &TokenAct, change: &Change, facts: &Facts) -> View {
         TokenAct::Drain { key } => View::of(format!("Read the audit log of {key}'s token"))
             .line(held(key, facts))
             .act(format!("connect the token of {key}")),
+        TokenAct::Copy { key, wrap_key } => View::of(format!("Copy the key {key}"))
+            .line(format!("It leaves its token wrapped under {wrap_key}, into a file of its own."))
+            .line(held(key, facts))
+            .act(format!("connect the token of {key}")),
+        TokenAct::Restore(back) => View::of(format!("Restore the key {}", back.key))
+            .line(format!(
+                "Its copy under {} comes back on the token that the device map names.",
+                back.wrap_key
+            ))
+            .line(held(&back.key, facts))
+            .digest(format!("the copy of {}", back.key), back.copy)
+            .act(format!("connect the other token for {}", back.key)),
         TokenAct::Destroy { key } => View::of(format!("Destroy the key {key}"))
             .line("Nothing brings it back.")
             .line(held(key, facts))
             .act(format!("connect the token of {key}")),
     }
+}
+
+fn deal(new: &NewShares) -> View {
+    let holders = (1u8..).zip(&new.holders);
+    View::of(format!("Deal out the wrap key {}", new.wrap_key))
+        .line(format!(
+            "{}: any {} of {} cards bring it back.",
+            visible(&new.title),
+            new.needed,
+            new.holders.len()
+        ))
+        .lines(holders.map(|(number, who)| format!("share {number}: {who}")))
+        .act("each custodian comes forward alone, copies their card, types it back, and seals it")
+        .blank(Blank::Line("the custodians' initials".to_owned()))
 }
 
 fn record(act: &RecordAct, change: &Change) -> View {

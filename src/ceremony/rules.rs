@@ -116,6 +116,10 @@ crate::rules! {
         "take the answer out, or correct the step's name";
 
     // --- shares
+    WRAP_KEY_SET: "WRAP-KEY-SET", Refused, "a wrap key was dealt out once, in one set of shares", "threats T25",
+        "make it with a `back-up` that says who holds the shares; where transcripts tell of two sets, back up under another name";
+    COPY_MISSING: "COPY-MISSING", Refused, "a key that is restored has been backed up", "design",
+        "import the copy of the record that has the transcript of its `back-up`";
     SHARE_MANIFEST: "SHARE-MANIFEST", Refused, "a share manifest says numbers that fit each other", "design, threats T25",
         "ask the administrator for the manifest again; do not repair it by hand";
     SHARE_HOLDERS: "SHARE-HOLDERS", Refused, "no one holds as many shares as bring the secret back", "threats T32",

@@ -122,6 +122,11 @@ impl ShareManifest {
     /// many shares as are needed, `TEXT` for a title that we don't write.
     pub fn to_json(&self) -> Result<Vec<u8>> {
         self.fits()?;
+        Ok(self.as_json().canonical())
+    }
+
+    /// The same before it is bytes; [`Self::to_json`] says whether it is a manifest at all.
+    pub(super) fn as_json(&self) -> Json {
         let share = |line: &ShareLine| {
             object([
                 ("commitment", digest(&line.commitment)),
@@ -129,7 +134,7 @@ impl ShareManifest {
                 ("number", number(line.number.into())),
             ])
         };
-        let json = object([
+        object([
             ("check", base16ct::lower::encode_string(&self.check).into()),
             ("date", self.date.to_string().into()),
             ("format", number(1)),
@@ -141,8 +146,7 @@ impl ShareManifest {
             ("title", self.title.as_str().into()),
             ("trust", self.trust.to_string().into()),
             ("words", number(self.words.into())),
-        ]);
-        Ok(json.canonical())
+        ])
     }
 
     /// Reads a manifest: the bytes must be the very ones that [`Self::to_json`] makes.

@@ -313,6 +313,11 @@ fn in_place(item: &Item, facts: &Facts, met: impl Fn() -> bool) -> bool {
             let destroyed = |k: &KeyRecord| k.life.iter().any(|(event, _)| *event == KeyEvent::Destroyed);
             facts.keys.get(key).is_some_and(destroyed)
         }
+        Item::Shares(new) => facts.copies.set(&new.wrap_key).is_ok(),
+        Item::KeyCopy { key, identity, wrap_key } => {
+            facts.copies.newest(key, identity).is_ok_and(|copy| copy.wrap_key == *wrap_key)
+        }
+        Item::Restored(back) => facts.keys.get(&back.key).is_some_and(|k| k.file != back.replaces),
     }
 }
 

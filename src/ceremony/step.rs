@@ -2,7 +2,7 @@
 
 pub use super::rendering::{Blank, Expect, Line, PaperRow, Prompt};
 
-use super::change::{Change, Item, NewCertificate, NewKey};
+use super::change::{Change, Item, NewCertificate, NewKey, NewShares, RestoredKey};
 use super::facts::Facts;
 use super::people::{KeyName, Person};
 use super::rehearsed::speaks_for;
@@ -128,6 +128,15 @@ pub enum TokenAct {
         /// Which.
         key: KeyName,
     },
+    /// Lets a key out, wrapped.
+    Copy {
+        /// Which.
+        key: KeyName,
+        /// Under which wrap key.
+        wrap_key: KeyName,
+    },
+    /// Takes a key in that left another token.
+    Restore(RestoredKey),
 }
 
 /// What happens with a medium.
@@ -154,19 +163,12 @@ pub enum RecordAct {
     Upload,
 }
 
-/// What happens with a secret (shares of a backup; issue of its own).
+/// What happens with a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretAct {
-    /// Shows one share to one custodian.
-    Show {
-        /// The share's number, from 1.
-        share: u8,
-    },
-    /// Has it typed back before the next is shown.
-    ReadBack {
-        /// The share's number, from 1.
-        share: u8,
-    },
+    /// Makes a wrap key and deals it out: one custodian after the other sees their card and types it
+    /// back. One step, since a dealing that was cut off begins anew.
+    Deal(NewShares),
 }
 
 /// Every step of a change: agree, take in what comes in, sign, finish.
@@ -235,6 +237,18 @@ pub fn coming_in(change: &Change, facts: &Facts) -> Vec<Step> {
             Item::DestroyedKey { key, .. } => {
                 let act = Act::Token(TokenAct::Destroy { key: key.clone() });
                 steps.push(Step::new(&format!("destroy.{key}"), holder(key), act));
+            }
+            Item::Shares(new) => {
+                let act = Act::Secret(SecretAct::Deal(new.clone()));
+                steps.push(Step::new(&format!("deal.{}", new.wrap_key), leader, act));
+            }
+            Item::KeyCopy { key, wrap_key, .. } => {
+                let act = TokenAct::Copy { key: key.clone(), wrap_key: wrap_key.clone() };
+                steps.push(Step::new(&format!("copy.{key}"), holder(key), Act::Token(act)));
+            }
+            Item::Restored(back) => {
+                let act = Act::Token(TokenAct::Restore(back.clone()));
+                steps.push(Step::new(&format!("restore.{}", back.key), holder(&back.key), act));
             }
             Item::Document { .. } | Item::Statement { .. } => {}
         }

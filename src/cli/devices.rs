@@ -40,6 +40,8 @@ pub struct DeviceMap {
     pub backend: Option<String>,
     /// Files of public keys to be enrolled, by the name that the runbook gives the key.
     pub enrolments: BTreeMap<KeyName, PathBuf>,
+    /// The folder of copies of keys, and of share manifests: on a medium that is kept apart.
+    pub copies: Option<PathBuf>,
     /// Who is away until when, as far as the owner knows: plans ask them from then on.
     pub away: BTreeMap<Person, Time>,
 }
@@ -93,6 +95,7 @@ impl DeviceMap {
             keys: BTreeMap::new(),
             backend: None,
             enrolments: BTreeMap::new(),
+            copies: None,
             away: BTreeMap::new(),
         }
     }
@@ -258,6 +261,9 @@ existing = true
 [enrol.dev-dana]
 file = "dana.enrol.json"
 
+[copies]
+folder = "copies"
+
 [away]
 dora = "2026-12-02"
 "#
@@ -294,6 +300,7 @@ dora = "2026-12-02"
         assert_eq!((root.puk, root.existing), (None, false));
         let limit = |name: &str| map.devices()[&name.parse::<KeyName>().unwrap()].max_payload;
         assert_eq!((limit("root-a"), limit("root-c")), (None, Some(2028)));
+        assert_eq!(map.copies.as_deref(), Some(Path::new("/home/ada/copies")));
         assert_eq!(map.away[&"dora".parse::<Person>().unwrap()].to_string(), "2026-12-02T00:00:00Z");
         assert!(map.devices()[&"root-b".parse::<KeyName>().unwrap()].software, "as good as a file");
     }
@@ -337,7 +344,7 @@ dora = "2026-12-02"
             (one("max-payload = 2028", "max-payload = 0"), "max-payload = 0"),
             (one("max-payload = 2028", "max-payload = -1"), "line 33"),
             (one("pin = \"pins/targets-1\"", "pin = \"tty\"\nmax-payload = 9"), "with a max-payload"),
-            (one("2026-12-02", "2026-12-32"), "line 50"),
+            (one("2026-12-02", "2026-12-32"), "line 53"),
             (one("https://notary.example.com/", "https://a b"), "the backend"),
             (one("https://notary.example.com/", "ftp://notary"), "the backend"),
             (one("https://notary.example.com/", "https://x;rm"), "the backend"),

@@ -29,6 +29,7 @@ struct File {
     key: BTreeMap<String, KeyPart>,
     #[serde(default)]
     enrol: BTreeMap<String, EnrolPart>,
+    copies: Option<CopiesPart>,
     #[serde(default)]
     away: BTreeMap<String, Word<Day>>,
 }
@@ -97,6 +98,12 @@ struct EnrolPart {
     file: PathBuf,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CopiesPart {
+    folder: PathBuf,
+}
+
 impl DeviceMap {
     /// Reads a map whose paths are taken from `folder`.
     ///
@@ -121,6 +128,7 @@ impl DeviceMap {
         for (name, part) in file.enrol {
             map.enrolments.insert(name.parse()?, folder.join(part.file));
         }
+        map.copies = file.copies.map(|copies| folder.join(copies.folder));
         for (person, until) in file.away {
             map.away.insert(person.parse()?, until.0.0);
         }
@@ -184,6 +192,9 @@ impl DeviceMap {
         }
         for (name, file) in &self.enrolments {
             let _ = writeln!(text, "\n[enrol.{name}]\nfile = {}", path(file));
+        }
+        if let Some(copies) = &self.copies {
+            let _ = writeln!(text, "\n[copies]\nfolder = {}", path(copies));
         }
         if !self.away.is_empty() {
             text.push_str("\n[away]\n");

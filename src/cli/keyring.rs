@@ -3,6 +3,7 @@
 //! A token stays open until the session ends, so that its PIN is asked once. Nothing is opened
 //! before a step needs it.
 
+use super::copies::CopiesFolder;
 use super::devices::{DeviceKey, DeviceMap};
 use super::enrolment::{self, Enrolments};
 use super::pins::Pins;
@@ -14,6 +15,7 @@ use crate::signer::backends::Modules;
 use crate::signer::backends::external::{Brought, ExternalToken};
 use crate::signer::randomness::Randomness;
 use crate::signer::secret::Pin;
+use crate::signer::slip39::Secret;
 use crate::signer::uri::KeyUri;
 use crate::signer::{PinAsk, PinSource, Token, TokenIdentity};
 use crate::tuf::key::PublicKey;
@@ -33,6 +35,7 @@ pub struct Keyring {
     enrolments: Enrolments,
     memory: BTreeMap<KeyName, Zeroizing<String>>,
     brought: BTreeSet<KeyName>,
+    wrap_keys: BTreeMap<KeyName, Secret>,
 }
 
 /// What is done with an open token.
@@ -50,6 +53,7 @@ impl Keyring {
             enrolments: Enrolments::default(),
             memory: BTreeMap::new(),
             brought: BTreeSet::new(),
+            wrap_keys: BTreeMap::new(),
         }
     }
 
@@ -104,6 +108,32 @@ impl Keyring {
     /// Whether the device map says that a key is on its token already, made by another program.
     pub fn exists(&self, key: &KeyName) -> bool {
         self.place(key).is_some_and(|place| place.existing)
+    }
+
+    /// Keeps a wrap key until the session ends: it is wiped then.
+    pub fn hold_wrap_key(&mut self, name: KeyName, secret: Secret) {
+        self.wrap_keys.insert(name, secret);
+    }
+
+    /// A wrap key that this session has made or brought back.
+    pub fn wrap_key(&self, name: &KeyName) -> Option<&Secret> {
+        self.wrap_keys.get(name)
+    }
+
+    /// Where copies of keys lie.
+    ///
+    /// # Errors
+    ///
+    /// `COPIES-FOLDER` if the device map names no folder.
+    pub fn copies(&self) -> Result<CopiesFolder> {
+        let folder = self.map.as_ref().and_then(|map| map.copies.clone());
+        folder.map(CopiesFolder).ok_or_else(|| {
+            Refusal::new(
+                &rules::COPIES_FOLDER,
+                "no [copies] in the device map",
+                "[copies] folder = \"FOLDER\"",
+            )
+        })
     }
 
     /// The modules that are loaded.

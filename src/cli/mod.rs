@@ -7,6 +7,7 @@ mod adopt;
 pub mod arguments;
 mod aside;
 pub mod completions;
+pub mod copies;
 pub mod developer;
 mod developer_vault;
 pub mod devices;

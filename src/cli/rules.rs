@@ -5,6 +5,10 @@ crate::rules! {
         "read keyrite --help, or keyrite help COMMAND";
     RANDOM: "RANDOM", Device, "the operating system gives random bytes", "threats T28",
         "do not go on with this machine";
+    COPIES_FOLDER: "COPIES-FOLDER", Usage, "the device map says where copies of keys lie", "design",
+        "add [copies] with folder = to the device map: a folder on a medium that is kept apart";
+    COPY_FILE: "COPY-FILE", Refused, "a copy of a key is the file that the transcript of its back-up names", "threats T25",
+        "bring the medium with the copies of this trust, and name its folder in the device map";
     TEXT_FILE: "TEXT-FILE", Usage, "runbooks, answers and device maps are text in UTF-8", "design",
         "save the file as UTF-8";
     FILE_EXISTS: "FILE-EXISTS", Refused, "no file that is there is ever overwritten", "design",

@@ -113,7 +113,8 @@ pub fn hold(
                 let made = |item: &Item| match item {
                     Item::NewKey(new) => waits(&new.name),
                     Item::Certificate(new) => waits(&new.key),
-                    Item::DestroyedKey { key, .. } => waits(key),
+                    Item::DestroyedKey { key, .. } | Item::KeyCopy { key, .. } => waits(key),
+                    Item::Restored(back) => waits(&back.key),
                     _ => false,
                 };
                 report.making = change.items.iter().any(made).then_some(digest);

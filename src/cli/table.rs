@@ -317,10 +317,12 @@ pub fn recomputed(stored: &StoredChange, contents: &Contents) -> Result<()> {
     };
     // Keys that this very change has made or taken in so far were not there when it was planned.
     let mut facts = contents.facts.clone();
+    facts.copies.without(&stored.digest);
     for item in &stored.change.items {
         let (name, replaced) = match item {
             Item::NewKey(NewKey { name, .. }) | Item::EnrolledKey(EnrolledKey { name, .. }) => (name, None),
             Item::Certificate(new) => (&new.key, contents.key_files.get(&new.replaces)),
+            Item::Restored(back) => (&back.key, contents.key_files.get(&back.replaces)),
             _ => continue,
         };
         let used = facts.keys.get(name).and_then(|record| contents.key_files.get(&record.file));
@@ -332,6 +334,9 @@ pub fn recomputed(stored: &StoredChange, contents: &Contents) -> Result<()> {
                 record.certificate.clone_from(&old.certificate);
                 record.possession = old.possession.clone();
                 record.file = old.digest();
+                old.token.kind().clone_into(&mut record.token);
+                old.token.label().clone_into(&mut record.label);
+                old.token.serial().clone_into(&mut record.serial);
             }
             _ => drop(facts.keys.remove(name)),
         }
@@ -397,6 +402,9 @@ fn only_signed(stored: &StoredChange, contents: &Contents) -> bool {
         Item::EnrolledKey(key) => came(&key.name),
         Item::Certificate(new) => came(&new.key),
         Item::DestroyedKey { key, .. } => gone(key),
+        Item::Restored(back) => came(&back.key),
+        Item::Shares(new) => contents.facts.copies.set(&new.wrap_key).is_ok(),
+        Item::KeyCopy { key, identity, .. } => contents.facts.copies.newest(key, identity).is_ok(),
     })
 }
 

@@ -168,6 +168,12 @@ impl EvidenceNote {
         })
     }
 
+    /// The same of a key that may leave its token, wrapped under a key of this name.
+    #[must_use]
+    pub fn leaving(self, under: Option<&KeyName>) -> Self {
+        Self { exportable_under: under.map(ToString::to_string), ..self }
+    }
+
     /// `yes`, `no`, `unknown` or a mechanism's name, by attribute; safe to show.
     pub const fn attributes(&self) -> &BTreeMap<String, String> {
         &self.attributes

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses some of it")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+use keyrite::ceremony::backups::Copies;
 use keyrite::ceremony::change::{Ask, Base, Change, Counts, Frame, Item};
 use keyrite::ceremony::facts::{Facts, Stage, Trust};
 use keyrite::ceremony::limits::Limits;
@@ -52,6 +53,7 @@ pub fn facts(profile: Profile, collection: &str, today: Time, files: &[Envelope]
         limits_file: Digest::of(b"limits"),
         keys: BTreeMap::new(),
         attested: BTreeMap::new(),
+        copies: Copies::default(),
         roots,
         documents,
         unvouched: BTreeMap::new(),

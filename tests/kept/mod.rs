@@ -247,6 +247,7 @@ impl Day {
                     purpose: purpose(name),
                     spec,
                     certificate: None,
+                    exportable_under: None,
                 })
             })
             .into();

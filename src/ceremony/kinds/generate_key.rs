@@ -48,6 +48,9 @@ struct KeyTable {
     purpose: Word<Purpose>,
     #[serde(default = "p256")]
     algorithm: Word<KeySpec>,
+    /// The wrap key under which it is to be able to leave its token, for a `back-up`.
+    #[serde(default, rename = "wrap-key")]
+    wrap_key: Option<Word<KeyName>>,
 }
 
 fn p256() -> Word<KeySpec> {
@@ -68,6 +71,7 @@ impl Ceremony for Spec {
                 holder: &key.holder.0,
                 purpose: key.purpose.0,
                 spec: key.algorithm.0,
+                exportable_under: key.wrap_key.as_ref().map(|name| &name.0),
             };
             items.push(Item::NewKey(new.item(frame, facts)?));
             summary.push(new.sentence());
@@ -93,6 +97,7 @@ pub struct NewKeyOf<'a> {
     pub holder: &'a Person,
     pub purpose: Purpose,
     pub spec: KeySpec,
+    pub exportable_under: Option<&'a KeyName>,
 }
 
 impl NewKeyOf<'_> {
@@ -123,12 +128,23 @@ impl NewKeyOf<'_> {
             purpose: self.purpose,
             spec: self.spec,
             certificate,
+            exportable_under: self.exportable_under.cloned(),
         })
     }
 
     /// For the summary.
     pub fn sentence(&self) -> String {
-        format!("{} makes the key {} ({}) for {}", self.holder, self.name, self.spec, self.purpose.name())
+        let made = format!(
+            "{} makes the key {} ({}) for {}",
+            self.holder,
+            self.name,
+            self.spec,
+            self.purpose.name()
+        );
+        match self.exportable_under {
+            None => made,
+            Some(under) => format!("{made}; it can leave its token, wrapped under {under}"),
+        }
     }
 }
 

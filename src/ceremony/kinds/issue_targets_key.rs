@@ -95,7 +95,8 @@ fn p256() -> Word<KeySpec> {
 impl Ceremony for Table {
     fn change(&self, frame: &Frame, facts: &Facts) -> Result<Change> {
         let Self { name: Word(name), holder: Word(holder), algorithm: Word(algorithm) } = self;
-        let new = NewKeyOf { name, holder, purpose: Purpose::Targets, spec: *algorithm };
+        let purpose = Purpose::Targets;
+        let new = NewKeyOf { name, holder, purpose, spec: *algorithm, exportable_under: None };
         let items = vec![Item::NewKey(new.item(frame, facts)?)];
         Ok(Change::new(frame, facts, Base::default(), items, vec![new.sentence()]))
     }

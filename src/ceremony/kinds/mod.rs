@@ -6,6 +6,7 @@ use crate::ceremony::runbook::Runbook;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
 
+mod back_up;
 mod certify_key;
 mod create_root;
 mod customers;
@@ -20,6 +21,7 @@ pub(super) mod making;
 mod more;
 mod recover;
 mod renew;
+mod restore;
 mod retire_key;
 mod revoke_delegation;
 mod revoke_rework;
@@ -44,6 +46,8 @@ pub use retire_key::unlisted;
 /// The kinds, in the order in which a trust meets them.
 pub const ALL: &[&dyn Kind] = &[
     &generate_key::GenerateKey,
+    &back_up::BackUp,
+    &restore::Restore,
     &issue_targets_key::IssueTargetsKey,
     &enroll_key::EnrollKey,
     &create_root::CreateRoot,

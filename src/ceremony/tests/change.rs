@@ -2,8 +2,8 @@
 
 use super::world::*;
 use crate::ceremony::change::{
-    CertificateTemplate, Change, Counts, EnrolledKey, Item, NewCertificate, NewKey, Possession, Purpose,
-    Rehearsal,
+    CertificateTemplate, Change, Counts, EnrolledKey, Item, NewCertificate, NewKey, NewShares, Possession,
+    Purpose, Rehearsal, RestoredKey,
 };
 use crate::ceremony::people::{Duty, KeyName};
 use crate::ceremony::transcript::CeremonyId;
@@ -73,6 +73,20 @@ fn everything() -> Change {
             replaces: sha("file of a"),
         }),
         Item::DestroyedKey { key: key("c"), identity: public("c").identity() },
+        Item::Shares(NewShares {
+            wrap_key: key("wrap-1"),
+            title: "Wrap key of the tests".to_owned(),
+            needed: 2,
+            holders: vec![person("alice"), person("bob")],
+        }),
+        Item::KeyCopy { key: key("a"), identity: public("a").identity(), wrap_key: key("wrap-1") },
+        Item::Restored(RestoredKey {
+            key: key("a"),
+            identity: public("a").identity(),
+            wrap_key: key("wrap-1"),
+            copy: sha("copy"),
+            replaces: sha("file of a"),
+        }),
     ];
     for (spec, purpose) in KeySpec::ALL.into_iter().cycle().zip(Purpose::ALL) {
         items.push(Item::NewKey(NewKey {
@@ -81,6 +95,7 @@ fn everything() -> Change {
             purpose,
             spec,
             certificate: (purpose == Purpose::Root).then(template),
+            exportable_under: (purpose == Purpose::Targets).then(|| key("wrap-1")),
         }));
     }
     let mut change = change(&facts, &[RoleName::Root, RoleName::Targets], items);
@@ -123,6 +138,7 @@ fn a_change_has_these_bytes() {
         purpose: Purpose::Root,
         spec: KeySpec::EcdsaP256,
         certificate: Some(template()),
+        exportable_under: None,
     });
     let change = change(&facts, &[], vec![new, document(&root(1, "abc", 2, "t"), "a")]);
     let expected = format!(

@@ -299,6 +299,7 @@ fn keys() -> Table {
             purpose: Purpose::Root,
             spec: KeySpec::EcdsaP256,
             certificate: None,
+            exportable_under: None,
         })
     };
     let enrolled = Item::EnrolledKey(EnrolledKey {

@@ -362,6 +362,7 @@ fn keys_are_in_place_once_the_record_has_them() {
         purpose: Purpose::Root,
         spec: KeySpec::EcdsaP256,
         certificate: None,
+        exportable_under: None,
     });
     let mut facts = nothing();
     let change = change(&facts, &[], vec![new]);

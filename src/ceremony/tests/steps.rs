@@ -26,6 +26,7 @@ fn world() -> (Facts, Change) {
             not_before: time("2026-11-21"),
             not_after: time("2036-11-21"),
         }),
+        exportable_under: None,
     });
     let items = vec![new, document(&root(2, "abd", 2, "t"), "ab"), document(&targets(2, "x"), "t")];
     let change = change(&facts, &[RoleName::Root, RoleName::Targets], items);

@@ -2,6 +2,7 @@
 
 use crate::ceremony::facts::Stage;
 use crate::ceremony::people::{Duty, KeyName, Person};
+use crate::ceremony::share_manifest::{SetId, ShareLine, ShareManifest, ShareUse};
 use crate::ceremony::step::StepId;
 use crate::ceremony::transcript::{
     Begin, CeremonyId, Confirmed, EndState, Entry, File, Intent, Outcome, Private, Said, Sealed, TokenSeen,
@@ -11,6 +12,7 @@ use crate::tuf::digest::Digest;
 use crate::tuf::json::Json;
 use crate::tuf::key::KeyIdentity;
 use crate::tuf::role::RoleName;
+use crate::tuf::statement::TrustId;
 use crate::tuf::time::Time;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -49,6 +51,26 @@ fn begin() -> Outcome {
     }))
 }
 
+fn manifest() -> ShareManifest {
+    let line = |(number, who): (u8, &str)| ShareLine {
+        number,
+        holder: person(who),
+        commitment: sha(&format!("card {number}")),
+    };
+    ShareManifest {
+        trust: TrustId::from_bytes([1; 16]),
+        set: SetId::from_bytes([9; 16]),
+        date: at(0),
+        purpose: ShareUse::WrapKey,
+        title: "Wrap key of the tests".to_owned(),
+        identifier: 12345,
+        words: 33,
+        needed: 2,
+        check: [5; 8],
+        shares: [(1, "alice"), (2, "bob"), (3, "carol")].map(line).to_vec(),
+    }
+}
+
 /// One of every act.
 fn outcomes() -> Vec<Outcome> {
     let identity = KeyIdentity::from_digest(sha("key"));
@@ -77,6 +99,15 @@ fn outcomes() -> Vec<Outcome> {
         Outcome::Sign { key: key("root-a"), payload: sha("payload"), file: sha("sig"), token: token() },
         Outcome::Intent { key: key("root-a"), token: token(), what: Intent::Destroy },
         Outcome::Destroy { key: key("root-a"), identity, found_gone: true, token: token() },
+        Outcome::Shares { wrap_key: key("wrap-1"), manifest: Box::new(manifest()) },
+        Outcome::Copy {
+            key: key("root-a"),
+            identity,
+            wrap_key: key("wrap-1"),
+            form: "aes-key-wrap-pad".to_owned(),
+            file: sha("copy"),
+            token: token(),
+        },
         Outcome::Enrol { name: key("dev-dana"), file: sha("file"), identity },
         Outcome::Close { without: vec![key("root-c")] },
         Outcome::Seal {

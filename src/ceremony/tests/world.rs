@@ -1,5 +1,6 @@
 //! A small world to try ceremonies in: keys that follow from their names, documents that verify.
 
+use crate::ceremony::backups::Copies;
 use crate::ceremony::change::{Ask, Base, Change, Counts, Frame, Item, Possession, Purpose};
 use crate::ceremony::facts::{Facts, KeyRecord, Stage, Trust};
 use crate::ceremony::limits::Limits;
@@ -157,6 +158,7 @@ pub fn nothing() -> Facts {
         limits_file: sha("limits"),
         keys: records.map(|record| (record.name.clone(), record)).collect(),
         attested: BTreeMap::new(),
+        copies: Copies::default(),
         roots: Vec::new(),
         documents: BTreeMap::new(),
         unvouched: BTreeMap::new(),

@@ -1,5 +1,6 @@
 //! Steps in which a key is made on a token, or comes in from outside.
 
+use super::back_up::{backups, wrap_tag};
 use super::journal::Of;
 use super::sign::{described, seen};
 use super::{Agenda, Room};
@@ -62,7 +63,9 @@ impl Room<'_> {
         token: &TokenIdentity,
         adopt: bool,
     ) -> Result<(Generated, bool)> {
-        if self.keyring.exists(&new.name) {
+        let under = new.exportable_under.as_ref().map(|under| wrap_tag(&self.record.trust().id, under));
+        // A key that may leave is made so here; of one from elsewhere nobody saw it.
+        if self.keyring.exists(&new.name) && under.is_none() {
             let brings =
                 format!("{} brings {}, which is on {} already", new.holder, new.name, described(token));
             self.console.progress(&brings.into());
@@ -74,9 +77,11 @@ impl Room<'_> {
                 &format!("looking for {} on {}, where a session was cut off", new.name, described(token))
                     .into(),
             );
-            let found = self
-                .keyring
-                .with_token(&new.name, self.console, &mut |t, pins| t.adopt(new.spec, tag, pins))?;
+            let under = under.as_ref();
+            let found = self.keyring.with_token(&new.name, self.console, &mut |t, pins| match under {
+                None => t.adopt(new.spec, tag, pins),
+                Some(under) => backups(t)?.adopt_exportable(new.spec, tag, under, pins),
+            })?;
             if let Some(found) = found {
                 return Ok((found, true));
             }
@@ -86,9 +91,11 @@ impl Room<'_> {
             self.journal.say(self.record, self.session, of, intent)?;
         }
         self.console.progress(&format!("{} makes {} on {}", new.holder, new.name, described(token)).into());
-        let made = self
-            .keyring
-            .with_token(&new.name, self.console, &mut |t, pins| t.generate(new.spec, tag, pins))?;
+        let under = under.as_ref();
+        let made = self.keyring.with_token(&new.name, self.console, &mut |t, pins| match under {
+            None => t.generate(new.spec, tag, pins),
+            Some(under) => backups(t)?.generate_exportable(new.spec, tag, under, pins),
+        })?;
         Ok((made, false))
     }
 
@@ -132,7 +139,7 @@ impl Room<'_> {
             possession: Possession::Proved(proof),
             replaces: None,
             token: TokenNote::of(token),
-            evidence: EvidenceNote::of(&made.evidence)?,
+            evidence: EvidenceNote::of(&made.evidence)?.leaving(new.exportable_under.as_ref()),
         })
     }
 

@@ -8,6 +8,7 @@
 //! before it verified; an outcome held in memory while the next step begins.
 
 mod ask;
+mod back_up;
 mod certify;
 mod destroy;
 mod finish;
@@ -25,7 +26,7 @@ use crate::ceremony::facts::Facts;
 use crate::ceremony::messages;
 use crate::ceremony::people::{KeyName, Person};
 use crate::ceremony::standing::{Gathered, Standing, State};
-use crate::ceremony::step::{self, Act, RecordAct, Step, TokenAct};
+use crate::ceremony::step::{self, Act, RecordAct, SecretAct, Step, TokenAct};
 use crate::ceremony::transcript::{Entry, Intent, Outcome as Said};
 use crate::record::deeds::Deed;
 use crate::record::{Contents, Record};
@@ -155,16 +156,19 @@ impl Room<'_> {
                 gathered.signatures.push((signed.key(), signed.payload()));
                 Ok(())
             }
+            Act::Token(TokenAct::Copy { key, wrap_key }) => {
+                self.copy_key(contents, agenda, step, (key, wrap_key))
+            }
+            Act::Token(TokenAct::Restore(back)) => self.restore_key(contents, agenda, step, back),
+            Act::Secret(SecretAct::Deal(new)) => self.deal(contents, agenda, step, new),
             Act::Record(RecordAct::TakeKey { item }) => self.take_key(agenda, step, *item),
             Act::Record(RecordAct::Seal) => self.seal(agenda, step, facts),
             Act::Record(RecordAct::Upload) => self.upload(agenda, step),
-            Act::Token(TokenAct::Drain { .. }) | Act::Medium(_) | Act::Secret(_) => {
-                Err(crate::tuf::rule::Refusal::new(
-                    &super::rules::STEP_UNKNOWN,
-                    format!("the step {}", step.id),
-                    "a step that this keyrite performs",
-                ))
-            }
+            Act::Token(TokenAct::Drain { .. }) | Act::Medium(_) => Err(crate::tuf::rule::Refusal::new(
+                &super::rules::STEP_UNKNOWN,
+                format!("the step {}", step.id),
+                "a step that this keyrite performs",
+            )),
         }
     }
 

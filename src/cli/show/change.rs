@@ -112,6 +112,18 @@ fn about_item(beside: &Beside, page: Page, base: &Base, item: &Item, stored: Opt
             new.template.not_after
         )],
         Item::DestroyedKey { identity, .. } => vec![format!("identity {identity}")],
+        Item::Shares(new) => {
+            let holders: Vec<_> = new.holders.iter().map(ToString::to_string).collect();
+            let how = format!("any {} of {} cards bring it back", new.needed, holders.len());
+            vec![visible(&new.title), how, format!("held by {}", holders.join(", "))]
+        }
+        Item::KeyCopy { identity, wrap_key, .. } => {
+            vec![format!("wrapped under {wrap_key}"), format!("identity {identity}")]
+        }
+        Item::Restored(back) => vec![
+            format!("from its copy under {}: {}", back.wrap_key, back.copy),
+            format!("identity {}", back.identity),
+        ],
     };
     let signed = item.payload().and_then(|p| stored?.signatures.get(&p.digest()));
     lines.extend(item.asked().iter().map(|ask| {

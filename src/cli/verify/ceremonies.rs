@@ -125,6 +125,17 @@ fn words(entry: &Entry) -> String {
             let how = if *found_gone { "was found destroyed" } else { "destroyed" };
             format!("{key} {how}{}: {}", on(token), short(&identity.digest()))
         }
+        Outcome::Shares { wrap_key, manifest } => {
+            format!(
+                "{wrap_key} was dealt out, {} of {}: set {}",
+                manifest.needed,
+                manifest.of(),
+                manifest.set
+            )
+        }
+        Outcome::Copy { key, wrap_key, file, token, .. } => {
+            format!("{key} left{} under {wrap_key}: {}", on(token), short(file))
+        }
         Outcome::Enrol { name, identity, .. } => format!("{name} taken in: {}", short(&identity.digest())),
         Outcome::Seal { documents } if documents.is_empty() => "sealed: every statement is signed".to_owned(),
         Outcome::Seal { documents } => {

@@ -7,6 +7,7 @@
 
 mod attested;
 mod changes;
+mod copies;
 mod documents;
 mod keys;
 mod limits;
@@ -235,6 +236,7 @@ fn read(
         limits_number: limits.number,
         limits_file: limits.file,
         attested: attested::judge(&keys_used, &keys.files, &changes),
+        copies: copies::read(&transcripts.whole, &keys_used, &keys.files),
         keys: keys_used,
         roots: roots.chain,
         documents: documents.newest,

@@ -1,0 +1,108 @@
+//! `restore`: keys come back on another token, from their copies and enough cards.
+//!
+//! The custodians' cards bring the wrap key back; the token unwraps the copy; then the key signs its
+//! proof of possession, which is checked against the public key on record. Only then is it in the
+//! record as a key of that token. The wrap key leaves the token again.
+
+use super::back_up::present;
+use super::rules;
+use crate::ceremony::change::{Base, Change, Frame, Item, RestoredKey};
+use crate::ceremony::facts::Facts;
+use crate::ceremony::people::KeyName;
+use crate::ceremony::runbook::Runbook;
+use crate::ceremony::strict::Word;
+use crate::ceremony::{Ceremony, Kind};
+use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::text::visible;
+use serde::Deserialize;
+
+/// The kind.
+pub struct Restore;
+
+impl Kind for Restore {
+    fn name(&self) -> &'static str {
+        "restore"
+    }
+
+    fn purpose(&self) -> &'static str {
+        "bring keys back on another token, from copies and shares"
+    }
+
+    fn read(&self, runbook: &Runbook) -> Result<Box<dyn Ceremony>> {
+        Ok(Box::new(runbook.spec::<Spec>()?))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Spec {
+    key: Vec<KeyTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyTable {
+    name: Word<KeyName>,
+    /// The serial number of the token that the key is lost with: once another one holds it, nothing
+    /// is due any more, and the very same runbook does nothing.
+    #[serde(rename = "lost-token")]
+    lost_token: String,
+}
+
+impl Ceremony for Spec {
+    fn change(&self, frame: &Frame, facts: &Facts) -> Result<Change> {
+        let mut items = Vec::new();
+        let mut summary = Vec::new();
+        for (at, key) in self.key.iter().enumerate() {
+            let name = &key.name.0;
+            if self.key.iter().take(at).any(|earlier| earlier.name.0 == *name) {
+                let found = format!("{name} twice in the runbook");
+                return Err(Refusal::new(&rules::KEY_NAME_TAKEN, found, "each key once"));
+            }
+            let record = present(facts, name)?;
+            if record.serial != key.lost_token {
+                return Err(Refusal::new(
+                    &rules::RESTORE_TOKEN,
+                    format!("{name} on the token with serial \"{}\"", visible(&key.lost_token)),
+                    format!("\"{}\", which the record has", visible(&record.serial)),
+                ));
+            }
+            let identity = record.public.identity();
+            let copy = facts.copies.newest(name, &identity)?;
+            let set = facts.copies.set(&copy.wrap_key)?;
+            summary.push(format!(
+                "{name} of {} comes back on another token, from its copy under {}",
+                record.holder, copy.wrap_key
+            ));
+            summary.push(format!("  {} of {} cards of {} are gathered", set.needed, set.of(), copy.wrap_key));
+            summary.push(format!(
+                "  the token \"{}\", serial {}, still holds it: destroy it there if it turns up",
+                visible(&record.label),
+                visible(&record.serial)
+            ));
+            items.push(Item::Restored(RestoredKey {
+                key: name.clone(),
+                identity,
+                wrap_key: copy.wrap_key.clone(),
+                copy: copy.file,
+                replaces: record.file,
+            }));
+        }
+        if items.is_empty() {
+            return Err(Refusal::new(
+                &crate::ceremony::rules::RUNBOOK,
+                "no [[key]] table",
+                "one for each key to restore",
+            ));
+        }
+        Ok(Change::new(frame, facts, Base::default(), items, summary))
+    }
+
+    fn held(&self, facts: &Facts) -> bool {
+        self.key.iter().all(|key| {
+            facts.keys.get(&key.name.0).is_some_and(|record| {
+                record.serial != key.lost_token && facts.copies.made.contains_key(&key.name.0)
+            })
+        })
+    }
+}

@@ -1,0 +1,160 @@
+//! Where copies of keys lie: files on media of one's own, never in the record.
+//!
+//! The record is public and forgets nothing. A wrapped key is worth nothing without its wrap key, but
+//! the custodians' cards are all that would then keep it: so copies are kept apart, by the folder that
+//! the device map names (`[copies]`), and the transcript has their digests. A set's manifest is put
+//! beside them, for drills; it is public.
+
+use super::session::shown;
+use super::{files, rules};
+use crate::ceremony::change::RestoredKey;
+use crate::ceremony::members::{Reader, base64, digest, same_bytes};
+use crate::ceremony::people::KeyName;
+use crate::ceremony::share_manifest::ShareManifest;
+use crate::record::media;
+use crate::signer::{WrapForm, WrappedKey};
+use crate::tuf::digest::Digest;
+use crate::tuf::json::{Json, object};
+use crate::tuf::key::KeyIdentity;
+use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::statement::TrustId;
+use crate::tuf::text::visible;
+use std::path::PathBuf;
+
+/// The largest file of a copy, in bytes: base64 of the longest wrapped key, and what is said of it.
+const CAP: u64 = 16 * 1024;
+
+/// The folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopiesFolder(pub PathBuf);
+
+/// A key that left its token, as its file has it.
+pub struct CopyFile {
+    /// The trust that it serves.
+    pub trust: TrustId,
+    /// The record's name.
+    pub key: KeyName,
+    /// The public key that it belongs to.
+    pub identity: KeyIdentity,
+    /// Under which wrap key.
+    pub wrap_key: KeyName,
+    /// How the bytes are made.
+    pub form: WrapForm,
+    /// As the token gave them.
+    pub bytes: Vec<u8>,
+}
+
+impl CopyFile {
+    /// Canonical JSON.
+    pub fn to_json(&self) -> Vec<u8> {
+        object([
+            ("form", self.form.name().into()),
+            ("format", 1.into()),
+            ("identity", digest(&self.identity.digest())),
+            ("key", self.key.as_str().into()),
+            ("trust", self.trust.to_string().into()),
+            ("wrap-key", self.wrap_key.as_str().into()),
+            ("wrapped", base64(&self.bytes)),
+        ])
+        .canonical()
+    }
+
+    /// Reads it, strictly.
+    ///
+    /// # Errors
+    ///
+    /// `JSON`, `RECORD-FORMAT`, `RECORD-MEMBER`; `COPY-FILE` for a form that keyrite doesn't know.
+    pub fn from_json(bytes: &[u8]) -> Result<Self> {
+        let json = Json::parse(bytes)?;
+        let mut file = Reader::file("the copy", &json)?;
+        let word = file.text("form")?;
+        let form = WrapForm::ALL.into_iter().find(|form| form.name() == word).ok_or_else(|| {
+            let forms = WrapForm::ALL.map(WrapForm::name).join(" or ");
+            Refusal::new(&rules::COPY_FILE, format!("a key wrapped as \"{}\"", visible(word)), forms)
+        })?;
+        let copy = Self {
+            trust: file.parsed("trust")?,
+            key: file.parsed("key")?,
+            identity: file.parsed("identity")?,
+            wrap_key: file.parsed("wrap-key")?,
+            form,
+            bytes: file.base64("wrapped")?,
+        };
+        file.done()?;
+        same_bytes("the copy", bytes, &copy.to_json())?;
+        Ok(copy)
+    }
+
+    /// Refuses the copy of another key, trust or wrap key than a change names.
+    ///
+    /// # Errors
+    ///
+    /// `COPY-FILE`.
+    pub fn expect(&self, trust: &TrustId, back: &RestoredKey) -> Result<()> {
+        let same = self.trust == *trust
+            && self.key == back.key
+            && self.identity == back.identity
+            && self.wrap_key == back.wrap_key;
+        if same && self.bytes.len() <= WrappedKey::LONGEST {
+            return Ok(());
+        }
+        let found = format!("a copy of {} under {}, {} bytes", self.key, self.wrap_key, self.bytes.len());
+        let expected = format!("one of {} under {}, of this trust", back.key, back.wrap_key);
+        Err(Refusal::new(&rules::COPY_FILE, found, expected))
+    }
+
+    /// As tokens take it.
+    pub fn wrapped(&self) -> WrappedKey {
+        WrappedKey { form: self.form, bytes: self.bytes.clone() }
+    }
+}
+
+impl CopiesFolder {
+    /// Writes a copy, and reads it back; answers its digest and where it lies.
+    ///
+    /// # Errors
+    ///
+    /// `FILE-EXISTS`, `FILE-WRITE`; what reading refuses.
+    pub fn write(&self, copy: &CopyFile) -> Result<(Digest, String)> {
+        let bytes = copy.to_json();
+        let digest = Digest::of(&bytes);
+        let path = self.path(&copy.key, digest);
+        files::folder_private(&self.0)?;
+        files::create_private(&path, &bytes)?;
+        self.read(&copy.key, digest)?;
+        Ok((digest, shown(&path)))
+    }
+
+    /// Reads the copy of that digest.
+    ///
+    /// # Errors
+    ///
+    /// `COPY-FILE` for other bytes; what reading a file and its members refuse.
+    pub fn read(&self, key: &KeyName, digest: Digest) -> Result<CopyFile> {
+        let path = self.path(key, digest);
+        let bytes = media::read_file(&path, CAP)?;
+        let found = Digest::of(&bytes);
+        if found != digest {
+            let found = format!("{} of digest {found}", shown(&path));
+            return Err(Refusal::new(&rules::COPY_FILE, found, digest.hex()));
+        }
+        CopyFile::from_json(&bytes).map_err(|e| e.at(shown(&path)))
+    }
+
+    /// Writes a set's manifest; answers where it lies.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::write`].
+    pub fn write_manifest(&self, wrap_key: &KeyName, manifest: &ShareManifest) -> Result<String> {
+        let path = self.0.join(format!("{wrap_key}.{}.shares.json", manifest.set));
+        files::folder_private(&self.0)?;
+        files::create(&path, &manifest.to_json()?)?;
+        Ok(shown(&path))
+    }
+
+    fn path(&self, key: &KeyName, digest: Digest) -> PathBuf {
+        let short: String = digest.hex().chars().take(16).collect();
+        self.0.join(format!("{key}.{short}.copy.json"))
+    }
+}

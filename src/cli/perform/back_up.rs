@@ -1,0 +1,320 @@
+//! Steps of `back-up` and `restore`: a wrap key dealt out or gathered, keys that leave and come back.
+//!
+//! The wrap key is in this process's memory and on a token for as long as a key takes to leave it or
+//! to come back, and nowhere else. A session that was cut off has forgotten it; the next one gathers
+//! the cards. A key that came back has to sign before the record takes it for the one that left.
+
+use super::journal::Of;
+use super::make_key::possession_of;
+use super::sign::{described, seen};
+use super::{Agenda, Room};
+use crate::ceremony::backups::wrap_key_id;
+use crate::ceremony::change::{Item, NewShares, Possession, RestoredKey};
+use crate::ceremony::kinds;
+use crate::ceremony::people::KeyName;
+use crate::ceremony::share_manifest::{SetId, ShareLine, ShareManifest, ShareUse};
+use crate::ceremony::step::Step;
+use crate::ceremony::transcript::Outcome;
+use crate::cli::copies::CopyFile;
+use crate::record::key_file::{EvidenceNote, TokenNote};
+use crate::record::{Contents, KeyFile, SignedStatement};
+use crate::signer::randomness::Randomness;
+use crate::signer::secret::WrapSecret;
+use crate::signer::slip39::{Salt, Scheme, Secret, Share, split};
+use crate::signer::{Backups, Generated, KeyTag, PinSource, Token, TokenIdentity};
+use crate::tuf::digest::Digest;
+use crate::tuf::key::Scheme as KeyScheme;
+use crate::tuf::payload::Payload;
+use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::statement::TrustId;
+use crate::ui::screen::{Screen, Tone};
+use crate::ui::share_desk::{Fresh, Hand, deal, gather};
+use zeroize::Zeroizing;
+
+impl Room<'_> {
+    /// Makes a wrap key of a token's randomness and the system's, and deals it out.
+    pub(super) fn deal(
+        &mut self,
+        contents: &Contents,
+        agenda: &Agenda<'_>,
+        step: &Step,
+        new: &NewShares,
+    ) -> Result<()> {
+        let of = Of { change: Some(agenda.digest), step: Some(step) };
+        let own = agenda.change.items.iter().find_map(|item| match item {
+            Item::KeyCopy { key, .. } => Some(key),
+            _ => None,
+        });
+        let key = own.ok_or_else(|| unknown(step))?;
+        // Before anyone has come for a card.
+        let copies = self.keyring.copies()?;
+        let token = self.token_of(key, &contents.facts)?;
+        let line = format!("{} helps to draw the wrap key {}", described(&token), new.wrap_key);
+        self.console.progress(&line.into());
+        let mut bytes =
+            self.keyring.with_token(key, self.console, &mut |t, pins| backups(t)?.random(pins))?;
+        // Neither source alone decides: whoever knows one of them knows nothing.
+        let own = Zeroizing::new(self.session.random::<32>()?);
+        for (to, from) in bytes.iter_mut().zip(own.iter()) {
+            *to ^= from;
+        }
+        let secret = Secret::new(Zeroizing::new(bytes.to_vec()))?;
+        let set = SetId::from_bytes(self.session.random::<16>()?);
+        let (manifest, cards) = shares(contents, agenda, new, &secret, set, &self.session.randomness())?;
+        let rehearsal = contents.facts.trust.stage == crate::ceremony::facts::Stage::Rehearsal;
+        let fresh = Fresh { manifest: &manifest, cards: &cards, secret: &secret, rehearsal };
+        let _dealt = deal(self.console, &fresh, Hand::Screen)?;
+        let file = copies.write_manifest(&new.wrap_key, &manifest)?;
+        let outcome =
+            Outcome::Shares { wrap_key: new.wrap_key.clone(), manifest: Box::new(manifest.clone()) };
+        self.journal.say(self.record, self.session, of, outcome)?;
+        self.keyring.hold_wrap_key(new.wrap_key.clone(), secret);
+        let screen = Screen::default()
+            .callout(Tone::Done, format!("every card of {} is read back", new.wrap_key))
+            .fact("the manifest, for drills", file)
+            .digest("the manifest", Digest::of(&manifest.to_json()?));
+        self.console.show(&screen)
+    }
+
+    /// Lets a key out, wrapped, into a file.
+    pub(super) fn copy_key(
+        &mut self,
+        contents: &Contents,
+        agenda: &Agenda<'_>,
+        step: &Step,
+        (key, wrap_key): (&KeyName, &KeyName),
+    ) -> Result<()> {
+        let of = Of { change: Some(agenda.digest), step: Some(step) };
+        let facts = &contents.facts;
+        let record = facts.keys.get(key).ok_or_else(|| kinds::key_unknown(key))?;
+        let public = record.public.clone();
+        let token = self.token_of(key, facts)?;
+        let secret = self.wrap_secret(contents, wrap_key)?;
+        let under = wrap_tag(&facts.trust.id, wrap_key);
+        let line = format!("{key} of {} leaves {}, wrapped", record.holder, described(&token));
+        self.console.progress(&line.into());
+        let wrapped = self.keyring.with_token(key, self.console, &mut |t, pins| {
+            with_wrap_key(t, &secret, &under, pins, |b, pins| {
+                if !b.exportable(&public, &under, pins)? {
+                    return Err(Refusal::new(
+                        &crate::signer::rules::WRAP_REFUSED,
+                        format!("{key}, which its token keeps"),
+                        format!("a key that may leave under {wrap_key}"),
+                    ));
+                }
+                b.export(&public, &under, pins)
+            })
+        })?;
+        let file = CopyFile {
+            trust: facts.trust.id,
+            key: key.clone(),
+            identity: public.identity(),
+            wrap_key: wrap_key.clone(),
+            form: wrapped.form,
+            bytes: wrapped.bytes,
+        };
+        let (digest, path) = self.keyring.copies()?.write(&file)?;
+        let outcome = Outcome::Copy {
+            key: key.clone(),
+            identity: public.identity(),
+            wrap_key: wrap_key.clone(),
+            form: wrapped.form.name().to_owned(),
+            file: digest,
+            token: seen(&token),
+        };
+        self.journal.say(self.record, self.session, of, outcome)?;
+        let screen =
+            Screen::default().callout(Tone::Done, format!("the copy of {key} is written")).fact("file", path);
+        self.console.show(&screen)
+    }
+
+    /// Takes a key in from its copy, and has it prove that it is the one that left.
+    pub(super) fn restore_key(
+        &mut self,
+        contents: &Contents,
+        agenda: &Agenda<'_>,
+        step: &Step,
+        back: &RestoredKey,
+    ) -> Result<()> {
+        let of = Of { change: Some(agenda.digest), step: Some(step) };
+        let Some((old, _)) = contents.key_files.get(&back.replaces) else {
+            let found = format!("no key file {}", back.replaces);
+            return Err(Refusal::new(
+                &kinds::rules::KEY_UNKNOWN,
+                found,
+                "the key file that the change names",
+            ));
+        };
+        let token =
+            self.keyring.with_token(&back.key, self.console, &mut |token, _| Ok(token.identity().clone()))?;
+        if token.serial == old.token.serial() {
+            return Err(Refusal::new(
+                &kinds::rules::RESTORE_TOKEN,
+                format!("the device map's token for {}, {}", back.key, described(&token)),
+                "another token than the one that was lost",
+            ));
+        }
+        let file = match Self::written_before(contents, agenda, &back.key, &old.public) {
+            Some(file) => file,
+            None => self.bring_back(contents, agenda, back, old, &token)?,
+        };
+        let outcome = Outcome::Key {
+            name: back.key.clone(),
+            file,
+            identity: back.identity,
+            adopted: false,
+            token: seen(&token),
+        };
+        self.journal.say(self.record, self.session, of, outcome)
+    }
+
+    fn bring_back(
+        &mut self,
+        contents: &Contents,
+        agenda: &Agenda<'_>,
+        back: &RestoredKey,
+        old: &KeyFile,
+        token: &TokenIdentity,
+    ) -> Result<Digest> {
+        let copy = self.keyring.copies()?.read(&back.key, back.copy)?;
+        copy.expect(&contents.facts.trust.id, back)?;
+        let wrapped = copy.wrapped();
+        let secret = self.wrap_secret(contents, &back.wrap_key)?;
+        let under = wrap_tag(&contents.facts.trust.id, &back.wrap_key);
+        let tag = KeyTag { label: back.key.to_string(), id: agenda.change.tag(&back.key), place: None };
+        self.console.progress(&format!("{} comes back on {}", back.key, described(token)).into());
+        let made: Generated = self.keyring.with_token(&back.key, self.console, &mut |t, pins| {
+            with_wrap_key(t, &secret, &under, pins, |b, pins| {
+                b.restore(&wrapped, &old.public, &tag, &under, pins)
+            })
+        })?;
+        let named = (&back.key, &old.holder, old.purpose);
+        let statement = possession_of(agenda.change, agenda.digest, named, &old.public)?;
+        let payload = Payload::Statement(statement.clone());
+        let scheme = KeyScheme::of(old.public.algorithm());
+        let signature = match self.have_signed(&back.key, &old.public, scheme, &payload) {
+            Ok(signature) => signature,
+            Err(refusal) => {
+                // What can't sign as the key that left is not it, and must not look like it.
+                if *refusal.rule() == crate::tuf::rules::SIGNATURE_WRONG {
+                    let public = &old.public;
+                    let gone = self
+                        .keyring
+                        .with_token(&back.key, self.console, &mut |t, pins| t.destroy(public, pins));
+                    drop(gone);
+                }
+                return Err(refusal);
+            }
+        };
+        let proof = SignedStatement::new(statement, old.public.clone(), &signature)?;
+        let proof = self.record.add_statement(&proof)?;
+        self.record.add_key(&KeyFile {
+            change: agenda.digest,
+            possession: Possession::Proved(proof),
+            replaces: Some(back.replaces),
+            token: TokenNote::of(token),
+            evidence: EvidenceNote::of(&made.evidence)?,
+            ..old.clone()
+        })
+    }
+
+    /// The wrap key: as this session made it, or from its cards.
+    fn wrap_secret(&mut self, contents: &Contents, wrap_key: &KeyName) -> Result<WrapSecret> {
+        if self.keyring.wrap_key(wrap_key).is_none() {
+            let manifest = contents.facts.copies.set(wrap_key)?;
+            let screen = Screen::new(format!("Gather the cards of {wrap_key}"))
+                .text("Custodians come forward one after the other and type their cards, unseen.");
+            self.console.show(&screen)?;
+            let secret = gather(self.console, manifest)?;
+            self.keyring.hold_wrap_key(wrap_key.clone(), secret);
+        }
+        let secret = self.keyring.wrap_key(wrap_key).ok_or_else(|| {
+            Refusal::new(&crate::signer::rules::WRAP_KEY, format!("no {wrap_key}"), "its cards")
+        })?;
+        let mut bytes = Zeroizing::new([0; 32]);
+        if secret.expose().len() != bytes.len() {
+            let found = format!("a wrap key of {} bytes", secret.expose().len());
+            return Err(Refusal::new(&crate::signer::rules::SHARE_SECRET, found, "32 bytes"));
+        }
+        bytes.copy_from_slice(secret.expose());
+        Ok(WrapSecret::new(bytes))
+    }
+}
+
+/// The part of a token that lets keys out.
+pub(super) fn backups(token: &mut dyn Token) -> Result<&mut dyn Backups> {
+    let described = described(token.identity());
+    token.backups().ok_or_else(|| {
+        Refusal::new(
+            &crate::signer::rules::TOKEN_CANNOT,
+            format!("{described}, which lets no keys out"),
+            "a token that wraps keys",
+        )
+    })
+}
+
+/// Does something while the wrap key is on the token; it is not afterwards, whatever came of it.
+fn with_wrap_key<T>(
+    token: &mut dyn Token,
+    secret: &WrapSecret,
+    under: &KeyTag,
+    pins: &mut dyn PinSource,
+    act: impl FnOnce(&mut dyn Backups, &mut dyn PinSource) -> Result<T>,
+) -> Result<T> {
+    let backups = backups(token)?;
+    // A session that was cut off may have left it there.
+    backups.remove_wrap_key(under, pins)?;
+    backups.put_wrap_key(secret, under, pins)?;
+    let done = act(backups, pins);
+    backups.remove_wrap_key(under, pins)?;
+    done
+}
+
+/// A wrap key as tokens know it: the same on every one.
+pub(super) fn wrap_tag(trust: &TrustId, wrap_key: &KeyName) -> KeyTag {
+    KeyTag { label: wrap_key.to_string(), id: wrap_key_id(trust, wrap_key), place: None }
+}
+
+/// The shares of a new wrap key, each with its salt, and what is public of them.
+fn shares(
+    contents: &Contents,
+    agenda: &Agenda<'_>,
+    new: &NewShares,
+    secret: &Secret,
+    set: SetId,
+    randomness: &Randomness,
+) -> Result<(ShareManifest, Vec<(Share, Salt)>)> {
+    let of = u8::try_from(new.holders.len()).unwrap_or(u8::MAX);
+    let mut cards = Vec::new();
+    for share in split(secret, Scheme::new(new.needed, of)?, randomness)? {
+        cards.push((share, Salt::draw(randomness)?));
+    }
+    let line = |((share, salt), holder): (&(Share, Salt), &crate::ceremony::people::Person)| ShareLine {
+        number: share.member().number,
+        holder: holder.clone(),
+        commitment: share.commitment(salt),
+    };
+    let words = cards.first().map_or(0, |(share, _)| share.words().count());
+    let manifest = ShareManifest {
+        trust: contents.facts.trust.id,
+        set,
+        date: agenda.change.frame.held_at,
+        purpose: ShareUse::WrapKey,
+        title: new.title.clone(),
+        identifier: cards.first().map_or(0, |(share, _)| share.set().identifier),
+        words: u8::try_from(words).unwrap_or(u8::MAX),
+        needed: new.needed,
+        check: secret.check_value(),
+        shares: cards.iter().zip(&new.holders).map(line).collect(),
+    };
+    manifest.to_json()?;
+    Ok((manifest, cards))
+}
+
+fn unknown(step: &Step) -> Refusal {
+    Refusal::new(
+        &super::super::rules::STEP_UNKNOWN,
+        format!("the step {}", step.id),
+        "a key that the change lets out",
+    )
+}

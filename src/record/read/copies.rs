@@ -1,0 +1,41 @@
+//! Wrap keys and copies, as transcripts tell of them.
+
+use crate::ceremony::backups::{Copies, KeyCopy};
+use crate::ceremony::facts::KeyRecord;
+use crate::ceremony::people::KeyName;
+use crate::ceremony::transcript::{CeremonyId, Outcome, Transcript};
+use crate::record::KeyFile;
+use crate::tuf::digest::Digest;
+use crate::tuf::rule::Refusal;
+use std::collections::BTreeMap;
+
+/// Reads them.
+pub(super) fn read(
+    transcripts: &BTreeMap<CeremonyId, Transcript>,
+    used: &BTreeMap<KeyName, KeyRecord>,
+    files: &BTreeMap<Digest, (KeyFile, Option<Refusal>)>,
+) -> Copies {
+    let mut copies = Copies::default();
+    let mut entries: Vec<_> = transcripts.values().flat_map(Transcript::entries).map(|(e, _)| e).collect();
+    entries.sort_by_key(|entry| entry.at);
+    for entry in entries {
+        match &entry.outcome {
+            Outcome::Shares { wrap_key, manifest } => {
+                let set = (entry.change, manifest.as_ref().clone());
+                copies.sets.entry(wrap_key.clone()).or_default().push(set);
+            }
+            Outcome::Copy { key, identity, wrap_key, file, .. } => {
+                let copy = KeyCopy { wrap_key: wrap_key.clone(), identity: *identity, file: *file };
+                copies.made.entry(key.clone()).or_default().push(copy);
+            }
+            _ => {}
+        }
+    }
+    for record in used.values() {
+        let under = files.get(&record.file).and_then(|(file, _)| file.evidence.exportable_under());
+        if let Some(under) = under.and_then(|under| under.parse().ok()) {
+            copies.leaves.insert(record.name.clone(), under);
+        }
+    }
+    copies
+}
