@@ -1,5 +1,6 @@
 //! Feature `yubihsm` behind a connector that lies: whatever it hands on, changes, repeats, or makes
-//! up, nothing of it is believed, nothing is learned from it, and nobody waits for ever.
+//! up, nothing of it is believed, nothing is learned from it, and nobody waits for ever. And beside
+//! someone else at the device, who leaves traces.
 
 #![allow(
     clippy::unwrap_used,
@@ -342,4 +343,51 @@ fn a_password_is_not_shown_to_a_stranger() {
         shown.push(proofs[0].asked[4..].to_vec());
     }
     assert_eq!(shown[0], shown[1]);
+}
+
+/// What someone does with a password that they should not have, by Yubico's own client, is seen by
+/// whoever reads the log and looks at what there is.
+#[test]
+fn someone_else_leaves_traces() {
+    let dir = hsms::folder("traces");
+    let hsm = Hsm::new(&dir, A);
+    let liar = Liar::before(&hsm);
+    let act = |key: u16, password: &str, act: &[&str]| {
+        let out = hsm.other(key, password, act);
+        let said = String::from_utf8_lossy(if out.status.success() { &out.stdout } else { &out.stderr });
+        said.trim().to_owned()
+    };
+    // Before the ceremony, where the factory's password is enough for all: gone by the reset.
+    let theirs = act(1, "password", &["key", "0x8000", "rogue"]);
+    assert!(theirs.parse::<u16>().is_ok(), "{theirs}");
+    let key = made(&liar, A);
+    let mut token = liar.opened(A).unwrap();
+    sign(&mut *token, &key.public).unwrap();
+    assert_eq!(act(1, "password", &["list"]), "YubiHsmDeviceError: OBJECT_NOT_FOUND (error code 0x0b)");
+
+    let log = token.audit_log().unwrap();
+    let signatures = |entries: &[keyrite::signer::AuditEntry]| {
+        entries.iter().filter(|entry| entry.raw[2] == 0x56 && entry.raw[11] == 0xd6).count()
+    };
+    let before = log.read(&mut pins()).unwrap();
+    assert_eq!((signatures(&before.entries), before.lost), (1, 0));
+    assert!(log.inventory(&mut pins()).unwrap().iter().all(|held| held.prepared || held.public.is_some()));
+
+    // A signature behind everyone's back, by the signer's password.
+    assert_eq!(act(3, "signs every day", &["sign", "0x0101"]), "");
+    assert_eq!(signatures(&log.read(&mut pins()).unwrap().entries), 2);
+    // The signer can neither take keys out nor silence the log.
+    let refused = "YubiHsmDeviceError: INSUFFICIENT_PERMISSIONS (error code 0x09)";
+    for attempt in [&["forget"][..], &["key", "1", "rogue"], &["wrap", &"00".repeat(32)]] {
+        assert_eq!(act(3, "signs every day", attempt), refused, "{attempt:?}");
+    }
+    // A key in a domain that nobody uses, by the administrator's.
+    let rogue: u16 = act(2, "administers", &["key", "0x8000", "rogue"]).parse().unwrap();
+    let held = log.inventory(&mut pins()).unwrap();
+    let strange = held.iter().find(|held| held.what == format!("asymmetric key 0x{rogue:04x}")).unwrap();
+    assert!(!strange.prepared && strange.public.as_ref().is_some_and(|public| *public != key.public));
+    // Who knows the auditor's password can have the log forgotten, and leaves a gap.
+    assert_eq!(act(5, "reads the log", &["forget"]), "");
+    let after = log.read(&mut pins()).unwrap().entries;
+    assert!(after[0].number > before.entries.last().unwrap().number + 1);
 }

@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 /// One device, until it is dropped.
 pub struct Hsm {
@@ -80,6 +80,20 @@ impl Hsm {
     /// Faults that have not come to pass.
     pub fn faults_left(&self) -> String {
         fs::read_to_string(self.state.with_extension("faults")).unwrap_or_default()
+    }
+
+    /// Someone else at the device, with Yubico's own client: tests/interop/hsm/other.py says what they
+    /// can do. `key`: the authentication key whose password they know.
+    pub fn other(&self, key: u16, password: &str, act: &[&str]) -> Output {
+        let python = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("test-venv/bin/python");
+        assert!(python.exists(), "{}: scripts/test-deps python makes it", python.display());
+        Command::new(python)
+            .args(["-B", "tests/interop/hsm/other.py", &self.connector(), &key.to_string(), password])
+            .args(act)
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
     }
 
     /// Someone had the device in their hands and changed it.
