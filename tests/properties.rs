@@ -12,7 +12,7 @@
 
 mod loops;
 
-use loops::{attestation, key_uri, run};
+use loops::{attestation, key_uri, qr_image, qr_text, run, ur};
 use std::fs;
 use std::path::Path;
 
@@ -24,6 +24,21 @@ fn attestation() {
 #[test]
 fn key_uri() {
     run("key-uri", key_uri::WORDS, key_uri::check);
+}
+
+#[test]
+fn qr_text() {
+    run("qr-text", qr_text::WORDS, qr_text::check);
+}
+
+#[test]
+fn qr_image() {
+    run("qr-image", qr_image::WORDS, qr_image::check);
+}
+
+#[test]
+fn ur() {
+    run("ur", ur::WORDS, ur::check);
 }
 
 /// A loop without seeds finds nothing, and one without a fuzz target never finds what takes hours.

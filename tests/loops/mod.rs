@@ -17,6 +17,9 @@
 
 pub mod attestation;
 pub mod key_uri;
+pub mod qr_image;
+pub mod qr_text;
+pub mod ur;
 
 use std::env;
 use std::fs;
