@@ -12,6 +12,7 @@ use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 /// The delegations of a targets document's `signed` part.
 pub(super) const ROLES: [&str; 2] = ["delegations", "roles"];
@@ -23,7 +24,7 @@ pub(super) const IN_FILE: [&str; 3] = ["signed", "delegations", "roles"];
 pub(super) struct Items<'a> {
     whole: &'a [u8],
     depth: usize,
-    texts: Vec<&'a RawValue>,
+    texts: Vec<&'a str>,
 }
 
 /// Reads a value that stands `depth` deep; the array at `place`, if there is one, is empty in it and
@@ -44,6 +45,26 @@ pub(super) fn parse<'a>(bytes: &'a [u8], depth: usize, place: &[&str]) -> Result
     Ok((value, found.map(|(depth, texts)| Items { whole: bytes, depth, texts })))
 }
 
+/// What [`parse`] makes of the payload of a targets document, whose delegations are known to stand at
+/// `places` in it, one after the other; none if they don't. Only what is around them is read.
+///
+/// # Errors
+///
+/// As [`parse`].
+pub(super) fn around<'a>(bytes: &'a [u8], places: &[Range<usize>]) -> Result<Option<(Json, Items<'a>)>> {
+    let ends = places.first().zip(places.last()).map(|(first, last)| (first.start, last.end));
+    let parts = ends.and_then(|(start, end)| Some((bytes.get(..start)?, bytes.get(end..)?)));
+    let text = |place: &Range<usize>| std::str::from_utf8(bytes.get(place.clone())?).ok();
+    let texts: Option<Vec<_>> = places.iter().map(text).collect();
+    let (Some((before, after)), Some(texts)) = (parts, texts) else { return Ok(None) };
+    let frame = [before, after].concat();
+    let frame = super::wire::escaped(&frame);
+    let (value, empty) = parse(&frame, 1, &ROLES)?;
+    let depth = empty.map(|empty| empty.depth);
+    let items = depth.map(|depth| Items { whole: bytes, depth, texts });
+    Ok(items.map(|items| (value, items)))
+}
+
 impl<'a> Items<'a> {
     /// How many there are.
     pub(super) const fn len(&self) -> usize {
@@ -52,7 +73,7 @@ impl<'a> Items<'a> {
 
     /// The text of one.
     pub(super) fn text(&self, at: usize) -> &'a str {
-        self.texts.get(at).map_or("", |text| text.get())
+        self.texts.get(at).copied().unwrap_or_default()
     }
 
     /// One, read.
@@ -103,6 +124,17 @@ impl Frame {
         left.is_some_and(<[u8]>::is_empty)
     }
 
+    /// Where the items stand in that.
+    pub(super) fn places<T: AsRef<[u8]>>(&self, items: &[T]) -> impl Iterator<Item = Range<usize>> {
+        let mut next = self.before.len();
+        items.iter().map(move |item| {
+            let end = next.saturating_add(item.as_ref().len());
+            let place = next..end;
+            next = end.saturating_add(1);
+            place
+        })
+    }
+
     fn parts<'f, T: AsRef<[u8]>>(&'f self, items: &'f [T]) -> impl Iterator<Item = &'f [u8]> {
         let comma = |at: usize| if at == 0 { &b""[..] } else { b"," };
         let items = items.iter().enumerate().flat_map(move |(at, item)| [comma(at), item.as_ref()]);
@@ -136,7 +168,7 @@ impl Sink for Frame {
 struct Around<'p, 'de> {
     depth: usize,
     place: &'p [&'p str],
-    found: &'p mut Option<(usize, Vec<&'de RawValue>)>,
+    found: &'p mut Option<(usize, Vec<&'de str>)>,
 }
 
 impl<'de> DeserializeSeed<'de> for Around<'_, 'de> {
@@ -185,8 +217,8 @@ impl<'de> Visitor<'de> for Around<'_, 'de> {
         }
         let depth = seed.deeper()?;
         let mut texts = Vec::new();
-        while let Some(text) = seq.next_element()? {
-            texts.push(text);
+        while let Some(text) = seq.next_element::<&RawValue>()? {
+            texts.push(text.get());
         }
         *self.found = Some((depth, texts));
         Ok(Json::Array(Vec::new()))

@@ -4,7 +4,7 @@
 //! threshold of the one before and by its own (TUF 5.3). Versions go up by exactly one.
 
 use super::digest::Digest;
-use super::document::{Document, Keys, RoleKeys, Root};
+use super::document::{DelegatedRole, Document, Keys, RoleKeys, Root};
 use super::evidence::{Evidence, Trusted, Verified};
 use super::payload::MetadataPayload;
 use super::profile::Profile;
@@ -190,6 +190,32 @@ pub fn check_role<E: Evidence + ?Sized>(
     payload: &MetadataPayload,
     evidence: &E,
 ) -> Result<()> {
+    below(delegator, payload)?;
+    let signers = signers_of(delegator.document(), payload.role())?;
+    enough(delegator, signers, payload, evidence)
+}
+
+/// As [`check_role`], of a delegation that was looked up in that very delegator: a change can leave
+/// thousands of them alone.
+///
+/// # Errors
+///
+/// As [`check_role`].
+pub fn check_delegated<E: Evidence + ?Sized>(
+    delegator: &MetadataPayload,
+    (keys, role): (&Keys, &DelegatedRole),
+    payload: &MetadataPayload,
+    evidence: &E,
+) -> Result<()> {
+    below(delegator, payload)?;
+    if role.name != *payload.role() {
+        return Err(undeclared(payload.role(), "the delegator"));
+    }
+    enough(delegator, (keys, &role.keys), payload, evidence)
+}
+
+/// Refuses a delegator that can't be one of the document's role, whatever it lists.
+fn below(delegator: &MetadataPayload, payload: &MetadataPayload) -> Result<()> {
     let role = payload.role();
     if payload.profile() != delegator.profile() {
         return Err(Refusal::new(
@@ -206,13 +232,22 @@ pub fn check_role<E: Evidence + ?Sized>(
     if delegated && payload.profile() == Profile::Notary && below().is_none() {
         return Err(undeclared(role, &format!("a role that isn't directly above it, {}", delegator.role())));
     }
-    let (keys, role_keys) = signers_of(delegator.document(), role)?;
+    Ok(())
+}
+
+fn enough<E: Evidence + ?Sized>(
+    delegator: &MetadataPayload,
+    (keys, role_keys): (&Keys, &RoleKeys),
+    payload: &MetadataPayload,
+    evidence: &E,
+) -> Result<()> {
     if evidence.enough_already(keys, role_keys, payload) {
         return Ok(());
     }
     met(&tally(keys, role_keys, payload, evidence), &rules::ROLE_THRESHOLD, || {
         format!(
-            "{role} version {} by keys of {} version {}",
+            "{} version {} by keys of {} version {}",
+            payload.role(),
             payload.version(),
             delegator.role(),
             delegator.version()

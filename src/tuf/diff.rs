@@ -12,10 +12,11 @@ use super::hashes::Hashes;
 use super::json::Json;
 use super::key::{KeyId, KeyIdentity};
 use super::payload::MetadataPayload;
-use super::role::RoleName;
 use super::text::visible;
 use super::wire::from_canonical;
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::LazyCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 /// What `new` changes, one line each; all it says where there is no `old`. `names` gives the
 /// record's name of a key.
@@ -95,7 +96,7 @@ impl Words<'_> {
         for name in old.iter().flat_map(|o| o.roles.keys()).filter(|name| !new.roles.contains_key(*name)) {
             self.say(format!("role {name}: removed"));
         }
-        let listed = |root: &Root| root.roles.values().flat_map(|r| r.keyids.clone()).collect();
+        let listed = |root: &Root| root.roles.values().flat_map(|r| r.keyids.iter().cloned()).collect();
         let (before, after) = (old.map(|o| (&o.keys, listed(o))), listed(new));
         self.loose_keys(before.as_ref().map(|(keys, ids)| (*keys, ids)), (&new.keys, &after));
     }
@@ -124,10 +125,14 @@ impl Words<'_> {
     }
 
     fn delegations(&mut self, old: Option<&Delegations>, new: &Delegations) {
+        // There can be thousands, of which hardly any changes and which list the same few keys.
+        let mut looked_at = HashMap::new();
+        let mut unchanged = |role: &RoleKeys, keys: &Keys| {
+            *looked_at.entry(role.list()).or_insert_with(|| same_entries(role, keys, &new.keys))
+        };
         for (place, role) in new.roles.iter().enumerate() {
-            let before = old.and_then(|o| Some((o.role_near(place, &role.name)?, &o.keys)));
-            // There can be thousands, of which hardly any changes.
-            if before.is_some_and(|(was, keys)| was == role && same_entries(&role.keys, keys, &new.keys)) {
+            let before = old.and_then(|o| Some((o.role_near(place, role)?, &o.keys)));
+            if before.is_some_and(|(was, keys)| same(was, role) && unchanged(&role.keys, keys)) {
                 continue;
             }
             let title = format!("delegation {}", role.name);
@@ -141,19 +146,21 @@ impl Words<'_> {
             self.role(&title, before.map(|(was, keys)| (&was.keys, keys)), (&role.keys, &new.keys));
         }
         let before = old.iter().flat_map(|o| o.roles.iter().enumerate());
-        for (_, role) in before.filter(|(place, role)| new.role_near(*place, &role.name).is_none()) {
+        for (_, role) in before.filter(|(place, role)| new.role_near(*place, role).is_none()) {
             self.say(format!("delegation {}: revoked, it was {}", role.name, describe_reach(role)));
         }
         if let Some(old) = old
-            && !in_both(new, old).eq(in_both(old, new))
+            && !in_both(new, old).map(|role| &role.name).eq(in_both(old, new).map(|role| &role.name))
         {
             let names: Vec<_> = new.roles.iter().map(|r| r.name.to_string()).collect();
             self.say(format!("delegations: searched in another order, now {}", names.join(", ")));
         }
         self.bins(old, new);
         let listed = |d: &Delegations| {
+            let mut seen = HashSet::new();
             let bins = d.succinct.iter().map(|s| &s.keys);
-            d.roles.iter().map(|r| &r.keys).chain(bins).flat_map(|r| &r.keyids).cloned().collect()
+            let lists = d.roles.iter().map(|r| &r.keys).chain(bins).filter(|keys| seen.insert(keys.list()));
+            lists.flat_map(|keys| &*keys.keyids).cloned().collect()
         };
         let (before, after) = (old.map(|o| (&o.keys, listed(o))), listed(new));
         self.loose_keys(before.as_ref().map(|(keys, ids)| (*keys, ids)), (&new.keys, &after));
@@ -180,7 +187,9 @@ impl Words<'_> {
     fn role(&mut self, title: &str, old: Option<(&RoleKeys, &Keys)>, new: (&RoleKeys, &Keys)) {
         let (role, keys) = new;
         let count = |role: &RoleKeys| {
-            let ids: BTreeSet<_> = role.keyids.iter().collect();
+            let mut ids: Vec<_> = role.keyids.iter().collect();
+            ids.sort_unstable();
+            ids.dedup();
             let many = if ids.len() == 1 { "key" } else { "keys" };
             format!("{} of {} {many}", role.threshold, ids.len())
         };
@@ -196,8 +205,9 @@ impl Words<'_> {
         let identities = |role: &RoleKeys, keys: &Keys| -> BTreeSet<KeyIdentity> {
             role.keyids.iter().filter_map(|id| identity(keys.get(id))).collect()
         };
-        let (now, then) = (identities(role, keys), identities(was, was_keys));
-        for id in &role.keyids {
+        let now = LazyCell::new(|| identities(role, keys));
+        let then = LazyCell::new(|| identities(was, was_keys));
+        for id in &*role.keyids {
             let here = keys.get(id);
             let there = was.keyids.contains(id);
             if there && was_keys.get(id).map(|k| &k.entry) == here.map(|k| &k.entry) {
@@ -221,7 +231,8 @@ impl Words<'_> {
                 self.say(format!("{title}: no longer lists the id {id}, its key stays"));
             }
         }
-        if role.keyids != was.keyids && BTreeSet::from_iter(&role.keyids) == BTreeSet::from_iter(&was.keyids)
+        if role.keyids != was.keyids
+            && BTreeSet::from_iter(&*role.keyids) == BTreeSet::from_iter(&*was.keyids)
         {
             self.say(format!("{title}: lists its keys in another order"));
         }
@@ -314,15 +325,20 @@ impl Words<'_> {
     }
 }
 
+/// Whether two delegations say the same; two versions of a document mostly share one.
+fn same(was: &DelegatedRole, is: &DelegatedRole) -> bool {
+    std::ptr::eq(was, is) || was == is
+}
+
 /// Whether two documents have the same entries for the keys of a role.
 fn same_entries(role: &RoleKeys, old: &Keys, new: &Keys) -> bool {
     role.keyids.iter().all(|id| old.get(id).map(|key| &key.entry) == new.get(id).map(|key| &key.entry))
 }
 
-/// The names of those delegations that another document has too, in the order of search.
-fn in_both<'a>(of: &'a Delegations, other: &'a Delegations) -> impl Iterator<Item = &'a RoleName> {
-    let there = |(place, role): &(usize, &DelegatedRole)| other.role_near(*place, &role.name).is_some();
-    of.roles.iter().enumerate().filter(there).map(|(_, role)| &role.name)
+/// Those delegations that another document has too, in the order of search.
+fn in_both<'a>(of: &'a Delegations, other: &'a Delegations) -> impl Iterator<Item = &'a DelegatedRole> {
+    let there = |(place, role): &(usize, &Arc<DelegatedRole>)| other.role_near(*place, role).is_some();
+    of.roles.iter().enumerate().filter(there).map(|(_, role)| &**role)
 }
 
 /// Members that no view holds, by place. Key entries need no look: they are compared whole.

@@ -14,6 +14,7 @@ use super::time::Time;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::num::{NonZeroU32, NonZeroU64};
+use std::sync::Arc;
 
 /// What every document has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,10 +55,17 @@ impl DocumentKey {
 /// Who may sign for a role.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoleKeys {
-    /// Declared ids, as listed.
-    pub keyids: Vec<KeyId>,
+    /// Declared ids, as listed. Thousands of roles share few lists.
+    pub keyids: Arc<[KeyId]>,
     /// Distinct public keys that must sign.
     pub threshold: NonZeroU32,
+}
+
+impl RoleKeys {
+    /// Which list of ids it is: roles for which this is the same list the same, as long as both are there.
+    pub(crate) fn list(&self) -> usize {
+        self.keyids.as_ptr().addr()
+    }
 }
 
 /// The key entries of a document, by declared id.
@@ -103,8 +111,8 @@ pub struct TargetFile {
 pub struct Delegations {
     /// Key entries by declared id.
     pub keys: Keys,
-    /// In the order of search (TUF 5.6.7.2).
-    pub roles: Vec<DelegatedRole>,
+    /// In the order of search (TUF 5.6.7.2). Two versions of a document share those that stay.
+    pub roles: Vec<Arc<DelegatedRole>>,
     /// Hash bins of one shape (TAP 15); excludes `roles`.
     pub succinct: Option<SuccinctRoles>,
     /// Marks of names with their places in `roles`, sorted: there can be thousands, each asked for by
@@ -224,7 +232,7 @@ impl Delegations {
     /// The delegations of one document.
     pub(in crate::tuf) fn new(
         keys: Keys,
-        roles: Vec<DelegatedRole>,
+        roles: Vec<Arc<DelegatedRole>>,
         succinct: Option<SuccinctRoles>,
     ) -> Self {
         let mut by_name: Vec<_> =
@@ -254,15 +262,16 @@ impl Delegations {
         listed.or_else(|| self.succinct.as_ref().filter(|s| s.is_bin(role)).map(|s| &s.keys))
     }
 
-    /// As [`Self::role`], looked for at this place first: two versions of a document mostly have
-    /// their delegations in the same order.
-    pub(in crate::tuf) fn role_near(&self, place: usize, name: &RoleName) -> Option<&DelegatedRole> {
-        self.roles.get(place).filter(|role| role.name == *name).or_else(|| self.role(name))
+    /// The one of the same name as one of another version of the document, looked for at its place
+    /// there first: mostly they are in the same order, and many are shared.
+    pub(in crate::tuf) fn role_near(&self, place: usize, other: &DelegatedRole) -> Option<&DelegatedRole> {
+        let same = |role: &&DelegatedRole| std::ptr::eq(*role, other) || role.name == other.name;
+        self.roles.get(place).map(Arc::as_ref).filter(same).or_else(|| self.role(&other.name))
     }
 
     /// The delegation of that name; none for bins.
     pub fn role(&self, name: &RoleName) -> Option<&DelegatedRole> {
-        self.roles.get(self.place(name)?)
+        self.roles.get(self.place(name)?).map(Arc::as_ref)
     }
 
     /// Where in `roles` the delegation of that name is.
@@ -424,7 +433,7 @@ mod tests {
     /// Bins as python-tuf 7.0.1 names them.
     #[test]
     fn every_path_has_one_bin() {
-        let keys = RoleKeys { keyids: Vec::new(), threshold: NonZeroU32::MIN };
+        let keys = RoleKeys { keyids: Arc::default(), threshold: NonZeroU32::MIN };
         for (bit_length, path, bin) in [
             (1, "path-14", "bin-0"),
             (1, "path-0", "bin-1"),

@@ -201,17 +201,25 @@ impl Evidence for Assumed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trusted {
     envelope: Arc<Envelope>,
+    /// Kept beside it: of thousands of documents hardly one lists delegations, and all are asked.
+    delegates: bool,
 }
 
 impl Trusted {
     /// For [`super::chain`] alone, which has just met every threshold.
     pub(in crate::tuf) fn met(envelope: Envelope) -> Self {
-        Self { envelope: Arc::new(envelope) }
+        Self::shared(Arc::new(envelope))
     }
 
     /// For [`super::client`] alone, which has just met every threshold with checked signatures.
-    pub(in crate::tuf) const fn shared(envelope: Arc<Envelope>) -> Self {
-        Self { envelope }
+    pub(in crate::tuf) fn shared(envelope: Arc<Envelope>) -> Self {
+        let delegates = envelope.payload().delegates();
+        Self { envelope, delegates }
+    }
+
+    /// Whether it lists any delegation, or hash bins.
+    pub const fn delegates(&self) -> bool {
+        self.delegates
     }
 
     /// Its payload and view.

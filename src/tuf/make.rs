@@ -166,8 +166,13 @@ pub fn targets(
         // Delegations that nothing is done to stay the text that they are.
         (Some(base), Some(text)) if profile == Profile::Tuf => {
             same_role(profile, role, base)?;
-            match apart::parse(text, 1, &apart::ROLES)? {
-                (Json::Object(members), items) => (members, items),
+            let known = base.plain_roles().map(|places| apart::around(base.bytes(), &places)).transpose()?;
+            let (signed, items) = match known.flatten() {
+                Some((signed, items)) => (signed, Some(items)),
+                None => apart::parse(text, 1, &apart::ROLES)?,
+            };
+            match signed {
+                Json::Object(members) => (members, items),
                 _ => (Members::new(), None),
             }
         }
@@ -179,8 +184,7 @@ pub fn targets(
     let mut delegations = take_object(&mut signed, "delegations");
     let mut keys = take_object(&mut delegations, "keys");
     let mut roles = Roles::of(delegations.remove("roles"), items.zip(view));
-    let listed_before: BTreeSet<&str> = roles.listed().collect();
-    let listed_before: BTreeSet<String> = listed_before.into_iter().map(str::to_owned).collect();
+    let listed_before: BTreeSet<String> = roles.listed().into_iter().map(str::to_owned).collect();
     for edit in edits {
         match edit {
             TargetsEdit::Grant(grant) => {
@@ -192,7 +196,7 @@ pub fn targets(
                 roles.put(&grant.role, entry);
             }
             TargetsEdit::Amend(amendment) => {
-                amend(profile, roles.named(&amendment.role)?, amendment)?;
+                roles.amend(profile, amendment)?;
                 put_keys(&mut keys, &amendment.add);
             }
             TargetsEdit::Revoke(name) => roles.remove(name)?,
@@ -207,7 +211,8 @@ pub fn targets(
         }
     }
     let bins = delegations.get("succinct_roles").into_iter().flat_map(keyids);
-    let listed: BTreeSet<&str> = roles.listed().chain(bins).collect();
+    let mut listed = roles.listed();
+    listed.extend(bins);
     keys.retain(|id, _| listed.contains(id) || !listed_before.contains(id));
     delegations.insert("keys".to_owned(), Json::Object(keys));
     if !delegations.contains_key("succinct_roles") {
@@ -217,7 +222,7 @@ pub fn targets(
     signed.insert("targets".to_owned(), Json::Object(files));
     // What was made goes before the bytes are read into it again: of many megabytes, once is enough.
     let bytes = Frame::of(&Json::Object(signed), &apart::ROLES).filled(&roles.left()?);
-    wire::read_payload(profile, role, &bytes)
+    wire::read_next(profile, role, &bytes, base)
 }
 
 /// A snapshot over the given documents.

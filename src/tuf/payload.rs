@@ -61,6 +61,27 @@ struct Read {
     digest: Digest,
     document: Document,
     quirks: Box<[Quirk]>,
+    roles: Places,
+}
+
+/// Where in a payload its delegations stand that were read plainly from there, by their order in it;
+/// for any other an empty place. Small, since there can be thousands.
+#[derive(Debug, Default)]
+pub(in crate::tuf) struct Places(Box<[Range<u32>]>);
+
+impl Places {
+    /// Those; `plain` says of which delegations.
+    pub(in crate::tuf) fn of(all: impl Iterator<Item = (Range<usize>, bool)>) -> Self {
+        let small = |place: Range<usize>| Some(place.start.try_into().ok()?..place.end.try_into().ok()?);
+        let one = |(place, plain)| Some(place).filter(|_| plain).and_then(small).unwrap_or_default();
+        let all: Box<[_]> = all.map(one).collect();
+        if all.iter().all(Range::is_empty) { Self::default() } else { Self(all) }
+    }
+
+    fn get(&self, at: usize) -> Option<Range<usize>> {
+        let place = self.0.get(at).filter(|place| !place.is_empty())?;
+        Some(place.start.try_into().ok()?..place.end.try_into().ok()?)
+    }
 }
 
 /// Bytes within others that are kept anyway: the `signed` part within its file.
@@ -105,10 +126,11 @@ impl MetadataPayload {
         bytes: Span,
         document: Document,
         quirks: Quirks,
+        roles: Places,
     ) -> Self {
         let digest = Digest::of(bytes.bytes());
         let quirks = quirks.into_iter().collect();
-        Self { read: Arc::new(Read { profile, role, bytes, digest, document, quirks }) }
+        Self { read: Arc::new(Read { profile, role, bytes, digest, document, quirks, roles }) }
     }
 
     /// The profile that it was read in.
@@ -134,6 +156,22 @@ impl MetadataPayload {
     /// What the bytes say.
     pub fn document(&self) -> &Document {
         &self.read.document
+    }
+
+    /// Whether the view has any delegation, or hash bins.
+    pub fn delegates(&self) -> bool {
+        let delegations = self.document().as_targets().map(|targets| &targets.delegations);
+        delegations.is_some_and(|all| !all.roles.is_empty() || all.succinct.is_some())
+    }
+
+    /// The text of the delegation at that place, if the view has it plainly from there.
+    pub(in crate::tuf) fn plain_role(&self, at: usize) -> Option<&[u8]> {
+        self.bytes().get(self.read.roles.get(at)?)
+    }
+
+    /// Where its delegations stand; none unless each was read plainly.
+    pub(in crate::tuf) fn plain_roles(&self) -> Option<Vec<Range<usize>>> {
+        (0..self.read.roles.0.len()).map(|at| self.read.roles.get(at)).collect()
     }
 
     /// Whether they say anything that the view doesn't.

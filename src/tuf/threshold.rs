@@ -56,7 +56,7 @@ pub fn tally_if<E: Evidence + ?Sized>(
     counts: impl Fn(&DocumentKey) -> bool,
 ) -> Tally {
     let in_certificates = payload.profile() == Profile::Notary && *payload.role() == RoleName::Root;
-    let mut countable = RoleKeys { keyids: Vec::new(), threshold: role.threshold };
+    let mut countable = Vec::with_capacity(role.keyids.len());
     let mut listed = BTreeSet::new();
     for (id, key) in role.keyids.iter().filter_map(|id| Some((id, keys.get(id)?))) {
         let Some(public) = key.public.as_ref().filter(|_| key.scheme.is_some()) else { continue };
@@ -64,8 +64,9 @@ pub fn tally_if<E: Evidence + ?Sized>(
             continue;
         }
         listed.insert(public.identity());
-        countable.keyids.push(id.clone());
+        countable.push(id.clone());
     }
+    let countable = RoleKeys { keyids: countable.into(), threshold: role.threshold };
     let mut signed = evidence.signers(keys, &countable, payload);
     signed.retain(|identity| listed.contains(identity));
     Tally { need: role.threshold.get(), signed, listed }

@@ -3,8 +3,9 @@
 
 use super::scene::Scene;
 use super::{Finding, rules, trusted};
-use crate::tuf::chain::{check_role, not_expired, signers_of};
+use crate::tuf::chain::{check_delegated, check_role, not_expired, signers_of};
 use crate::tuf::client::Judge as _;
+use crate::tuf::document::DelegatedRole;
 use crate::tuf::evidence::Evidence;
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
@@ -28,21 +29,22 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Vec<Finding>) {
     let looked_at = |role: &RoleName| everything || scene.changed.contains(role);
     let delegators = Delegators::of(scene);
     let mut there = 0_usize;
-    for (role, held) in &scene.documents {
+    for (role, held) in scene.documents.all() {
         if !matches!(role, RoleName::Delegated(_)) {
             continue;
         }
         let named = delegators.named.get(role).copied();
         there = there.saturating_add(usize::from(named.is_some()));
-        let Some(by) = named.or_else(|| delegators.of_bin(role)) else { continue };
+        let by = named.map(|(by, listed)| (by, Some(listed)));
+        let Some((by, listed)) = by.or_else(|| Some((delegators.of_bin(role)?, None))) else { continue };
         if looked_at(role) || looked_at(by.payload().role()) {
-            below(scene, by, role, held, findings);
+            below(scene, (by, listed), held, findings);
         }
     }
     // A delegated role that no snapshot lists ends every search that comes to it (TUF 5.6.7).
     if scene.facts.trust.profile == Profile::Tuf && there < delegators.named.len() {
-        let without = delegators.named.iter().filter(|(role, _)| !scene.documents.contains_key(*role));
-        for (role, by) in without.collect::<BTreeMap<_, _>>() {
+        let without = delegators.named.iter().filter(|(role, _)| scene.documents.get(role).is_none());
+        for (role, (by, _)) in without.collect::<BTreeMap<_, _>>() {
             if looked_at(by.payload().role()) {
                 let refusal = Refusal::new(
                     &rules::CLIENT_CHILD,
@@ -75,10 +77,25 @@ fn top(scene: &Scene<'_>, root: &Envelope, targets: &Envelope, findings: &mut Ve
     }
 }
 
-fn below(scene: &Scene<'_>, by: &Envelope, role: &RoleName, held: &Envelope, findings: &mut Vec<Finding>) {
+/// A delegation's document, under its delegator, which lists it by name or as a hash bin.
+fn below(
+    scene: &Scene<'_>,
+    (by, listed): (&Envelope, Option<&DelegatedRole>),
+    held: &Envelope,
+    findings: &mut Vec<Finding>,
+) {
+    let role = held.payload().role();
     let evidence = scene.judge.evidence(held);
     let ours = scene.changed.contains(role);
-    if let Err(refused) = check_role(by.payload(), held.payload(), &*evidence) {
+    let listed = listed.zip(by.payload().document().as_targets());
+    let verdict = match listed {
+        Some((listed, targets)) => {
+            let listed = (&targets.delegations.keys, listed);
+            check_delegated(by.payload(), listed, held.payload(), &*evidence)
+        }
+        None => check_role(by.payload(), held.payload(), &*evidence),
+    };
+    if let Err(refused) = verdict {
         let targets = held.payload().document().as_targets().map_or(0, |t| t.targets.len());
         let mut found = format!("{refused}; {targets} targets of {role} would vanish for customers");
         if scene.facts.trust.profile == Profile::Notary {
@@ -116,24 +133,24 @@ fn revoked(
 
 /// Who delegates to whom, as the change leaves it: the top level first, as clients search.
 struct Delegators<'a> {
-    named: HashMap<&'a RoleName, &'a Envelope>,
+    named: HashMap<&'a RoleName, (&'a Envelope, &'a DelegatedRole)>,
     bins: Vec<&'a Envelope>,
 }
 
 impl<'a> Delegators<'a> {
     fn of(scene: &Scene<'a>) -> Self {
-        let mut found = Self { named: HashMap::with_capacity(scene.documents.len()), bins: Vec::new() };
-        for held in scene.documents.values() {
-            let held: &'a Envelope = held;
+        let mut found = Self { named: HashMap::new(), bins: Vec::new() };
+        for held in scene.documents.delegating() {
             let Some(targets) = held.payload().document().as_targets() else { continue };
             if targets.delegations.succinct.is_some() {
                 found.bins.push(held);
             }
+            found.named.reserve(targets.delegations.roles.len());
             for role in &targets.delegations.roles {
                 let above = role.name.as_str().rsplit_once('/').map(|(above, _)| above);
                 if scene.facts.trust.profile == Profile::Tuf || above == Some(held.payload().role().as_str())
                 {
-                    found.named.entry(&role.name).or_insert(held);
+                    found.named.entry(&role.name).or_insert((held, role));
                 }
             }
         }

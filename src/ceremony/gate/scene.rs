@@ -12,7 +12,9 @@ use crate::tuf::role::RoleName;
 use crate::tuf::rule::Result;
 use crate::tuf::time::Time;
 use crate::tuf::wire::{self, Envelope};
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 
 /// The documents of a change.
 #[derive(Default)]
@@ -61,6 +63,44 @@ fn signature_size(key: &PublicKey) -> u64 {
     }
 }
 
+/// Targets and delegations: there can be thousands, which a change mostly leaves alone.
+pub(super) struct Documents<'a> {
+    kept: &'a BTreeMap<RoleName, Trusted>,
+    made: BTreeMap<&'a RoleName, &'a Envelope>,
+}
+
+impl<'a> Documents<'a> {
+    /// That of a role.
+    pub(super) fn get(&self, role: &RoleName) -> Option<&'a Envelope> {
+        let kept = || self.kept.get(role).filter(|_| !role.is_online()).map(Trusted::envelope);
+        self.made.get(role).copied().or_else(kept)
+    }
+
+    /// Each, by role.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&'a RoleName, &'a Envelope)> {
+        let mut kept = self.kept.iter().filter(|(role, _)| !role.is_online()).peekable();
+        let mut made = self.made.iter().map(|(role, made)| (*role, *made)).peekable();
+        iter::from_fn(move || {
+            let which = kept.peek().zip(made.peek()).map(|((kept, _), (made, _))| (*kept).cmp(*made));
+            if which == Some(Ordering::Equal) {
+                kept.next();
+            }
+            let own = kept.peek().is_none() || matches!(which, Some(Ordering::Equal | Ordering::Greater));
+            if own { made.next() } else { kept.next().map(|(role, kept)| (role, kept.envelope())) }
+        })
+    }
+
+    /// Those that list delegations, by role.
+    pub(super) fn delegating(&self) -> impl Iterator<Item = &'a Envelope> {
+        let kept = self.kept.iter().filter(|(role, kept)| kept.delegates() && !role.is_online());
+        let kept = kept.map(|(role, kept)| (role, kept.envelope()));
+        let kept = kept.filter(|(role, _)| !self.made.contains_key(role));
+        let made = self.made.iter().map(|(role, made)| (*role, *made));
+        let all: BTreeMap<_, _> = kept.chain(made.filter(|(_, made)| made.payload().delegates())).collect();
+        all.into_values()
+    }
+}
+
 /// What clients would find.
 pub(super) struct Scene<'a> {
     /// What the record knows.
@@ -72,7 +112,7 @@ pub(super) struct Scene<'a> {
     /// How many of them the record has.
     pub trusted_roots: usize,
     /// Targets and delegations, the change's in place of the record's.
-    pub documents: BTreeMap<&'a RoleName, &'a Envelope>,
+    pub documents: Documents<'a>,
     /// The roles that the change has a document of.
     pub changed: BTreeSet<&'a RoleName>,
     /// Who signs.
@@ -85,9 +125,7 @@ impl<'a> Scene<'a> {
     pub(super) fn new(proposed: &'a Proposed, facts: &'a Facts, now: Time) -> Self {
         let mut roots: Vec<&Envelope> = facts.roots.iter().map(Trusted::envelope).collect();
         let trusted_roots = roots.len();
-        let kept = facts.documents.iter().filter(|(role, _)| !role.is_online());
-        let mut documents: BTreeMap<&RoleName, &Envelope> =
-            kept.map(|(role, document)| (role, document.envelope())).collect();
+        let mut documents = Documents { kept: &facts.documents, made: BTreeMap::new() };
         let judge = Expected::new(proposed.signers.clone());
         let mut changed = BTreeSet::new();
         for document in &proposed.documents {
@@ -96,13 +134,13 @@ impl<'a> Scene<'a> {
             if *role == RoleName::Root {
                 roots.push(document);
             } else {
-                documents.insert(role, document);
+                documents.made.insert(role, document);
             }
         }
         // What else clients read is as the change makes it, or is not parsed again.
         let targets =
             documents.get(&RoleName::Targets).filter(|held| !changed.contains(held.payload().role()));
-        for known in roots.iter().take(trusted_roots).chain(targets) {
+        for known in roots.iter().copied().take(trusted_roots).chain(targets) {
             judge.remember(known);
         }
         let scene = Self { facts, now, roots, trusted_roots, documents, changed, judge, proposed };
@@ -139,6 +177,6 @@ pub(super) fn online(root: &Root) -> BTreeSet<KeyIdentity> {
 
 pub(super) fn online_keys(root: &Root) -> impl Iterator<Item = &PublicKey> {
     let roles = [RoleName::Snapshot, RoleName::Timestamp];
-    let ids = roles.into_iter().filter_map(|role| root.roles.get(&role)).flat_map(|role| &role.keyids);
+    let ids = roles.into_iter().filter_map(|role| root.roles.get(&role)).flat_map(|role| &*role.keyids);
     ids.filter_map(|id| root.keys.get(id)?.public.as_ref())
 }

@@ -147,7 +147,7 @@ fn listed(facts: &Facts, root: &Root) -> Result<RootKeys> {
     let role =
         root.roles.get(&RoleName::Root).ok_or_else(|| unknown("a root without root keys".to_owned()))?;
     let mut keys = BTreeSet::new();
-    for id in &role.keyids {
+    for id in &*role.keyids {
         let identity = root.keys.get(id).and_then(|key| key.public.as_ref()).map(PublicKey::identity);
         let found = facts.keys.values().find(|record| Some(record.public.identity()) == identity);
         let name = found.map(|record| record.name.clone());

@@ -136,7 +136,7 @@ impl<'a> Known<'a> {
     /// The keys of the record that root lists for a role.
     pub fn listed(self, role: &RoleName) -> BTreeSet<KeyName> {
         let Some(root) = self.facts().root() else { return BTreeSet::new() };
-        let ids = root.roles.get(role).map(|keys| keys.keyids.as_slice()).unwrap_or_default();
+        let ids = root.roles.get(role).map(|keys| &*keys.keyids).unwrap_or_default();
         self.named(ids.iter().filter_map(|id| root.keys.get(id)?.public.as_ref()))
     }
 

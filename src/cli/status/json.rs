@@ -55,7 +55,7 @@ pub fn report(contents: &Contents, view: &View<'_>, grants: &[Grant], next: &[St
     let roll_call = view.roll_call.iter().map(|(key, at)| (key.to_string(), date(*at))).collect();
     let pins = facts.root().filter(|_| facts.trust.profile == Profile::Notary);
     let pins = pins.and_then(|root| root.roles.get(&RoleName::Root)).into_iter();
-    let pins = pins.flat_map(|role| &role.keyids).map(|id| Json::from(id.as_str()));
+    let pins = pins.flat_map(|role| &*role.keyids).map(|id| Json::from(id.as_str()));
     let silent: Vec<_> = super::view::silent(contents).map(|(_, silent)| silent).unwrap_or_default();
     let silent: Vec<_> = silent.iter().map(|key| Json::from(key.name.as_str())).collect();
     object([

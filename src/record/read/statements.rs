@@ -135,7 +135,7 @@ fn lists(keys: &crate::tuf::document::Keys, wanted: &KeyIdentity) -> bool {
 }
 
 fn root_lists(root: &crate::tuf::document::Root, wanted: &KeyIdentity) -> bool {
-    let entries = root.roles.values().flat_map(|role| &role.keyids).filter_map(|id| root.keys.get(id));
+    let entries = root.roles.values().flat_map(|role| &*role.keyids).filter_map(|id| root.keys.get(id));
     entries.filter_map(|key| key.public.as_ref()).any(|public| public.identity() == *wanted)
 }
 

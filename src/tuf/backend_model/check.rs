@@ -149,7 +149,7 @@ impl<J: Judge> Rules<'_, J> {
         let evidence = self.judge.evidence(held);
         let ids: BTreeSet<_> = role.keyids.iter().collect();
         let signed = ids.into_iter().filter(|id| {
-            let one = RoleKeys { keyids: vec![(*id).clone()], threshold: role.threshold };
+            let one = RoleKeys { keyids: [(*id).clone()].into(), threshold: role.threshold };
             keys.get(*id).is_some_and(&counts) && !evidence.signers(keys, &one, held.payload()).is_empty()
         });
         u32::try_from(signed.count()).unwrap_or(u32::MAX)
@@ -217,6 +217,6 @@ fn as_root(held: &Envelope) -> Result<&Root, String> {
 }
 
 fn root_keys(root: &Root) -> impl Iterator<Item = (&crate::tuf::key::KeyId, &DocumentKey)> {
-    let ids = root.roles.get(&RoleName::Root).map(|role| role.keyids.as_slice()).unwrap_or_default();
+    let ids = root.roles.get(&RoleName::Root).map(|role| &*role.keyids).unwrap_or_default();
     ids.iter().filter_map(|id| Some((id, root.keys.get(id)?)))
 }

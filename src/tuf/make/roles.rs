@@ -1,14 +1,16 @@
 //! The delegations of a targets document while they are edited. There can be thousands, and
 //! thousands of edits: each is looked up by name, and what nothing is done to stays the text it was.
 
-use super::{keyids, refuse_edit};
+use super::{Amendment, amend, keyids, refuse_edit};
 use crate::tuf::apart::Items;
 use crate::tuf::document::Delegations;
 use crate::tuf::json::{Json, Members};
+use crate::tuf::key::KeyId;
+use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::Result;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// Delegations in the order of search. One that is removed leaves its place empty.
 pub(super) struct Roles<'a> {
@@ -22,6 +24,8 @@ pub(super) struct Roles<'a> {
 enum Entry {
     /// As the base has it, by its place there.
     Kept(usize),
+    /// With fewer keys than in the base, or another threshold: the canonical text, and its ids.
+    Short(String, Vec<KeyId>),
     Made(Json),
 }
 
@@ -42,16 +46,23 @@ impl<'a> Roles<'a> {
     }
 
     /// The ids of keys that they list.
-    pub(super) fn listed(&self) -> impl Iterator<Item = &str> {
-        let kept = |place: usize| self.base.as_ref().and_then(|(_, view)| view.roles.get(place));
-        self.entries.iter().flatten().flat_map(move |entry| {
-            let (kept, made) = match entry {
-                Entry::Kept(place) => (kept(*place), None),
-                Entry::Made(entry) => (None, Some(entry)),
-            };
-            let kept = kept.into_iter().flat_map(|role| &role.keys.keyids);
-            kept.map(super::KeyId::as_str).chain(made.into_iter().flat_map(keyids))
-        })
+    pub(super) fn listed(&self) -> HashSet<&str> {
+        // Thousands share few lists of ids.
+        let (mut ids, mut seen) = (HashSet::new(), HashSet::new());
+        for entry in self.entries.iter().flatten() {
+            match (entry, &self.base) {
+                (Entry::Kept(place), Some((_, view))) => {
+                    let keys = view.roles.get(*place).map(|role| &role.keys);
+                    if let Some(keys) = keys.filter(|keys| seen.insert(keys.list())) {
+                        ids.extend(keys.keyids.iter().map(KeyId::as_str));
+                    }
+                }
+                (Entry::Kept(_), None) => {}
+                (Entry::Short(_, own), _) => ids.extend(own.iter().map(KeyId::as_str)),
+                (Entry::Made(entry), _) => ids.extend(keyids(entry)),
+            }
+        }
+        ids
     }
 
     fn place(&self, name: &RoleName) -> Option<usize> {
@@ -68,13 +79,54 @@ impl<'a> Roles<'a> {
     pub(super) fn named(&mut self, name: &RoleName) -> Result<&mut Members> {
         let entry = self.place(name).and_then(|place| self.entries.get_mut(place)).and_then(Option::as_mut);
         let Some(entry) = entry else { return refuse_edit(name, "a delegation that is there") };
-        if let (Entry::Kept(place), Some((items, _))) = (&*entry, &self.base) {
-            *entry = Entry::Made(items.read(*place)?);
+        match (&*entry, &self.base) {
+            (Entry::Kept(place), Some((items, _))) => *entry = Entry::Made(items.read(*place)?),
+            (Entry::Short(text, _), _) => *entry = Entry::Made(Json::parse(text.as_bytes())?),
+            _ => {}
         }
         match entry {
             Entry::Made(Json::Object(members)) => Ok(members),
             _ => refuse_edit(name, "a delegation that is there"),
         }
+    }
+
+    /// Changes one.
+    ///
+    /// # Errors
+    ///
+    /// `EDIT` if it isn't there; as [`amend`].
+    pub(super) fn amend(&mut self, profile: Profile, amendment: &Amendment) -> Result<()> {
+        let place = self.place(&amendment.role);
+        if let Some(short) = place.and_then(|place| self.shortened(place, amendment))
+            && let Some(entry) = place.and_then(|place| self.entries.get_mut(place))
+        {
+            *entry = Some(short);
+            return Ok(());
+        }
+        amend(profile, self.named(&amendment.role)?, amendment)
+    }
+
+    /// One of the base's with fewer keys or another threshold, as most changes of thousands have it,
+    /// where its text is in the usual form; none if more is asked, or it has another form.
+    fn shortened(&self, place: usize, amendment: &Amendment) -> Option<Entry> {
+        let more = !amendment.add.is_empty() || !amendment.add_paths.is_empty();
+        let (Some(Some(Entry::Kept(place))), false) = (self.entries.get(place), more) else { return None };
+        let (items, view) = self.base.as_ref()?;
+        let keys = &view.roles.get(*place)?.keys;
+        let list = |ids: &[&KeyId]| {
+            let ids: Vec<_> = ids.iter().map(|id| id.as_str()).collect();
+            if ids.is_empty() { String::new() } else { format!("\"{}\"", ids.join("\",\"")) }
+        };
+        let text = items.text(*place);
+        let before = format!("{{\"keyids\":[{}],\"name\":\"", list(&keys.keyids.iter().collect::<Vec<_>>()));
+        let (middle, threshold) = text.strip_prefix(&before)?.rsplit_once(",\"threshold\":")?;
+        if text.contains('\\') || threshold != format!("{}}}", keys.threshold) {
+            return None;
+        }
+        let ids: Vec<_> = keys.keyids.iter().filter(|id| !amendment.remove.contains(*id)).collect();
+        let threshold = amendment.threshold.unwrap_or(keys.threshold);
+        let text = format!("{{\"keyids\":[{}],\"name\":\"{middle},\"threshold\":{threshold}}}", list(&ids));
+        Some(Entry::Short(text, ids.into_iter().cloned().collect()))
     }
 
     /// Adds one, in the place of one of that name.
@@ -107,15 +159,21 @@ impl<'a> Roles<'a> {
     /// None is known: what is kept has been read before.
     pub(super) fn left(&self) -> Result<Vec<Cow<'_, [u8]>>> {
         let base = self.base.as_ref().map(|(items, _)| items);
-        let form = |entry: &Entry| match (entry, base) {
-            (Entry::Kept(place), Some(items)) if !items.text(*place).contains('\\') => {
-                Ok(Cow::Borrowed(items.text(*place).as_bytes()))
+        self.entries.iter().flatten().map(|entry| entry.canonical(base)).collect()
+    }
+}
+
+impl Entry {
+    fn canonical<'e>(&'e self, base: Option<&'e Items<'_>>) -> Result<Cow<'e, [u8]>> {
+        Ok(match (self, base) {
+            (Self::Kept(place), Some(items)) if !items.text(*place).contains('\\') => {
+                Cow::Borrowed(items.text(*place).as_bytes())
             }
             // Canonical bytes were escaped to be read as JSON.
-            (Entry::Kept(place), Some(items)) => Ok(Cow::Owned(items.read(*place)?.canonical())),
-            (Entry::Kept(_), None) => Ok(Cow::Borrowed(&b""[..])),
-            (Entry::Made(entry), _) => Ok(Cow::Owned(entry.canonical())),
-        };
-        self.entries.iter().flatten().map(form).collect()
+            (Self::Kept(place), Some(items)) => Cow::Owned(items.read(*place)?.canonical()),
+            (Self::Kept(_), None) => Cow::Borrowed(&b""[..]),
+            (Self::Short(text, _), _) => Cow::Borrowed(text.as_bytes()),
+            (Self::Made(entry), _) => Cow::Owned(entry.canonical()),
+        })
     }
 }

@@ -11,6 +11,7 @@ mod fields;
 mod memo;
 pub(in crate::tuf) mod notary;
 pub(in crate::tuf) mod ours;
+mod plain;
 mod quirk;
 pub(in crate::tuf) mod read;
 mod roles;
@@ -26,7 +27,7 @@ use super::document::{Document, DocumentKey, Keys};
 use super::evidence::Checks;
 use super::json::{self, Json};
 use super::key::{Algorithm, KeyId, PublicKey, Scheme};
-use super::payload::{MetadataPayload, Span};
+use super::payload::{MetadataPayload, Places, Span};
 use super::profile::Profile;
 use super::role::RoleName;
 use super::rule::{Refusal, Result};
@@ -34,7 +35,7 @@ use super::rules;
 use super::verify::{self, Signature};
 use fields::Fields;
 pub(in crate::tuf) use fields::Quirks;
-use roles::Roles;
+use roles::{Form, Roles};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -139,10 +140,18 @@ fn read_file(memo: &mut KeyMemo, role: &RoleName, bytes: &[u8]) -> Result<Envelo
     let mut quirks = Quirks::new();
     let mut roles = items.map(Roles::of);
     let document = read::document(memo, role, signed, roles.as_mut(), &mut quirks)?;
-    let canonical = frame.filled(&roles.map(Roles::canonical).unwrap_or_default());
+    let forms = roles.map(Roles::forms).unwrap_or_default();
+    let canonical = frame.filled(&forms);
+    let places = places(&frame, &forms);
     let file: Arc<[u8]> = bytes.into();
-    let payload = MetadataPayload::parsed(profile, role.clone(), span_of(canonical, &file), document, quirks);
+    let payload =
+        MetadataPayload::parsed(profile, role.clone(), span_of(canonical, &file), document, quirks, places);
     Ok(Envelope::of(payload, signatures, file, beside))
+}
+
+/// Where the delegations of a document stand in its payload.
+fn places(frame: &Frame, forms: &[Form<'_>]) -> Places {
+    Places::of(frame.places(forms).zip(forms.iter().map(|form| form.plain)))
 }
 
 /// Where a document has its delegations, if it is of a role that can have any.
@@ -209,12 +218,36 @@ fn read_signature(profile: Profile, item: Json, quirks: &mut Quirks) -> Result<W
 ///
 /// `PAYLOAD-FORM` if the bytes are not canonical; else as [`parse`] and [`super::make`].
 pub fn read_payload(profile: Profile, role: &RoleName, bytes: &[u8]) -> Result<MetadataPayload> {
-    let mut quirks = Quirks::new();
-    let document = read_ours(profile, role, bytes, &mut quirks).map_err(|e| e.at(role))?;
-    Ok(MetadataPayload::parsed(profile, role.clone(), Span::all(bytes.into()), document, quirks))
+    read_next(profile, role, bytes, None)
 }
 
-fn read_ours(profile: Profile, role: &RoleName, bytes: &[u8], quirks: &mut Quirks) -> Result<Document> {
+/// [`read_payload`] of what may be the next version of another: delegations whose text is byte for byte
+/// the same in both are not read a second time.
+///
+/// # Errors
+///
+/// As [`read_payload`].
+pub(in crate::tuf) fn read_next(
+    profile: Profile,
+    role: &RoleName,
+    bytes: &[u8],
+    before: Option<&MetadataPayload>,
+) -> Result<MetadataPayload> {
+    let mut quirks = Quirks::new();
+    // What is the same text in another profile means something else.
+    let before = before.filter(|before| before.profile() == profile);
+    let read = read_ours(profile, role, bytes, before, &mut quirks).map_err(|e| e.at(role))?;
+    let (document, places) = read;
+    Ok(MetadataPayload::parsed(profile, role.clone(), Span::all(bytes.into()), document, quirks, places))
+}
+
+fn read_ours(
+    profile: Profile,
+    role: &RoleName,
+    bytes: &[u8],
+    before: Option<&MetadataPayload>,
+    quirks: &mut Quirks,
+) -> Result<(Document, Places)> {
     let text = escaped(bytes);
     // One deep, as it will stand in its file.
     let (signed, items) = apart::parse(&text, 1, within(role, &apart::ROLES))?;
@@ -223,13 +256,16 @@ fn read_ours(profile: Profile, role: &RoleName, bytes: &[u8], quirks: &mut Quirk
         canonical_is(frame.filled_is::<&[u8]>(&[], bytes))?;
     }
     ours::check_json(profile, &signed)?;
-    let mut roles = items.map(|items| Roles::ours(profile, items));
+    let mut roles = items.map(|items| Roles::ours(items, before));
     let document = read::document(&mut KeyMemo::new(profile), role, signed, roles.as_mut(), quirks)?;
+    let mut at = Places::default();
     if let Some(roles) = roles {
-        canonical_is(frame.filled_is(&roles.canonical(), bytes))?;
+        let forms = roles.forms();
+        canonical_is(frame.filled_is(&forms, bytes))?;
+        at = places(&frame, &forms);
     }
     ours::check_document(profile, role, &document, quirks)?;
-    Ok(document)
+    Ok((document, at))
 }
 
 fn canonical_is(it: bool) -> Result<()> {
@@ -254,7 +290,8 @@ pub(in crate::tuf) fn json_of(payload: &MetadataPayload) -> Result<Json> {
 
 /// [`escape`] where there is anything to escape, which hardly any document has.
 pub(in crate::tuf) fn escaped(canonical: &[u8]) -> Cow<'_, [u8]> {
-    if canonical.iter().any(|byte| *byte < 0x20) {
+    // All of it is looked at: that is quicker than to stop at the first, which hardly ever comes.
+    if canonical.iter().min().is_some_and(|least| *least < 0x20) {
         Cow::Owned(escape(canonical, false))
     } else {
         Cow::Borrowed(canonical)
@@ -342,7 +379,7 @@ pub fn seal(payload: &MetadataPayload, keys: &Keys, signatures: &[Signature]) ->
         }
     }
     let signatures: Vec<_> = written.into_values().collect();
-    Ok(file(payload, signatures)?.bytes().to_vec())
+    file(payload, &signatures)
 }
 
 /// The file of a payload that nobody has signed yet, as a reader has it: what [`seal`] makes of no
@@ -352,28 +389,28 @@ pub fn seal(payload: &MetadataPayload, keys: &Keys, signatures: &[Signature]) ->
 ///
 /// As [`seal`].
 pub fn unsigned(payload: &MetadataPayload) -> Result<Envelope> {
-    file(payload, Vec::new())
+    Ok(Envelope::of(payload.clone(), Vec::new(), file(payload, &[])?.into(), Quirks::new()))
 }
 
 /// Writes the file, and reads it back: its signatures as JSON, and its signed part, which in canonical
 /// form has to be the payload byte for byte. What the payload's view says follows from those bytes,
 /// and where the file holds them as they are they have been read already.
-fn file(payload: &MetadataPayload, signatures: Vec<WireSignature>) -> Result<Envelope> {
+fn file(payload: &MetadataPayload, signatures: &[WireSignature]) -> Result<Vec<u8>> {
     let profile = payload.profile();
     let around = |signed: &[u8]| match profile {
-        Profile::Tuf => tuf1::file(signed, &signatures),
-        Profile::Notary => notary::file(signed, &signatures),
+        Profile::Tuf => tuf1::file(signed, signatures),
+        Profile::Notary => notary::file(signed, signatures),
     };
     let bytes = around(payload.bytes());
     if profile == Profile::Notary {
         poisonous(&bytes)?;
     }
-    let bytes: Arc<[u8]> = bytes.into();
     let written = match profile {
         Profile::Tuf => escaped(payload.bytes()),
         Profile::Notary => escape(payload.bytes(), true).into(),
     };
-    let (same, rest) = if *written == *payload.bytes() {
+    let as_it_is = matches!(written, Cow::Borrowed(_)) || *written == *payload.bytes();
+    let (same, rest) = if as_it_is {
         let stand_in = json::canonical_member(&around(b"0"), "signed")?;
         (stand_in.0 == b"0", stand_in.1)
     } else {
@@ -383,7 +420,7 @@ fn file(payload: &MetadataPayload, signatures: Vec<WireSignature>) -> Result<Env
     let mut beside = Quirks::new();
     let again = read_signatures(profile, Fields::of(rest)?, &mut beside).map_err(|e| e.at(payload.role()))?;
     if same && again == signatures && beside.is_empty() {
-        Ok(Envelope::of(payload.clone(), signatures, bytes, beside))
+        Ok(bytes)
     } else {
         Err(Refusal::new(&rules::SEAL, "a file that reads back otherwise", "what was signed"))
     }

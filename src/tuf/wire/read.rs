@@ -22,6 +22,7 @@ use crate::tuf::text::visible;
 use crate::tuf::time::{DateForm, Time};
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::{NonZeroU32, NonZeroU64};
+use std::sync::Arc;
 
 /// The view of a `signed` part, whose delegations may come apart from it.
 pub(super) fn document(
@@ -122,7 +123,8 @@ impl Reader<'_> {
                 self.quirks.insert(Quirk::RoleExtra);
             }
             let mut of_role = Fields::of(value).map_err(|e| e.at(&role))?;
-            let role_keys = role_keys(&mut of_role, &keys, self.quirks).map_err(|e| e.at(&role))?;
+            let role_keys = role_keys(&mut of_role, &keys).map_err(|e| e.at(&role))?;
+            keys_quirks(&role_keys, &keys, self.quirks);
             of_role.finish(self.quirks);
             roles.insert(role, role_keys);
         }
@@ -228,10 +230,14 @@ impl Reader<'_> {
             return Err(form("both \"roles\" and \"succinct_roles\"", "one of them (TAP 15)"));
         }
         let profile = self.profile;
-        let one = |item, quirks: &mut Quirks| delegated_role(profile, item, &keys, quirks);
+        let one = |item| {
+            let role = delegated_role(profile, item, &keys, self.quirks)?;
+            keys_quirks(&role.keys, &keys, self.quirks);
+            Ok(Arc::new(role))
+        };
         let roles = match apart {
-            Some(apart) => apart.read(self.quirks, one)?,
-            None => items.into_iter().map(|item| one(item, self.quirks)).collect::<Result<_>>()?,
+            Some(apart) => apart.read(profile, &keys, self.quirks)?,
+            None => items.into_iter().map(one).collect::<Result<_>>()?,
         };
         fields.finish(self.quirks);
         let delegations = Delegations::new(keys, roles, succinct);
@@ -244,7 +250,8 @@ impl Reader<'_> {
     fn succinct(&mut self, value: Json, keys: &Keys) -> Result<SuccinctRoles> {
         let mut fields = Fields::of(value)?;
         self.quirks.insert(Quirk::SuccinctRoles);
-        let role_keys = role_keys(&mut fields, keys, self.quirks)?;
+        let role_keys = role_keys(&mut fields, keys)?;
+        keys_quirks(&role_keys, keys, self.quirks);
         let bit_length: u32 = fields.whole("bit_length")?;
         if !(1..=32).contains(&bit_length) {
             return Err(form(&format!("bit_length {bit_length}"), "1 to 32 (TAP 15)"));
@@ -302,21 +309,26 @@ impl Reader<'_> {
     }
 }
 
-fn role_keys(fields: &mut Fields, keys: &Keys, quirks: &mut Quirks) -> Result<RoleKeys> {
+fn role_keys(fields: &mut Fields, keys: &Keys) -> Result<RoleKeys> {
     // Thousands of roles list few keys: each id is kept once.
     let id = |text: &String| match keys.get_key_value(text.as_str()) {
         Some((id, _)) => id.clone(),
         None => KeyId::declared(text),
     };
-    let keyids: Vec<_> = fields.texts("keyids")?.iter().map(id).collect();
+    let keyids = fields.texts("keyids")?.iter().map(id).collect();
     let threshold: u32 = fields.whole("threshold")?;
     let threshold = NonZeroU32::new(threshold).ok_or_else(|| {
         Refusal::new(&rules::THRESHOLD_RANGE, "a threshold of 0", "a threshold of 1 or more")
     })?;
-    let mut distinct: Vec<_> = keyids.iter().collect();
+    Ok(RoleKeys { keyids, threshold })
+}
+
+/// What is odd about the keys of a role, by the entries of its document.
+pub(super) fn keys_quirks(role: &RoleKeys, keys: &Keys, quirks: &mut Quirks) {
+    let mut distinct: Vec<_> = role.keyids.iter().collect();
     distinct.sort_unstable();
     distinct.dedup();
-    if distinct.len() < keyids.len() {
+    if distinct.len() < role.keyids.len() {
         quirks.insert(Quirk::RoleKeyTwice);
     }
     let listed: Vec<_> = distinct.iter().filter_map(|id| keys.get(*id)).collect();
@@ -327,19 +339,24 @@ fn role_keys(fields: &mut Fields, keys: &Keys, quirks: &mut Quirks) -> Result<Ro
         listed.iter().filter_map(|key| key.public.as_ref()).map(PublicKey::identity).collect();
     countable.sort_unstable();
     countable.dedup();
-    if usize::try_from(threshold.get()).is_ok_and(|t| t > countable.len()) {
+    if usize::try_from(role.threshold.get()).is_ok_and(|t| t > countable.len()) {
         quirks.insert(Quirk::ThresholdUnreachable);
     }
-    Ok(RoleKeys { keyids, threshold })
 }
 
-fn delegated_role(profile: Profile, value: Json, keys: &Keys, quirks: &mut Quirks) -> Result<DelegatedRole> {
+/// One delegation; of its keys see [`keys_quirks`].
+pub(super) fn delegated_role(
+    profile: Profile,
+    value: Json,
+    keys: &Keys,
+    quirks: &mut Quirks,
+) -> Result<DelegatedRole> {
     let mut fields = Fields::of(value)?;
     let name = RoleName::named(fields.text("name")?);
     if RoleName::TOP.contains(&name) {
         return Err(form(&format!("a delegation named {name}"), "a name that is no top-level role"));
     }
-    let role_keys = role_keys(&mut fields, keys, quirks).map_err(|e| e.at(&name))?;
+    let role_keys = role_keys(&mut fields, keys).map_err(|e| e.at(&name))?;
     let paths = fields.optional_texts("paths").map_err(|e| e.at(&name))?;
     let (paths, terminating) = match profile {
         Profile::Notary => (PathRule::Prefixes(paths.unwrap_or_default()), false),

@@ -1,43 +1,67 @@
 //! Delegations that are read one by one, so that a document of thousands is never all there as JSON;
 //! of so many, two halves at once.
+//!
+//! One whose text is byte for byte that of the version before is the delegation that was read from it
+//! then; any other is read, plainly where it can be.
 
 use super::fields::Quirks;
-use super::ours;
+use super::plain::Plain;
+use super::{ours, read};
 use crate::tuf::apart::Items;
-use crate::tuf::json::Json;
+use crate::tuf::document::{DelegatedRole, Delegations, Keys};
+use crate::tuf::payload::MetadataPayload;
 use crate::tuf::profile::Profile;
 use crate::tuf::rule::Result;
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::ops::Range;
+use std::sync::Arc;
 use std::thread;
 
 /// The delegations of a document, not read yet, and the canonical forms of those that were.
 pub(super) struct Roles<'a> {
     items: Items<'a>,
-    /// Whether they are of a document of ours, and in which profile.
-    ours: Option<Profile>,
-    canonical: Vec<Cow<'a, [u8]>>,
+    /// Whether they are of a document of ours.
+    ours: bool,
+    before: Option<Before<'a>>,
+    forms: Vec<Form<'a>>,
 }
+
+/// The version before, and its delegations.
+type Before<'a> = (&'a MetadataPayload, &'a Delegations);
 
 /// As many as are worth a second thread.
 const MANY: usize = 512;
 
+/// The canonical form of one, and whether it was read plainly from that very text.
+pub(super) struct Form<'a> {
+    pub canonical: Cow<'a, [u8]>,
+    pub plain: bool,
+}
+
+impl AsRef<[u8]> for Form<'_> {
+    fn as_ref(&self) -> &[u8] {
+        &self.canonical
+    }
+}
+
 /// What was read of some of them.
-struct Share<'a, T> {
-    read: Vec<T>,
-    canonical: Vec<Cow<'a, [u8]>>,
+struct Share<'a> {
+    read: Vec<Arc<DelegatedRole>>,
+    forms: Vec<Form<'a>>,
     quirks: Quirks,
 }
 
 impl<'a> Roles<'a> {
     /// Anyone's.
     pub(super) const fn of(items: Items<'a>) -> Self {
-        Self { items, ours: None, canonical: Vec::new() }
+        Self { items, ours: false, before: None, forms: Vec::new() }
     }
 
-    /// Of a document of ours.
-    pub(super) const fn ours(profile: Profile, items: Items<'a>) -> Self {
-        Self { items, ours: Some(profile), canonical: Vec::new() }
+    /// Of a document of ours, which may be the next version of another.
+    pub(super) fn ours(items: Items<'a>, before: Option<&'a MetadataPayload>) -> Self {
+        let view = |before: &'a MetadataPayload| Some((before, &before.document().as_targets()?.delegations));
+        Self { items, ours: true, before: before.and_then(view), forms: Vec::new() }
     }
 
     /// How many there are.
@@ -49,51 +73,85 @@ impl<'a> Roles<'a> {
     ///
     /// # Errors
     ///
-    /// The first that there is: `JSON`; of a document of ours `TEXT`, `NUMBER`; what `read` refuses.
-    pub(super) fn read<T: Send>(
+    /// The first that there is: `JSON`; of a document of ours `TEXT`, `NUMBER`; what a delegation is
+    /// refused for.
+    pub(super) fn read(
         &mut self,
+        profile: Profile,
+        keys: &Keys,
         quirks: &mut Quirks,
-        read: impl Fn(Json, &mut Quirks) -> Result<T> + Sync,
-    ) -> Result<Vec<T>> {
+    ) -> Result<Vec<Arc<DelegatedRole>>> {
         let many = self.len();
         let middle = if many < MANY { many } else { many.div_ceil(2) };
-        let later = || self.share(middle..many, &read);
+        let later = || self.share(middle..many, profile, keys);
         let (first, second) = thread::scope(|scope| {
             let beside = (middle < many).then(|| thread::Builder::new().spawn_scoped(scope, later));
-            let first = self.share(0..middle, &read);
+            let first = self.share(0..middle, profile, keys);
             // Where there is no thread to be had, or it ended in a panic, they are read here.
             let second = beside.and_then(std::result::Result::ok).and_then(|beside| beside.join().ok());
             (first, second)
         });
         let (mut all, second) = (first?, second.unwrap_or_else(later)?);
         all.read.extend(second.read);
-        all.canonical.extend(second.canonical);
+        all.forms.extend(second.forms);
         quirks.extend(all.quirks.into_iter().chain(second.quirks));
-        self.canonical = all.canonical;
+        let mut counted = HashSet::new();
+        for role in &all.read {
+            if counted.insert((role.keys.list(), role.keys.threshold)) {
+                read::keys_quirks(&role.keys, keys, quirks);
+            }
+        }
+        self.forms = all.forms;
         Ok(all.read)
     }
 
-    fn share<T>(
-        &self,
-        places: Range<usize>,
-        read: impl Fn(Json, &mut Quirks) -> Result<T>,
-    ) -> Result<Share<'a, T>> {
+    fn share(&self, places: Range<usize>, profile: Profile, keys: &Keys) -> Result<Share<'a>> {
         let room = places.len();
-        let (read_of, canonical) = (Vec::with_capacity(room), Vec::with_capacity(room));
-        let mut share = Share { read: read_of, canonical, quirks: Quirks::new() };
+        let (read, forms) = (Vec::with_capacity(room), Vec::with_capacity(room));
+        let mut share = Share { read, forms, quirks: Quirks::new() };
+        let mut plain = Plain::of(profile, self.ours, keys);
+        let mut near = places.start;
         for at in places {
-            let value = self.items.read(at)?;
-            if let Some(profile) = self.ours {
-                ours::check_delegation(profile, &value)?;
+            let text = self.items.text(at);
+            if let Some(role) = self.same(near, text) {
+                near = near.saturating_add(1);
+                share.take(role, Cow::Borrowed(text.as_bytes()), true);
+            } else if let Some(role) = plain.read(text) {
+                let there = self.before.and_then(|(_, before)| before.place(&role.name));
+                near = there.unwrap_or(near).saturating_add(1);
+                share.take(Arc::new(role), Cow::Borrowed(text.as_bytes()), true);
+            } else {
+                let value = self.items.read(at)?;
+                if self.ours {
+                    ours::check_delegation(profile, &value)?;
+                }
+                let canonical = self.items.canonical(at, &value);
+                let role = read::delegated_role(profile, value, keys, &mut share.quirks)?;
+                share.take(Arc::new(role), canonical, false);
             }
-            share.canonical.push(self.items.canonical(at, &value));
-            share.read.push(read(value, &mut share.quirks)?);
         }
         Ok(share)
     }
 
+    /// The delegation at a place in the version before, if this is its text.
+    fn same(&self, place: usize, text: &str) -> Option<Arc<DelegatedRole>> {
+        let (before, view) = self.before?;
+        let same = before.plain_role(place).is_some_and(|there| there == text.as_bytes());
+        // The version before may be anyone's, of whose texts nothing was asked; what fits the whole of
+        // a text fits its parts.
+        let same = same && (!self.ours || ours::check_delegation_text(before.profile(), text).is_ok());
+        view.roles.get(place).filter(|_| same).map(Arc::clone)
+    }
+
     /// The canonical forms of those that were read, in order.
-    pub(super) fn canonical(self) -> Vec<Cow<'a, [u8]>> {
-        self.canonical
+    pub(super) fn forms(self) -> Vec<Form<'a>> {
+        self.forms
+    }
+}
+
+impl<'a> Share<'a> {
+    fn take(&mut self, role: Arc<DelegatedRole>, canonical: Cow<'a, [u8]>, plain: bool) {
+        self.read.push(role);
+        self.forms.push(Form { canonical, plain });
     }
 }

@@ -85,10 +85,7 @@ pub(super) fn file(signed: &[u8], signatures: &[WireSignature]) -> Vec<u8> {
         object([("keyid", s.keyid.as_str().into()), ("sig", sig.into())])
     };
     let signatures = Json::Array(signatures.iter().map(entry).collect());
-    let mut out = b"{\"signatures\":".to_vec();
-    out.extend(signatures.canonical());
-    out.extend_from_slice(b",\"signed\":");
-    out.extend_from_slice(&escaped(signed));
-    out.push(b'}');
-    out
+    let signatures = signatures.canonical();
+    let signed = escaped(signed);
+    [b"{\"signatures\":", &*signatures, b",\"signed\":", &*signed, b"}"].concat()
 }
