@@ -245,7 +245,8 @@ impl Facts {
 
     /// Every delegation that the newest documents list, and so may have a document.
     pub fn delegations(&self) -> BTreeSet<RoleName> {
-        let lists = self.documents.values().filter_map(|d| d.document().as_targets());
+        let lists = self.documents.values().filter(|d| d.delegates());
+        let lists = lists.filter_map(|d| d.document().as_targets());
         lists.flat_map(|targets| &targets.delegations.roles).map(|role| role.name.clone()).collect()
     }
 

@@ -14,6 +14,7 @@ use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::statement::{Sentence, Statement};
 use crate::tuf::threshold::{Tally, tally};
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The key entries of the document that lists a role, and the role in it.
@@ -34,11 +35,11 @@ impl<'a> Roles<'a> {
     pub(super) fn new(change: &'a Change, facts: &'a Facts) -> Self {
         let proposed: Vec<_> = change.documents().collect();
         let replaced: BTreeSet<_> = proposed.iter().map(|d| d.role()).collect();
-        let trusted = facts.documents.values().map(Trusted::payload);
-        let kept = trusted.filter(|d| !replaced.contains(d.role()));
-        let all: Vec<_> = proposed.iter().copied().chain(kept).collect();
-        let targets = all.iter().copied().find(|d| *d.role() == RoleName::Targets);
-        let delegators = Delegators::of(all.into_iter());
+        let kept = facts.documents.values().filter(|d| d.delegates()).map(Trusted::payload);
+        let kept = kept.filter(|d| !replaced.contains(d.role()));
+        let own = proposed.iter().copied().find(|d| *d.role() == RoleName::Targets);
+        let targets = own.or_else(|| facts.documents.get(&RoleName::Targets).map(Trusted::payload));
+        let delegators = Delegators::of(proposed.iter().copied().chain(kept));
         let own = proposed.iter().copied().filter(|d| *d.role() == RoleName::Root);
         let roots = facts.roots.iter().map(Trusted::payload).chain(own);
         let roots = roots.map(|root| (root.version(), root)).collect();
@@ -70,7 +71,8 @@ pub(super) fn trusted<'a>(facts: &'a Facts, role: &RoleName) -> Option<Signers<'
     if *role == RoleName::Root {
         return root_signers(root?);
     }
-    Delegators::of(facts.documents.values().map(Trusted::payload)).signers(root, role).ok()
+    let delegating = facts.documents.values().filter(|d| d.delegates());
+    Delegators::of(delegating.map(Trusted::payload)).signers(root, role).ok()
 }
 
 /// Who signs for root, as that root says.
@@ -81,7 +83,9 @@ pub(super) fn root_signers(root: &MetadataPayload) -> Option<Signers<'_>> {
 
 /// The targets documents, by the roles that they list: a change can hold thousands.
 struct Delegators<'a> {
-    by_name: HashMap<&'a RoleName, Signers<'a>>,
+    documents: Vec<&'a MetadataPayload>,
+    /// Made when it is first asked: for the top-level roles nobody does.
+    by_name: OnceCell<HashMap<&'a RoleName, Signers<'a>>>,
     /// Those that delegate to hash bins, which have no names to look up.
     bins: Vec<&'a MetadataPayload>,
 }
@@ -92,16 +96,21 @@ impl<'a> Delegators<'a> {
     fn of(documents: impl Iterator<Item = &'a MetadataPayload>) -> Self {
         let mut documents: Vec<_> = documents.collect();
         documents.sort_by_key(|d| d.role());
-        let mut found = Self { by_name: HashMap::with_capacity(documents.len()), bins: Vec::new() };
-        for document in documents {
+        let in_bins = |d: &&MetadataPayload| {
+            d.document().as_targets().is_some_and(|targets| targets.delegations.succinct.is_some())
+        };
+        let bins = documents.iter().copied().filter(in_bins).collect();
+        Self { documents, by_name: OnceCell::new(), bins }
+    }
+
+    fn by_name(&self) -> HashMap<&'a RoleName, Signers<'a>> {
+        let mut found = HashMap::new();
+        for document in &self.documents {
             let Some(targets) = document.document().as_targets() else { continue };
-            if targets.delegations.succinct.is_some() {
-                found.bins.push(document);
-            }
             for role in &targets.delegations.roles {
                 let parent = role.name.as_str().rsplit_once('/').map(|(parent, _)| parent);
                 if document.profile() == Profile::Tuf || parent == Some(document.role().as_str()) {
-                    found.by_name.entry(&role.name).or_insert((&targets.delegations.keys, &role.keys));
+                    found.entry(&role.name).or_insert((&targets.delegations.keys, &role.keys));
                 }
             }
         }
@@ -110,7 +119,7 @@ impl<'a> Delegators<'a> {
 
     fn signers(&self, root: Option<&'a MetadataPayload>, role: &RoleName) -> Result<Signers<'a>> {
         let top = root.and_then(|root| signers_of(root.document(), role).ok());
-        let named = || self.by_name.get(role).copied();
+        let named = || self.by_name.get_or_init(|| self.by_name()).get(role).copied();
         let bin = || self.bins.iter().find_map(|d| signers_of(d.document(), role).ok());
         top.or_else(named).or_else(bin).ok_or_else(|| {
             Refusal::new(

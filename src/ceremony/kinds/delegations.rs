@@ -9,12 +9,12 @@ use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Every delegation of the newest documents, and every key of the record by what it is.
 pub struct Delegations<'a> {
-    by_role: BTreeMap<&'a RoleName, Delegation<'a>>,
+    /// By name.
+    by_role: Vec<Delegation<'a>>,
     /// Where another document lists a role once more.
     further: Vec<Delegation<'a>>,
     /// Keys of hash bins, by the document that delegates to them.
@@ -38,8 +38,8 @@ impl<'a> Delegations<'a> {
     /// Looks all of them up. In profile `notary` a delegation is directly below its delegator
     /// (notary-v1 3.3); in `tuf` any targets document may list it, and the top level counts first.
     pub fn of(facts: &'a Facts) -> Self {
-        let (mut by_role, mut further, mut bins) = (BTreeMap::new(), Vec::new(), Vec::new());
-        for document in facts.documents.values() {
+        let (mut all, mut bins) = (Vec::new(), Vec::new());
+        for document in facts.documents.values().filter(|document| document.delegates()) {
             let Some(targets) = document.document().as_targets() else { continue };
             let delegator = document.role();
             if let Some(succinct) = &targets.delegations.succinct {
@@ -53,16 +53,26 @@ impl<'a> Delegations<'a> {
                 let parent = role.name.as_str().rsplit_once('/').map(|(parent, _)| parent);
                 if facts.trust.profile == Profile::Tuf || parent == Some(delegator.as_str()) {
                     let entries = &targets.delegations.keys;
-                    match by_role.entry(&role.name) {
-                        Entry::Vacant(first) => drop(first.insert(Delegation { delegator, entries, role })),
-                        Entry::Occupied(_) => further.push(Delegation { delegator, entries, role }),
-                    }
+                    all.push((&role.name, all.len(), Delegation { delegator, entries, role }));
                 }
             }
         }
+        // By name; of those of one name the first that was found comes before the others.
+        all.sort_unstable_by_key(|(name, found, _)| (*name, *found));
+        let mut by_role: Vec<Delegation<'_>> = Vec::with_capacity(all.len());
+        let mut further = Vec::new();
+        for (name, found, delegation) in all {
+            if by_role.last().is_some_and(|last| last.role.name == *name) {
+                further.push((found, delegation));
+            } else {
+                by_role.push(delegation);
+            }
+        }
+        further.sort_unstable_by_key(|(found, _)| *found);
+        let further = further.into_iter().map(|(_, delegation)| delegation).collect();
         let mut children: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for (role, Delegation { delegator, .. }) in &by_role {
-            children.entry(*delegator).or_default().push(*role);
+        for Delegation { delegator, role, .. } in &by_role {
+            children.entry(*delegator).or_default().push(&role.name);
         }
         let records = facts.keys.values().map(|record| (record.public.identity(), record)).collect();
         Self { by_role, further, bins, children, records }
@@ -85,12 +95,13 @@ impl<'a> Delegations<'a> {
 
     /// That delegation, if there is one.
     pub fn find(&self, role: &RoleName) -> Option<Delegation<'a>> {
-        self.by_role.get(role).copied()
+        let place = self.by_role.binary_search_by(|there| there.role.name.cmp(role)).ok()?;
+        self.by_role.get(place).copied()
     }
 
     /// All of them, by name.
     pub fn all(&self) -> impl Iterator<Item = Delegation<'a>> {
-        self.by_role.values().copied()
+        self.by_role.iter().copied()
     }
 
     /// What other documents than the first list once more: clients that come to them by another way
@@ -178,6 +189,26 @@ impl Delegation<'_> {
         let (PathRule::Patterns(paths) | PathRule::HashPrefixes(paths) | PathRule::Prefixes(paths)) =
             &self.role.paths;
         paths.iter().map(|path| visible(path)).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Under which ids delegations list some keys: thousands of them share few lists of ids, each of which
+/// is looked at once.
+pub struct Listing<'k> {
+    keys: &'k BTreeSet<KeyIdentity>,
+    known: HashMap<(usize, usize), BTreeSet<KeyId>>,
+}
+
+impl<'k> Listing<'k> {
+    /// Of these keys.
+    pub fn of(keys: &'k BTreeSet<KeyIdentity>) -> Self {
+        Self { keys, known: HashMap::new() }
+    }
+
+    /// As [`Delegation::ids_of`], of one that outlives the others that are asked about.
+    pub fn ids(&mut self, delegation: &Delegation<'_>) -> &BTreeSet<KeyId> {
+        let which = (std::ptr::from_ref(delegation.entries).addr(), delegation.role.keys.list());
+        self.known.entry(which).or_insert_with(|| delegation.ids_of(self.keys))
     }
 }
 

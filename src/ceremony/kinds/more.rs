@@ -94,7 +94,7 @@ impl Spec {
         let mut after = After::of(now);
         let add = records(facts, &self.more.add_keys, Purpose::Delegation)?;
         no_software(facts, &add, facts.limits.delegations.software_keys, role)?;
-        let listed = after.staying();
+        let listed = after.staying().clone();
         after.add = add.into_iter().filter(|r| !listed.contains(&r.public.identity())).collect();
         let wanted = paths(facts, now.delegator, &self.more.add_paths)?;
         after.add_paths = wanted.into_iter().filter(|path| !covered(&now, path)).collect();

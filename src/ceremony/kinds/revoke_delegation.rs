@@ -26,6 +26,7 @@ use crate::ceremony::{Ceremony, Kind};
 use crate::tuf::make::TargetsEdit;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
+use std::collections::HashMap;
 use std::num::NonZeroU32;
 
 /// The kind.
@@ -211,13 +212,16 @@ impl Spec {
                 _ => continue,
             });
         }
+        // Thousands of delegations go on with the same few keys.
+        let mut named = HashMap::new();
         for (role, after) in &rework.changed {
             let keys = after.keys();
+            let living = || customers::names(&rework.delegations.living(keys.iter().copied()));
             lines.push(format!(
                 "{} lets {role} go on with any {} of: {}",
                 after.now.delegator,
                 after.threshold,
-                customers::names(&rework.delegations.living(keys.iter().copied()))
+                named.entry(keys.clone()).or_insert_with(living)
             ));
             if keys.len() <= usize::try_from(after.threshold.get()).unwrap_or(usize::MAX) {
                 lines.push(format!(

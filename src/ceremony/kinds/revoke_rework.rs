@@ -5,7 +5,7 @@
 //! role in two places: the key leaves both, and a place that would be left with too few grants nothing
 //! any more.
 
-use super::delegations::{Delegation, Delegations};
+use super::delegations::{Delegation, Delegations, Listing};
 use super::making::{no_software, records};
 use super::revoke_tables::{Because, Below, Spec};
 use super::rework::{After, Reissue, Rework};
@@ -62,15 +62,15 @@ impl Spec {
             return Err(Refusal::new(&rules::REVOKE_NOTHING, found, "another key in replace-with"));
         }
         let mut short = Vec::new();
+        let mut listing = Listing::of(&identities);
         for now in scope {
-            let remove = now.ids_of(&identities);
+            let remove = listing.ids(&now);
             if remove.is_empty() {
                 continue;
             }
             no_software(facts, &new, facts.limits.delegations.software_keys, &now.role.name)?;
-            let mut after = After { remove, ..After::of(now) };
-            let staying = after.staying();
-            after.add.extend(new.iter().filter(|r| !staying.contains(&r.public.identity())));
+            let mut after = After::without(now, remove.clone());
+            after.add = coming(&new, &after);
             match (fitted(&after, delegations), self.revoke.below_threshold) {
                 (Fits::Yes, _) => {}
                 (Fits::Lower(threshold), Some(Below::Lower)) => {
@@ -121,9 +121,8 @@ impl Spec {
             if !gone && remove.is_empty() {
                 continue;
             }
-            let mut after = After { remove, ..After::of(other) };
-            let staying = after.staying();
-            after.add.extend(new.iter().filter(|r| !staying.contains(&r.public.identity())));
+            let mut after = After::without(other, remove);
+            after.add = coming(&new, &after);
             let stays = !gone && matches!(fitted(&after, delegations), Fits::Yes);
             let leaves = TargetsEdit::Revoke(other.role.name.clone());
             rework.further.push((other.delegator, if stays { after.edit(facts)? } else { leaves }));
@@ -156,6 +155,11 @@ impl Spec {
             )),
         }
     }
+}
+
+/// Those of the new keys that a delegation doesn't list already.
+fn coming<'a>(new: &[&'a KeyRecord], after: &After<'_>) -> Vec<&'a KeyRecord> {
+    new.iter().copied().filter(|r| !after.staying().contains(&r.public.identity())).collect()
 }
 
 /// Whether a delegation keeps as many keys as its threshold asks for.

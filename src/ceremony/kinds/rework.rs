@@ -65,35 +65,42 @@ impl Terms {
 pub struct After<'a> {
     pub now: Delegation<'a>,
     /// Ids that it lists no longer.
-    pub remove: BTreeSet<KeyId>,
+    remove: BTreeSet<KeyId>,
     pub add: Vec<&'a KeyRecord>,
     pub threshold: NonZeroU32,
     pub add_paths: Vec<String>,
+    /// See [`Self::staying`]: asked again and again of each of thousands.
+    staying: BTreeSet<KeyIdentity>,
 }
 
 impl<'a> After<'a> {
     /// As it is.
     pub fn of(now: Delegation<'a>) -> Self {
+        Self::without(now, BTreeSet::new())
+    }
+
+    /// As it is, but without these ids.
+    pub fn without(now: Delegation<'a>, remove: BTreeSet<KeyId>) -> Self {
         let threshold = now.role.keys.threshold;
-        Self { now, remove: BTreeSet::new(), add: Vec::new(), threshold, add_paths: Vec::new() }
+        let staying = now.keys().filter(|(id, _)| !remove.contains(*id)).filter_map(|(_, key)| key).collect();
+        Self { now, remove, add: Vec::new(), threshold, add_paths: Vec::new(), staying }
     }
 
     /// The keys of those that it lists today that stay.
-    pub fn staying(&self) -> BTreeSet<KeyIdentity> {
-        self.now.keys().filter(|(id, _)| !self.remove.contains(*id)).filter_map(|(_, key)| key).collect()
+    pub const fn staying(&self) -> &BTreeSet<KeyIdentity> {
+        &self.staying
     }
 
     /// Every key that it lists afterwards, of a kind that keyrite knows.
     pub fn keys(&self) -> BTreeSet<KeyIdentity> {
-        let mut keys = self.staying();
+        let mut keys = self.staying.clone();
         keys.extend(self.add.iter().map(|record| record.public.identity()));
         keys
     }
 
     /// Whether a document has enough signatures of keys that stay.
     pub fn vouches(&self, document: &Trusted) -> bool {
-        let staying = self.staying();
-        let signed = self.now.signed(document).iter().filter(|key| staying.contains(key)).count();
+        let signed = self.now.signed(document).iter().filter(|key| self.staying.contains(key)).count();
         u32::try_from(signed).is_ok_and(|signed| signed >= self.threshold.get())
     }
 
