@@ -129,7 +129,7 @@ impl Record {
     /// `RECORD-WRITE`.
     pub fn add_metadata(&self, role: &RoleName, version: u64, bytes: &[u8]) -> Result<Digest> {
         let sha = Digest::of(bytes);
-        self.put(&Place::Metadata(role.clone(), version, sha), bytes)?;
+        self.put_named(&Place::Metadata(role.clone(), version, sha), bytes)?;
         Ok(sha)
     }
 
