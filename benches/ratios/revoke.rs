@@ -3,7 +3,8 @@
 //!
 //! A child process of its own for each size, so that its memory is its own: it reads targets, plans
 //! the revocation by its runbook, walks clients through it, signs with file keys and writes the
-//! upload. Reading every delegation's document stands before the clock, since python-tuf reads none.
+//! upload. Both begin with the document's file and a root that they have read, and check the one by
+//! the other. Reading every delegation's document stands before the clock, since python-tuf reads none.
 
 use crate::measure::{Table, medians};
 use keyrite::ceremony::change::{Frame, Item, Possession, Purpose};
@@ -186,6 +187,7 @@ pub fn child(many: &str, folder: &str) {
     let whole = Payload::Metadata(root.clone());
     let signatures: Vec<_> = root_keys.iter().map(|key| signature(key, &whole)).collect();
     let root = wire::seal(&root, &listed, &signatures).unwrap();
+    std::fs::write(folder.join("root.json"), &root).unwrap();
     let root = wire::parse(Profile::Tuf, &RoleName::Root, &root).unwrap();
     let roots = RootChain::start(root).unwrap().into_all();
 
