@@ -324,8 +324,8 @@ fn what_a_stolen_key_signed_here_stops_no_runbook() {
 
     room.stage.hold(&room.devices, &room.stolen()).1.ended(0);
     let map = fs::read_to_string(&room.devices).unwrap();
-    let (before, root) = (map.split_once("root = ").unwrap().0, room.stage.root());
-    let known = format!("{before}root = {{ version = {}, payload = \"{}\" }}\n", root.0, root.1);
+    let (before, newest) = (map.split_once("root = ").unwrap().0, room.stage.root());
+    let known = format!("{before}root = {{ version = {}, payload = \"{}\" }}\n", newest.0, newest.1);
     let rest = map.split_once("root = ").unwrap().1.split_once('\n').unwrap().1;
     fs::write(&room.devices, format!("{known}{rest}")).unwrap();
     let plan = room.on(&["plan", utf8(&call)]).ended(0).json();
