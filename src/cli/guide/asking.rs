@@ -67,6 +67,11 @@ impl<'a> Asking<'a> {
 
     /// One of a prompt's offers.
     pub fn choose(&mut self, prompt: &Prompt) -> Result<String> {
+        self.chosen(prompt).map(|offer| meant(&offer).to_owned())
+    }
+
+    /// The same as it is offered, so that no name is taken for a word of the guide's.
+    fn chosen(&mut self, prompt: &Prompt) -> Result<String> {
         let place = self.keeping.ask_choice(prompt)?;
         Ok(prompt.allowed.get(place).map(Safe::to_string).unwrap_or_default())
     }
@@ -103,7 +108,7 @@ impl<'a> Asking<'a> {
                     }
                     all.push(one.to_owned());
                 }
-                Ok(all)
+                Ok(all.iter().map(|one| meant(one).to_owned()).collect())
             });
         }
         let mut chosen: Vec<String> = Vec::new();
@@ -111,7 +116,7 @@ impl<'a> Asking<'a> {
             let number = chosen.len().saturating_add(1);
             let left: Vec<_> = offers.iter().filter(|(name, _)| !chosen.contains(name)).collect();
             if left.is_empty() && other.is_none() {
-                return Ok(chosen);
+                break;
             }
             let mut one = if chosen.is_empty() {
                 Prompt { allowed: Vec::new(), shown: Vec::new(), ..prompt.clone() }
@@ -132,8 +137,8 @@ impl<'a> Asking<'a> {
             if let Some((label, ..)) = &other {
                 one = one.offer(OTHER, *label);
             }
-            match (self.choose(&one)?.as_str(), &mut other) {
-                (DONE, _) => return Ok(chosen),
+            match (self.chosen(&one)?.as_str(), &mut other) {
+                (DONE, _) => break,
                 (OTHER, Some((_, typed, read))) => {
                     let mut typed = typed.clone();
                     typed.id = format!("{}.name", one.id);
@@ -148,6 +153,7 @@ impl<'a> Asking<'a> {
                 (name, _) => chosen.push(name.to_owned()),
             }
         }
+        Ok(chosen.iter().map(|one| meant(one).to_owned()).collect())
     }
 
     /// Several keys of the record.
@@ -231,19 +237,20 @@ impl<'a> Asking<'a> {
         };
         people.extend(guess);
         if self.keeping.unattended() || people.is_empty() {
-            return self.text(&prompt, named);
+            let known = |answer: &str| people.iter().find(|person| spelled(person.as_str()) == answer);
+            return self.text(&prompt, |answer| known(answer).cloned().map_or_else(|| named(answer), Ok));
         }
         let id = prompt.id.clone();
-        let mut choice = people.iter().fold(prompt, |prompt, person| prompt.allow(person.as_str()));
+        let mut choice = people.iter().fold(prompt, |prompt, person| prompt.allow(spelled(person.as_str())));
         choice = choice.offer(OTHER, "someone who is not in this list");
-        match self.choose(&choice)?.as_str() {
+        match self.chosen(&choice)?.as_str() {
             OTHER => {
                 let prompt = Prompt::new(format!("{id}.name"), "What are they called here?").help(
                     "A short name, as runbooks and the record have it: lower-case letters, digits and \"-\".",
                 );
                 self.text(&prompt, named)
             }
-            name => name.parse(),
+            name => meant(name).parse(),
         }
     }
 
@@ -291,7 +298,7 @@ impl<'a> Asking<'a> {
             "They type at this machine and answer for the script; usually you. Customers see nothing of it.",
         );
         let prompt = match leads {
-            Some(person) => prompt.default(person.as_str()),
+            Some(person) => prompt.default(spelled(person.as_str())),
             None => prompt,
         };
         let administrator = self.person(prompt)?;
@@ -299,7 +306,7 @@ impl<'a> Asking<'a> {
             "A witness signs no document; their paper is what an auditor believes. Limits may demand one.",
         );
         for person in &watch {
-            prompt = prompt.allow(person.as_str());
+            prompt = prompt.allow(spelled(person.as_str()));
         }
         let typed = Prompt::new("", "What are they called here?")
             .help("A short name, as runbooks and the record have it: lower-case letters, digits and \"-\".");
@@ -374,13 +381,28 @@ pub enum Fate {
     Stolen,
 }
 
+/// Words of the guide's own.
+const WORDS: [&str; 5] = [BACK, DONE, OTHER, NONE, NEW];
+
+/// A name as it is offered and typed: a record can have names from elsewhere that are words of the guide's,
+/// and those stand between quotation marks, which no name of a person or a key has.
+pub fn spelled(name: &str) -> String {
+    if WORDS.contains(&name) { format!("'{name}'") } else { name.to_owned() }
+}
+
+/// The name that was offered so.
+fn meant(offer: &str) -> &str {
+    let inner = offer.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
+    inner.filter(|inner| WORDS.contains(inner)).unwrap_or(offer)
+}
+
 /// Refuses the guide's own words as new names: whoever bore one could never be chosen in it.
 ///
 /// # Errors
 ///
 /// `GUIDE`.
 pub fn no_word(answer: &str) -> Result<()> {
-    if [BACK, DONE, OTHER, NONE, NEW].contains(&answer) {
+    if WORDS.contains(&answer) {
         return Err(refuse(answer, "another name: back, done, other, none and new are words of the guide"));
     }
     Ok(())
@@ -403,4 +425,22 @@ pub fn unused(answer: &str, facts: &Facts) -> Result<KeyName> {
         return Err(refuse(answer, &format!("a new name, that no key has had; the record has {had}")));
     }
     Ok(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_a_word_of_the_guide_can_be_chosen() {
+        for word in WORDS {
+            let offer = spelled(word);
+            assert!(!WORDS.contains(&offer.as_str()) && offer.parse::<KeyName>().is_err(), "{offer}");
+            assert_eq!((meant(&offer), meant(word)), (word, word));
+        }
+        for name in ["dana", "'dana'", "'", "''", "done'"] {
+            assert_eq!(meant(name), name);
+        }
+        assert_eq!(spelled("dev-done"), "dev-done");
+    }
 }

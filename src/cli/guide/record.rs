@@ -1,5 +1,6 @@
 //! What a guide can offer: the record's keys, holders, applications and people.
 
+use super::asking::spelled;
 use super::texts::{ROOT_TERM, TERM};
 use crate::ceremony::change::Purpose;
 use crate::ceremony::facts::{Facts, KeyRecord};
@@ -236,12 +237,13 @@ impl<'a> Known<'a> {
 
     /// A prompt that offers keys, each with its holder.
     pub fn offer_keys(self, prompt: Prompt, keys: &BTreeSet<KeyName>) -> Prompt {
-        let width = keys.iter().map(|name| name.as_str().len()).max().unwrap_or_default();
+        let width = keys.iter().map(|name| spelled(name.as_str()).len()).max().unwrap_or_default();
         keys.iter().fold(prompt, |prompt, name| {
             let record = self.facts().keys.get(name);
             let whose =
                 record.map_or("still to be made".to_owned(), |record| format!("of {}", record.holder));
-            prompt.offer(name.as_str(), format!("{:width$}   {whose}", name.as_str()))
+            let name = spelled(name.as_str());
+            prompt.offer(name.as_str(), format!("{name:width$}   {whose}"))
         })
     }
 
@@ -250,9 +252,9 @@ impl<'a> Known<'a> {
         all.into_iter().fold(prompt, |prompt, found| {
             let keys =
                 if found.keys.is_empty() { "keys unknown here".to_owned() } else { plain(&found.keys) };
-            let name = visible(found.role.as_str());
+            let name = visible(&spelled(found.role.as_str()));
             prompt.offer(
-                Safe::untrusted(found.role.as_str()),
+                Safe::untrusted(&spelled(found.role.as_str())),
                 format!("{name}   {} of {keys}", found.threshold),
             )
         })
