@@ -65,9 +65,10 @@ const NOISY: &[&str] = &["println", "eprintln", "print", "eprint", "dbg"];
 
 /// What a run takes from its machine, and the files that may take it: so that the program has no
 /// switch for clock or randomness, and reads of its environment only how to write to a terminal and
-/// where SoftHSM, in a rehearsal, keeps its tokens.
+/// where SoftHSM keeps its tokens.
 const FROM_THE_MACHINE: &[(&[&str], &[&str])] = &[
-    (&["getrandom"], &["src/signer/randomness.rs"]),
+    // The second asks whether the system has any, and keeps none.
+    (&["getrandom"], &["src/signer/randomness.rs", "src/cli/machine/facts.rs"]),
     // RSA alone: drawn inside aws-lc.
     (&["aws_lc_rs::rand", "SystemRandom"], &["src/signer/keyfile/private.rs"]),
     (&["Randomness::given"], &[]),
@@ -77,13 +78,20 @@ const FROM_THE_MACHINE: &[(&[&str], &[&str])] = &[
     ),
     (
         &["std::env", "env::var", "env::var_os", "env::vars", "env::vars_os"],
-        &["src/ui/look.rs", "src/cli/host.rs", "src/cli/mod.rs", "src/cli/rehearse/cast.rs"],
+        &[
+            "src/ui/look.rs",
+            "src/cli/host.rs",
+            "src/cli/mod.rs",
+            "src/cli/rehearse/cast.rs",
+            "src/cli/machine/modules.rs",
+            "src/cli/machine/calls.rs", // the architecture that it was built for
+        ],
     ),
     (&["std::env::vars", "std::env::vars_os", "std::env::set_var"], &[]),
 ];
 
 /// Variables of the environment that the program reads.
-const ENVIRONMENT: &[&str] = &["LC_ALL", "LC_CTYPE", "LANG", "TERM", "NO_COLOR", "SOFTHSM2_CONF"];
+const ENVIRONMENT: &[&str] = &["LC_ALL", "LC_CTYPE", "LANG", "TERM", "NO_COLOR", "SOFTHSM2_CONF", "HOME"];
 
 const MOST_CRATES: usize = 180;
 
@@ -194,7 +202,8 @@ fn switches(all: &[Source]) -> Vec<String> {
             found.extend(sets.map(|t| format!("{}:{}: a moment that is past", source.path, t[0].line)));
         }
         // Names of variables look like nothing else in these files.
-        let reads = ["src/ui/look.rs", "src/cli/host.rs", "src/cli/rehearse/cast.rs"];
+        let reads =
+            ["src/ui/look.rs", "src/cli/host.rs", "src/cli/rehearse/cast.rs", "src/cli/machine/modules.rs"];
         for token in words.iter().filter(|t| t.kind == Kind::Text && reads.contains(&source.path.as_str())) {
             let loud = token.text.len() > 2
                 && token.text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');

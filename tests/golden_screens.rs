@@ -17,6 +17,7 @@
 mod play;
 
 use keyrite::cli::host::{Host, Program, Stream, System};
+use keyrite::cli::machine::{Confined, Interfaces, Needs};
 use keyrite::signer::randomness::Randomness;
 use keyrite::tuf::rule::Result;
 use keyrite::tuf::time::Time;
@@ -59,8 +60,20 @@ impl Host for Given {
         self.0.program()
     }
 
+    fn program_path(&self) -> Option<PathBuf> {
+        None
+    }
+
     fn machine(&self) -> BTreeMap<String, String> {
         self.0.machine()
+    }
+
+    fn interfaces(&self) -> Interfaces {
+        Interfaces::none()
+    }
+
+    fn confine(&self, _needs: &Needs) -> Option<Confined> {
+        None
     }
 
     fn secret_name(&self) -> Option<String> {

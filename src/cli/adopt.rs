@@ -235,7 +235,7 @@ fn write(
     let prompt = Prompt::new("administrator", "Who are you?")
         .help("Your short name in the record: it stands in the transcript.");
     let administrator: Person = ask_until(console, &prompt, str::parse)?;
-    let checks = opening::settle(session, &table.record, contents, console)?;
+    let checks = opening::settle(session, &table.record, contents, None, console)?;
     let people = BTreeMap::from([(administrator, Duty::Administrator)]);
     let mut journal = table.begin(session, contents, people, Vec::new(), checks)?;
     for Named { listed, public, name, holder, kind } in named {

@@ -6,7 +6,8 @@
 //! that links this library may play the host, so that a whole ceremony comes out the same twice
 //! (`tests/golden.rs`).
 
-use super::{opening, rules};
+use super::machine::{self, Confined, Interfaces, Needs};
+use super::rules;
 use crate::signer::randomness::Randomness;
 use crate::tuf::digest::Digest;
 use crate::tuf::rule::{Refusal, Result};
@@ -17,7 +18,7 @@ use crate::ui::look::Look;
 use crate::ui::terminal::Terminal;
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// Where something is written.
@@ -57,8 +58,18 @@ pub trait Host {
     /// `FILE-WRITE` if its file can't be read.
     fn program(&self) -> Result<Program>;
 
+    /// Where its file is, as far as the system says.
+    fn program_path(&self) -> Option<PathBuf>;
+
     /// What the machine is like, by name: what a session's first entry says of it.
     fn machine(&self) -> BTreeMap<String, String>;
+
+    /// The network interfaces that this process could use.
+    fn interfaces(&self) -> Interfaces;
+
+    /// Gives up, for good, what this process doesn't need for secrets to be safe in it; none on a
+    /// host that is played, where the caller's process is to live on.
+    fn confine(&self, needs: &Needs) -> Option<Confined>;
 
     /// A name of this machine that no other machine knows, if it has one.
     fn secret_name(&self) -> Option<String>;
@@ -108,8 +119,20 @@ impl Host for System {
         Ok(Program { version: env!("CARGO_PKG_VERSION").to_owned(), digest: Digest::of(&file) })
     }
 
+    fn program_path(&self) -> Option<PathBuf> {
+        std::env::current_exe().ok()
+    }
+
     fn machine(&self) -> BTreeMap<String, String> {
-        opening::machine()
+        machine::findings()
+    }
+
+    fn interfaces(&self) -> Interfaces {
+        machine::interfaces()
+    }
+
+    fn confine(&self, needs: &Needs) -> Option<Confined> {
+        Some(machine::confine(needs))
     }
 
     fn secret_name(&self) -> Option<String> {

@@ -4,15 +4,16 @@
 //! before a step needs it.
 
 use super::copies::CopiesFolder;
-use super::devices::{DeviceKey, DeviceMap};
+use super::devices::{DeviceKey, DeviceMap, PinFrom};
 use super::enrolment::{self, Enrolments};
+use super::machine::{self, Needs};
 use super::pins::Pins;
 use super::rules;
 use crate::ceremony::facts::{Facts, Trust};
 use crate::ceremony::people::KeyName;
 use crate::record::{Inputs, SignedStatement};
-use crate::signer::backends::Modules;
 use crate::signer::backends::external::{Brought, ExternalToken};
+use crate::signer::backends::{ModulePin, Modules};
 use crate::signer::randomness::Randomness;
 use crate::signer::secret::Pin;
 use crate::signer::slip39::Secret;
@@ -21,8 +22,10 @@ use crate::signer::{PinAsk, PinSource, Token, TokenIdentity};
 use crate::tuf::key::PublicKey;
 use crate::tuf::rule::{Exit, Refusal, Result};
 use crate::tuf::statement::TrustId;
+use crate::tuf::text::visible;
 use crate::ui::Console;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 /// The keys in reach.
@@ -139,6 +142,46 @@ impl Keyring {
     /// The modules that are loaded.
     pub const fn modules(&self) -> &Modules {
         &self.modules
+    }
+
+    /// Loads the modules of one's own keys, before the process is confined: a module brings libraries
+    /// along. Says of each what was loaded; one that doesn't load is refused by whoever needs it.
+    pub fn load_modules(&self) -> BTreeMap<String, String> {
+        let Some(map) = &self.map else { return BTreeMap::new() };
+        let used: BTreeSet<&String> = map.keys.values().filter_map(|key| key.module.as_ref()).collect();
+        let used = map.modules.iter().filter(|(name, _)| used.contains(name));
+        let load = |(name, pin): (&String, &ModulePin)| {
+            let found = match self.modules.load(pin) {
+                Ok(digest) => digest.hex(),
+                Err(refusal) => format!("NOT loaded: {}", refusal.rule().name),
+            };
+            (format!("module {}", visible(name)), found)
+        };
+        used.map(load).collect()
+    }
+
+    /// What has to stay in reach of a session with these keys, in a process that is confined: `record`
+    /// and the program's own file, whose digest goes into the transcript, beside what the map names.
+    pub fn needs(&self, record: &Path, program: Option<PathBuf>) -> Needs {
+        let mut needs = Needs { read: program.into_iter().collect(), ..Needs::default() };
+        needs.write.push(record.to_owned());
+        let Some(map) = &self.map else { return needs };
+        for module in map.modules.values() {
+            let path = module.path.canonicalize().unwrap_or_else(|_| module.path.clone());
+            needs.write.extend(machine::folders(&path));
+            // Modules look for libraries beside themselves.
+            needs.read.extend(path.parent().map(Path::to_owned));
+        }
+        for key in map.keys.values() {
+            if let KeyUri::File(file) = &key.uri {
+                needs.write.extend(file.parent().map(folder_of));
+            }
+            if let PinFrom::File(file) = &key.pin {
+                needs.read.push(file.clone());
+            }
+        }
+        needs.read.extend(map.enrolments.values().cloned());
+        needs
     }
 
     /// The device map, to be filled in.
@@ -278,6 +321,11 @@ impl PinSource for For<'_> {
     fn touch(&mut self, token: &TokenIdentity) {
         self.pins.touch(token);
     }
+}
+
+/// A folder, which may be the one where we are.
+fn folder_of(folder: &Path) -> PathBuf {
+    if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_owned() }
 }
 
 /// One token, whatever key on it the map names.

@@ -2,23 +2,30 @@
 //!
 //! In production a person types today's date, and the host's clock must agree: every date of a
 //! change is counted from that clock, and a machine that was in a drawer for a year has a wrong one.
-//! What the machine is like is shown and recorded, not judged: who watches decides.
+//! What the machine is like is shown and recorded, not judged: who watches decides. But root is signed
+//! in production only where no network interface is up.
+//!
+//! Never: a secret in a process that could still give it up. Where keys of one's own may be used, the
+//! process is confined ([`machine`](super::machine)) before anyone is asked for a PIN.
 
 use super::aside;
+use super::keyring::Keyring;
+use super::machine::Confined;
+use super::rules;
 use super::session::Session;
+use crate::ceremony::change::Change;
 use crate::ceremony::facts::Stage;
 use crate::ceremony::rules::CLOCK;
 use crate::ceremony::step;
 use crate::ceremony::transcript::Transcript;
 use crate::record::{Contents, Record};
+use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
 use crate::tuf::time::{Term, Time, Unit};
 use crate::ui::screen::Screen;
 use crate::ui::{Console, Prompt, ask_until};
-use rustix::process::{DumpableBehavior, Resource};
 use std::collections::BTreeMap;
-use std::fs;
 
 /// The name of the question, also in answers files.
 pub const TODAY: &str = "today";
@@ -27,8 +34,23 @@ const APART: Term = Term::new(1, Unit::Days);
 /// The words of the question.
 const QUESTION: &str = "What is today's date, by a calendar and not by this machine?";
 
-/// Looks at the machine, and in production has a person say what day it is. Gives what the
-/// session's first entry says of both.
+/// Refuses to sign a root in production while a network interface is up, or where the system doesn't say.
+///
+/// # Errors
+///
+/// `NETWORK-UP`.
+pub fn offline(session: &Session, change: &Change, stage: Stage) -> Result<()> {
+    let root = change.documents().any(|document| *document.role() == RoleName::Root);
+    let interfaces = session.interfaces();
+    if stage == Stage::Rehearsal || !root || interfaces.offline() {
+        return Ok(());
+    }
+    let found = format!("the network interfaces: {}", interfaces.words());
+    Err(Refusal::new(&rules::NETWORK_UP, found, "none that is up, but for the machine's own loop"))
+}
+
+/// Looks at the machine, and in production has a person say what day it is, and confines the process
+/// where there is a keyring. Gives what the session's first entry says of all that.
 ///
 /// # Errors
 ///
@@ -38,6 +60,7 @@ pub fn settle(
     session: &Session,
     record: &Record,
     contents: &Contents,
+    keyring: Option<&Keyring>,
     console: &mut dyn Console,
 ) -> Result<BTreeMap<String, String>> {
     let mut found = session.machine();
@@ -45,6 +68,11 @@ pub fn settle(
     aside::tell(session, contents, &|change| record.deeds(change).unwrap_or_default(), console)?;
     if contents.facts.trust.stage == Stage::Rehearsal {
         return Ok(found);
+    }
+    if let Some(keyring) = keyring {
+        found.extend(keyring.load_modules());
+        let confined = session.confine(|| keyring.needs(record.path(), session.program_path()));
+        found.extend(confined.map(Confined::findings).unwrap_or_default());
     }
     let mut screen = Screen::new("Before the session").fact("this machine's clock", now.to_string());
     for (what, finding) in &found {
@@ -98,53 +126,6 @@ fn day(text: &str) -> Result<Time> {
     })
 }
 
-/// What the machine is like, by name.
-pub fn machine() -> BTreeMap<String, String> {
-    let core = rustix::process::getrlimit(Resource::Core);
-    let core = if core.current == Some(0) { "off" } else { "ON" };
-    let memory = match rustix::process::dumpable_behavior() {
-        Ok(DumpableBehavior::NotDumpable) => "closed to other programs",
-        _ => "OPEN to other programs of the same user",
-    };
-    let clock = read("/sys/devices/system/clocksource/clocksource0/current_clocksource");
-    let found = [
-        ("core dumps", core.to_owned()),
-        ("memory", memory.to_owned()),
-        ("swap", swap(&read("/proc/swaps").unwrap_or_default())),
-        ("network", network()),
-        ("clock source", clock.map_or_else(|| "unknown".to_owned(), |name| visible(name.trim()))),
-    ];
-    found.into_iter().map(|(name, finding): (&str, String)| (name.to_owned(), finding)).collect()
-}
-
-/// The devices of `/proc/swaps`, whose first line is a heading.
-fn swap(table: &str) -> String {
-    let devices: Vec<_> =
-        table.lines().skip(1).filter_map(|line| line.split_whitespace().next()).map(visible).collect();
-    match (table.is_empty(), devices.is_empty()) {
-        (true, _) => "unknown".to_owned(),
-        (false, true) => "none".to_owned(),
-        (false, false) => format!("ON: {}", devices.join(", ")),
-    }
-}
-
-/// The interfaces that are up, but for the machine's own loop.
-fn network() -> String {
-    let Ok(entries) = fs::read_dir("/sys/class/net") else { return "unknown".to_owned() };
-    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let up = |name: &String| {
-        let state = read(&format!("/sys/class/net/{name}/operstate")).unwrap_or_default();
-        name != "lo" && state.trim() != "down"
-    };
-    let mut up: Vec<_> = names.filter(up).map(|name| visible(&name)).collect();
-    up.sort();
-    if up.is_empty() { "none is up".to_owned() } else { format!("UP: {}", up.join(", ")) }
-}
-
-fn read(path: &str) -> Option<String> {
-    fs::read_to_string(path).ok()
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -168,23 +149,5 @@ mod tests {
         for typed in ["", "22.11.2026", "2026-11-31", "2026-11-22T00:00:00Z", "today"] {
             assert_eq!(day(typed).unwrap_err().rule().name, "ANSWER-WRONG", "{typed}");
         }
-    }
-
-    #[test]
-    fn swap_is_read_from_the_kernels_table() {
-        let heading = "Filename\t\t\t\tType\t\tSize\n";
-        assert_eq!(swap(""), "unknown");
-        assert_eq!(swap(heading), "none");
-        let table = format!("{heading}/dev/dm-1  partition  8388604\n/swap\\040file file 1\n");
-        assert_eq!(swap(&table), "ON: /dev/dm-1, /swap\\u{5c}040file");
-    }
-
-    #[test]
-    fn this_very_process_is_found_as_it_is() {
-        let found = machine();
-        let names: Vec<_> = found.keys().map(String::as_str).collect();
-        assert_eq!(names, ["clock source", "core dumps", "memory", "network", "swap"]);
-        // Nothing has made the test's own process safe for secrets.
-        assert!(found.values().any(|finding| finding.starts_with("OPEN")), "{found:?}");
     }
 }

@@ -48,6 +48,8 @@ crate::rules! {
         "insert the token that the record names";
     EXTERNAL_KEY: "EXTERNAL-KEY", Refused, "a key in a vault comes in by its public half, of the kind that the runbook asks for", "design",
         "fetch the public key from the vault once more, and name its file with --public";
+    NETWORK_UP: "NETWORK-UP", Refused, "root is signed where no network interface is up", "threats T19",
+        "set the interfaces down, as by: ip link set NAME down; then run the same command again";
     STEP_UNKNOWN: "STEP-UNKNOWN", Refused, "every step is one that this keyrite performs", "design",
         "use the keyrite that planned the change, or a newer one";
     RUNBOOK_MISSING: "RUNBOOK-MISSING", Usage, "there is a runbook to hold", "design",

@@ -75,8 +75,15 @@ pub fn hold(
             report.unanswered = Some((change.frame.title.clone(), path));
             break;
         }
+        if let Err(refusal) = opening::offline(session, &change, contents.facts.trust.stage) {
+            if let Some(mut journal) = journal {
+                table.end(session, &mut journal, EndState::Refused, Vec::new())?;
+            }
+            return Err(refusal);
+        }
         if journal.is_none() && host.is_none() {
-            host = Some(opening::settle(session, &table.record, &contents, console)?);
+            let keyring = Some(&table.keyring);
+            host = Some(opening::settle(session, &table.record, &contents, keyring, console)?);
         }
         let digest = table.record.add_change(&change, runbook.text().as_bytes())?;
         for item in &change.items {

@@ -3,6 +3,7 @@
 use super::arguments::{Answers, Arguments, Command};
 use super::devices::{DeviceMap, machine_mark};
 use super::host::{Host, Out, Program, Stream, System};
+use super::machine::{self, Confined, Interfaces, Needs};
 use super::{report, rules};
 use crate::ceremony::answers;
 use crate::record::media;
@@ -18,9 +19,7 @@ use crate::ui::interrupt::Interrupt;
 use crate::ui::look::Look;
 use crate::ui::screen::Screen;
 use crate::ui::scripted::Scripted;
-use rustix::mm::{MlockAllFlags, mlockall};
-use rustix::process::{DumpableBehavior, Resource, Rlimit};
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -70,6 +69,8 @@ pub struct Session {
     pub past: Cell<Option<Time>>,
     host: Rc<dyn Host>,
     interrupt: Interrupt,
+    interfaces: OnceCell<Interfaces>,
+    confined: OnceCell<Option<Confined>>,
 }
 
 impl Session {
@@ -79,7 +80,8 @@ impl Session {
     ///
     /// `TERMINAL` if the system won't have it.
     pub fn start(arguments: &Arguments) -> Result<Self> {
-        keep_memory_private();
+        // What the system won't have is found, and told, by the session that needs it.
+        machine::close();
         Ok(Self::on(Rc::new(System), arguments, Interrupt::listen()?))
     }
 
@@ -101,6 +103,8 @@ impl Session {
             past: Cell::new(None),
             host,
             interrupt,
+            interfaces: OnceCell::new(),
+            confined: OnceCell::new(),
         }
     }
 
@@ -142,6 +146,17 @@ impl Session {
     /// What the machine is like, by name.
     pub fn machine(&self) -> BTreeMap<String, String> {
         self.host.machine()
+    }
+
+    /// The network interfaces as they were found first: a process that is confined can't ask.
+    pub fn interfaces(&self) -> &Interfaces {
+        self.interfaces.get_or_init(|| self.host.interfaces())
+    }
+
+    /// Confines this process, unless it is already; `needs` are asked for then alone.
+    pub fn confine(&self, needs: impl FnOnce() -> Needs) -> Option<&Confined> {
+        self.interfaces();
+        self.confined.get_or_init(|| self.host.confine(&needs())).as_ref()
     }
 
     /// Where people answer: the terminal, or the answers file of an unattended run, whose screens
@@ -247,6 +262,11 @@ impl Session {
         self.host.program()
     }
 
+    /// Where the program's file is, as far as the system says.
+    pub fn program_path(&self) -> Option<PathBuf> {
+        self.host.program_path()
+    }
+
     /// Where the host's random bytes come from.
     pub fn randomness(&self) -> Randomness {
         self.host.randomness()
@@ -316,22 +336,4 @@ pub fn typed(path: &Path) -> String {
 /// A path as it may be shown.
 pub fn shown(path: &Path) -> String {
     crate::tuf::text::visible(&path.to_string_lossy())
-}
-
-/// No core file, no look into this process by others of the same user, and no page of it in swap
-/// (threats T19). What the system refuses is recorded by the checks of the host that a ceremony
-/// begins with.
-///
-/// The whole process is locked, since a single buffer can be locked by unsafe code alone, and a PIN
-/// passes through more than one: the terminal's, ours, the module's. Only without a limit on locked
-/// memory: under one, the first allocation beyond it would end the program in the middle of an act.
-fn keep_memory_private() {
-    let none = Rlimit { current: Some(0), maximum: Some(0) };
-    let _ = rustix::process::setrlimit(Resource::Core, none);
-    let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
-    let unlimited = Rlimit { current: None, maximum: None };
-    let _ = rustix::process::setrlimit(Resource::Memlock, unlimited);
-    if rustix::process::getrlimit(Resource::Memlock).current.is_none() {
-        let _ = mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT);
-    }
 }

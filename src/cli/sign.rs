@@ -65,13 +65,17 @@ pub fn run(session: &Session, args: &Sign) -> Result<Ended> {
         session.report(&screen, object([("signed", Json::Array(Vec::new()))]))?;
         return Ok(Ended::Done);
     }
+    if !args.refuse {
+        let stage = contents.facts.trust.stage;
+        waiting.iter().try_for_each(|stored| opening::offline(session, &stored.change, stage))?;
+    }
     let mut console = session.console(&args.answers)?;
     let parts: Vec<_> = waiting.iter().map(|stored| stored.digest.hex()).collect();
     let own: Vec<_> = opening::prompt(contents.facts.trust.stage).into_iter().map(|p| p.id).collect();
     console.parts(&parts, &own)?;
     let people = waiting.iter().flat_map(|s| s.change.frame.people.clone()).collect();
     let digests = waiting.iter().map(|s| s.change.frame.runbook).collect();
-    let host = opening::settle(session, &table.record, &contents, console.as_mut())?;
+    let host = opening::settle(session, &table.record, &contents, Some(&table.keyring), console.as_mut())?;
     let mut journal = Some(table.begin(session, &contents, people, digests, host)?);
     let mut done = Vec::new();
     let mut unanswered = Vec::new();

@@ -7,6 +7,7 @@ use keyrite::ceremony::answers::Answers;
 use keyrite::ceremony::confirm::Places;
 use keyrite::ceremony::step;
 use keyrite::cli::host::{Host, Out, Program, Stream};
+use keyrite::cli::machine::{Confined, Interfaces, Needs};
 use keyrite::signer::randomness::Randomness;
 use keyrite::signer::secret::Pin;
 use keyrite::tuf::digest::Digest;
@@ -21,7 +22,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// What a run wrote, and on what it ran.
@@ -82,8 +83,20 @@ impl Host for Played {
         Ok(Program { version: "0.0.0".to_owned(), digest: Digest::of(b"golden") })
     }
 
+    fn program_path(&self) -> Option<PathBuf> {
+        None
+    }
+
     fn machine(&self) -> BTreeMap<String, String> {
         BTreeMap::new()
+    }
+
+    fn interfaces(&self) -> Interfaces {
+        Interfaces::none()
+    }
+
+    fn confine(&self, _needs: &Needs) -> Option<Confined> {
+        None
     }
 
     fn secret_name(&self) -> Option<String> {

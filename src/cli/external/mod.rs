@@ -106,7 +106,7 @@ fn out(
     let stored = work.stored;
     let mut console = session.console(&args.answers)?;
     let people = stored.change.frame.people.clone();
-    let host = opening::settle(session, &table.record, contents, &mut *console)?;
+    let host = opening::settle(session, &table.record, contents, None, &mut *console)?;
     let journal = table.begin(session, contents, people, vec![stored.change.frame.runbook], host)?;
     let mut room = Room {
         session,

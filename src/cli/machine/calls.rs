@@ -1,0 +1,100 @@
+//! System calls that no ceremony needs are refused by the kernel (seccomp(2)), by two filters that
+//! can't be taken off again.
+//!
+//! [`never`], when the program begins: looking into other processes, and what could go round a filter.
+//! [`in_session`], once the modules are loaded and before a PIN is asked for: any network but the
+//! socket of the smart card service, and the start of any program. A socket of a family is refused
+//! when it is made; what is open already stays.
+//!
+//! Numbers of the x32 form of a call are refused as well, since a filter sees those as others.
+
+use super::Tcp;
+use libc::{AF_INET, AF_INET6, AF_NETLINK, AF_UNIX, EPERM, c_long};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    apply_filter_all_threads,
+};
+use std::collections::BTreeMap;
+
+type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+
+/// Set in the numbers of x32 calls (`__X32_SYSCALL_BIT`, asm/unistd.h).
+const X32: c_long = 0x4000_0000;
+/// Tells libusb that a device was plugged in (linux/netlink.h).
+const KOBJECT_UEVENT: u64 = 15;
+/// The kinds of socket but for `SOCK_STREAM`, and the bits that hold the kind.
+const NO_STREAM: [u64; 6] = [2, 3, 4, 5, 6, 10];
+const KIND: u64 = 0xf;
+
+/// Refuses what no command needs. False if the kernel won't have it.
+pub fn never() -> bool {
+    let mut rules = Rules::new();
+    for call in [
+        libc::SYS_ptrace,
+        libc::SYS_process_vm_readv,
+        libc::SYS_process_vm_writev,
+        libc::SYS_pidfd_getfd,
+        libc::SYS_io_uring_setup,
+        libc::SYS_io_uring_enter,
+        libc::SYS_io_uring_register,
+        libc::SYS_bpf,
+        libc::SYS_perf_event_open,
+        libc::SYS_userfaultfd,
+        libc::SYS_unshare,
+        libc::SYS_setns,
+        libc::SYS_init_module,
+        libc::SYS_finit_module,
+        libc::SYS_kexec_load,
+        libc::SYS_kexec_file_load,
+    ] {
+        refuse(&mut rules, call, &[]);
+    }
+    apply(rules)
+}
+
+/// Refuses programs, and every socket but those of `tcp`. False if the kernel won't have it.
+pub fn in_session(tcp: &Tcp) -> bool {
+    let mut rules = Rules::new();
+    refuse(&mut rules, libc::SYS_execve, &[]);
+    refuse(&mut rules, libc::SYS_execveat, &[]);
+    let families: &[i32] =
+        if tcp.is_empty() { &[AF_UNIX, AF_NETLINK] } else { &[AF_UNIX, AF_NETLINK, AF_INET, AF_INET6] };
+    let mut all = vec![families.iter().map(|family| (0, SeccompCmpOp::Ne, word(*family))).collect()];
+    all.push(vec![(0, SeccompCmpOp::Eq, word(AF_NETLINK)), (2, SeccompCmpOp::Ne, KOBJECT_UEVENT)]);
+    if !tcp.is_empty() {
+        for family in [AF_INET, AF_INET6] {
+            for kind in NO_STREAM {
+                let is = (1, SeccompCmpOp::MaskedEq(KIND), kind);
+                all.push(vec![(0, SeccompCmpOp::Eq, word(family)), is]);
+            }
+        }
+    }
+    refuse(&mut rules, libc::SYS_socket, &all);
+    apply(rules)
+}
+
+/// Refuses a call; where there are conditions, if all of any list are met: argument, comparison, value.
+fn refuse(rules: &mut Rules, call: c_long, any: &[Vec<(u8, SeccompCmpOp, u64)>]) {
+    let one = |(argument, how, value): &(u8, SeccompCmpOp, u64)| {
+        SeccompCondition::new(*argument, SeccompCmpArgLen::Dword, how.clone(), *value).ok()
+    };
+    let all: Vec<SeccompRule> =
+        any.iter().filter_map(|list| SeccompRule::new(list.iter().filter_map(one).collect()).ok()).collect();
+    for number in [call, call | X32] {
+        rules.insert(number, all.clone());
+    }
+}
+
+fn apply(rules: Rules) -> bool {
+    let Ok(architecture) = std::env::consts::ARCH.try_into() else { return false };
+    let answer = SeccompAction::Errno(EPERM.cast_unsigned());
+    SeccompFilter::new(rules, SeccompAction::Allow, answer, architecture)
+        .and_then(BpfProgram::try_from)
+        .map_err(seccompiler::Error::from)
+        .and_then(|program| apply_filter_all_threads(&program))
+        .is_ok()
+}
+
+fn word(family: i32) -> u64 {
+    u64::from(family.cast_unsigned())
+}

@@ -1,0 +1,112 @@
+//! The machine under a ceremony: what it is like, and what this process gives up before secrets come
+//! into it. All that is asked of Linux alone is here.
+//!
+//! In order: the process is closed when it begins ([`close`]); modules are loaded; the network
+//! interfaces are looked at ([`interfaces`]), since a closed process can't ask for them any more; then
+//! [`confine`] locks memory, puts up the fence around files and filters system calls; then PINs are
+//! asked for. An old kernel can do less. What was reached is told and recorded; limits can demand
+//! all of it.
+//!
+//! Never: a measure that is left out because someone asked for it.
+
+mod calls;
+mod facts;
+mod fence;
+mod links;
+mod memory;
+mod modules;
+
+pub use fence::Fence;
+pub use links::Interfaces;
+pub use memory::Locked;
+pub use modules::folders;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// TCP ports that modules of this session connect to, each with the host that it is for.
+pub type Tcp = BTreeMap<u16, String>;
+
+/// What stays in reach of a confined process, beside the system's libraries and the terminal.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Files and folders to read; a file is opened by its folder, so the names there can be listed.
+    pub read: Vec<PathBuf>,
+    /// Folders to write in: the record, those of key files, those of modules.
+    pub write: Vec<PathBuf>,
+    /// Ports.
+    pub tcp: Tcp,
+}
+
+/// What a process has given up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Confined {
+    /// Pages on a disk.
+    pub memory: Locked,
+    /// Files.
+    pub files: Fence,
+    /// System calls, of both filters.
+    pub calls: bool,
+}
+
+impl Confined {
+    /// What was not reached, by name; nothing where all was.
+    pub fn missing(&self) -> Vec<&'static str> {
+        let reached = [
+            ("core dumps", !memory::core_dumps()),
+            ("memory", memory::closed()),
+            ("memory lock", !matches!(self.memory, Locked::Nothing(_))),
+            ("files", matches!(self.files, Fence::Whole(_))),
+            ("system calls", self.calls),
+        ];
+        reached.into_iter().filter(|(_, reached)| !reached).map(|(name, _)| name).collect()
+    }
+
+    /// What is recorded of it, by name.
+    pub fn findings(&self) -> BTreeMap<String, String> {
+        let missing = self.missing();
+        let level =
+            if missing.is_empty() { "full".to_owned() } else { format!("NOT full: {}", missing.join(", ")) };
+        let calls = if self.calls { "filtered" } else { "NOT filtered: this kernel has no seccomp" };
+        named([
+            ("memory lock", self.memory.words()),
+            ("files", self.files.words()),
+            ("system calls", calls.to_owned()),
+            ("confinement", level),
+        ])
+    }
+}
+
+/// Closes this process to others, once and before anything else; false if the kernel won't filter
+/// its system calls.
+pub fn close() -> bool {
+    memory::close();
+    calls::never()
+}
+
+/// The network interfaces of this process.
+pub fn interfaces() -> Interfaces {
+    links::look()
+}
+
+/// Gives up what a session doesn't need. Modules are loaded, and nothing secret is here yet.
+pub fn confine(needs: &Needs) -> Confined {
+    let memory = memory::lock();
+    let files = fence::put_up(needs);
+    Confined { memory, files, calls: calls::never() && calls::in_session(&needs.tcp) }
+}
+
+/// What the machine is like, by name.
+pub fn findings() -> BTreeMap<String, String> {
+    let core = if memory::core_dumps() { "ON" } else { "off" };
+    let memory =
+        if memory::closed() { "closed to other programs" } else { "OPEN to other programs of the same user" };
+    let mut found = named([("core dumps", core.to_owned()), ("memory", memory.to_owned())]);
+    found.extend(named([("network", interfaces().words())]));
+    found.extend(facts::all());
+    found
+}
+
+fn named<const N: usize>(found: [(&str, String); N]) -> BTreeMap<String, String> {
+    found.into_iter().map(|(name, finding)| (name.to_owned(), finding)).collect()
+}
