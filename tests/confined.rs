@@ -183,7 +183,9 @@ fn ports(place: &Path) {
     let port = |listener: &TcpListener| listener.local_addr().unwrap().port();
     let tcp = BTreeMap::from([(port(&allowed), "127.0.0.1".to_owned())]);
     assert!(machine::close());
-    machine::confine(&Needs { write: vec![place.to_owned()], tcp, ..Needs::default() });
+    let confined = machine::confine(&Needs { write: vec![place.to_owned()], tcp, ..Needs::default() });
+    let words = format!("no other than to TCP port {}, for 127.0.0.1", port(&allowed));
+    assert_eq!(confined.findings()["connections"], words);
     TcpStream::connect(allowed.local_addr().unwrap()).unwrap();
     assert!(TcpStream::connect(other.local_addr().unwrap()).is_err(), "another port");
     assert!(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).is_err(), "no datagrams");
@@ -310,7 +312,7 @@ fn a_session_is_confined_before_it_asks_and_its_transcript_says_how_far() {
     let said = |name: &str| checks[name].as_str().unwrap_or_else(|| panic!("{name} in {checks}"));
     let module = Digest::of(&fs::read(SOFTHSM).unwrap()).hex();
     assert_eq!(said("module softhsm"), module);
-    assert_eq!(said("system calls"), "filtered");
+    assert_eq!((said("system calls"), said("connections")), ("filtered", "none"));
     assert!(said("files").contains("fenced in (Landlock "), "{checks}");
     assert!(said("network").starts_with("none is up"), "{checks}");
     assert!(said("memory lock").contains("locked"), "{checks}");
@@ -370,4 +372,78 @@ fn root_is_signed_offline_alone_and_other_ceremonies_tell_of_the_network() {
 
     stage.hold(&map, &root).1.ended(0);
     assert!(checks(&stage).pop().unwrap()["network"].as_str().unwrap().starts_with("none is up"));
+}
+
+/// The program where 64 KiB of memory may be locked, whoever runs it.
+fn unlocked(stage: &Stage, map: &Path, arguments: &[&str]) -> Done {
+    let mut command = Command::new("setpriv");
+    if rustix::process::getuid().is_root() {
+        command.args(["--bounding-set", "-ipc_lock,-sys_resource", "--inh-caps", "-ipc_lock,-sys_resource"]);
+    }
+    command.args([
+        "prlimit",
+        "--memlock=65536:65536",
+        env!("CARGO_BIN_EXE_keyrite"),
+        "-C",
+        utf8(&stage.record),
+    ]);
+    command.args(["--devices", utf8(map), "--json"]).args(arguments).current_dir(&stage.dir);
+    Done::of(command.env("SOFTHSM2_CONF", stage.path("softhsm2.conf")))
+}
+
+#[test]
+fn limits_demand_all_that_a_process_can_give_up_and_that_nobody_is_online() {
+    let mut limits = Limits::default_for(Profile::Notary);
+    (limits.ceremony.confined, limits.ceremony.offline) = (true, true);
+    let stage = Stage::new("confined-limits", Profile::Notary, Kind::Production, &limits);
+    let serial = stage.token("targets-1");
+    let map = stage.devices().on_token("targets-1", &serial).write("devices.toml");
+    let runbook = shipped("first-day/02-targets-key.toml");
+    let (_, answers) = stage.answers(&map, &runbook);
+    let run = ["run", utf8(&runbook), "--answers", utf8(&answers), "--unattended"];
+    let refused = |done: Done, rule: &str, found: &str| {
+        let error = done.ended(1).json()["error"].clone();
+        assert_eq!(error["rule"], rule, "{error}");
+        assert!(error["found"].as_str().unwrap().contains(found), "{error}");
+    };
+    refused(networked(&stage, &map, &run), "NETWORK-UP", "UP: net0");
+    refused(unlocked(&stage, &map, &run), "CONFINEMENT", "not reached here: memory lock");
+    assert!(!stage.record.join("transcripts").exists(), "nothing was begun");
+    let problems = unlocked(&stage, &map, &["preflight"]).ended(1).json();
+    assert_eq!(problems["problems"][0]["rule"], "CONFINEMENT", "{problems}");
+    let before = stage.on(&stage.record, &map, &["preflight"]).json();
+    if before["machine"]["confinement"] == "full" {
+        stage.on(&stage.record, &map, &run).ended(0);
+    } else {
+        println!("SKIPPED: a session under limits that demand full confinement: {before}");
+    }
+}
+
+#[test]
+fn preflight_sees_what_a_ceremony_would_and_writes_nothing() {
+    let limits = Limits::default_for(Profile::Notary);
+    let stage = Stage::new("preflight", Profile::Notary, Kind::Production, &limits);
+    let serial = stage.token("targets-1");
+    let map = stage.devices().on_token("targets-1", &serial).write("devices.toml");
+    let before = fs::read_dir(&stage.record).unwrap().count();
+    let seen = stage.on(&stage.record, &map, &["preflight"]).ended(0).json();
+    assert_eq!(seen["tokens"][format!("targets-1, serial {serial}")], "SoftHSM v2", "{seen}");
+    let machine = &seen["machine"];
+    assert_eq!(machine["module softhsm"], Digest::of(&fs::read(SOFTHSM).unwrap()).hex());
+    assert!(machine["clock"].as_str().unwrap().ends_with("the record has no session yet"), "{machine}");
+    let names =
+        ["confinement", "core dumps", "core pattern", "entropy", "files", "memory", "memory lock", "swap"];
+    for name in names.iter().chain(&["network", "system calls"]) {
+        assert!(machine[name].is_string(), "{name} in {machine}");
+    }
+    assert_eq!(seen["problems"], serde_json::json!([]));
+    let program = Digest::of(&fs::read(env!("CARGO_BIN_EXE_keyrite")).unwrap()).hex();
+    assert_eq!(seen["program"]["sha256"], program);
+
+    let networked = networked(&stage, &map, &["preflight"]).ended(1).json();
+    assert_eq!(networked["problems"][0]["rule"], "NETWORK-UP", "{networked}");
+    assert_eq!(fs::read_dir(&stage.record).unwrap().count(), before);
+    // Without a record and a map it tells of the machine alone.
+    let alone = stage.keyrite(["-C", "nowhere", "preflight"]).ended(0).text();
+    assert!(alone.contains("nothing here would stop a ceremony"), "{alone}");
 }

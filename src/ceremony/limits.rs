@@ -108,6 +108,10 @@ pub struct CeremonyLimits {
     pub record_no_older: Term,
     /// People who may hold no key of root and targets.
     pub excluded: BTreeSet<Person>,
+    /// Whether none is held while a network interface is up; for one that signs root that holds anyway.
+    pub offline: bool,
+    /// Whether none is held by a process that could not give up all that it should.
+    pub confined: bool,
 }
 
 /// Keys that `sign-snapshot --unattended` may use, in profile `tuf`.
@@ -180,6 +184,8 @@ impl Limits {
                 sign_within: Term::new(30, Unit::Days),
                 record_no_older: Term::new(14, Unit::Days),
                 excluded: BTreeSet::new(),
+                offline: false,
+                confined: false,
             },
             online: OnlineLimits::default(),
             clients: BTreeSet::new(),
@@ -339,6 +345,7 @@ mod tests {
             limits.delegations.possession = PossessionLimit::FirstPublication;
             limits.ceremony.sign_within = Term::new(48, Unit::Hours);
             limits.ceremony.record_no_older = Term::new(1, Unit::Days);
+            (limits.ceremony.offline, limits.ceremony.confined) = (true, true);
             limits.ceremony.excluded = ["carol", "dana"].map(|p| p.parse().unwrap()).into();
             limits.online.snapshot = ["snapshot-a"].map(|p| p.parse().unwrap()).into();
             limits.online.timestamp = ["timestamp-a"].map(|p| p.parse().unwrap()).into();

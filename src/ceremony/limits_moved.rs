@@ -65,6 +65,8 @@ pub fn differences(old: &Limits, new: &Limits) -> Vec<(String, Direction)> {
     let (was, is) = (&old.ceremony, &new.ceremony);
     found.longer_is_looser("ceremonies: signed within", was.sign_within, is.sign_within);
     found.longer_is_looser("ceremonies: record no older than", was.record_no_older, is.record_no_older);
+    found.choice("ceremonies: all offline", was.offline, is.offline, true);
+    found.choice("ceremonies: all confined", was.confined, is.confined, true);
     found.set("excluded people", &was.excluded, &is.excluded, Direction::Tightening);
     let (was, is) = (&old.online, &new.online);
     found.set("online keys for snapshot", &was.snapshot, &is.snapshot, Direction::Loosening);

@@ -76,6 +76,8 @@ struct Ceremony {
     sign_within: Option<Word<Term>>,
     record_no_older: Option<Word<Term>>,
     excluded: Option<Vec<Word<Person>>>,
+    offline: Option<bool>,
+    confined: Option<bool>,
 }
 
 #[derive(Clone, Deserialize)]
@@ -150,6 +152,8 @@ impl Members {
             put(&mut to.sign_within, word(from.sign_within));
             put(&mut to.record_no_older, word(from.record_no_older));
             put(&mut to.excluded, words(from.excluded));
+            put(&mut to.offline, from.offline);
+            put(&mut to.confined, from.confined);
         }
         if let Some(from) = self.online {
             put(&mut limits.online.snapshot, words(from.snapshot));
@@ -248,6 +252,9 @@ pub(super) fn write(limits: &Limits) -> String {
         if attested {
             lines.push(format!("{:<17} = true", "attested-keys"));
         }
+        let demands = [("offline", limits.ceremony.offline), ("confined", limits.ceremony.confined)];
+        let demands = demands.iter().filter(|(_, demanded)| *demanded && table == "ceremony");
+        lines.extend(demands.map(|(member, _)| format!("{member:<17} = true")));
         if let Some(oldest) = limits.oldest_root.filter(|_| table == "clients") {
             lines.push(format!("{:<17} = {oldest}", "oldest-root"));
         }

@@ -56,6 +56,8 @@ pub enum Command {
     Tokens(Tokens),
     /// Check a runbook without touching a token, and print the script
     Plan(Plan),
+    /// Look at this machine, the modules and the tokens, as a ceremony here would find them
+    Preflight(Preflight),
     /// Hold a ceremony; run it again to go on where it stopped
     Run(Run),
     /// Sign, or refuse, what waits for your tokens
@@ -239,6 +241,10 @@ pub struct Plan {
     #[arg(long, value_name = "FILE")]
     pub print: Option<PathBuf>,
 }
+
+/// `preflight`
+#[derive(Debug, Args)]
+pub struct Preflight {}
 
 /// `run`
 #[derive(Debug, Args)]
@@ -556,6 +562,7 @@ guide: CEREMONY --answers --unattended
 import: FROM
 init: INTO --answers --unattended
 plan: RUNBOOK --write-answers --print
+preflight: 
 qr: 
 qr digest: DIGEST --into --print
 qr key: KEY --into --print
@@ -637,6 +644,7 @@ verify: --anchor --report
             "keyrite plan first-day/01-root-keys.toml --write-answers answers.toml --json",
             "keyrite plan first-day/04-root.toml --print script.html",
             "keyrite run first-day -C record --devices d.toml -vv",
+            "keyrite -C trust preflight",
             "keyrite sign /media/stick",
             "keyrite sign --external root-b --take-back root-b.sig",
             "keyrite sign --external targets-1 --public p.pem --take-back a --take-back b",

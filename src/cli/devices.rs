@@ -34,6 +34,8 @@ pub struct DeviceMap {
     pub head: Option<Digest>,
     /// PKCS#11 modules, by the name that keys give them.
     pub modules: BTreeMap<String, ModulePin>,
+    /// Folders that a module writes in, by its name in the map; of `SoftHSM` they are known.
+    pub folders: BTreeMap<String, Vec<PathBuf>>,
     /// One's own keys.
     pub keys: BTreeMap<KeyName, DeviceKey>,
     /// The backend's address, for the lines that a person types: `https://notary.example.com`.
@@ -92,6 +94,7 @@ impl DeviceMap {
             anchor: None,
             head: None,
             modules: BTreeMap::new(),
+            folders: BTreeMap::new(),
             keys: BTreeMap::new(),
             backend: None,
             enrolments: BTreeMap::new(),
@@ -228,6 +231,7 @@ url = "https://notary.example.com/"
 [module.softhsm2]
 path = "/usr/lib/softhsm/libsofthsm2.so"
 sha256 = "{HEX}"
+folders = ["tokens", "/var/lib/tokens"]
 
 [key.root-a]
 uri = "pkcs11:token=root-a;serial=12;object=root-a"
@@ -291,6 +295,8 @@ dora = "2026-12-02"
         assert_eq!(root.pin, PinFrom::Terminal);
         assert_eq!(map.module_of(&root).unwrap().path, Path::new("/usr/lib/softhsm/libsofthsm2.so"));
         assert_eq!(map.module_of(&targets), None);
+        let folders: Vec<_> = map.folders["softhsm2"].iter().map(|folder| folder.to_str().unwrap()).collect();
+        assert_eq!(folders, ["/home/ada/tokens", "/var/lib/tokens"]);
         let dana = "dev-dana".parse::<KeyName>().unwrap();
         assert_eq!(map.enrolments[&dana], Path::new("/home/ada/dana.enrol.json"));
         assert!(map.devices()[&"targets-1".parse::<KeyName>().unwrap()].software);
@@ -341,10 +347,11 @@ dora = "2026-12-02"
             (one("object=root-a\"", "object=root-a\"\npin-auditor = \"a\""), "with a pin-auditor"),
             (one(";connector=http://127.0.0.1:8080", ";connector=http://hsm:8080"), "127.0.0.1"),
             (one("pin-auditor = \"pins/auditor\"", "module = \"softhsm2\""), "with a module"),
+            (one("folders = [\"tokens\"", "folders = [\"/\""), "the folder \"/\""),
             (one("max-payload = 2028", "max-payload = 0"), "max-payload = 0"),
-            (one("max-payload = 2028", "max-payload = -1"), "line 33"),
+            (one("max-payload = 2028", "max-payload = -1"), "line 34"),
             (one("pin = \"pins/targets-1\"", "pin = \"tty\"\nmax-payload = 9"), "with a max-payload"),
-            (one("2026-12-02", "2026-12-32"), "line 53"),
+            (one("2026-12-02", "2026-12-32"), "line 54"),
             (one("https://notary.example.com/", "https://a b"), "the backend"),
             (one("https://notary.example.com/", "ftp://notary"), "the backend"),
             (one("https://notary.example.com/", "https://x;rm"), "the backend"),

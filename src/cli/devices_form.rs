@@ -14,7 +14,7 @@ use crate::tuf::time::Time;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
 
 #[derive(Deserialize)]
@@ -66,6 +66,8 @@ struct BackendPart {
 struct ModulePart {
     path: PathBuf,
     sha256: Word<Digest>,
+    #[serde(default)]
+    folders: Vec<PathBuf>,
 }
 
 #[derive(Deserialize)]
@@ -119,6 +121,20 @@ impl DeviceMap {
         map.backend = file.backend.map(|b| backend_url(&b.url)).transpose()?;
         for (name, part) in file.module {
             let pin = ModulePin { path: folder.join(part.path), sha256: Some(part.sha256.0) };
+            if let Some(root) =
+                part.folders.iter().find(|path| path.components().all(|c| c == Component::RootDir))
+            {
+                let found = format!(
+                    "[module.{}] with the folder {}",
+                    visible(&name),
+                    quoted(&root.to_string_lossy())
+                );
+                return Err(Refusal::new(&rules::DEVICES, found, "the folders that this module writes in"));
+            }
+            let folders: Vec<PathBuf> = part.folders.iter().map(|path| folder.join(path)).collect();
+            if !folders.is_empty() {
+                map.folders.insert(name.clone(), folders);
+            }
             map.modules.insert(name, pin);
         }
         for (name, part) in file.key {
@@ -163,6 +179,10 @@ impl DeviceMap {
             let _ = writeln!(text, "\n[module.{}]\npath = {}", bare(name), path(&module.path));
             if let Some(sha256) = &module.sha256 {
                 let _ = writeln!(text, "sha256 = {}", quoted(&sha256.hex()));
+            }
+            if let Some(folders) = self.folders.get(name) {
+                let folders: Vec<String> = folders.iter().map(|folder| path(folder)).collect();
+                let _ = writeln!(text, "folders = [{}]", folders.join(", "));
             }
         }
         for (name, key) in &self.keys {

@@ -147,9 +147,6 @@ impl Keyring {
     /// Loads the modules of one's own keys, before the process is confined: a module brings libraries
     /// along. Says of each what was loaded; one that doesn't load is refused by whoever needs it.
     pub fn load_modules(&self) -> BTreeMap<String, String> {
-        let Some(map) = &self.map else { return BTreeMap::new() };
-        let used: BTreeSet<&String> = map.keys.values().filter_map(|key| key.module.as_ref()).collect();
-        let used = map.modules.iter().filter(|(name, _)| used.contains(name));
         let load = |(name, pin): (&String, &ModulePin)| {
             let found = match self.modules.load(pin) {
                 Ok(digest) => digest.hex(),
@@ -157,7 +154,37 @@ impl Keyring {
             };
             (format!("module {}", visible(name)), found)
         };
-        used.map(load).collect()
+        self.used_modules().map(load).collect()
+    }
+
+    /// The tokens behind these modules, each with what it is, and what doesn't answer. No PIN is asked for.
+    pub fn seen(&self) -> BTreeMap<String, String> {
+        let used: Vec<ModulePin> = self.used_modules().map(|(_, pin)| pin.clone()).collect();
+        let mut listing = self.modules.list(&used);
+        // Nobody can be asked where the smart card service doesn't run: without YubiKeys that is no problem.
+        if let Ok(yubikeys) = self.modules.yubikeys() {
+            listing.tokens.extend(yubikeys.tokens);
+            listing.problems.extend(yubikeys.problems);
+        }
+        let one = |token: &dyn Token| {
+            let identity = token.identity();
+            let label = if token.is_blank() { "(blank)".to_owned() } else { visible(&identity.label) };
+            (format!("{label}, serial {}", visible(&identity.serial)), visible(&identity.model))
+        };
+        let mut found: BTreeMap<String, String> =
+            listing.tokens.iter().map(|token| one(token.as_ref())).collect();
+        for (number, problem) in (1_usize..).zip(&listing.problems) {
+            found.insert(format!("problem {number}"), problem.to_string());
+        }
+        found
+    }
+
+    fn used_modules(&self) -> impl Iterator<Item = (&String, &ModulePin)> {
+        let map = self.map.iter();
+        map.flat_map(|map| {
+            let used: BTreeSet<&String> = map.keys.values().filter_map(|key| key.module.as_ref()).collect();
+            map.modules.iter().filter(move |(name, _)| used.contains(name))
+        })
     }
 
     /// What has to stay in reach of a session with these keys, in a process that is confined: `record`
@@ -172,15 +199,25 @@ impl Keyring {
             // Modules look for libraries beside themselves.
             needs.read.extend(path.parent().map(Path::to_owned));
         }
+        needs.write.extend(map.folders.values().flatten().cloned());
         for key in map.keys.values() {
             if let KeyUri::File(file) = &key.uri {
                 needs.write.extend(file.parent().map(folder_of));
             }
+            if let KeyUri::YubiHsm(uri) = &key.uri {
+                let address = uri.connector.unwrap_or_default().address();
+                needs.tcp.insert(address.port(), address.to_string());
+            }
             if let PinFrom::File(file) = &key.pin {
                 needs.read.push(file.clone());
             }
+            needs.read.extend(key.pin_auditor.clone());
+            needs.read.extend(key.puk.clone());
         }
         needs.read.extend(map.enrolments.values().cloned());
+        // A folder that is yet to be made is made in another.
+        let made = |folder: &PathBuf| folder.ancestors().find(|path| path.is_dir()).map(folder_of);
+        needs.write.extend(map.copies.as_ref().and_then(made));
         needs
     }
 

@@ -29,6 +29,7 @@ pub mod opening;
 pub mod perform;
 pub mod pins;
 pub mod plan;
+pub mod preflight;
 mod qr;
 pub mod rehearse;
 pub mod report;
@@ -85,6 +86,7 @@ fn dispatch(session: &Session, command: &Command) -> Result<Ended, Refusal> {
         Command::Guide(args) => guide::run(session, args),
         Command::Tokens(args) => tokens::run(session, args),
         Command::Plan(args) => plan::run(session, args),
+        Command::Preflight(args) => preflight::run(session, args),
         Command::Run(args) => run::run(session, args),
         Command::Sign(args) => sign::run(session, args),
         Command::Import(args) => import::run(session, args),

@@ -14,7 +14,8 @@ use super::machine::Confined;
 use super::rules;
 use super::session::Session;
 use crate::ceremony::change::Change;
-use crate::ceremony::facts::Stage;
+use crate::ceremony::facts::{Facts, Stage};
+use crate::ceremony::limits::Limits;
 use crate::ceremony::rules::CLOCK;
 use crate::ceremony::step;
 use crate::ceremony::transcript::Transcript;
@@ -34,15 +35,26 @@ const APART: Term = Term::new(1, Unit::Days);
 /// The words of the question.
 const QUESTION: &str = "What is today's date, by a calendar and not by this machine?";
 
-/// Refuses to sign a root in production while a network interface is up, or where the system doesn't say.
+/// Refuses to sign a root in production, or anything where the limits in force say so, while a network
+/// interface is up, or where the system doesn't say.
 ///
 /// # Errors
 ///
 /// `NETWORK-UP`.
-pub fn offline(session: &Session, change: &Change, stage: Stage) -> Result<()> {
+pub fn offline(session: &Session, change: &Change, facts: &Facts) -> Result<()> {
     let root = change.documents().any(|document| *document.role() == RoleName::Root);
+    let demanded = root || facts.limits.ceremony.offline;
+    if facts.trust.stage == Stage::Production && demanded { network(session) } else { Ok(()) }
+}
+
+/// The same of whatever it is that must be done offline.
+///
+/// # Errors
+///
+/// `NETWORK-UP`.
+pub fn network(session: &Session) -> Result<()> {
     let interfaces = session.interfaces();
-    if stage == Stage::Rehearsal || !root || interfaces.offline() {
+    if interfaces.offline() {
         return Ok(());
     }
     let found = format!("the network interfaces: {}", interfaces.words());
@@ -54,7 +66,7 @@ pub fn offline(session: &Session, change: &Change, stage: Stage) -> Result<()> {
 ///
 /// # Errors
 ///
-/// `CLOCK` if host and person are more than a day apart, or a transcript of the record ends more
+/// `CONFINEMENT`; `CLOCK` if host and person are more than a day apart, or a transcript of the record ends more
 /// than a day from now.
 pub fn settle(
     session: &Session,
@@ -72,7 +84,10 @@ pub fn settle(
     if let Some(keyring) = keyring {
         found.extend(keyring.load_modules());
         let confined = session.confine(|| keyring.needs(record.path(), session.program_path()));
-        found.extend(confined.map(Confined::findings).unwrap_or_default());
+        if let Some(confined) = confined {
+            enough(confined, &contents.facts.limits)?;
+            found.extend(confined.findings());
+        }
     }
     let mut screen = Screen::new("Before the session").fact("this machine's clock", now.to_string());
     for (what, finding) in &found {
@@ -93,6 +108,20 @@ pub fn settle(
     }
     found.insert(TODAY.to_owned(), format!("{} as typed, {now} by this machine", typed.date()));
     Ok(found)
+}
+
+/// Refuses a process that could not give up all that the limits in force demand.
+///
+/// # Errors
+///
+/// `CONFINEMENT`.
+pub fn enough(confined: &Confined, limits: &Limits) -> Result<()> {
+    let missing = confined.missing();
+    if !limits.ceremony.confined || missing.is_empty() {
+        return Ok(());
+    }
+    let expected = "full confinement, which the limits in force demand";
+    Err(Refusal::new(&rules::CONFINEMENT, format!("not reached here: {}", missing.join(", ")), expected))
 }
 
 /// The question as plans list it, where it will be asked.

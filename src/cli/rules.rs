@@ -48,7 +48,9 @@ crate::rules! {
         "insert the token that the record names";
     EXTERNAL_KEY: "EXTERNAL-KEY", Refused, "a key in a vault comes in by its public half, of the kind that the runbook asks for", "design",
         "fetch the public key from the vault once more, and name its file with --public";
-    NETWORK_UP: "NETWORK-UP", Refused, "root is signed where no network interface is up", "threats T19",
+    CONFINEMENT: "CONFINEMENT", Refused, "where limits demand it, a session gives up all that it can before a PIN is asked for", "threats T19",
+        "allow more locked memory (ulimit -l unlimited), or use a newer kernel; keyrite preflight tells what is missing";
+    NETWORK_UP: "NETWORK-UP", Refused, "root is signed where no network interface is up, and so is all else where limits demand it", "threats T19",
         "set the interfaces down, as by: ip link set NAME down; then run the same command again";
     STEP_UNKNOWN: "STEP-UNKNOWN", Refused, "every step is one that this keyrite performs", "design",
         "use the keyrite that planned the change, or a newer one";

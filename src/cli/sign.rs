@@ -66,8 +66,8 @@ pub fn run(session: &Session, args: &Sign) -> Result<Ended> {
         return Ok(Ended::Done);
     }
     if !args.refuse {
-        let stage = contents.facts.trust.stage;
-        waiting.iter().try_for_each(|stored| opening::offline(session, &stored.change, stage))?;
+        let offline = |stored: &StoredChange| opening::offline(session, &stored.change, &contents.facts);
+        waiting.iter().try_for_each(offline)?;
     }
     let mut console = session.console(&args.answers)?;
     let parts: Vec<_> = waiting.iter().map(|stored| stored.digest.hex()).collect();

@@ -19,6 +19,8 @@ use std::path::{Path, PathBuf};
 const ASKED: ABI = ABI::V6;
 /// The first form that keeps files beyond the fence from being cut short too (Linux 6.2).
 const WHOLE: u32 = 3;
+/// The first form that knows of ports (Linux 6.7).
+pub(super) const PORTS: u32 = 4;
 
 /// Where libraries and what they read of the machine are.
 const READ: [&str; 14] = [

@@ -21,6 +21,7 @@ pub use links::Interfaces;
 pub use memory::Locked;
 pub use modules::folders;
 
+use crate::tuf::text::visible;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -47,6 +48,8 @@ pub struct Confined {
     pub files: Fence,
     /// System calls, of both filters.
     pub calls: bool,
+    /// What may still be connected to.
+    pub tcp: Tcp,
 }
 
 impl Confined {
@@ -58,8 +61,23 @@ impl Confined {
             ("memory lock", !matches!(self.memory, Locked::Nothing(_))),
             ("files", matches!(self.files, Fence::Whole(_))),
             ("system calls", self.calls),
+            ("connections", self.tcp.is_empty() || self.connections().starts_with("no other")),
         ];
         reached.into_iter().filter(|(_, reached)| !reached).map(|(name, _)| name).collect()
+    }
+
+    /// A fence knows ports, not whose they are (landlock(7)), so the host is what the device map says.
+    fn connections(&self) -> String {
+        let ports = self.tcp.iter().map(|(port, host)| format!("TCP port {port}, for {}", visible(host)));
+        let ports: Vec<_> = ports.collect();
+        match (ports.is_empty(), self.calls, self.files) {
+            (_, false, _) => "NOT kept to any".to_owned(),
+            (true, ..) => "none".to_owned(),
+            (false, _, Fence::Whole(form) | Fence::Partly(form)) if form >= fence::PORTS => {
+                format!("no other than to {}", ports.join("; "))
+            }
+            (false, ..) => format!("ANY by TCP, where it should be no other than to {}", ports.join("; ")),
+        }
     }
 
     /// What is recorded of it, by name.
@@ -72,6 +90,7 @@ impl Confined {
             ("memory lock", self.memory.words()),
             ("files", self.files.words()),
             ("system calls", calls.to_owned()),
+            ("connections", self.connections()),
             ("confinement", level),
         ])
     }
@@ -93,7 +112,8 @@ pub fn interfaces() -> Interfaces {
 pub fn confine(needs: &Needs) -> Confined {
     let memory = memory::lock();
     let files = fence::put_up(needs);
-    Confined { memory, files, calls: calls::never() && calls::in_session(&needs.tcp) }
+    let calls = calls::never() && calls::in_session(&needs.tcp);
+    Confined { memory, files, calls, tcp: needs.tcp.clone() }
 }
 
 /// What the machine is like, by name.
