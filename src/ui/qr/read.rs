@@ -8,6 +8,7 @@
 use super::image::Grey;
 use crate::tuf::rule::{Refusal, Result};
 use crate::ui::rules;
+use std::collections::BTreeSet;
 use std::panic;
 use std::sync::{Once, mpsc};
 use std::thread;
@@ -80,27 +81,35 @@ fn codes(image: &Grey) -> Vec<String> {
         &|| small.inverted(),
         &|| image.clone(),
     ];
-    tries.iter().map(|attempt| decoded(&attempt())).find(|found| !found.is_empty()).unwrap_or_default()
+    let mut found = Vec::new();
+    for attempt in tries {
+        let (texts, all) = decoded(&attempt());
+        found.extend(texts);
+        // One that was seen and not read may be read another way.
+        if all && !found.is_empty() {
+            break;
+        }
+    }
+    let mut seen = BTreeSet::new();
+    found.retain(|text: &String| seen.insert(text.clone()));
+    found
 }
 
-fn decoded(image: &Grey) -> Vec<String> {
+/// The texts that can be read, and whether those are all codes that were seen.
+fn decoded(image: &Grey) -> (Vec<String>, bool) {
     let shade = |x: usize, y: usize| {
         let at = y.saturating_mul(image.width).saturating_add(x);
         image.shades.get(at).copied().unwrap_or(u8::MAX)
     };
     if image.width < 21 || image.height < 21 {
-        return Vec::new();
+        return (Vec::new(), true);
     }
     let mut prepared = rqrr::PreparedImage::prepare_from_greyscale(image.width, image.height, shade);
-    let mut texts = Vec::new();
-    for grid in prepared.detect_grids().iter().take(MOST_CODES) {
-        if let Ok((_, text)) = grid.decode()
-            && !texts.contains(&text)
-        {
-            texts.push(text);
-        }
-    }
-    texts
+    let grids = prepared.detect_grids();
+    let read = grids.iter().take(MOST_CODES).map(|grid| grid.decode().ok().map(|(_, text)| text));
+    let read: Vec<Option<String>> = read.collect();
+    let all = read.iter().all(Option::is_some);
+    (read.into_iter().flatten().collect(), all)
 }
 
 #[cfg(test)]
