@@ -1,6 +1,7 @@
 //! What devices attest of the record's keys, judged once as the record is read.
 
 use crate::ceremony::attestation::{Anchors, Key, Verdict, one_holder_each};
+use crate::ceremony::change::Item;
 use crate::ceremony::facts::KeyRecord;
 use crate::ceremony::people::{KeyName, Person};
 use crate::record::{KeyFile, StoredChange};
@@ -33,13 +34,25 @@ fn key<'a>(
     attestation: &'a Attestation,
     changes: &BTreeMap<Digest, StoredChange>,
 ) -> Key<'a> {
+    let change = changes.get(&file.change).map(|stored| &stored.change);
+    // A key file says of itself what it likes: only what people agreed to counts.
+    let agreed = |under: &&str| {
+        let items = change.map(|change| change.items.as_slice()).unwrap_or_default();
+        items.iter().any(|item| match item {
+            Item::NewKey(new) => {
+                new.name == file.name
+                    && new.exportable_under.as_ref().is_some_and(|own| own.as_str() == *under)
+            }
+            _ => false,
+        })
+    };
     Key {
         public: &file.public,
         token: file.token.kind(),
         serial: file.token.serial(),
         certificates: attestation.leaf_first(),
-        exportable_under: file.evidence.exportable_under(),
-        at: changes.get(&file.change).map(|stored| stored.change.frame.held_at),
+        exportable_under: file.evidence.exportable_under().filter(agreed),
+        at: change.map(|change| change.frame.held_at),
     }
 }
 
