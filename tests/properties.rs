@@ -12,7 +12,7 @@
 
 mod loops;
 
-use loops::{attestation, key_uri, qr_image, qr_text, run, ur};
+use loops::{attestation, key_uri, qr_image, qr_text, run, slip39, ur};
 use std::fs;
 use std::path::Path;
 
@@ -39,6 +39,11 @@ fn qr_image() {
 #[test]
 fn ur() {
     run("ur", ur::WORDS, ur::check);
+}
+
+#[test]
+fn slip39() {
+    run("slip39", slip39::WORDS, slip39::check);
 }
 
 /// A loop without seeds finds nothing, and one without a fuzz target never finds what takes hours.

@@ -19,6 +19,7 @@ pub mod attestation;
 pub mod key_uri;
 pub mod qr_image;
 pub mod qr_text;
+pub mod slip39;
 pub mod ur;
 
 use std::env;
