@@ -279,7 +279,10 @@ fn no_other_backend_is_asked(stage: &Stage, devices: &Path, url: &str, line: &st
         .map(|path| (path.clone(), Manifest::parse(&fs::read(path.join("MANIFEST")).unwrap()).unwrap()))
         .find(|(path, _)| line.contains(utf8(path)))
         .unwrap();
-    let documents = BTreeMap::from([(RoleName::Targets, (2, fs::read(name.join("targets.json")).unwrap()))]);
+    let targets = fs::read(name.join("targets.json")).unwrap();
+    let version =
+        serde_json::from_slice::<serde_json::Value>(&targets).unwrap()["signed"]["version"].as_u64();
+    let documents = BTreeMap::from([(RoleName::Targets, (version.unwrap(), targets))]);
     let digest = name.file_name().unwrap().to_str().unwrap().to_owned();
     let mut evil = (0..).map(|n| {
         let server = format!("https://evil-{n}.example.com");

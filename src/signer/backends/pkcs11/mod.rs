@@ -6,8 +6,7 @@
 //! person, who decides (threats T23). A key is only ever used by its public half.
 //!
 //! Never: initialising a token that is in use, a key that can be taken out unless it was made to be
-//! backed up ([`backups`]), `C_Sign` over bytes
-//! that are no [`Payload`](crate::tuf::payload::Payload).
+//! backed up, `C_Sign` over bytes that are no [`Payload`](crate::tuf::payload::Payload).
 
 mod attested;
 mod attributes;
