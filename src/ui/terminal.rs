@@ -204,8 +204,22 @@ impl Console for Terminal {
         let first = first.and_then(|d| prompt.allowed.iter().position(|a| a.as_str() == d));
         let fits = items.iter().all(|i| columns(i).saturating_add(5) < look.columns);
         if look.keys && fits {
-            self.say(&look, "Up and down choose, Enter takes the line with the mark.")?;
+            // The question stays in sight: what is below it is what the window has left, and a longer list
+            // comes page by page.
+            let wide = look.width().saturating_sub(2);
+            let above = std::iter::once(&prompt.text).chain(&prompt.help);
+            let above: usize = above.map(|text| wrap(&look.text(text), wide).len()).sum();
+            let room = look.rows.saturating_sub(above).saturating_sub(4).max(5);
+            self.say(
+                &look,
+                if items.len() > room {
+                    "Up and down choose (more lines follow), Enter takes the line with the mark."
+                } else {
+                    "Up and down choose, Enter takes the line with the mark."
+                },
+            )?;
             let select = Select::with_theme(&Calm { mark: "" }).items(&items).default(first.unwrap_or(0));
+            let select = select.max_length(room);
             let place = select.interact_on(&self.term).map_err(|e| self.broken(&e))?;
             self.line(&format!("  > {}", items.get(place).map_or("", String::as_str)))?;
             return Ok(place);
