@@ -213,8 +213,6 @@ pub struct Facts {
     pub proposals: BTreeMap<Digest, Proposal>,
     /// Files that stand for one thing and differ, by what they stand for: `keys/root-d`; decided or not.
     pub conflicts: BTreeMap<String, Conflict>,
-    /// What became of delegations' keys, where a threshold of targets alone has said it.
-    pub said_by_targets: BTreeSet<(KeyIdentity, Time, KeyEvent)>,
 }
 
 impl Facts {

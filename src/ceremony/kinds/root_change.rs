@@ -21,7 +21,6 @@ use crate::ceremony::facts::{Facts, KeyRecord};
 use crate::ceremony::people::{KeyName, check_holders};
 use crate::tuf::certificate::leaf;
 use crate::tuf::evidence::Trusted;
-use crate::tuf::key::KeyIdentity;
 use crate::tuf::make::{self, RoleSpec, RootSpec, TargetsEdit};
 use crate::tuf::payload::MetadataPayload;
 use crate::tuf::profile::Profile;
@@ -75,7 +74,7 @@ pub struct RootChange {
     /// The root, and targets if it is signed again.
     pub base: Base,
     /// The root, targets if it is signed again, the limits statement, a statement for each key that
-    /// is given up and, with other targets keys, for each that those before have given up, the decisions between files that the root before has made; in this order.
+    /// is given up, the decisions between files that the root before has made; in this order.
     pub items: Vec<Item>,
     /// What becomes of each key, one line each.
     pub summary: Vec<String>,
@@ -143,14 +142,7 @@ pub fn root_change(frame: &Frame, facts: &Facts, wanted: &Wanted) -> Result<Root
         at: frame.held_at,
         root: digest,
     });
-    let repeated: Vec<_> = if changed { repeated(facts, frame, &gone) } else { Vec::new() };
-    let again = repeated.iter().map(|(key, at, event)| Sentence::KeyLife {
-        key: *key,
-        event: *event,
-        at: *at,
-        root: digest,
-    });
-    for sentence in std::iter::once(in_force).chain(lives).chain(again) {
+    for sentence in std::iter::once(in_force).chain(lives) {
         let payload = Statement::new(facts.trust.id, sentence)?;
         items.push(Item::Statement { payload, asked: asks_statement(facts, &signers, &[Counts::New]) });
     }
@@ -169,36 +161,12 @@ pub fn root_change(frame: &Frame, facts: &Facts, wanted: &Wanted) -> Result<Root
         gone: &gone,
         asked: &asked,
     });
-    for (key, at, event) in &repeated {
-        let record = facts.keys.values().find(|record| record.public.identity() == *key);
-        let name = record.map_or_else(|| key.to_string(), |record| record.name.to_string());
-        summary.push(format!(
-            "what targets said of {name} still stands: {} since {}",
-            event.name(),
-            at.date()
-        ));
-    }
     for decision in carried(facts) {
         if let Sentence::Decision { what, keep, .. } = decision.sentence() {
             summary.push(format!("what was decided of {} still stands: {keep}", visible(what)));
         }
     }
     Ok(RootChange { base: base(facts, &roles), items, summary })
-}
-
-/// What the targets keys of the root before have said of delegations' keys: those of the next may be all
-/// others, whose word for it nobody has, and a key that was stolen would act again.
-fn repeated(
-    facts: &Facts,
-    frame: &Frame,
-    gone: &[(&KeyRecord, KeyEvent)],
-) -> Vec<(KeyIdentity, Time, KeyEvent)> {
-    let anew = |key: &KeyIdentity, event: KeyEvent| {
-        gone.iter().any(|(record, said)| record.public.identity() == *key && *said == event)
-    };
-    // Whoever signs this change later may know of more by then.
-    let said = facts.said_by_targets.iter().filter(|(_, at, _)| *at <= frame.held_at);
-    said.filter(|(key, _, event)| !anew(key, *event)).copied().collect()
 }
 
 /// One role of the root before and of the next.

@@ -11,7 +11,6 @@ use crate::ceremony::standing::{Gathered, Standing, State};
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::Result;
 use crate::tuf::statement::{KeyEvent, Sentence};
-use crate::tuf::time::{Term, Unit};
 
 const HEAD: &str = "title = \"t\"\n[people]\nalice = \"administrator\"\nbob = \"witness\"\n";
 
@@ -210,29 +209,6 @@ fn keys_that_are_given_up_are_declared_so_by_the_next_root() {
     ] {
         assert!(lines.contains(line), "{line} in {lines}");
     }
-}
-
-/// What targets keys have said of a developer's key is theirs to say: the next ones may be others.
-#[test]
-fn what_targets_said_of_a_key_is_said_again_for_other_targets_keys() {
-    let mut facts = rooted(&[("abc", 2)]);
-    let (before, later) = (time("2026-01-01"), frame().held_at.plus(Term::new(1, Unit::Days)).unwrap());
-    let said = [("x", before, KeyEvent::Compromised), ("y", later, KeyEvent::Lost)];
-    facts.said_by_targets = said.map(|(name, at, event)| (public(name).identity(), at, event)).into();
-    let tables = "[targets]\nkeys = [\"w\"]\nvalid-for = \"1 year\"\n[root]\nvalid-for = \"2 years\"\n";
-    let change = hold("issue-targets-key", tables, &facts).unwrap();
-    let expected = ["root 2", "targets 2", "the limits statement", "the key-life statement"];
-    assert_eq!(titles(&change), expected, "what was said since is no part of it");
-    let Item::Statement { payload, .. } = &change.items[3] else { panic!("no statement") };
-    let Sentence::KeyLife { key: of, event, at, root } = payload.sentence() else { panic!("no life") };
-    let next = change.items[0].payload_digest().unwrap();
-    assert_eq!((*of, *event, *at, *root), (public("x").identity(), KeyEvent::Compromised, before, next));
-    assert_eq!(asked(&change.items[3]), "a:n b:n c:n");
-    let lines = change.summary.join("\n");
-    assert!(lines.contains("still stands: compromised since 2026-01-01"), "{lines}");
-    // A root that leaves targets to the same keys repeats nothing.
-    let tables = "[root]\nadd = [\"d\"]\nvalid-for = \"2 years\"\n";
-    assert_eq!(titles(&hold("rotate-root", tables, &facts).unwrap()), ["root 2", "the limits statement"]);
 }
 
 #[test]

@@ -175,7 +175,6 @@ pub fn nothing() -> Facts {
         published: BTreeSet::new(),
         proposals: BTreeMap::new(),
         conflicts: BTreeMap::new(),
-        said_by_targets: BTreeSet::new(),
     }
 }
 

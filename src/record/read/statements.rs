@@ -33,8 +33,6 @@ pub(super) struct Said {
     /// Digests of statements that act.
     acting: RefCell<BTreeSet<Digest>>,
     lives: BTreeMap<KeyIdentity, BTreeSet<(Time, KeyEvent)>>,
-    /// The same, where a root's own threshold has said it.
-    by_root: BTreeSet<(KeyIdentity, Time, KeyEvent)>,
     /// Digests of decision statements, by what they decide.
     decisions: BTreeMap<String, BTreeSet<Digest>>,
 }
@@ -46,7 +44,6 @@ pub(super) fn read(desk: &mut Desk<'_>) -> Said {
         by_payload: BTreeMap::new(),
         acting: RefCell::default(),
         lives: BTreeMap::new(),
-        by_root: BTreeSet::new(),
         decisions: BTreeMap::new(),
     };
     for place in desk.places.clone() {
@@ -114,11 +111,7 @@ pub(super) fn lives(said: &mut Said, roots: &[Trusted], keys: &Keys, documents: 
                 && sign_targets(root)
                 && (sign_targets(last) || documents.all.iter().filter(served).any(|held| below(held, key)))
         };
-        let by_root = root_met(root.payload(), signers);
-        if by_root {
-            said.by_root.insert((*key, *at, *event));
-        }
-        if by_root || by_targets() {
+        if root_met(root.payload(), signers) || by_targets() {
             said.acting.borrow_mut().insert(*payload);
             said.lives.entry(*key).or_default().insert((*at, *event));
         }
@@ -177,12 +170,6 @@ impl Said {
     pub(super) fn life(&self, key: &KeyIdentity) -> Vec<(KeyEvent, Time)> {
         let events = self.lives.get(key).into_iter().flatten();
         events.map(|(at, event)| (*event, *at)).collect()
-    }
-
-    /// What only a threshold of targets has said of keys.
-    pub(super) fn by_targets(&self) -> BTreeSet<(KeyIdentity, Time, KeyEvent)> {
-        let said = self.lives.iter().flat_map(|(key, events)| events.iter().map(|(at, e)| (*key, *at, *e)));
-        said.filter(|life| !self.by_root.contains(life)).collect()
     }
 
     /// Payload digests of the statements that act.
