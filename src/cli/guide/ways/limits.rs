@@ -80,8 +80,8 @@ fn yes(is: bool) -> String {
 pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
     let limits = asking.facts().limits.clone();
     let prompt = Prompt::new("limits", "Which limits change?")
-        .help("Limits are rules that you set for yourselves; keyrite refuses what breaks them, today and years from now.")
-        .help("What gets looser is shown as such, first on every screen. Customers see none of it.");
+        .help("Rules that you set for yourselves: keyrite refuses what breaks them.")
+        .help("What gets looser is shown as such, on every screen. Customers see nothing.");
     let prompt = MEMBERS.iter().fold(prompt, |prompt, (table, name, words, _, now)| {
         let name = format!("{table}.{name}");
         prompt.offer(name.clone(), format!("{name:25} {words}: {}", now(&limits)))
