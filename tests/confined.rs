@@ -29,12 +29,11 @@ use keyrite::tuf::profile::Profile;
 use keyrite::tuf::statement::{Sentence, Statement, TrustId};
 use pins::Pins;
 use program::{SOFTHSM, folder, on_terminal, tokens};
-use rustix::net::{AddressFamily, Protocol, SocketType, socket};
+use rustix::net::{AddressFamily, Protocol, SendFlags, SocketType, socket};
 use stage::{Done, Stage, shipped, utf8};
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
-use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -82,6 +81,11 @@ fn the_child() {
             print!("{}", calls());
         }
         "calls" => print!("{}", calls()),
+        "closed typing" => {
+            assert!(machine::close());
+            print!("{}", typing());
+        }
+        "typing" => print!("{}", typing()),
         other => panic!("{other}"),
     }
 }
@@ -193,7 +197,41 @@ fn ports(place: &Path) {
     assert!(TcpStream::connect(other.local_addr().unwrap()).is_err(), "another port");
     assert!(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).is_err(), "no datagrams");
     assert!(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).is_err(), "nobody is listened for");
-    assert!(UnixListener::bind(place.join("socket")).is_ok());
+    // What the fence doesn't see: another protocol with ports, listening unbound, sending that connects.
+    for family in [AddressFamily::INET, AddressFamily::INET6] {
+        assert!(socket(family, SocketType::STREAM, rustix::net::ipproto::MPTCP.into()).is_err(), "MPTCP");
+        let stream = socket(family, SocketType::STREAM, rustix::net::ipproto::TCP.into()).unwrap();
+        assert_eq!(rustix::net::listen(&stream, 1), Err(rustix::io::Errno::PERM));
+    }
+    let stream = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    let fast = SendFlags::from_bits_retain(0x2000_0000);
+    let to = std::net::SocketAddr::from((Ipv4Addr::LOCALHOST, port(&other)));
+    let refused = Err(rustix::io::Errno::PERM);
+    assert_eq!(rustix::net::sendto(&stream, b"x", fast, &to), refused);
+    let mut none = rustix::net::SendAncillaryBuffer::default();
+    let bytes = [std::io::IoSlice::new(b"x")];
+    assert_eq!(rustix::net::sendmsg_addr(&stream, &to, &bytes, &mut none, fast), refused);
+}
+
+/// Another process that types on its terminal, under the filter that it inherits: what was typed, or the
+/// system's word.
+fn typing() -> String {
+    let text = "import fcntl, sys\nfor name, number in ('TIOCSTI', 0x5412), ('TIOCLINUX', 0x541c):\n    \
+                try: fcntl.ioctl(0, number, b'\\0'); said = 0\n    except OSError as e: said = e.errno\n    \
+                print(name, 'EPERM' if said == 1 else said)\n";
+    let null = fs::File::open("/dev/null").unwrap();
+    let out = Command::new("/usr/bin/python3").args(["-c", text]).stdin(null).output().unwrap();
+    assert!(out.status.success(), "{out:?}");
+    String::from_utf8(out.stdout).unwrap()
+}
+
+#[test]
+fn nobody_types_on_the_terminal_in_a_persons_place() {
+    let place = folder("confined-typing");
+    // No terminal: whatever comes before the kernel looks at that is the filter.
+    assert!(done("typing", &place, "").contains("TIOCSTI 25"));
+    let closed = done("closed typing", &place, "");
+    assert!(closed.contains("TIOCSTI EPERM") && closed.contains("TIOCLINUX EPERM"), "{closed}");
 }
 
 #[test]

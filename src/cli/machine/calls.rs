@@ -1,7 +1,8 @@
 //! System calls that no ceremony needs are refused by the kernel (seccomp(2)), by two filters that
 //! can't be taken off again.
 //!
-//! [`never`], when the program begins: looking into other processes, and what could go round a filter.
+//! [`never`], when the program begins: looking into other processes, typing on the
+//! terminal in a person's place, and what could go round a filter.
 //! [`in_session`], once the modules are loaded and before a PIN is asked for: any network but the
 //! socket of the smart card service, and the start of any program. A socket of a family is refused
 //! when it is made; what is open already stays.
@@ -25,6 +26,10 @@ const KOBJECT_UEVENT: u64 = 15;
 /// The kinds of socket but for `SOCK_STREAM`, and the bits that hold the kind.
 const NO_STREAM: [u64; 6] = [2, 3, 4, 5, 6, 10];
 const KIND: u64 = 0xf;
+/// What connects while it sends (`MSG_FASTOPEN`, linux/socket.h), past a fence that knows connect(2).
+const FAST_OPEN: u64 = 0x2000_0000;
+/// The only protocol with the ports that a fence knows; 0 stands for it as well.
+const TCP: u64 = 6;
 
 /// Refuses what no command needs. False if the kernel won't have it.
 pub fn never() -> bool {
@@ -49,6 +54,9 @@ pub fn never() -> bool {
     ] {
         refuse(&mut rules, call, &[]);
     }
+    // What is typed for a terminal's shell outlives this process and every filter.
+    let typing = [libc::TIOCSTI, libc::TIOCLINUX].map(|request| vec![(1, SeccompCmpOp::Eq, request)]);
+    refuse(&mut rules, libc::SYS_ioctl, &typing);
     apply(rules)
 }
 
@@ -62,7 +70,14 @@ pub fn in_session(tcp: &Tcp) -> bool {
     let mut all = vec![families.iter().map(|family| (0, SeccompCmpOp::Ne, word(*family))).collect()];
     all.push(vec![(0, SeccompCmpOp::Eq, word(AF_NETLINK)), (2, SeccompCmpOp::Ne, KOBJECT_UEVENT)]);
     if !tcp.is_empty() {
+        // A port is taken by listening alone, without bind(2), which the fence knows.
+        refuse(&mut rules, libc::SYS_listen, &[]);
+        for (call, flags) in [(libc::SYS_sendto, 3), (libc::SYS_sendmsg, 2), (libc::SYS_sendmmsg, 3)] {
+            refuse(&mut rules, call, &[vec![(flags, SeccompCmpOp::MaskedEq(FAST_OPEN), FAST_OPEN)]]);
+        }
         for family in [AF_INET, AF_INET6] {
+            let other = [0, TCP].map(|protocol| (2, SeccompCmpOp::Ne, protocol));
+            all.push([vec![(0, SeccompCmpOp::Eq, word(family))], other.to_vec()].concat());
             for kind in NO_STREAM {
                 let is = (1, SeccompCmpOp::MaskedEq(KIND), kind);
                 all.push(vec![(0, SeccompCmpOp::Eq, word(family)), is]);
