@@ -110,6 +110,29 @@ impl CopyFile {
 }
 
 impl CopiesFolder {
+    /// Refuses a folder that isn't there, or is not for this user to write in where that is asked.
+    ///
+    /// # Errors
+    ///
+    /// `COPIES-FOLDER`.
+    pub fn ready(&self, writes: bool) -> Result<()> {
+        let refuse = |why: &str| {
+            let found = format!("{}, which {why}", shown(&self.0));
+            Err(Refusal::new(
+                &rules::COPIES_FOLDER,
+                found,
+                "a folder that is there before the session begins",
+            ))
+        };
+        if !self.0.is_dir() {
+            return refuse("is no folder now");
+        }
+        if writes && rustix::fs::access(&self.0, rustix::fs::Access::WRITE_OK).is_err() {
+            return refuse("can't be written to");
+        }
+        Ok(())
+    }
+
     /// Writes a copy, and reads it back; answers its digest and where it lies.
     ///
     /// # Errors

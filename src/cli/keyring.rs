@@ -9,6 +9,7 @@ use super::enrolment::{self, Enrolments};
 use super::machine::{self, Needs};
 use super::pins::Pins;
 use super::rules;
+use crate::ceremony::change::{Change, Item};
 use crate::ceremony::facts::{Facts, Trust};
 use crate::ceremony::people::KeyName;
 use crate::record::{Inputs, SignedStatement};
@@ -139,6 +140,22 @@ impl Keyring {
         })
     }
 
+    /// Refuses to begin what keeps or brings back a key that is in reach here while the folder of
+    /// copies is not there: a confined process can't make it, nor see what is mounted later.
+    ///
+    /// # Errors
+    ///
+    /// `COPIES-FOLDER`.
+    pub fn copies_ready(&self, change: &Change) -> Result<()> {
+        let here = |item: &Item| match item {
+            Item::KeyCopy { key, .. } => self.here(key).then_some(true),
+            Item::Restored(back) => self.here(&back.key).then_some(false),
+            _ => None,
+        };
+        let writes: Vec<bool> = change.items.iter().filter_map(here).collect();
+        if writes.is_empty() { Ok(()) } else { self.copies()?.ready(writes.contains(&true)) }
+    }
+
     /// The modules that are loaded.
     pub const fn modules(&self) -> &Modules {
         &self.modules
@@ -215,9 +232,8 @@ impl Keyring {
             needs.read.extend(key.puk.clone());
         }
         needs.read.extend(map.enrolments.values().cloned());
-        // A folder that is yet to be made is made in another.
-        let made = |folder: &PathBuf| folder.ancestors().find(|path| path.is_dir()).map(folder_of);
-        needs.write.extend(map.copies.as_ref().and_then(made));
+        // One that isn't there is no reason to open the folder that it would be made in.
+        needs.write.extend(map.copies.clone());
         needs
     }
 

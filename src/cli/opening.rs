@@ -41,13 +41,24 @@ const QUESTION: &str = "What is today's date, by a calendar and not by this mach
 /// # Errors
 ///
 /// `NETWORK-UP`.
-pub fn offline(session: &Session, change: &Change, facts: &Facts) -> Result<()> {
+fn offline(session: &Session, change: &Change, facts: &Facts) -> Result<()> {
     let root = change.documents().any(|document| *document.role() == RoleName::Root);
     let demanded = root || facts.limits.ceremony.offline;
     if facts.trust.stage == Stage::Production && demanded { network(session) } else { Ok(()) }
 }
 
-/// The same of whatever it is that must be done offline.
+/// Refuses to begin in production without what must be there before the process is confined, and without
+/// what [`offline`] demands.
+///
+/// # Errors
+///
+/// `NETWORK-UP`, `COPIES-FOLDER`.
+pub fn ready(session: &Session, keyring: &Keyring, change: &Change, facts: &Facts) -> Result<()> {
+    offline(session, change, facts)?;
+    if facts.trust.stage == Stage::Production { keyring.copies_ready(change) } else { Ok(()) }
+}
+
+/// Refuses while a network interface is up, whatever it is that must be done offline.
 ///
 /// # Errors
 ///

@@ -5,8 +5,8 @@ crate::rules! {
         "read keyrite --help, or keyrite help COMMAND";
     RANDOM: "RANDOM", Device, "the operating system gives random bytes", "threats T28",
         "do not go on with this machine";
-    COPIES_FOLDER: "COPIES-FOLDER", Usage, "the device map says where copies of keys lie", "design",
-        "add [copies] with folder = to the device map: a folder on a medium that is kept apart";
+    COPIES_FOLDER: "COPIES-FOLDER", Usage, "the device map says where copies of keys lie, and the folder is there before the session begins", "design",
+        "add [copies] with folder = to the device map: a folder on a medium that is kept apart; mount the medium and make the folder, then run again";
     COPY_FILE: "COPY-FILE", Refused, "a copy of a key is the file that the transcript of its back-up names", "threats T25",
         "bring the medium with the copies of this trust, and name its folder in the device map";
     TEXT_FILE: "TEXT-FILE", Usage, "runbooks, answers and device maps are text in UTF-8", "design",
@@ -49,9 +49,9 @@ crate::rules! {
     EXTERNAL_KEY: "EXTERNAL-KEY", Refused, "a key in a vault comes in by its public half, of the kind that the runbook asks for", "design",
         "fetch the public key from the vault once more, and name its file with --public";
     CONFINEMENT: "CONFINEMENT", Refused, "where limits demand it, a session gives up all that it can before a PIN is asked for", "threats T19",
-        "allow more locked memory (ulimit -l unlimited), or use a newer kernel; keyrite preflight tells what is missing";
+        "keyrite preflight tells what is missing: for memory, sudo prlimit --memlock=unlimited --pid $$ in the shell that starts keyrite, or sudo swapoff -a; for the rest, a newer kernel";
     NETWORK_UP: "NETWORK-UP", Refused, "root is signed where no network interface is up, and so is all else where limits demand it", "threats T19",
-        "set the interfaces down, as by: ip link set NAME down; then run the same command again";
+        "set the interfaces down, as by: sudo ip link set NAME down; then run the same command again";
     STEP_UNKNOWN: "STEP-UNKNOWN", Refused, "every step is one that this keyrite performs", "design",
         "use the keyrite that planned the change, or a newer one";
     RUNBOOK_MISSING: "RUNBOOK-MISSING", Usage, "there is a runbook to hold", "design",

@@ -75,7 +75,7 @@ pub fn hold(
             report.unanswered = Some((change.frame.title.clone(), path));
             break;
         }
-        if let Err(refusal) = opening::offline(session, &change, &contents.facts) {
+        if let Err(refusal) = opening::ready(session, &table.keyring, &change, &contents.facts) {
             if let Some(mut journal) = journal {
                 table.end(session, &mut journal, EndState::Refused, Vec::new())?;
             }

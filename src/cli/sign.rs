@@ -66,8 +66,9 @@ pub fn run(session: &Session, args: &Sign) -> Result<Ended> {
         return Ok(Ended::Done);
     }
     if !args.refuse {
-        let offline = |stored: &StoredChange| opening::offline(session, &stored.change, &contents.facts);
-        waiting.iter().try_for_each(offline)?;
+        let ready =
+            |stored: &StoredChange| opening::ready(session, &table.keyring, &stored.change, &contents.facts);
+        waiting.iter().try_for_each(ready)?;
     }
     let mut console = session.console(&args.answers)?;
     let parts: Vec<_> = waiting.iter().map(|stored| stored.digest.hex()).collect();

@@ -18,6 +18,16 @@ pub(super) fn all() -> BTreeMap<String, String> {
     ])
 }
 
+/// Whether pages could go to a disk in clear, or the kernel doesn't say.
+pub(super) fn swaps_to_disk() -> bool {
+    in_clear(&swap(&read("/proc/swaps").unwrap_or_default(), &uuid_of))
+}
+
+fn in_clear(words: &str) -> bool {
+    let safe = |device: &str| device.ends_with(" (in memory)") || device.ends_with(" (encrypted)");
+    words != "none" && !words.strip_prefix("ON: ").is_some_and(|list| list.split(", ").all(safe))
+}
+
 /// The devices of `/proc/swaps`, whose first line is a heading. `uuid` gives the device mapper's name
 /// for one, by which dm-crypt tells that it encrypts it.
 fn swap(table: &str, uuid: &dyn Fn(&str) -> String) -> String {
@@ -75,6 +85,14 @@ mod tests {
             "ON: /dev/dm-1 (encrypted), /dev/dm-2, /dev/zram0 (in memory), /swap\\u{5c}040file"
         );
         assert_eq!(uuid_of("../../etc"), "");
+        for (words, clear) in [
+            ("none", false),
+            ("unknown", true),
+            ("ON: /dev/zram0 (in memory), /dev/dm-1 (encrypted)", false),
+            ("ON: /dev/zram0 (in memory), /dev/sda2", true),
+        ] {
+            assert_eq!(in_clear(words), clear, "{words}");
+        }
     }
 
     #[test]

@@ -21,6 +21,15 @@ pub enum Locked {
 }
 
 impl Locked {
+    /// Whether nothing secret goes to a disk: what is allocated later could, where there is swap in clear.
+    pub fn reached(self, swaps_to_disk: bool) -> bool {
+        match self {
+            Self::Whole => true,
+            Self::SoFar => !swaps_to_disk,
+            Self::Nothing(_) => false,
+        }
+    }
+
     /// In words.
     pub fn words(self) -> String {
         match self {

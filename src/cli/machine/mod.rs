@@ -44,6 +44,8 @@ pub struct Needs {
 pub struct Confined {
     /// Pages on a disk.
     pub memory: Locked,
+    /// Whether there is swap in clear for what is not locked; asked before the fence hides it.
+    pub swap: bool,
     /// Files.
     pub files: Fence,
     /// System calls, of both filters.
@@ -58,7 +60,7 @@ impl Confined {
         let reached = [
             ("core dumps", !memory::core_dumps()),
             ("memory", memory::closed()),
-            ("memory lock", !matches!(self.memory, Locked::Nothing(_))),
+            ("memory lock", self.memory.reached(self.swap)),
             ("files", matches!(self.files, Fence::Whole(_))),
             ("system calls", self.calls),
             ("connections", self.tcp.is_empty() || self.connections().starts_with("no other")),
@@ -111,9 +113,10 @@ pub fn interfaces() -> Interfaces {
 /// Gives up what a session doesn't need. Modules are loaded, and nothing secret is here yet.
 pub fn confine(needs: &Needs) -> Confined {
     let memory = memory::lock();
+    let swap = facts::swaps_to_disk();
     let files = fence::put_up(needs);
     let calls = calls::never() && calls::in_session(&needs.tcp);
-    Confined { memory, files, calls, tcp: needs.tcp.clone() }
+    Confined { memory, swap, files, calls, tcp: needs.tcp.clone() }
 }
 
 /// What the machine is like, by name.
