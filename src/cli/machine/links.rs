@@ -68,9 +68,17 @@ pub fn look() -> Interfaces {
     // Its own files, such as bonding_masters, are no interfaces.
     let shown = entries.into_iter().filter(|e| e.path().join("flags").exists());
     let shown = shown.map(|e| e.file_name().to_string_lossy().into_owned());
-    let apart = shown.filter(|name| !here.contains(name)).collect();
+    // As is that of the first process, where it may be read.
+    let first = fs::read_to_string("/proc/1/net/dev").unwrap_or_default();
+    let apart = shown.chain(table(&first)).filter(|name| !here.contains(name)).collect();
     let up = links.iter().filter(|link| link.flags & UP != 0 && link.flags & LOOPBACK == 0);
     Interfaces { up: Some(up.map(|link| link.name.clone()).collect()), apart }
+}
+
+/// The names in a table of interfaces (proc(5)): a line each, the name to a colon, after two of heading.
+fn table(text: &str) -> impl Iterator<Item = String> + '_ {
+    let names = text.lines().skip(2).filter_map(|line| line.rsplit_once(':'));
+    names.map(|(name, _)| name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
 struct Link {
@@ -191,6 +199,14 @@ mod tests {
         let mut endless = one("eth0", UP);
         endless[32] = 0; // an attribute of no length
         assert_eq!(read(&endless, &mut Vec::new()), None);
+    }
+
+    #[test]
+    fn a_table_of_another_namespace_names_its_interfaces() {
+        let heading = "Inter-|   Receive\n face |bytes    packets\n";
+        let text = format!("{heading}    lo:  1 2 3\n  eth0: 4 5 6\neth0:1:44 5 6\nbroken\n");
+        assert_eq!(table(&text).collect::<Vec<_>>(), ["lo", "eth0", "eth0:1"]);
+        assert_eq!(table("").count() + table(heading).count(), 0);
     }
 
     #[test]
