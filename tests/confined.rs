@@ -132,6 +132,8 @@ fn session(place: &Path) {
     // Roots of trust of the machine itself are no one's to read.
     assert!(machine::close());
     modules.load(&pin).unwrap();
+    let interfaces = machine::interfaces();
+    assert!(interfaces.up.is_some());
     let before = attempts(place);
     assert!(before.values().all(|said| said == "done"), "{before:?}");
     let mut write = vec![place.join("record")];
@@ -150,6 +152,8 @@ fn session(place: &Path) {
         // A file that could not be written before is not there.
         assert!(said == expected || (what == "remove outside" && said != "done"), "{what}: {said}");
     }
+    // No socket can be had to ask for them, but what was asked once can be asked again.
+    assert_eq!(machine::interfaces().up, interfaces.up);
     // The token is reached, a key is made on it and signs.
     let serial = std::env::var(SERIAL).unwrap();
     let uri = format!("pkcs11:token=a;serial={serial};object=root-a").parse().unwrap();

@@ -41,7 +41,7 @@ const QUESTION: &str = "What is today's date, by a calendar and not by this mach
 /// # Errors
 ///
 /// `NETWORK-UP`.
-fn offline(session: &Session, change: &Change, facts: &Facts) -> Result<()> {
+pub fn offline(session: &Session, change: &Change, facts: &Facts) -> Result<()> {
     let root = change.documents().any(|document| *document.role() == RoleName::Root);
     let demanded = root || facts.limits.ceremony.offline;
     if facts.trust.stage == Stage::Production && demanded { network(session) } else { Ok(()) }

@@ -69,7 +69,6 @@ pub struct Session {
     pub past: Cell<Option<Time>>,
     host: Rc<dyn Host>,
     interrupt: Interrupt,
-    interfaces: OnceCell<Interfaces>,
     confined: OnceCell<Option<Confined>>,
 }
 
@@ -103,7 +102,6 @@ impl Session {
             past: Cell::new(None),
             host,
             interrupt,
-            interfaces: OnceCell::new(),
             confined: OnceCell::new(),
         }
     }
@@ -148,14 +146,15 @@ impl Session {
         self.host.machine()
     }
 
-    /// The network interfaces as they were found first: a process that is confined can't ask.
-    pub fn interfaces(&self) -> &Interfaces {
-        self.interfaces.get_or_init(|| self.host.interfaces())
+    /// The network interfaces as they are now: a confined process asks as it asked before.
+    pub fn interfaces(&self) -> Interfaces {
+        self.host.interfaces()
     }
 
     /// Confines this process, unless it is already; `needs` are asked for then alone.
     pub fn confine(&self, needs: impl FnOnce() -> Needs) -> Option<&Confined> {
-        self.interfaces();
+        // Once it is confined it can ask only where it has asked before.
+        let _ = self.interfaces();
         self.confined.get_or_init(|| self.host.confine(&needs())).as_ref()
     }
 

@@ -10,6 +10,8 @@ use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 use rustix::net::{bind, recv, sendto, socket_with};
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::fd::OwnedFd;
+use std::sync::Mutex;
 
 /// `RTM_GETLINK`, `RTM_NEWLINK`, `NLMSG_DONE` and `NLMSG_ERROR` (linux/rtnetlink.h, linux/netlink.h)
 const GETLINK: u16 = 18;
@@ -86,21 +88,34 @@ struct Link {
     flags: u32,
 }
 
-fn ask() -> Option<Vec<Link>> {
+/// The socket by which the kernel was asked first: a confined process gets no other.
+static KEPT: Mutex<Option<OwnedFd>> = Mutex::new(None);
+
+fn open() -> Option<OwnedFd> {
     let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None).ok()?;
     bind(&socket, &SocketAddrNetlink::new(0, 0)).ok()?;
+    Some(socket)
+}
+
+fn ask() -> Option<Vec<Link>> {
+    // One at a time, since answers come by the same socket.
+    let mut kept = KEPT.lock().ok()?;
+    if kept.is_none() {
+        *kept = open();
+    }
+    let socket = kept.as_ref()?;
     let mut request = Vec::with_capacity(HEAD.saturating_add(LINK));
     request.extend(u32::try_from(HEAD.saturating_add(LINK)).ok()?.to_ne_bytes());
     request.extend(GETLINK.to_ne_bytes());
     request.extend(ALL.to_ne_bytes());
     request.extend([0; 8]); // the first of its kind, from whoever this is
     request.extend([0; LINK]); // every interface, of any family
-    sendto(&socket, &request, SendFlags::empty(), &SocketAddrNetlink::new(0, 0)).ok()?;
+    sendto(socket, &request, SendFlags::empty(), &SocketAddrNetlink::new(0, 0)).ok()?;
     let mut links = Vec::new();
     // The kernel says when it has said all; it never says as much as this.
     for _ in 0..1024 {
         let mut answer = vec![0; 64 * 1024];
-        let (length, _) = recv(&socket, answer.as_mut_slice(), RecvFlags::empty()).ok()?;
+        let (length, _) = recv(socket, answer.as_mut_slice(), RecvFlags::empty()).ok()?;
         if read(answer.get(..length)?, &mut links)? {
             return Some(links);
         }

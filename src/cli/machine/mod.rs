@@ -2,7 +2,8 @@
 //! into it. All that is asked of Linux alone is here.
 //!
 //! In order: the process is closed when it begins ([`close`]); modules are loaded; the network
-//! interfaces are looked at ([`interfaces`]), since a closed process can't ask for them any more; then
+//! interfaces are looked at ([`interfaces`]), by a socket that is kept, since a confined process gets
+//! no other to ask again before each signature of root; then
 //! [`confine`] locks memory, puts up the fence around files and filters system calls; then PINs are
 //! asked for. An old kernel can do less. What was reached is told and recorded; limits can demand
 //! all of it.

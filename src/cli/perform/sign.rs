@@ -6,6 +6,7 @@ use crate::ceremony::change::{Ask, Change, Item};
 use crate::ceremony::people::{KeyName, Person};
 use crate::ceremony::step::Step;
 use crate::ceremony::transcript::{Intent, Outcome, TokenSeen};
+use crate::cli::opening;
 use crate::record::{Contents, SignedStatement};
 use crate::signer::{self, TokenIdentity, TokenKind};
 use crate::tuf::digest::Digest;
@@ -38,7 +39,8 @@ impl Room<'_> {
         };
         contents.require_no_fork(&agenda.digest, ask.public.identity(), &payload.digest())?;
         contents.require_sound(agenda.change)?;
-        // The session may have been left open for days.
+        // A cable may have been put in, and the session may have been left open for days.
+        opening::offline(self.session, agenda.change, facts)?;
         let now = self.session.now()?;
         if now > agenda.change.frame.sign_by {
             return Err(Refusal::new(
