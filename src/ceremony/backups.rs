@@ -12,7 +12,7 @@ use crate::tuf::key::KeyIdentity;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::statement::TrustId;
 use crate::tuf::text::visible;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What is known of wrap keys and copies.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,12 +44,18 @@ impl Copies {
     /// `WRAP-KEY-SET` if there is none, or more than one.
     pub fn set(&self, wrap_key: &KeyName) -> Result<&ShareManifest> {
         let sets = self.sets.get(wrap_key).map(Vec::as_slice).unwrap_or_default();
-        let different: BTreeSet<_> = sets.iter().map(|(_, manifest)| manifest.set).collect();
-        match sets {
-            [(_, manifest), ..] if different.len() == 1 => Ok(manifest),
-            _ => Err(Refusal::new(
+        // Whole manifests: one with the same set's name and other numbers is another.
+        let mut different: Vec<&ShareManifest> = Vec::new();
+        for (_, manifest) in sets {
+            if !different.contains(&manifest) {
+                different.push(manifest);
+            }
+        }
+        match different.as_slice() {
+            [manifest] => Ok(manifest),
+            several => Err(Refusal::new(
                 &rules::WRAP_KEY_SET,
-                format!("{} sets of shares of {wrap_key} in the transcripts", different.len()),
+                format!("{} sets of shares of {wrap_key} in the transcripts", several.len()),
                 "one",
             )),
         }
