@@ -318,14 +318,18 @@ impl Console for Terminal {
             let expected = format!("one of {rows} rows and {wide} columns that can be cleared");
             return Err(Refusal::new(&rules::SHOWN_ALONE, found, expected));
         }
+        // Neither early typing shown nor a key that stops the program while the text stands.
+        let keyboard = self.keyboard();
+        let hidden = keyboard.hidden()?;
         // On the other screen, which has no lines to scroll back to.
         let shown = self.put("\x1b[?1049h\x1b[2J\x1b[H").and_then(|()| self.put(text)).and_then(|()| {
             self.put(&format!("\n{}\n(press Enter) ", look.text(&prompt.text)))?;
-            self.keyboard().forget();
-            self.keyboard().line().map(|_| ())
+            keyboard.forget();
+            keyboard.enter(None).map(|_| ())
         });
         // Whatever came of it.
         let gone = self.put("\x1b[2J\x1b[H\x1b[?1049l");
+        drop(hidden);
         shown.and(gone)
     }
 
