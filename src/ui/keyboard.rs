@@ -96,10 +96,20 @@ impl<'a> Keyboard<'a> {
         }
     }
 
-    /// Forgets all that is typed until nobody types any more, for a few seconds at most.
+    /// Forgets all that is typed until nobody types any more; refuses if that takes some seconds,
+    /// since what is typed by then would answer the next question.
     pub(super) fn settle(&self) -> Result<()> {
         let begun = Instant::now();
-        while begun.elapsed() < Duration::from_secs(5) && self.byte_within(Some(PAUSE))?.is_some() {}
+        while self.byte_within(Some(PAUSE))?.is_some() {
+            if begun.elapsed() >= Duration::from_secs(5) {
+                self.forget();
+                return Err(Refusal::new(
+                    &rules::TERMINAL,
+                    "a scanner or keyboard that goes on typing",
+                    "a pause after the last code",
+                ));
+            }
+        }
         self.forget();
         Ok(())
     }
