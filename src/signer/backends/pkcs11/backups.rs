@@ -269,6 +269,13 @@ impl Pkcs11Token {
                 "extractable = no: it is backed up already",
             ));
         }
+        if evidence.attributes.get("sensitive").is_some_and(|word| word == "no") {
+            return Err(Refusal::new(
+                &rules::TOKEN_WEAK,
+                "sensitive = no, of a key that was restored",
+                "sensitive = yes: its value never leaves the token in clear",
+            ));
+        }
         Ok(Generated { public: public.clone(), evidence })
     }
 }
