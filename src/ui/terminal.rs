@@ -323,8 +323,9 @@ impl Console for Terminal {
         let hidden = keyboard.hidden()?;
         // On the other screen, which has no lines to scroll back to.
         let shown = self.put("\x1b[?1049h\x1b[2J\x1b[H").and_then(|()| self.put(text)).and_then(|()| {
-            self.put(&format!("\n{}\n(press Enter) ", look.text(&prompt.text)))?;
+            // What is typed once the question stands counts.
             keyboard.forget();
+            self.put(&format!("\n{}\n(press Enter) ", look.text(&prompt.text)))?;
             keyboard.enter(None).map(|_| ())
         });
         // Whatever came of it.
