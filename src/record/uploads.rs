@@ -42,14 +42,14 @@ impl Contents {
     /// document has been followed by a published newer one waits no more, nor does one that asks another
     /// backend than the one that the device map names.
     pub fn unpublished_uploads(&self) -> Vec<String> {
-        let shelf = Shelf::of(self);
+        let folders = Shelf::of(self);
         let own = |upload: &StoredUpload| !self.asks_another(upload);
-        let mut waiting: Vec<_> = shelf.waiting(own).into_values().collect();
+        let mut waiting: Vec<_> = folders.waiting(own).into_values().collect();
         // Online roles' uploads, which no change made, follow what they are about.
         waiting.sort_by_cached_key(|digest| {
             let upload = self.uploads.get(digest);
-            let held_at = upload.and_then(|u| Some(shelf.made(&u.manifest)?.change.frame.held_at));
-            (held_at.is_none(), held_at, upload.map(|u| shelf.newest(&u.manifest)), *digest)
+            let held_at = upload.and_then(|u| Some(folders.made(&u.manifest)?.change.frame.held_at));
+            (held_at.is_none(), held_at, upload.map(|u| folders.newest(&u.manifest)), *digest)
         });
         waiting.into_iter().map(|digest| format!("uploads/{digest}")).collect()
     }
@@ -57,9 +57,9 @@ impl Contents {
     /// The folders that would wait if they asked the backend that the device map names, with the address
     /// that they ask: where another is here that does, none.
     pub fn uploads_for_others(&self) -> Vec<(String, String)> {
-        let shelf = Shelf::of(self);
-        let own = shelf.waiting(|upload| !self.asks_another(upload));
-        let others = shelf.waiting(|upload| self.asks_another(upload)).into_iter();
+        let folders = Shelf::of(self);
+        let own = folders.waiting(|upload| !self.asks_another(upload));
+        let others = folders.waiting(|upload| self.asks_another(upload)).into_iter();
         let others = others.filter(|(of, _)| !own.contains_key(of));
         let named = others.filter_map(|(_, digest)| {
             Some((format!("uploads/{digest}"), self.uploads.get(&digest)?.named.server.clone()?))

@@ -215,7 +215,7 @@ mod tests {
             assert_eq!(told(came), Err("TOKEN-FAILED"), "{came:?}");
         }
         assert_eq!(message(Command::DELETE, &[1, 2]).unwrap(), [0x58, 0, 2, 1, 2]);
-        assert_eq!(message(Command::DELETE, &[0; 65536]).unwrap_err().rule().name, "PAYLOAD-TOO-LARGE");
+        assert_eq!(message(Command::DELETE, &vec![0; 65536]).unwrap_err().rule().name, "PAYLOAD-TOO-LARGE");
     }
 
     #[test]
