@@ -15,8 +15,10 @@
 )]
 
 mod day;
+mod draw;
 
 use day::{Upto, day, told};
+use draw::Draw;
 use keyrite::ceremony::answers::Answers;
 use keyrite::ceremony::attestation::{Anchors, Key};
 use keyrite::ceremony::change::{Change, Frame};
@@ -78,21 +80,7 @@ const TEXTS: [&str; 14] = [
     "targets/a/b/c",
 ];
 
-/// A small generator: xorshift, since a failure must come back on every machine.
-struct Draw(u64);
-
 impl Draw {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % (end.max(1) as u64)).unwrap()
-    }
-
     fn one_of<'a, T>(&mut self, of: &'a [T]) -> &'a T {
         &of[self.below(of.len())]
     }

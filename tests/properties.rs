@@ -10,6 +10,7 @@
     reason = "a test fails by panicking, and says with which input"
 )]
 
+mod draw;
 mod loops;
 
 use loops::{attestation, key_uri, qr_image, qr_text, run, slip39, ur};

@@ -15,10 +15,10 @@
 
 mod browser;
 mod program;
+mod seeded;
 
 use browser::{SIZES, pages, print, scanned};
 use keyrite::ceremony::share_manifest::{SetId, ShareLine, ShareManifest, ShareUse};
-use keyrite::signer::randomness::Randomness;
 use keyrite::signer::slip39::{Salt, Scheme, Secret, Share, split};
 use keyrite::tuf::digest::Digest;
 use keyrite::tuf::rule::Result;
@@ -30,7 +30,7 @@ use keyrite::ui::terminal::Terminal;
 use program::{ended, folder, on_terminal, run};
 use rexpect::session::PtySession;
 use rustix::termios::{Winsize, tcsetwinsize};
-use std::cell::Cell;
+use seeded::seeded;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -54,15 +54,7 @@ fn dealt(test: &str, seed: u64) -> Dealt {
 
 /// The same for the same seed, in this program and its child.
 fn made(seed: u64) -> (ShareManifest, Vec<(Share, Salt)>, Secret) {
-    let drawn = Cell::new(0u64);
-    let random = Randomness::given(move |bytes| {
-        for chunk in bytes.chunks_mut(32) {
-            drawn.set(drawn.get() + 1);
-            let block = Digest::of(format!("{seed} {}", drawn.get()).as_bytes());
-            chunk.copy_from_slice(&block.as_bytes()[..chunk.len()]);
-        }
-        Ok(())
-    });
+    let random = seeded(seed);
     let secret = Secret::new(random.many(32).unwrap()).ok().unwrap();
     let shares = split(&secret, Scheme::new(2, 3).unwrap(), &random).unwrap();
     let cards: Vec<_> = shares.into_iter().map(|share| (share, Salt::draw(&random).unwrap())).collect();

@@ -11,9 +11,11 @@
     reason = "a test fails by panicking"
 )]
 
+mod seeded;
+
 use keyrite::signer::randomness::Randomness;
 use keyrite::signer::slip39::{Salt, Scheme, Secret, Share, all_agree, recombine, split};
-use keyrite::tuf::digest::Digest;
+use seeded::seeded;
 use serde_json::{Value, json};
 use std::cell::Cell;
 use std::io::{BufRead, BufReader, Write};
@@ -21,19 +23,6 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 const VECTORS: &str = include_str!("fixtures/slip39/vectors.json");
-
-/// Random bytes that are the same for one seed.
-fn seeded(seed: u64) -> Randomness {
-    let drawn = Cell::new(0u64);
-    Randomness::given(move |bytes| {
-        for chunk in bytes.chunks_mut(32) {
-            drawn.set(drawn.get() + 1);
-            let block = Digest::of(format!("{seed} {}", drawn.get()).as_bytes());
-            chunk.copy_from_slice(&block.as_bytes()[..chunk.len()]);
-        }
-        Ok(())
-    })
-}
 
 fn secret(seed: u64, bytes: usize) -> Secret {
     Secret::new(seeded(seed).many(bytes).unwrap()).ok().unwrap()

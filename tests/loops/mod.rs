@@ -22,6 +22,7 @@ pub mod qr_text;
 pub mod slip39;
 pub mod ur;
 
+use crate::draw::Draw;
 use std::env;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -74,22 +75,6 @@ fn one(name: &str, check: fn(&[u8]), input: &[u8]) {
         resume_unwind(panic);
     }
     panic!("{name}: {took:?} for {} bytes, expected less than {LONGEST:?}", input.len());
-}
-
-/// A small generator (xorshift), for a failure must come back on every machine.
-struct Draw(u64);
-
-impl Draw {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % (end.max(1) as u64)).unwrap()
-    }
 }
 
 /// One to four places changed: bits, bytes, pieces cut, doubled, moved, taken from elsewhere.
