@@ -115,6 +115,7 @@ const SOURCES: &[(&str, &str)] = &[
         "the standard for shares of a secret in words (SLIP-0039), and a part of it: `tests/slip39.rs` has its vectors",
     ),
     ("threats T1", "people agree to one thing and the machine signs another"),
+    ("threats T2", "a signature that somebody had a token make behind everyone's back"),
     ("threats T3", "a public key is swapped on its way from the token to the root"),
     (
         "threats T4",
@@ -139,6 +140,7 @@ const SOURCES: &[(&str, &str)] = &[
     ("threats T21", "a key left on a token by a session that was cut off"),
     ("threats T22", "another token in the place of the right one"),
     ("threats T23", "a PIN locked by trying"),
+    ("threats T24", "a device whose log is full, or was read by someone else"),
     ("threats T25", "shares mixed up, altered, mistyped, of another set or too few"),
     ("threats T26", "shares whose numbers are equal or impossible"),
     ("threats T28", "randomness that somebody else chose"),

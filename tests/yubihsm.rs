@@ -11,17 +11,25 @@
 
 mod hsms;
 mod pins;
+mod stage;
 
 use hsms::Hsm;
+use keyrite::ceremony::facts::Stage as Kind;
+use keyrite::ceremony::limits::Limits;
 use keyrite::signer::backends::Modules;
 use keyrite::signer::{self, Generated, KeyTag, PinKind, Token, TokenKind};
 use keyrite::tuf::digest::Digest;
 use keyrite::tuf::key::{KeySpec, PublicKey, Scheme};
 use keyrite::tuf::payload::Payload;
+use keyrite::tuf::profile::Profile;
 use keyrite::tuf::rule::Result;
 use keyrite::tuf::statement::{Sentence, Statement, TrustId};
 use keyrite::tuf::verify::Signature;
 use pins::Pins;
+use stage::{Stage, utf8};
+use std::fmt::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 
 const A: u32 = 7_550_054;
 const B: u32 = 7_550_055;
@@ -317,4 +325,221 @@ fn a_destroyed_key_takes_the_last_trace_with_it() {
     // And is as from the factory.
     let again = token.generate(KeySpec::EcdsaP256, &tag(1), &mut pins()).unwrap();
     assert_ne!(again.public, key.public);
+}
+
+const HEAD: &str = "title = \"t\"\n[people]\nada = \"administrator\"\n";
+const SERIALS: [u32; 3] = [A, B, 7_550_056];
+
+/// A record, three devices, and the passwords of their duties in files.
+fn with_devices(name: &str, limits: impl FnOnce(&mut Limits)) -> (&'static Stage, Vec<Hsm>) {
+    let mut all = Limits::default_for(Profile::Tuf);
+    all.root.witnesses = 0;
+    all.targets.software_keys = true;
+    limits(&mut all);
+    let stage: &'static Stage = Box::leak(Box::new(Stage::new(name, Profile::Tuf, Kind::Rehearsal, &all)));
+    for (duty, password) in
+        [("administrator", "administers"), ("backup", "backs it up"), ("auditor", "reads the log")]
+    {
+        let path = stage.write(&format!("pin-{duty}"), password);
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    std::fs::create_dir_all(stage.path("keys")).unwrap();
+    let dir = hsms::folder(name);
+    (stage, SERIALS.map(|serial| Hsm::new(&dir, serial)).into())
+}
+
+/// As [`pins`], with the password that the record's tests have in a file.
+fn of_stage() -> Pins {
+    Pins::new(stage::PIN, "administers").and_duties("backs it up", "reads the log")
+}
+
+fn map(stage: &'static Stage, hsms: &[Hsm], keys: &[&str]) -> stage::Devices<'static> {
+    let devices = keys.iter().zip(hsms).fold(stage.devices(), |d, (key, hsm)| d.on_yubihsm(key, &hsm.uri()));
+    ["t1", "s1", "m1"].iter().fold(devices, |d, key| d.in_file(key, &format!("keys/{key}.pem")))
+}
+
+fn first_day(stage: &'static Stage, hsms: &[Hsm], algorithm: &str) -> PathBuf {
+    let map = map(stage, hsms, &["r1", "r2", "r3"]).write("devices.toml");
+    let mut text = format!("ceremony = \"generate-key\"\n{HEAD}");
+    for (key, holder, purpose) in [
+        ("r1", "ada", "root"),
+        ("r2", "bea", "root"),
+        ("r3", "cy", "root"),
+        ("t1", "uma", "targets"),
+        ("s1", "ops", "snapshot"),
+        ("m1", "ops", "timestamp"),
+    ] {
+        writeln!(text, "[[key]]\nname = \"{key}\"\nholder = \"{holder}\"\npurpose = \"{purpose}\"").unwrap();
+        if purpose == "root" {
+            writeln!(text, "algorithm = \"{algorithm}\"").unwrap();
+        }
+    }
+    stage.hold(&map, &stage.write("1.toml", &text)).1.ended(0);
+    stage.write(
+        "2.toml",
+        &format!(
+            "ceremony = \"create-root\"\n{HEAD}[root]\nkeys = [\"r1\", \"r2\", \"r3\"]\nthreshold = 2\n\
+             valid-for = \"2 years\"\n[targets]\nkeys = [\"t1\"]\nthreshold = 1\nvalid-for = \"1 year\"\n\
+             [snapshot]\nkeys = [\"s1\"]\nthreshold = 1\n[timestamp]\nkeys = [\"m1\"]\nthreshold = 1\n"
+        ),
+    );
+    map
+}
+
+/// Everything that the transcripts say by an act.
+fn outcomes(stage: &Stage, act: &str) -> Vec<serde_json::Value> {
+    let mut found = Vec::new();
+    for folder in std::fs::read_dir(stage.record.join("transcripts")).unwrap() {
+        for file in std::fs::read_dir(folder.unwrap().path()).unwrap() {
+            let entry: serde_json::Value =
+                serde_json::from_slice(&std::fs::read(file.unwrap().path()).unwrap()).unwrap();
+            if entry["act"] == act {
+                found.push(entry["outcome"].clone());
+            }
+        }
+    }
+    found
+}
+
+/// The program itself: the first day, a rotation, and a key that is retired, on three devices.
+#[test]
+fn a_root_lives_on_yubihsms_and_every_signature_is_on_record() {
+    let (stage, mut hsms) = with_devices("yubihsms", |_| {});
+    first_day(stage, &hsms, "p256");
+    let root = stage.path("2.toml");
+    // The map leads to another holder's device, at the same connector or not.
+    let swapped = [&hsms[1], &hsms[0], &hsms[2]];
+    let devices =
+        ["r1", "r2", "r3"].iter().zip(swapped).fold(stage.devices(), |d, (k, h)| d.on_yubihsm(k, &h.uri()));
+    let (_, done) = stage.hold(&devices.write("swapped.toml"), &root);
+    assert!(done.text().contains("TOKEN-OTHER"), "{}", done.text());
+    let map_file = map(stage, &hsms, &["r1", "r2", "r3"]).write("devices.toml");
+    stage.hold(&map_file, &root).1.ended(0);
+    stage.verify().ended(0);
+    let report = stage.path("report.html");
+    let (version, payload) = stage.root();
+    let anchor = format!("{version}:{payload}");
+    let line = ["-C", utf8(&stage.record), "verify", "--anchor", &anchor, "--report", utf8(&report)];
+    stage.keyrite(line).ended(0);
+    let report = std::fs::read_to_string(&report).unwrap();
+    assert!(report.contains("each accounted for"), "{report}");
+    for (key, hsm) in ["r1", "r2", "r3"].iter().zip(&hsms) {
+        let file = std::fs::read_dir(stage.record.join("keys").join(key)).unwrap().next().unwrap().unwrap();
+        let file: serde_json::Value = serde_json::from_slice(&std::fs::read(file.path()).unwrap()).unwrap();
+        assert_eq!(file["token"]["kind"], "yubihsm");
+        assert_eq!(file["token"]["serial"], format!("{:010}", hsm.serial()));
+        assert_eq!(file["evidence"]["attestation"].as_array().unwrap().len(), 2);
+        assert_eq!(file["evidence"]["attributes"]["local"], "yes");
+        // What the log has beyond that is the reading of it.
+        let left = hsm.state()["log"]["entries"].as_array().unwrap().len();
+        assert!(left < 10, "{key}: {left}");
+    }
+    let drains = outcomes(stage, "drain");
+    assert!(drains.iter().all(|drain| drain["unaccounted"] == 0));
+    // As many as were intended, whatever they were for.
+    let signatures = |drain: &serde_json::Value| {
+        let entries = drain["entries"].as_array().unwrap();
+        entries.iter().filter(|entry| entry.as_str().unwrap()[4..6] == *"56").count()
+    };
+    let intended = outcomes(stage, "intent")
+        .into_iter()
+        .filter(|intent| intent["what"] == "sign" && !intent["token"]["serial"].as_str().unwrap().is_empty());
+    assert_eq!(drains.iter().map(signatures).sum::<usize>(), intended.count());
+
+    // A fourth key on a device that was retired takes the place of the first.
+    let four = Hsm::new(&hsms::folder("yubihsms-4"), 7_550_057);
+    hsms.push(four);
+    let keys = ["r1", "r2", "r3", "r4"];
+    let later = map(stage, &hsms, &keys).knowing(&stage.root()).write("later.toml");
+    let new = "[[key]]\nname = \"r4\"\nholder = \"dan\"\npurpose = \"root\"\n";
+    stage
+        .hold(&later, &stage.write("3.toml", &format!("ceremony = \"generate-key\"\n{HEAD}{new}")))
+        .1
+        .ended(0);
+    let rotate = format!(
+        "ceremony = \"rotate-root\"\n{HEAD}[root]\nadd = [\"r4\"]\nremove = [\"r1\"]\nthreshold = 2\nvalid-for = \"2 years\"\n"
+    );
+    stage.hold(&later, &stage.write("4.toml", &rotate)).1.ended(0);
+    let later = map(stage, &hsms, &keys).knowing(&stage.root()).write("last.toml");
+    let retire = stage.write("5.toml", &format!("ceremony = \"retire-key\"\n{HEAD}[retire]\nkey = \"r1\"\n"));
+    stage.hold(&later, &retire).1.ended(0);
+    let left = hsms[0].state()["objects"].as_array().unwrap().len();
+    assert_eq!(left, 1, "as from the factory");
+    stage.verify().ended(0);
+    assert!(outcomes(stage, "drain").iter().all(|drain| drain["unaccounted"] == 0));
+}
+
+/// Someone has the passwords and the device for a minute.
+#[test]
+fn a_signature_behind_everyones_back_is_caught() {
+    let (stage, hsms) = with_devices("extra", |_| {});
+    let map = first_day(stage, &hsms, "p256");
+    let root = stage.path("2.toml");
+    let mut token = opened(&hsms[0]).unwrap();
+    let key = token.keys(&mut of_stage()).unwrap()[0].public.clone().unwrap();
+    sign(&mut *token, &key, &mut of_stage()).unwrap();
+    // Before anything is signed, and again at every try.
+    for _ in 0..2 {
+        let (_, done) = stage.hold(&map, &root);
+        assert!(done.text().contains("LOG-SIGNATURES"), "{}", done.text());
+    }
+    assert_eq!(outcomes(stage, "drain").iter().filter(|drain| drain["unaccounted"] == 1).count(), 1);
+    assert!(outcomes(stage, "sign").is_empty());
+
+    // Its log read by someone else, so that the record lacks what it did by then.
+    let (stage, hsms) = with_devices("extra-read", |_| {});
+    let map = first_day(stage, &hsms, "p256");
+    let mut token = opened(&hsms[0]).unwrap();
+    sign_any(&mut *token);
+    let log = token.audit_log().unwrap();
+    let last = log.read(&mut of_stage()).unwrap().entries.last().unwrap().number;
+    log.acknowledge(last, &mut of_stage()).unwrap();
+    let (_, done) = stage.hold(&map, &stage.path("2.toml"));
+    assert!(done.text().contains("LOG-CHAIN"), "{}", done.text());
+}
+
+fn sign_any(token: &mut dyn Token) {
+    let key = token.keys(&mut of_stage()).unwrap()[0].public.clone().unwrap();
+    sign(token, &key, &mut of_stage()).unwrap();
+}
+
+#[test]
+fn a_rogue_key_in_another_domain_is_caught() {
+    let (stage, mut hsms) = with_devices("rogue", |_| {});
+    first_day(stage, &hsms, "p256");
+    let other = Hsm::new(&hsms::folder("rogue-other"), 7_550_099);
+    made(&other);
+    let foreign = other.state()["objects"].as_array().unwrap().last().unwrap().clone();
+    let good = hsms[0].state();
+    let own = good["objects"].as_array().unwrap().last().unwrap().clone();
+    // Someone's key beside the record's, in another domain or not; and a copy of the record's key.
+    for (key, domains) in [(&foreign, 0x0004), (&foreign, 0x0001), (&own, 0x8000)] {
+        hsms[0].tamper(|state| {
+            let mut rogue = key.clone();
+            (rogue["id"], rogue["domains"]) = (78.into(), domains.into());
+            state["objects"].as_array_mut().unwrap().push(rogue);
+        });
+        let map = map(stage, &hsms, &["r1", "r2", "r3"]).write("devices.toml");
+        let (_, done) = stage.hold(&map, &stage.path("2.toml"));
+        assert!(done.text().contains("HSM-UNPREPARED") && done.text().contains("0x004e"), "{}", done.text());
+        hsms[0].tamper(|state| {
+            let objects = state["objects"].as_array_mut().unwrap();
+            objects.retain(|object| object["id"] != 78);
+        });
+    }
+    assert!(outcomes(stage, "sign").is_empty());
+}
+
+/// A device that was reset is not made ready again over the record's head.
+#[test]
+fn a_device_with_keys_of_the_record_is_not_reset_again() {
+    let (stage, hsms) = with_devices("reset", |_| {});
+    first_day(stage, &hsms, "p256");
+    let mut token = opened(&hsms[0]).unwrap();
+    let key = token.keys(&mut of_stage()).unwrap()[0].public.clone().unwrap();
+    token.destroy(&key, &mut of_stage()).unwrap();
+    let new = "[[key]]\nname = \"r9\"\nholder = \"ada\"\npurpose = \"root\"\n";
+    let again = stage.write("9.toml", &format!("ceremony = \"generate-key\"\n{HEAD}{new}"));
+    let (_, done) = stage.hold(&map(stage, &hsms, &["r9"]).write("nine.toml"), &again);
+    assert!(done.text().contains("TOKEN-NOT-BLANK") && done.text().contains("r1"), "{}", done.text());
 }

@@ -13,6 +13,7 @@ pub mod change;
 mod change_json;
 pub mod confirm;
 pub mod conflict;
+pub mod device_log;
 pub mod due;
 pub mod engine;
 pub mod facts;

@@ -2,6 +2,7 @@
 //!
 //! A closed set for what acts; an act that this keyrite doesn't know is chained, kept and shown.
 
+use super::device_log::LogEntry;
 use super::facts::Stage;
 use super::people::{Duty, KeyName, Person};
 use super::share_manifest::ShareManifest;
@@ -109,6 +110,17 @@ pub enum Outcome {
         file: Digest,
         /// Which token.
         token: TokenSeen,
+    },
+    /// `drain`: a token's own log was put on record, up to now.
+    Drain {
+        /// A key on the token.
+        key: KeyName,
+        /// Which token.
+        token: TokenSeen,
+        /// Its entries since the last that was put on record, as it gave them.
+        entries: Vec<LogEntry>,
+        /// How many of them are uses and changes of keys that no transcript here speaks of.
+        unaccounted: u64,
     },
     /// `enrol`: a public key was taken into the record.
     Enrol {
@@ -287,6 +299,7 @@ impl Outcome {
             Self::Destroy { .. } => "destroy",
             Self::Shares { .. } => "shares",
             Self::Copy { .. } => "copy",
+            Self::Drain { .. } => "drain",
             Self::Enrol { .. } => "enrol",
             Self::Seal { .. } => "seal",
             Self::Upload { .. } => "upload",

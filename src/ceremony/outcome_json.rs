@@ -1,6 +1,7 @@
 //! Outcomes as JSON: the members of each act, as FORMAT.md lists them.
 
 use super::backups::form_word;
+use super::device_log::LogEntry;
 use super::members::{Reader, digest, number};
 use super::outcome::{Begin, Confirmed, EndState, Intent, Outcome, Sealed, TokenSeen, Way, Witnessed};
 use super::people::KeyName;
@@ -61,6 +62,15 @@ impl Outcome {
                 ("token", token.to_json()),
                 ("wrap-key", wrap_key.as_str().into()),
             ]),
+            Self::Drain { key, token, entries, unaccounted } => {
+                let hex = |entry: &LogEntry| Json::Str(base16ct::lower::encode_string(entry.raw()));
+                object([
+                    ("entries", Json::Array(entries.iter().map(hex).collect())),
+                    ("key", key.as_str().into()),
+                    ("token", token.to_json()),
+                    ("unaccounted", number(*unaccounted)),
+                ])
+            }
             Self::Enrol { name, file, identity } => object([
                 ("file", digest(file)),
                 ("identity", digest(&identity.digest())),
@@ -160,6 +170,12 @@ impl Outcome {
                 form: form_word(from.text("form")?)?,
                 file: from.parsed("file")?,
                 token: TokenSeen::read(&mut from)?,
+            },
+            "drain" => Self::Drain {
+                key: from.parsed("key")?,
+                token: TokenSeen::read(&mut from)?,
+                entries: from.texts("entries")?.into_iter().map(log_entry).collect::<Result<_>>()?,
+                unaccounted: from.number("unaccounted")?,
             },
             "enrol" => Self::Enrol {
                 name: from.parsed("name")?,
@@ -270,6 +286,14 @@ impl Intent {
             "destroy" => Ok(Self::Destroy),
             other => Err(unknown("the intent", other)),
         }
+    }
+}
+
+fn log_entry(text: &str) -> Result<LogEntry> {
+    let mut raw = [0; 32];
+    match base16ct::lower::decode(text.as_bytes(), &mut raw) {
+        Ok(read) if read.len() == 32 => Ok(LogEntry::new(raw)),
+        _ => Err(unknown("the log entry", text)),
     }
 }
 

@@ -57,8 +57,8 @@ pub struct DeviceKey {
     pub module: Option<String>,
     /// Where its PIN or pass-phrase comes from.
     pub pin: PinFrom,
-    /// The file of a YubiHSM's auditor's password; none if a person types it.
-    pub pin_auditor: Option<PathBuf>,
+    /// Where the passwords of a YubiHSM's other duties come from.
+    pub duties: DutyPins,
     /// The longest message in bytes that its token takes, where it is given the message itself
     /// (Ed25519); none is unknown.
     pub max_payload: Option<usize>,
@@ -72,8 +72,24 @@ impl DeviceKey {
     /// A key there, its PIN typed, of no module and no known limit.
     pub const fn new(uri: KeyUri) -> Self {
         let pin = PinFrom::Terminal;
-        Self { uri, module: None, pin, pin_auditor: None, max_payload: None, puk: None, existing: false }
+        Self { uri, module: None, pin, duties: DutyPins::NONE, max_payload: None, puk: None, existing: false }
     }
+}
+
+/// Files of the passwords of a YubiHSM's duties but the signer's; none if a person types it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DutyPins {
+    /// `pin-administrator`
+    pub administrator: Option<PathBuf>,
+    /// `pin-backup`
+    pub backup: Option<PathBuf>,
+    /// `pin-auditor`
+    pub auditor: Option<PathBuf>,
+}
+
+impl DutyPins {
+    /// All are typed.
+    pub const NONE: Self = Self { administrator: None, backup: None, auditor: None };
 }
 
 /// Where a PIN comes from.
@@ -344,7 +360,7 @@ dora = "2026-12-02"
             (one("pin = \"pins/targets-1\"", "pin = \"tty\"\npuk = \"a\""), "with puk or existing"),
             (one("max-payload = 2028", "existing = true"), "with puk or existing"),
             (one("pin = \"pins/targets-1\"", ""), "without a pin"),
-            (one("object=root-a\"", "object=root-a\"\npin-auditor = \"a\""), "with a pin-auditor"),
+            (one("object=root-a\"", "object=root-a\"\npin-auditor = \"a\""), "with a password of a duty"),
             (one(";connector=http://127.0.0.1:8080", ";connector=http://hsm:8080"), "127.0.0.1"),
             (one("pin-auditor = \"pins/auditor\"", "module = \"softhsm2\""), "with a module"),
             (one("folders = [\"tokens\"", "folders = [\"/\""), "the folder \"/\""),

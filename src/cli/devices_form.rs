@@ -1,6 +1,6 @@
 //! The form of `devices.toml`: how a device map is read and written.
 
-use super::devices::{DeviceKey, DeviceMap, PinFrom, backend_url};
+use super::devices::{DeviceKey, DeviceMap, DutyPins, PinFrom, backend_url};
 use super::rules;
 use crate::ceremony::facts::Anchor;
 use crate::ceremony::strict::{self, Word};
@@ -76,6 +76,8 @@ struct KeyPart {
     uri: Word<KeyUri>,
     module: Option<String>,
     pin: Option<String>,
+    pin_administrator: Option<PathBuf>,
+    pin_backup: Option<PathBuf>,
     pin_auditor: Option<PathBuf>,
     max_payload: Option<usize>,
     puk: Option<PathBuf>,
@@ -197,8 +199,11 @@ impl DeviceMap {
                 PinFrom::File(file) => path(file),
             };
             let _ = writeln!(text, "pin = {pin}");
-            if let Some(file) = &key.pin_auditor {
-                let _ = writeln!(text, "pin-auditor = {}", path(file));
+            let DutyPins { administrator, backup, auditor } = &key.duties;
+            for (duty, file) in [("administrator", administrator), ("backup", backup), ("auditor", auditor)] {
+                if let Some(file) = file {
+                    let _ = writeln!(text, "pin-{duty} = {}", path(file));
+                }
             }
             if let Some(most) = key.max_payload {
                 let _ = writeln!(text, "max-payload = {most}");
@@ -259,8 +264,15 @@ fn device_key(
         }
         _ => {}
     }
-    if part.pin_auditor.is_some() && !matches!(uri, KeyUri::YubiHsm(_)) {
-        return refuse(format!("{place} with a pin-auditor"), "pin-auditor for yubihsm: keys only");
+    let within = |file: Option<PathBuf>| file.map(|file| folder.join(file));
+    let duties = DutyPins {
+        administrator: within(part.pin_administrator),
+        backup: within(part.pin_backup),
+        auditor: within(part.pin_auditor),
+    };
+    if duties != DutyPins::NONE && !matches!(uri, KeyUri::YubiHsm(_)) {
+        let expected = "pin-administrator, pin-backup and pin-auditor for yubihsm: keys only";
+        return refuse(format!("{place} with a password of a duty"), expected);
     }
     let pin = match part.pin.as_deref() {
         None if matches!(uri, KeyUri::External(_)) => PinFrom::Terminal,
@@ -271,10 +283,9 @@ fn device_key(
         }
         Some(file) => PinFrom::File(folder.join(file)),
     };
-    let pin_auditor = part.pin_auditor.map(|file| folder.join(file));
     let puk = part.puk.map(|file| folder.join(file));
     let (module, max_payload, existing) = (part.module, part.max_payload, part.existing);
-    Ok(DeviceKey { uri, module, pin, pin_auditor, max_payload, puk, existing })
+    Ok(DeviceKey { uri, module, pin, duties, max_payload, puk, existing })
 }
 
 fn quoted(text: &str) -> String {

@@ -40,6 +40,8 @@ pub struct Keyring {
     memory: BTreeMap<KeyName, Zeroizing<String>>,
     brought: BTreeSet<KeyName>,
     wrap_keys: BTreeMap<KeyName, Secret>,
+    /// Tokens whose log this session has put on record.
+    settled: BTreeSet<TokenIdentity>,
 }
 
 /// What is done with an open token.
@@ -58,6 +60,7 @@ impl Keyring {
             memory: BTreeMap::new(),
             brought: BTreeSet::new(),
             wrap_keys: BTreeMap::new(),
+            settled: BTreeSet::new(),
         }
     }
 
@@ -228,7 +231,8 @@ impl Keyring {
             if let PinFrom::File(file) = &key.pin {
                 needs.read.push(file.clone());
             }
-            needs.read.extend(key.pin_auditor.clone());
+            let duties = [&key.duties.administrator, &key.duties.backup, &key.duties.auditor];
+            needs.read.extend(duties.into_iter().flatten().cloned());
             needs.read.extend(key.puk.clone());
         }
         needs.read.extend(map.enrolments.values().cloned());
@@ -275,6 +279,26 @@ impl Keyring {
             self.holders.insert(name.clone(), record.holder.to_string());
             self.publics.insert(name.clone(), record.public.clone());
         }
+    }
+
+    /// Learns of a key that has just been made.
+    pub fn know(&mut self, key: &KeyName, public: &PublicKey) {
+        self.publics.insert(key.clone(), public.clone());
+    }
+
+    /// Whether the record has this key, or one was just made that is it.
+    pub fn knows(&self, public: &PublicKey) -> bool {
+        self.publics.values().any(|known| known == public)
+    }
+
+    /// Whether this session has put the token's log on record.
+    pub fn is_settled(&self, token: &TokenIdentity) -> bool {
+        self.settled.contains(token)
+    }
+
+    /// Notes that it has.
+    pub fn settled(&mut self, token: &TokenIdentity) {
+        self.settled.insert(token.clone());
     }
 
     /// Says who will hold a key that is about to be made.

@@ -15,7 +15,7 @@ use rustix::fs::{Mode, OFlags, fstat};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 /// No PIN or pass-phrase is longer, in bytes.
@@ -119,12 +119,7 @@ impl<'a> Pins<'a> {
 impl PinSource for Pins<'_> {
     fn pin(&mut self, ask: &PinAsk) -> Result<Pin> {
         let place = ask.key.as_ref().and_then(|key| self.keys.get(key));
-        let file = place.and_then(|place| match (ask.secret, &place.pin) {
-            (PinKind::Auditor, _) => place.pin_auditor.clone(),
-            (PinKind::SecurityOfficer | PinKind::NewSecurityOfficer, _) => place.puk.clone(),
-            (PinKind::User | PinKind::NewUser, PinFrom::File(file)) => Some(file.clone()),
-            _ => None,
-        });
+        let file = place.and_then(|key| file_of(ask.secret, key));
         let last = matches!(ask.tries, Tries::Last | Tries::Count(1));
         if last && (file.is_some() || self.console.unattended()) {
             let found = format!("the last try of {}", tokens::named(&ask.token, self.holder(ask)));
@@ -163,6 +158,21 @@ impl PinSource for Pins<'_> {
 
     fn touch(&mut self, token: &TokenIdentity) {
         self.console.touch(&tokens::named(token, None));
+    }
+}
+
+/// The file that a secret of a key's token comes from: of a YubiKey the PUK's as well, of a YubiHSM
+/// one for each duty.
+fn file_of(secret: PinKind, key: &DeviceKey) -> Option<PathBuf> {
+    let duties = &key.duties;
+    match (secret, &key.pin) {
+        (PinKind::User | PinKind::NewUser, PinFrom::File(file)) => Some(file.clone()),
+        (PinKind::User | PinKind::NewUser, PinFrom::Terminal) => None,
+        (PinKind::SecurityOfficer | PinKind::NewSecurityOfficer, _) => {
+            key.puk.clone().or_else(|| duties.administrator.clone())
+        }
+        (PinKind::Backup | PinKind::NewBackup, _) => duties.backup.clone(),
+        (PinKind::Auditor | PinKind::NewAuditor, _) => duties.auditor.clone(),
     }
 }
 
@@ -218,7 +228,6 @@ mod tests {
     use crate::ui::scripted::Scripted;
     use std::fs;
     use std::os::unix::fs::{PermissionsExt, symlink};
-    use std::path::PathBuf;
 
     fn folder(test: &str) -> PathBuf {
         let dir = std::env::temp_dir().join(format!("keyrite-pins-{}-{test}", std::process::id()));

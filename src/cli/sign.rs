@@ -271,9 +271,11 @@ fn refusal(
     let statement = Statement::new(contents.facts.trust.id, sentence)?;
     let public = room.keyring.public(key)?;
     let payload = Payload::Statement(statement.clone());
-    let signature = room.have_signed(key, &public, Scheme::of(public.algorithm()), &payload)?;
+    let signature =
+        room.have_signed(Some(stored.digest), key, &public, Scheme::of(public.algorithm()), &payload)?;
     room.record.add_statement(&SignedStatement::new(statement, public, &signature)?)?;
     let of = Of { change: Some(stored.digest), step: None };
     room.journal.say(room.record, room.session, of, Said::Refuse { reason })?;
+    room.drain(key)?;
     Ok(vec![format!("{key} has refused: {}", stored.change.frame.title)])
 }

@@ -222,6 +222,11 @@ fn seal(
         }
         let scheme = wire::scheme(Profile::Tuf, &record.public);
         let signature = table.keyring.with_token(name, console, &mut |token, pins| {
+            if token.audit_log().is_some() {
+                let found = format!("{name} on a token that keeps a log of its signatures");
+                let expected = "a key whose signatures need no transcript, since this command writes none";
+                return Err(Refusal::new(&crate::signer::rules::TOKEN_CANNOT, found, expected));
+            }
             let mut signer = token.open(&record.public, pins)?;
             crate::signer::sign(signer.as_mut(), &record.public, scheme, &whole, pins)
         })?;

@@ -202,6 +202,11 @@ pub trait Token {
         None
     }
 
+    /// Whether making a key on it begins with a reset that destroys everything on it.
+    fn resets(&mut self) -> Result<bool> {
+        Ok(false)
+    }
+
     /// What it tells of PIN tries left.
     fn tries(&mut self) -> Result<Tries>;
 

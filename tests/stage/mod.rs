@@ -29,7 +29,7 @@ use std::process::{Command, Output, Stdio};
 /// Where Debian has SoftHSM's module.
 pub const SOFTHSM: &str = "/usr/lib/softhsm/libsofthsm2.so";
 /// Every token's PIN.
-const PIN: &str = "31415926";
+pub const PIN: &str = "31415926";
 /// Every key file's pass-phrase.
 pub const PHRASE: &str = "correct horse battery staple";
 
@@ -215,6 +215,15 @@ impl Devices<'_> {
     /// A key on a YubiKey of this serial number.
     pub fn on_yubikey(mut self, key: &str, serial: u32) -> Self {
         writeln!(self.rest, "[key.{key}]\nuri = \"piv:serial={serial};slot=9c\"\npin = \"pin\"").unwrap();
+        self
+    }
+
+    /// A key on a simulated YubiHSM, the passwords of its duties in files.
+    pub fn on_yubihsm(mut self, key: &str, uri: &str) -> Self {
+        writeln!(self.rest, "[key.{key}]\nuri = \"{uri}\"\npin = \"pin\"").unwrap();
+        for duty in ["administrator", "backup", "auditor"] {
+            writeln!(self.rest, "pin-{duty} = \"pin-{duty}\"").unwrap();
+        }
         self
     }
 

@@ -1,5 +1,6 @@
 //! Transcripts: what is written reads back, and whatever is touched afterwards is found.
 
+use crate::ceremony::device_log::LogEntry;
 use crate::ceremony::facts::Stage;
 use crate::ceremony::people::{Duty, KeyName, Person};
 use crate::ceremony::share_manifest::{SetId, ShareLine, ShareManifest, ShareUse};
@@ -127,7 +128,13 @@ fn outcomes() -> Vec<Outcome> {
         Outcome::Witness { witness: person("bob"), how: Witnessed::Words("tissue adviser".to_owned()) },
         Outcome::Exception { what: "the printer was out of paper".to_owned() },
         Outcome::Refuse { reason: "root-d is unknown to me".to_owned() },
-        Outcome::Unknown { act: "drain".to_owned(), outcome: Json::parse(br#"{"entries":[1,2]}"#).unwrap() },
+        Outcome::Drain {
+            key: key("root-a"),
+            token: token(),
+            entries: vec![LogEntry::new([1; 32]), LogEntry::new([2; 32])],
+            unaccounted: 1,
+        },
+        Outcome::Unknown { act: "weigh".to_owned(), outcome: Json::parse(br#"{"entries":[1,2]}"#).unwrap() },
         Outcome::End { state: EndState::Waiting, waiting: vec![person("bob"), person("carol")] },
     ]
 }

@@ -151,6 +151,7 @@ impl Room<'_> {
             self.console.confirm_word(&prompt, witness.as_str())?;
             Witnessed::Words(head.words().join(" "))
         };
-        self.journal.say(self.record, self.session, of, Outcome::Witness { witness, how })
+        self.journal.say(self.record, self.session, of, Outcome::Witness { witness, how })?;
+        key.map_or(Ok(()), |key| self.drain(key))
     }
 }

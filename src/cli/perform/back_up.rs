@@ -192,7 +192,8 @@ impl Room<'_> {
         let statement = possession_of(agenda.change, agenda.digest, named, &old.public)?;
         let payload = Payload::Statement(statement.clone());
         let scheme = KeyScheme::of(old.public.algorithm());
-        let signature = match self.have_signed(&back.key, &old.public, scheme, &payload) {
+        let signature = match self.have_signed(Some(agenda.digest), &back.key, &old.public, scheme, &payload)
+        {
             Ok(signature) => signature,
             Err(refusal) => {
                 // What can't sign as the key that left is not it, and must not look like it.

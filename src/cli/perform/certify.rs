@@ -59,8 +59,9 @@ impl Room<'_> {
         let statement = possession_of(agenda.change, agenda.digest, named, &old.public)?;
         let payload = Payload::Statement(statement.clone());
         let scheme = Scheme::of(old.public.algorithm());
-        let signature = self.have_signed(&new.key, &old.public, scheme, &payload)?;
-        let certificate = Some(self.certificate(&new.key, &new.template, &old.public)?);
+        let of = Some(agenda.digest);
+        let signature = self.have_signed(of, &new.key, &old.public, scheme, &payload)?;
+        let certificate = Some(self.certificate(of, &new.key, &new.template, &old.public)?);
         let proof = SignedStatement::new(statement, old.public.clone(), &signature)?;
         let proof = self.record.add_statement(&proof)?;
         self.record.add_key(&KeyFile {

@@ -31,6 +31,7 @@ impl Room<'_> {
         kinds::unlisted(facts, record)?;
         let token = self.token_of(key, facts)?;
         if !cut_off {
+            self.settle(key)?;
             let intent = Outcome::Intent { key: key.clone(), what: Intent::Destroy, token: seen(&token) };
             self.journal.say(self.record, self.session, of, intent)?;
         }

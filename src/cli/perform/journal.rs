@@ -30,6 +30,11 @@ impl Journal {
         Self { transcript }
     }
 
+    /// It as it is so far.
+    pub const fn transcript(&self) -> &Transcript {
+        &self.transcript
+    }
+
     /// Its name.
     pub const fn ceremony(&self) -> CeremonyId {
         self.transcript.ceremony()

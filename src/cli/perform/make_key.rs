@@ -5,6 +5,7 @@ use super::journal::Of;
 use super::sign::{described, seen};
 use super::{Agenda, Room};
 use crate::ceremony::change::{CertificateTemplate, Change, EnrolledKey, Item, NewKey, Possession, Purpose};
+use crate::ceremony::facts::{Facts, KeyRecord};
 use crate::ceremony::people::{KeyName, Person};
 use crate::ceremony::step::Step;
 use crate::ceremony::transcript::{Intent, Outcome};
@@ -16,7 +17,8 @@ use crate::tuf::digest::Digest;
 use crate::tuf::key::{PublicKey, Scheme};
 use crate::tuf::payload::Payload;
 use crate::tuf::rule::{Refusal, Result};
-use crate::tuf::statement::{Sentence, Statement};
+use crate::tuf::statement::{KeyEvent, Sentence, Statement};
+use crate::ui::Prompt;
 
 impl Room<'_> {
     pub(super) fn make_key(
@@ -31,7 +33,8 @@ impl Room<'_> {
         let tag = KeyTag { label: new.name.to_string(), id: agenda.change.tag(&new.name), place: None };
         let token =
             self.keyring.with_token(&new.name, self.console, &mut |token, _| Ok(token.identity().clone()))?;
-        let (generated, adopted) = self.generate(of, new, &tag, &token, adopt)?;
+        let facts = &contents.facts;
+        let (generated, adopted) = self.generate(of, new, facts, &tag, &token, adopt)?;
         if !new.spec.fits(&generated.public) {
             return Err(Refusal::new(
                 &crate::signer::rules::TOKEN_CANNOT,
@@ -39,6 +42,7 @@ impl Room<'_> {
                 format!("a key of the kind {}", new.spec),
             ));
         }
+        self.keyring.know(&new.name, &generated.public);
         let file = match Self::written_before(contents, agenda, &new.name, &generated.public) {
             Some(file) => file,
             None => self.write_key(agenda, new, &token, &generated)?,
@@ -59,6 +63,7 @@ impl Room<'_> {
         &mut self,
         of: Of<'_>,
         new: &NewKey,
+        facts: &Facts,
         tag: &KeyTag,
         token: &TokenIdentity,
         adopt: bool,
@@ -85,7 +90,9 @@ impl Room<'_> {
             if let Some(found) = found {
                 return Ok((found, true));
             }
+            self.may_make(new, facts, token)?;
         } else {
+            self.may_make(new, facts, token)?;
             let what = Intent::Generate { label: tag.label.clone(), id: tag.id };
             let intent = Outcome::Intent { key: new.name.clone(), what, token: seen(token) };
             self.journal.say(self.record, self.session, of, intent)?;
@@ -97,6 +104,34 @@ impl Room<'_> {
             Some(under) => backups(t)?.generate_exportable(new.spec, tag, under, pins),
         })?;
         Ok((made, false))
+    }
+
+    /// Has a person agree to the reset that a new token is given, unless the record has keys on it. One
+    /// that is in use already has its log read.
+    fn may_make(&mut self, new: &NewKey, facts: &Facts, token: &TokenIdentity) -> Result<()> {
+        let resets = self.keyring.with_token(&new.name, self.console, &mut |token, _| token.resets())?;
+        if !resets {
+            return self.settle(&new.name);
+        }
+        let gone = |record: &KeyRecord| record.life.iter().any(|(event, _)| *event != KeyEvent::Retired);
+        let on_it = |record: &&KeyRecord| {
+            record.token == token.kind.name() && record.serial == token.serial && !gone(record)
+        };
+        if let Some(record) = facts.keys.values().find(on_it) {
+            return Err(Refusal::new(
+                &crate::signer::rules::TOKEN_NOT_BLANK,
+                format!("{}, which was reset, and on which the record has {}", described(token), record.name),
+                "a token without keys of the record; if the key is really gone, say so first by keyrite guide",
+            ));
+        }
+        // There, who agreed to the change by its digest agreed to this.
+        if self.console.unattended() {
+            return Ok(());
+        }
+        let prompt = Prompt::new(format!("reset.{}", new.name), format!("Reset {}?", described(token)))
+            .help("It is as from the factory, or somebody wants it to look so: everything on it is destroyed first.")
+            .help("Then it gets four passwords, for administrator, signer, backup and auditor.");
+        self.console.confirm_word(&prompt, "reset")
     }
 
     /// The key file that a session wrote just before it was cut off.
@@ -121,9 +156,10 @@ impl Room<'_> {
         let statement = possession(agenda.change, agenda.digest, new, &made.public)?;
         let scheme = Scheme::of(made.public.algorithm());
         let payload = Payload::Statement(statement.clone());
-        let signature = self.have_signed(&new.name, &made.public, scheme, &payload)?;
+        let of = Some(agenda.digest);
+        let signature = self.have_signed(of, &new.name, &made.public, scheme, &payload)?;
         let certificate = match &new.certificate {
-            Some(template) => Some(self.certificate(&new.name, template, &made.public)?),
+            Some(template) => Some(self.certificate(of, &new.name, template, &made.public)?),
             None => None,
         };
         let proof =
@@ -145,6 +181,7 @@ impl Room<'_> {
 
     pub(super) fn certificate(
         &mut self,
+        of: Option<Digest>,
         key: &KeyName,
         template: &CertificateTemplate,
         public: &PublicKey,
@@ -152,7 +189,7 @@ impl Room<'_> {
         let certificate = certificate(template, public)?;
         let scheme = Scheme::of(public.algorithm());
         let payload = Payload::Certificate(certificate.clone());
-        let signature = self.have_signed(key, public, scheme, &payload)?;
+        let signature = self.have_signed(of, key, public, scheme, &payload)?;
         certificate.assemble(&signature)
     }
 

@@ -8,6 +8,7 @@
 //! before it verified; an outcome held in memory while the next step begins.
 
 mod ask;
+mod audit;
 mod back_up;
 mod certify;
 mod destroy;
@@ -148,13 +149,19 @@ impl Room<'_> {
         }
         match &step.act {
             Act::Person(act) => self.ask(agenda, step, act, facts),
-            Act::Token(TokenAct::Generate(new)) => self.make_key(contents, agenda, step, new, adopt),
+            Act::Token(TokenAct::Generate(new)) => {
+                self.make_key(contents, agenda, step, new, adopt)?;
+                self.drain(&new.name)
+            }
             Act::Token(TokenAct::Destroy { key }) => self.destroy_key(facts, agenda, step, key, adopt),
-            Act::Token(TokenAct::Certify(new)) => self.certify_key(contents, agenda, step, new),
+            Act::Token(TokenAct::Certify(new)) => {
+                self.certify_key(contents, agenda, step, new)?;
+                self.drain(&new.key)
+            }
             Act::Token(TokenAct::Sign { item, key }) => {
                 let signed = self.sign(contents, agenda, step, *item, key)?;
                 gathered.signatures.push((signed.key(), signed.payload()));
-                Ok(())
+                self.drain(key)
             }
             Act::Token(TokenAct::Copy { key, wrap_key }) => {
                 self.copy_key(contents, agenda, step, (key, wrap_key))

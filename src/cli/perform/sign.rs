@@ -51,6 +51,7 @@ impl Room<'_> {
         }
 
         let token = self.token_of(key, facts)?;
+        self.settle(key)?;
         let what = agenda.change.items.get(item).map(Item::title).unwrap_or_default();
         let line = format!("{key} of {} signs {what} on {}", ask.holder, described(&token));
         self.console.progress(&line.into());
@@ -62,7 +63,7 @@ impl Room<'_> {
             of,
             Outcome::Intent { key: key.clone(), what: intent, token: seen.clone() },
         )?;
-        let signature = self.have_signed(key, &ask.public, ask.scheme, &payload)?;
+        let signature = self.signed_by(key, &ask.public, ask.scheme, &payload)?;
         let file = self.record.add_signature(agenda.change, &signature)?;
         let outcome = Outcome::Sign { key: key.clone(), payload: payload.digest(), file, token: seen };
         self.journal.say(self.record, self.session, of, outcome)?;
@@ -70,7 +71,7 @@ impl Room<'_> {
     }
 
     /// Has the key sign, on its own token, and the signature verified in software.
-    pub fn have_signed(
+    pub(super) fn signed_by(
         &mut self,
         key: &KeyName,
         public: &PublicKey,
@@ -133,7 +134,7 @@ impl Room<'_> {
         let statement = Statement::new(self.record.trust().id, sentence)?;
         let public = self.keyring.public(key)?;
         let payload = Payload::Statement(statement.clone());
-        let signature = self.have_signed(key, &public, Scheme::of(public.algorithm()), &payload)?;
+        let signature = self.have_signed(None, key, &public, Scheme::of(public.algorithm()), &payload)?;
         self.record.add_statement(&SignedStatement::new(statement, public, &signature)?)
     }
 }

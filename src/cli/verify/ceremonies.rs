@@ -136,6 +136,13 @@ fn words(entry: &Entry) -> String {
         Outcome::Copy { key, wrap_key, file, token, .. } => {
             format!("{key} left{} under {wrap_key}: {}", on(token), short(file))
         }
+        Outcome::Drain { entries, unaccounted, token, .. } => {
+            let more = match unaccounted {
+                0 => "each accounted for".to_owned(),
+                count => format!("{count} THAT NO TRANSCRIPT SPEAKS OF"),
+            };
+            format!("the log{}: {} entries, {more}", on(token), entries.len())
+        }
         Outcome::Enrol { name, identity, .. } => format!("{name} taken in: {}", short(&identity.digest())),
         Outcome::Seal { documents } if documents.is_empty() => "sealed: every statement is signed".to_owned(),
         Outcome::Seal { documents } => {

@@ -53,13 +53,20 @@ impl AuditLog for YubiHsmToken {
         let mut held = Vec::new();
         for object in session.list()? {
             let duty = Duty::ALL.into_iter().find(|duty| duty.object() == object);
-            let ours = match duty {
-                Some(duty) => session.info(object)?.is_some_and(|info| duty.is(&info)),
-                None => object.is_the_devices(),
+            let info = if object.is_the_devices() { None } else { session.info(object)? };
+            let prepared = match (duty, &info) {
+                (Some(duty), Some(info)) => duty.is(info),
+                (_, None) => object.is_the_devices(),
+                (None, Some(info)) => object.kind == Kind::WRAP && info.is_a_wrap_key(),
             };
-            let public =
-                if object.kind == Kind::ASYMMETRIC && !ours { session.public_key(object.id)? } else { None };
-            held.push(Held { what: object.to_string(), prepared: ours, public });
+            // A copy in another domain, or one that can do more, is nobody's key of the record.
+            let public = match info {
+                Some(info) if object.kind == Kind::ASYMMETRIC && info.only_signs() => {
+                    session.public_key(object.id)?
+                }
+                _ => None,
+            };
+            held.push(Held { what: object.to_string(), prepared, public });
         }
         Ok(held)
     }

@@ -200,6 +200,10 @@ impl Token for YubiHsmToken {
         Some(sign::longest(self.most))
     }
 
+    fn resets(&mut self) -> Result<bool> {
+        provision::factory(self).map(|session| session.is_some())
+    }
+
     fn tries(&mut self) -> Result<Tries> {
         Ok(Tries::Unknown)
     }

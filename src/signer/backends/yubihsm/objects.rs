@@ -1,5 +1,6 @@
 //! What is on a YubiHSM 2: objects, what can be done with each, and the commands on them.
 
+use super::duties::KEYS;
 use super::session::{Session, Static};
 use super::wire::{Command, Fault, Parts, odd};
 use crate::signer::rules;
@@ -101,6 +102,21 @@ pub struct Info {
     pub label: String,
     /// What objects that are made by it can have.
     pub delegated: Capabilities,
+}
+
+impl Info {
+    /// Whether it is where keyrite's keys are and can do what they can and nothing else.
+    pub const fn only_signs(&self) -> bool {
+        let all = Capabilities::SIGN_ECDSA.and(Capabilities::SIGN_EDDSA).and(Capabilities::EXPORTABLE);
+        self.domains == KEYS && self.capabilities.0 & !all.0 == 0
+    }
+
+    /// Whether it is where keyrite's keys are and wraps and unwraps keys that only sign.
+    pub const fn is_a_wrap_key(&self) -> bool {
+        let wraps = Capabilities::EXPORT_WRAPPED.and(Capabilities::IMPORT_WRAPPED);
+        let signing = Capabilities::SIGN_ECDSA.and(Capabilities::SIGN_EDDSA).and(Capabilities::EXPORTABLE);
+        self.domains == KEYS && self.capabilities.0 == wraps.0 && self.delegated.0 & !signing.0 == 0
+    }
 }
 
 /// An authentication key that is to be put.

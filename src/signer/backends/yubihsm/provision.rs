@@ -218,7 +218,8 @@ fn expect_prepared(token: &YubiHsmToken, session: &mut Session) -> Result<()> {
             }
             (None, Some(info)) => {
                 object.is_the_devices()
-                    || (matches!(object.kind, Kind::ASYMMETRIC | Kind::WRAP) && info.domains == duties::KEYS)
+                    || (object.kind == Kind::ASYMMETRIC && info.only_signs())
+                    || (object.kind == Kind::WRAP && info.is_a_wrap_key())
             }
             (_, None) => object.is_the_devices(),
         };
