@@ -24,12 +24,20 @@ const RESET_BEFORE: u8 = 0xff;
 const USES: [u8; 8] = [0x47, 0x49, 0x55, 0x56, 0x57, 0x59, 0x5d, 0x6a];
 /// Attest a key: by a key of the owner's it is a signature, by the device's own it is not.
 const ATTEST: u8 = 0x64;
-/// Put an authentication or asymmetric key, make one, set an option, change a password.
-const CHANGES: [u8; 5] = [0x44, 0x45, 0x46, 0x4f, 0x6c];
-/// Reset, delete.
-const REMOVALS: [u8; 2] = [0x08, 0x58];
-/// Open a session.
-const LOGIN: u8 = 0x04;
+/// Changes of what is on a device or can be done with it. Each is there as often as it was intended.
+const RESET: u8 = 0x08;
+const PUT_AUTHENTICATION: u8 = 0x44;
+const GENERATE: u8 = 0x46;
+const EXPORT: u8 = 0x4a;
+const IMPORT: u8 = 0x4b;
+const PUT_WRAP: u8 = 0x4c;
+const SET_OPTION: u8 = 0x4f;
+const DELETE: u8 = 0x58;
+const CHANGES: [u8; 8] =
+    [RESET, PUT_AUTHENTICATION, GENERATE, EXPORT, IMPORT, PUT_WRAP, SET_OPTION, DELETE];
+/// Which keyrite never does: put an opaque object or a key in clear, make a wrap key, wrap and unwrap
+/// data (which opens a wrapped key), change a password, and all that is done with RSA wrap keys.
+const NEVER: [u8; 11] = [0x42, 0x45, 0x5b, 0x68, 0x69, 0x6c, 0x73, 0x74, 0x75, 0x76, 0x77];
 
 /// One entry of a YubiHSM's log, as it gave it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,14 +96,57 @@ impl LogEntry {
     }
 }
 
+/// What was intended with a token since its log was put on record last.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Intended {
+    signatures: u64,
+    made: u64,
+    destroyed: u64,
+    copied: u64,
+    restored: u64,
+}
+
+impl Intended {
+    fn add(&mut self, what: &Intent) {
+        let count = match what {
+            Intent::Sign { .. } => &mut self.signatures,
+            Intent::Generate { .. } => &mut self.made,
+            Intent::Destroy => &mut self.destroyed,
+            Intent::Copy { .. } => &mut self.copied,
+            Intent::Restore { .. } => &mut self.restored,
+        };
+        *count = count.saturating_add(1);
+    }
+
+    /// How often a change may be in the log. `prepared`: it begins with the reset of a device that
+    /// was made ready.
+    fn of(&self, command: u8, prepared: bool) -> u64 {
+        let ready = |count| if prepared { count } else { 0 };
+        // The wrap key is put there for either, and taken away; first, if one was left there.
+        let wrapped = self.copied.saturating_add(self.restored);
+        match command {
+            RESET => self.made.saturating_add(self.destroyed),
+            PUT_AUTHENTICATION => ready(4),
+            SET_OPTION => ready(2),
+            GENERATE => self.made,
+            EXPORT => self.copied,
+            IMPORT => self.restored,
+            PUT_WRAP => wrapped,
+            // The factory's authentication key; and what came back and could not sign.
+            DELETE => ready(1)
+                .saturating_add(self.destroyed)
+                .saturating_add(self.restored)
+                .saturating_add(wrapped.saturating_mul(2)),
+            _ => 0,
+        }
+    }
+}
+
 /// What transcripts know of a token's log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Known {
     last: Option<LogEntry>,
-    /// Signatures that were intended since.
-    intended: u64,
-    making: bool,
-    destroying: bool,
+    intended: Intended,
     /// What was once found in its log and in no transcript, since it was last reset.
     unaccounted: u64,
 }
@@ -142,17 +193,20 @@ impl Known {
             // Elsewhere, what was intended before that was judged by then.
             let open = |at: Time| has_newest || newest.is_none_or(|(newest, _)| at >= newest);
             for (_, what) in window.into_iter().filter(|(at, _)| open(*at)) {
-                match what {
-                    Intent::Sign { .. } => known.intended = known.intended.saturating_add(1),
-                    Intent::Generate { .. } => known.making = true,
-                    Intent::Destroy => known.destroying = true,
-                }
+                known.intended.add(what);
             }
         }
         known
     }
 
-    /// Judges what the token's log has that nobody has acknowledged: how many of its entries are uses
+    /// The entries that are not on record yet. The others are there where a session was cut off after
+    /// it had put them on record and before the token was told that it may forget them.
+    pub fn fresh<'a>(&self, entries: &'a [LogEntry]) -> &'a [LogEntry] {
+        let last = self.last.and_then(|last| entries.iter().position(|entry| *entry == last));
+        last.and_then(|last| entries.get(last.saturating_add(1)..)).unwrap_or(entries)
+    }
+
+    /// Judges what the token's log has that is not on record: how many of its entries are uses
     /// and changes of keys that no transcript speaks of. `lost`: events that it had no room for.
     ///
     /// # Errors
@@ -164,7 +218,7 @@ impl Known {
         }
         let mut before = self.last;
         for (place, entry) in entries.iter().enumerate() {
-            let anew = place == 0 && entry.is_first() && (before.is_none() || self.making);
+            let anew = place == 0 && entry.is_first() && (before.is_none() || self.intended.made > 0);
             if !anew && !before.is_some_and(|before| entry.follows(&before)) {
                 let found = match before {
                     Some(before) => format!("entry {} after entry {}", entry.number(), before.number()),
@@ -177,21 +231,19 @@ impl Known {
         let count = |is: &dyn Fn(&&LogEntry) -> bool| {
             u64::try_from(entries.iter().filter(is).count()).unwrap_or(u64::MAX)
         };
-        let signatures = count(&|entry| entry.is_signature()).saturating_sub(self.intended);
-        let changes = if self.making { 0 } else { count(&|entry| entry.is(&CHANGES)) };
-        let removals = if self.making || self.destroying { 0 } else { count(&|entry| entry.is(&REMOVALS)) };
-        Ok(signatures.saturating_add(changes).saturating_add(removals))
+        let prepared = self.intended.made > 0 && entries.first().is_some_and(LogEntry::is_first);
+        let signatures = count(&|entry| entry.is_signature()).saturating_sub(self.intended.signatures);
+        let changes = CHANGES.into_iter().fold(0_u64, |all, command| {
+            let found = count(&|entry| entry.is(&[command]));
+            all.saturating_add(found.saturating_sub(self.intended.of(command, prepared)))
+        });
+        Ok(signatures.saturating_add(changes).saturating_add(count(&|entry| entry.is(&NEVER))))
     }
 
     /// What was once found in its log and in no transcript, since it was last reset.
     pub const fn unaccounted(&self) -> u64 {
         self.unaccounted
     }
-}
-
-/// How many wrong passwords were tried.
-pub fn wrong_passwords(entries: &[LogEntry]) -> usize {
-    entries.iter().filter(|entry| entry.command() == LOGIN && !entry.succeeded()).count()
 }
 
 /// `LOG-SIGNATURES`: a token did what no transcript speaks of.
@@ -225,6 +277,7 @@ mod tests {
         reason = "a test fails by panicking"
     )]
     use super::*;
+    use crate::ceremony::people::KeyName;
 
     /// Entries of these commands (number, command, result) that continue one another.
     fn log(before: Option<&LogEntry>, commands: &[(u16, u8, u8)]) -> Vec<LogEntry> {
@@ -248,16 +301,21 @@ mod tests {
         known.judge(entries, 0).map_err(|refusal| refusal.rule().name)
     }
 
+    const SIGNS: Intent = Intent::Sign { payload: crate::tuf::digest::Digest::from_bytes([7; 32]) };
+
+    /// The last entry on record, and what was intended since.
+    fn known(last: &[LogEntry], intents: &[Intent]) -> Known {
+        let mut intended = Intended::default();
+        intents.iter().for_each(|what| intended.add(what));
+        Known { last: last.last().copied(), intended, unaccounted: 0 }
+    }
+
     #[test]
     fn every_use_needs_an_intent() {
         let first = log(None, &[(1, 0xff, 0xff), (2, 0x46, 0xc6)]);
-        let fresh = Known { making: true, ..Known::default() };
-        assert_eq!(judged(&fresh, &first), Ok(0));
-        assert_eq!(judged(&Known::default(), &first), Ok(1), "a key that nobody was to make");
-        let known = |intended| Known { last: first.last().copied(), intended, ..Known::default() };
         for (commands, intended, expected) in [
             (&[][..], 0, Ok(0)),
-            (&[(3, 0x04, 0x84), (4, 0x56, 0xd6)][..], 1, Ok(0)),
+            (&[(3, 0x67, 0xe7), (4, 0x56, 0xd6)][..], 1, Ok(0)),
             // One that was intended and not made, or that failed.
             (&[(3, 0x56, 0x07)][..], 1, Ok(0)),
             (&[(3, 0x56, 0x07)][..], 0, Ok(0)),
@@ -266,24 +324,82 @@ mod tests {
             (&[(3, 0x44, 0xc4), (4, 0x4f, 0xcf)][..], 9, Ok(2)),
             (&[(3, 0x58, 0xd8)][..], 0, Ok(1)),
             // A gap, an entry twice, another order, the log of a device that was reset.
-            (&[(4, 0x04, 0x84)][..], 0, Err("LOG-CHAIN")),
+            (&[(4, 0x67, 0xe7)][..], 0, Err("LOG-CHAIN")),
             (&[(2, 0x46, 0xc6)][..], 0, Err("LOG-CHAIN")),
-            (&[(3, 0x04, 0x84), (5, 0x04, 0x84)][..], 0, Err("LOG-CHAIN")),
+            (&[(3, 0x67, 0xe7), (5, 0x67, 0xe7)][..], 0, Err("LOG-CHAIN")),
             (&[(1, 0xff, 0xff)][..], 0, Err("LOG-CHAIN")),
         ] {
             let entries = log(first.last(), commands);
-            assert_eq!(judged(&known(intended), &entries), expected, "{commands:?}");
+            assert_eq!(judged(&known(&first, &vec![SIGNS; intended]), &entries), expected, "{commands:?}");
         }
         // Changed, or without the one before.
         let mut entries = log(first.last(), &[(3, 0x56, 0xd6), (4, 0x56, 0xd6)]);
-        assert_eq!(judged(&known(2), &entries[1..]), Err("LOG-CHAIN"));
+        let two = known(&first, &[SIGNS, SIGNS]);
+        assert_eq!(judged(&two, &entries[1..]), Err("LOG-CHAIN"));
         entries[0].0[11] ^= 1;
-        assert_eq!(judged(&known(2), &entries), Err("LOG-CHAIN"));
-        assert_eq!(judged(&known(0), &log(None, &[(3, 0x04, 0x84)])), Err("LOG-CHAIN"));
-        assert_eq!(known(0).judge(&[], 1).unwrap_err().rule().name, "LOG-CHAIN");
+        assert_eq!(judged(&two, &entries), Err("LOG-CHAIN"));
+        assert_eq!(judged(&known(&first, &[]), &log(None, &[(3, 0x67, 0xe7)])), Err("LOG-CHAIN"));
+        assert_eq!(known(&first, &[]).judge(&[], 1).unwrap_err().rule().name, "LOG-CHAIN");
         // Numbers begin again.
-        let last = log(None, &[(u16::MAX, 0x04, 0x84)]);
-        let known = Known { last: last.last().copied(), ..Known::default() };
-        assert_eq!(judged(&known, &log(last.last(), &[(0, 0x04, 0x84)])), Ok(0));
+        let last = log(None, &[(u16::MAX, 0x67, 0xe7)]);
+        assert_eq!(judged(&known(&last, &[]), &log(last.last(), &[(0, 0x67, 0xe7)])), Ok(0));
+    }
+
+    /// Whoever makes a key has not thereby the right to anything else.
+    #[test]
+    fn every_change_needs_an_intent_of_its_own() {
+        let makes = Intent::Generate { label: "root-a".to_owned(), id: [0; 16] };
+        let wrap_key: KeyName = "wrap-1".parse().unwrap();
+        let (copies, restores) =
+            (Intent::Copy { wrap_key: wrap_key.clone() }, Intent::Restore { wrap_key });
+        let ready: &[u8] = &[0x44, 0x44, 0x44, 0x44, 0x4f, 0x4f, 0x58];
+        let (leaves, returns): (&[u8], &[u8]) = (&[0x58, 0x4c, 0x4a, 0x58], &[0x58, 0x4c, 0x4b, 0x58]);
+        for (reset, commands, intents, expected) in [
+            (true, [ready, &[0x46]].concat(), &[makes.clone()][..], 0),
+            (true, [ready, &[0x46]].concat(), &[], 8),
+            (true, [ready, &[0x44, 0x46, 0x46]].concat(), &[makes.clone()], 2),
+            (true, [ready, &[0x4f, 0x58, 0x46]].concat(), &[makes.clone()], 2),
+            (false, vec![0x46], &[makes.clone()], 0),
+            (false, [ready, &[0x46]].concat(), &[makes.clone()], 7),
+            (false, vec![0x46, 0x46], &[makes.clone(), SIGNS], 1),
+            (false, vec![0x46, 0x46], &[makes.clone(), makes.clone()], 0),
+            (false, leaves.to_vec(), &[copies.clone()], 0),
+            (false, leaves.to_vec(), &[restores.clone()], 1),
+            (false, leaves.to_vec(), &[], 4),
+            (false, [leaves, &[0x4a]].concat(), &[copies.clone(), makes.clone()], 1),
+            (false, returns.to_vec(), &[restores.clone()], 0),
+            (false, [returns, leaves].concat(), &[restores, copies.clone()], 0),
+            (false, vec![0x58], &[Intent::Destroy], 0),
+            (false, vec![0x58, 0x58], &[Intent::Destroy], 1),
+            (false, NEVER.to_vec(), &[makes, copies, Intent::Destroy, SIGNS], NEVER.len()),
+        ] {
+            let before = log(None, &[(7, 0x67, 0xe7)]);
+            let mut entries: Vec<_> = reset.then_some((1, 0xff, 0xff)).into_iter().collect();
+            let from = if reset { 2 } else { 8 };
+            entries.extend((from..).zip(&commands).map(|(number, command)| (number, *command, command | 0x80)));
+            let (known, entries) = if reset {
+                (known(&[], intents), log(None, &entries))
+            } else {
+                (known(&before, intents), log(before.last(), &entries))
+            };
+            let found = judged(&known, &entries);
+            assert_eq!(found, Ok(u64::try_from(expected).unwrap()), "{commands:02x?} {intents:?}");
+        }
+    }
+
+    /// A session was cut off after its log was put on record, before the token could forget it.
+    #[test]
+    fn what_is_on_record_is_not_judged_again() {
+        let first = log(None, &[(1, 0xff, 0xff), (2, 0x46, 0xc6)]);
+        let then = log(first.last(), &[(3, 0x56, 0xd6)]);
+        let both = [first.clone(), then.clone()].concat();
+        let known = known(&first, &[SIGNS]);
+        assert_eq!(judged(&known, &both), Err("LOG-CHAIN"));
+        assert_eq!(known.fresh(&both), then);
+        assert_eq!(judged(&known, known.fresh(&both)), Ok(0));
+        assert!(known.fresh(&first).is_empty());
+        // By all of it, not by its number.
+        let others = log(Some(&then[0]), &[(2, 0x46, 0xc6), (3, 0x56, 0xd6)]);
+        assert_eq!(judged(&known, known.fresh(&others)), Err("LOG-CHAIN"));
     }
 }

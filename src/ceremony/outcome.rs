@@ -205,6 +205,16 @@ pub enum Intent {
     },
     /// Destroy the key.
     Destroy,
+    /// Let the key out, wrapped.
+    Copy {
+        /// Under which wrap key, which is put on the token for it.
+        wrap_key: KeyName,
+    },
+    /// Take the key in from its copy.
+    Restore {
+        /// As above.
+        wrap_key: KeyName,
+    },
 }
 
 /// Which way files went.

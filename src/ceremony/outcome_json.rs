@@ -275,6 +275,14 @@ impl Intent {
             Self::Destroy => {
                 put("what", "destroy".into());
             }
+            Self::Copy { wrap_key } => {
+                put("what", "copy".into());
+                put("wrap-key", wrap_key.as_str().into());
+            }
+            Self::Restore { wrap_key } => {
+                put("what", "restore".into());
+                put("wrap-key", wrap_key.as_str().into());
+            }
         }
         Json::Object(members)
     }
@@ -284,6 +292,8 @@ impl Intent {
             "generate" => Ok(Self::Generate { label: from.text("label")?.to_owned(), id: from.hex("id")? }),
             "sign" => Ok(Self::Sign { payload: from.parsed("payload")? }),
             "destroy" => Ok(Self::Destroy),
+            "copy" => Ok(Self::Copy { wrap_key: from.parsed("wrap-key")? }),
+            "restore" => Ok(Self::Restore { wrap_key: from.parsed("wrap-key")? }),
             other => Err(unknown("the intent", other)),
         }
     }

@@ -99,6 +99,16 @@ fn outcomes() -> Vec<Outcome> {
         },
         Outcome::Sign { key: key("root-a"), payload: sha("payload"), file: sha("sig"), token: token() },
         Outcome::Intent { key: key("root-a"), token: token(), what: Intent::Destroy },
+        Outcome::Intent {
+            key: key("root-a"),
+            token: token(),
+            what: Intent::Copy { wrap_key: key("wrap-1") },
+        },
+        Outcome::Intent {
+            key: key("root-a"),
+            token: token(),
+            what: Intent::Restore { wrap_key: key("wrap-1") },
+        },
         Outcome::Destroy { key: key("root-a"), identity, found_gone: true, token: token() },
         Outcome::Shares { wrap_key: key("wrap-1"), manifest: Box::new(manifest()) },
         Outcome::Copy {

@@ -67,12 +67,8 @@ impl Room<'_> {
         let transcripts = others.map(|(_, transcript)| transcript).chain(std::iter::once(own));
         let transcripts: Vec<&Transcript> = transcripts.collect();
         let known = Known::of(transcripts.iter().copied(), &seen(&token));
+        let entries = known.fresh(&entries).to_vec();
         let unaccounted = known.judge(&entries, lost)?;
-        let wrong = device_log::wrong_passwords(&entries);
-        if wrong > 0 {
-            let line = format!("{wrong} wrong passwords were tried on {} since then", described(&token));
-            self.console.progress(&line.into());
-        }
         let drain = Outcome::Drain { key: key.clone(), token: seen(&token), entries, unaccounted };
         self.journal.say(self.record, self.session, Of::SESSION, drain)?;
         if let Some(number) = last {

@@ -108,6 +108,12 @@ fn words(entry: &Entry) -> String {
             Intent::Generate { .. } => format!("about to make {key}{}", on(token)),
             Intent::Sign { payload } => format!("{key} is about to sign {}{}", short(payload), on(token)),
             Intent::Destroy => format!("about to destroy {key}{}", on(token)),
+            Intent::Copy { wrap_key } => {
+                format!("about to let {key} out{} under {wrap_key}", on(token))
+            }
+            Intent::Restore { wrap_key } => {
+                format!("about to take {key} in{} under {wrap_key}", on(token))
+            }
         },
         Outcome::Show { title, .. } => format!("shown: {}", visible(title)),
         Outcome::ReadBack { what, digest } => format!("read back: {}, {}", visible(what), short(digest)),

@@ -1,8 +1,11 @@
 //! Options of a YubiHSM: what it writes into its log, and that a full one never stops it.
 //!
 //! A device of today's firmware logs nothing unless it is told to. It is told to log whatever uses,
-//! makes, moves or removes a key or opens a session, and that for good: only a reset takes it back, so
-//! that nobody who has a password can do something unseen. Everything else would only fill the log.
+//! makes, moves or removes a key or has the log forgotten, and that for good: only a reset takes it
+//! back, so that nobody who has a password can do something unseen. Everything else would only fill the
+//! log. To open a session is not logged: wrong passwords, which anyone can send who reaches the
+//! connector, would push out entries that nobody has read, and right ones say no more than what they
+//! are used for.
 
 use super::session::Session;
 use super::wire::{Command, odd};
@@ -17,8 +20,8 @@ const FIXED: u8 = 2;
 
 /// By number (YubiHSM 2 command reference): whoever has no such command doesn't list it.
 const LOGGED: &[u8] = &[
-    0x04, // authenticate session
     0x08, // reset device
+    0x42, // put opaque object
     0x44, // put authentication key
     0x45, // put asymmetric key
     0x46, // generate asymmetric key
@@ -36,8 +39,16 @@ const LOGGED: &[u8] = &[
     0x5b, // generate wrap key
     0x5d, // sign SSH certificate
     0x64, // sign attestation certificate
+    0x67, // set log index
+    0x68, // wrap data
+    0x69, // unwrap data
     0x6a, // sign EdDSA
     0x6c, // change authentication key
+    0x73, // RSA wrap keys, of later firmware: all that can be done with them
+    0x74,
+    0x75,
+    0x76,
+    0x77,
 ];
 
 impl Session {
