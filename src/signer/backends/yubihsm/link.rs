@@ -28,6 +28,28 @@ pub struct Device {
 }
 
 impl Device {
+    /// Of the answer to [`Command::DEVICE_INFO`].
+    ///
+    /// # Errors
+    ///
+    /// `TOKEN-FAILED`.
+    pub fn told(came: &[u8]) -> Result<Self> {
+        let mut parts = Parts::of(Command::DEVICE_INFO, came);
+        // The kinds of keys that it knows follow; each is tried when it is needed.
+        Ok(Self {
+            firmware: parts.bytes()?,
+            serial: parts.word()?,
+            log_room: parts.byte()?,
+            log_used: parts.byte()?,
+        })
+    }
+
+    /// Its firmware: `2.4.0`.
+    pub fn version(&self) -> String {
+        let [major, minor, patch] = self.firmware;
+        format!("{major}.{minor}.{patch}")
+    }
+
     /// The longest message that it takes, in bytes.
     pub fn longest_message(&self) -> usize {
         if self.firmware >= LONG_MESSAGES { 3136 } else { 2048 }
@@ -59,13 +81,6 @@ impl Link {
     pub fn device(&self) -> Result<Device> {
         let command = Command::DEVICE_INFO;
         let came = self.plain(command, &[])?.map_err(|fault| fault.refused(command))?;
-        let mut parts = Parts::of(command, &came);
-        // The kinds of keys that it knows follow; each is tried when it is needed.
-        Ok(Device {
-            firmware: parts.bytes()?,
-            serial: parts.word()?,
-            log_room: parts.byte()?,
-            log_used: parts.byte()?,
-        })
+        Device::told(&came)
     }
 }

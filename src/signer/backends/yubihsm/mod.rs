@@ -40,6 +40,7 @@ use link::{Device, Link};
 use objects::{Kind, Object};
 use session::{Session, Static, Unopened};
 use std::collections::BTreeMap;
+use wire::Command;
 
 /// One YubiHSM, by its serial number.
 pub(super) struct YubiHsmToken {
@@ -86,14 +87,13 @@ pub(super) fn open(uri: YubiHsmUri, randomness: &Randomness) -> Result<YubiHsmTo
 
 impl YubiHsmToken {
     fn new(link: Link, device: &Device, randomness: &Randomness) -> Self {
-        let [major, minor, patch] = device.firmware;
         let identity = TokenIdentity {
             kind: TokenKind::YubiHsm,
             label: String::new(),
             serial: format!("{:010}", device.serial),
             manufacturer: "Yubico".to_owned(),
             model: "YubiHSM 2".to_owned(),
-            firmware: format!("{major}.{minor}.{patch}"),
+            firmware: device.version(),
         };
         Self {
             link,
@@ -131,6 +131,10 @@ impl YubiHsmToken {
             Some(keys) => Session::open(self.link, duty.id(), keys, self.most, &self.randomness),
             None => Err(Unopened::NoKey),
         };
+        let opened = opened.and_then(|mut session| {
+            self.expect_itself(&mut session)?;
+            Ok(session)
+        });
         opened.map_err(|why| {
             self.keys.remove(&duty);
             match why {
@@ -151,6 +155,22 @@ impl YubiHsmToken {
                 ),
             }
         })
+    }
+
+    /// What anyone on the way could have said of it, once more in a session, where nobody can.
+    fn expect_itself(&self, session: &mut Session) -> Result<()> {
+        let said = Device::told(&session.done(Command::DEVICE_INFO, &[])?)?;
+        if said.serial == self.serial && said.version() == self.identity.firmware {
+            return Ok(());
+        }
+        let told = |serial: u32, firmware: &str| {
+            format!("a YubiHSM with serial {serial:010} and firmware {firmware}")
+        };
+        Err(Refusal::new(
+            &rules::HSM_CHANNEL,
+            format!("{}, behind a connector that tells of another", told(said.serial, &said.version())),
+            told(self.serial, &self.identity.firmware),
+        ))
     }
 
     fn ask(
