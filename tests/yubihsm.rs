@@ -498,6 +498,37 @@ fn a_signature_behind_everyones_back_is_caught() {
     assert!(done.text().contains("LOG-CHAIN"), "{}", done.text());
 }
 
+/// A session is cut off after a log is on record and before the device is told so; and somebody without
+/// any password tries to fill it.
+#[test]
+fn a_log_that_is_on_record_already_is_gone_on_with() {
+    let (stage, mut hsms) = with_devices("cut-log", |_| {});
+    let map = first_day(stage, &hsms, "p256");
+    let root = stage.path("2.toml");
+    let key = opened(&hsms[0]).unwrap().keys(&mut of_stage()).unwrap()[0].public.clone().unwrap();
+    let mut wrong = Pins::new("signs every night", "administers").and_duties("backs it up", "reads the log");
+    for _ in 0..70 {
+        assert_eq!(rule(sign(&mut *opened(&hsms[0]).unwrap(), &key, &mut wrong)), "PIN-WRONG");
+    }
+    for (device, moment) in [(0, "before 67"), (0, "after 67"), (1, "drop 67"), (2, "before 67")] {
+        hsms[device].faults(&format!("{moment}\n"));
+        let (_, done) = stage.hold(&map, &root);
+        let text = done.text();
+        assert!(text.contains("CONNECTOR") || text.contains("TOKEN-MISSING"), "{moment}: {text}");
+        hsms[device].restart();
+    }
+    stage.hold(&map, &root).1.ended(0);
+    let drains = outcomes(stage, "drain");
+    assert!(drains.iter().all(|drain| drain["unaccounted"] == 0));
+    // No entry is on record twice.
+    let mut entries: Vec<String> = drains.iter().map(|drain| drain["entries"].to_string()).collect();
+    entries.retain(|entries| entries != "[]");
+    let all = entries.len();
+    entries.sort_unstable();
+    entries.dedup();
+    assert_eq!(entries.len(), all);
+}
+
 fn sign_any(token: &mut dyn Token) {
     let key = token.keys(&mut of_stage()).unwrap()[0].public.clone().unwrap();
     sign(token, &key, &mut of_stage()).unwrap();

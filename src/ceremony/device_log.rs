@@ -33,8 +33,7 @@ const IMPORT: u8 = 0x4b;
 const PUT_WRAP: u8 = 0x4c;
 const SET_OPTION: u8 = 0x4f;
 const DELETE: u8 = 0x58;
-const CHANGES: [u8; 8] =
-    [RESET, PUT_AUTHENTICATION, GENERATE, EXPORT, IMPORT, PUT_WRAP, SET_OPTION, DELETE];
+const CHANGES: [u8; 8] = [RESET, PUT_AUTHENTICATION, GENERATE, EXPORT, IMPORT, PUT_WRAP, SET_OPTION, DELETE];
 /// Which keyrite never does: put an opaque object or a key in clear, make a wrap key, wrap and unwrap
 /// data (which opens a wrapped key), change a password, and all that is done with RSA wrap keys.
 const NEVER: [u8; 11] = [0x42, 0x45, 0x5b, 0x68, 0x69, 0x6c, 0x73, 0x74, 0x75, 0x76, 0x77];
@@ -116,6 +115,11 @@ impl Intended {
             Intent::Restore { .. } => &mut self.restored,
         };
         *count = count.saturating_add(1);
+    }
+
+    /// Whether a device may have been made ready for it.
+    const fn prepares(&self) -> bool {
+        self.made > 0 || self.restored > 0
     }
 
     /// How often a change may be in the log. `prepared`: it begins with the reset of a device that
@@ -218,7 +222,7 @@ impl Known {
         }
         let mut before = self.last;
         for (place, entry) in entries.iter().enumerate() {
-            let anew = place == 0 && entry.is_first() && (before.is_none() || self.intended.made > 0);
+            let anew = place == 0 && entry.is_first() && (before.is_none() || self.intended.prepares());
             if !anew && !before.is_some_and(|before| entry.follows(&before)) {
                 let found = match before {
                     Some(before) => format!("entry {} after entry {}", entry.number(), before.number()),
@@ -231,7 +235,7 @@ impl Known {
         let count = |is: &dyn Fn(&&LogEntry) -> bool| {
             u64::try_from(entries.iter().filter(is).count()).unwrap_or(u64::MAX)
         };
-        let prepared = self.intended.made > 0 && entries.first().is_some_and(LogEntry::is_first);
+        let prepared = self.intended.prepares() && entries.first().is_some_and(LogEntry::is_first);
         let signatures = count(&|entry| entry.is_signature()).saturating_sub(self.intended.signatures);
         let changes = CHANGES.into_iter().fold(0_u64, |all, command| {
             let found = count(&|entry| entry.is(&[command]));
@@ -350,8 +354,7 @@ mod tests {
     fn every_change_needs_an_intent_of_its_own() {
         let makes = Intent::Generate { label: "root-a".to_owned(), id: [0; 16] };
         let wrap_key: KeyName = "wrap-1".parse().unwrap();
-        let (copies, restores) =
-            (Intent::Copy { wrap_key: wrap_key.clone() }, Intent::Restore { wrap_key });
+        let (copies, restores) = (Intent::Copy { wrap_key: wrap_key.clone() }, Intent::Restore { wrap_key });
         let ready: &[u8] = &[0x44, 0x44, 0x44, 0x44, 0x4f, 0x4f, 0x58];
         let (leaves, returns): (&[u8], &[u8]) = (&[0x58, 0x4c, 0x4a, 0x58], &[0x58, 0x4c, 0x4b, 0x58]);
         for (reset, commands, intents, expected) in [
@@ -368,6 +371,7 @@ mod tests {
             (false, leaves.to_vec(), &[], 4),
             (false, [leaves, &[0x4a]].concat(), &[copies.clone(), makes.clone()], 1),
             (false, returns.to_vec(), &[restores.clone()], 0),
+            (true, [ready, &[0x4c, 0x4b, 0x58]].concat(), &[restores.clone()], 0),
             (false, [returns, leaves].concat(), &[restores, copies.clone()], 0),
             (false, vec![0x58], &[Intent::Destroy], 0),
             (false, vec![0x58, 0x58], &[Intent::Destroy], 1),
@@ -376,7 +380,8 @@ mod tests {
             let before = log(None, &[(7, 0x67, 0xe7)]);
             let mut entries: Vec<_> = reset.then_some((1, 0xff, 0xff)).into_iter().collect();
             let from = if reset { 2 } else { 8 };
-            entries.extend((from..).zip(&commands).map(|(number, command)| (number, *command, command | 0x80)));
+            entries
+                .extend((from..).zip(&commands).map(|(number, command)| (number, *command, command | 0x80)));
             let (known, entries) = if reset {
                 (known(&[], intents), log(None, &entries))
             } else {

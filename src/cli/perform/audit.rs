@@ -7,9 +7,9 @@
 //! Tokens without a log of their own are left alone, and nothing is said of them.
 
 use super::super::keyring::Keyring;
-use super::Room;
 use super::journal::Of;
 use super::sign::{described, seen};
+use super::{Agenda, Room};
 use crate::ceremony::device_log::{self, Known, LogEntry};
 use crate::ceremony::people::KeyName;
 use crate::ceremony::transcript::{Intent, Outcome, Transcript};
@@ -31,13 +31,20 @@ impl Room<'_> {
         scheme: Scheme,
         payload: &Payload,
     ) -> Result<Signature> {
-        if let Some(token) = self.logging(key)? {
-            self.settle(key)?;
-            let what = Intent::Sign { payload: payload.digest() };
-            let intent = Outcome::Intent { key: key.clone(), what, token: seen(&token) };
-            self.journal.say(self.record, self.session, Of { change, step: None }, intent)?;
-        }
+        self.settle(key)?;
+        self.intended(change, key, Intent::Sign { payload: payload.digest() })?;
         self.signed_by(key, public, scheme, payload)
+    }
+
+    /// Puts on record what is about to be done with a key, if its token keeps a log.
+    pub(super) fn intend(&mut self, agenda: &Agenda<'_>, key: &KeyName, what: Intent) -> Result<()> {
+        self.intended(Some(agenda.digest), key, what)
+    }
+
+    fn intended(&mut self, change: Option<Digest>, key: &KeyName, what: Intent) -> Result<()> {
+        let Some(token) = self.logging(key)? else { return Ok(()) };
+        let intent = Outcome::Intent { key: key.clone(), what, token: seen(&token) };
+        self.journal.say(self.record, self.session, Of { change, step: None }, intent)
     }
 
     /// Puts the log of a key's token on record before this session uses it first.

@@ -14,7 +14,7 @@ use crate::ceremony::kinds;
 use crate::ceremony::people::KeyName;
 use crate::ceremony::share_manifest::{SetId, ShareLine, ShareManifest, ShareUse};
 use crate::ceremony::step::Step;
-use crate::ceremony::transcript::Outcome;
+use crate::ceremony::transcript::{Intent, Outcome};
 use crate::cli::copies::CopyFile;
 use crate::record::key_file::{EvidenceNote, TokenNote};
 use crate::record::{Contents, KeyFile, SignedStatement};
@@ -91,8 +91,10 @@ impl Room<'_> {
         let token = self.token_of(key, facts)?;
         let secret = self.wrap_secret(contents, wrap_key)?;
         let under = wrap_tag(&facts.trust.id, wrap_key);
+        self.settle(key)?;
         let line = format!("{key} of {} leaves {}, wrapped", record.holder, described(&token));
         self.console.progress(&line.into());
+        self.intend(agenda, key, Intent::Copy { wrap_key: wrap_key.clone() })?;
         let wrapped = self.keyring.with_token(key, self.console, &mut |t, pins| {
             with_wrap_key(t, &secret, &under, pins, |b, pins| {
                 if !b.exportable(&public, &under, pins)? {
@@ -183,6 +185,8 @@ impl Room<'_> {
         let under = wrap_tag(&contents.facts.trust.id, &back.wrap_key);
         let tag = KeyTag { label: back.key.to_string(), id: agenda.change.tag(&back.key), place: None };
         self.console.progress(&format!("{} comes back on {}", back.key, described(token)).into());
+        self.may_use(&back.key, &contents.facts, token)?;
+        self.intend(agenda, &back.key, Intent::Restore { wrap_key: back.wrap_key.clone() })?;
         let made: Generated = self.keyring.with_token(&back.key, self.console, &mut |t, pins| {
             with_wrap_key(t, &secret, &under, pins, |b, pins| {
                 b.restore(&wrapped, &old.public, &tag, &under, pins)

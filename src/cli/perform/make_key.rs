@@ -90,9 +90,9 @@ impl Room<'_> {
             if let Some(found) = found {
                 return Ok((found, true));
             }
-            self.may_make(new, facts, token)?;
+            self.may_use(&new.name, facts, token)?;
         } else {
-            self.may_make(new, facts, token)?;
+            self.may_use(&new.name, facts, token)?;
             let what = Intent::Generate { label: tag.label.clone(), id: tag.id };
             let intent = Outcome::Intent { key: new.name.clone(), what, token: seen(token) };
             self.journal.say(self.record, self.session, of, intent)?;
@@ -108,10 +108,10 @@ impl Room<'_> {
 
     /// Has a person agree to the reset that a new token is given, unless the record has keys on it. One
     /// that is in use already has its log read.
-    fn may_make(&mut self, new: &NewKey, facts: &Facts, token: &TokenIdentity) -> Result<()> {
-        let resets = self.keyring.with_token(&new.name, self.console, &mut |token, _| token.resets())?;
+    pub(super) fn may_use(&mut self, key: &KeyName, facts: &Facts, token: &TokenIdentity) -> Result<()> {
+        let resets = self.keyring.with_token(key, self.console, &mut |token, _| token.resets())?;
         if !resets {
-            return self.settle(&new.name);
+            return self.settle(key);
         }
         let gone = |record: &KeyRecord| record.life.iter().any(|(event, _)| *event != KeyEvent::Retired);
         let on_it = |record: &&KeyRecord| {
@@ -128,7 +128,7 @@ impl Room<'_> {
         if self.console.unattended() {
             return Ok(());
         }
-        let prompt = Prompt::new(format!("reset.{}", new.name), format!("Reset {}?", described(token)))
+        let prompt = Prompt::new(format!("reset.{}", key), format!("Reset {}?", described(token)))
             .help("It is as from the factory, or somebody wants it to look so: everything on it is destroyed first.")
             .help("Then it gets four passwords, for administrator, signer, backup and auditor.");
         self.console.confirm_word(&prompt, "reset")

@@ -164,9 +164,13 @@ impl Room<'_> {
                 self.drain(key)
             }
             Act::Token(TokenAct::Copy { key, wrap_key }) => {
-                self.copy_key(contents, agenda, step, (key, wrap_key))
+                self.copy_key(contents, agenda, step, (key, wrap_key))?;
+                self.drain(key)
             }
-            Act::Token(TokenAct::Restore(back)) => self.restore_key(contents, agenda, step, back),
+            Act::Token(TokenAct::Restore(back)) => {
+                self.restore_key(contents, agenda, step, back)?;
+                self.drain(&back.key)
+            }
             Act::Secret(SecretAct::Deal(new)) => self.deal(contents, agenda, step, new),
             Act::Record(RecordAct::TakeKey { item }) => self.take_key(agenda, step, *item),
             Act::Record(RecordAct::Seal) => self.seal(agenda, step, facts),

@@ -23,7 +23,7 @@ pub enum Duty {
     Administrator,
     /// Signs.
     Signer,
-    /// Takes keys out under a wrap key, and back in.
+    /// Takes keys out under a wrap key, and back in; draws random bytes for one.
     Backup,
     /// Reads the log.
     Auditor,
@@ -106,7 +106,8 @@ impl Duty {
             Self::Backup => Capabilities::PUT_WRAP_KEY
                 .and(Capabilities::DELETE_WRAP)
                 .and(Capabilities::EXPORT_WRAPPED)
-                .and(Capabilities::IMPORT_WRAPPED),
+                .and(Capabilities::IMPORT_WRAPPED)
+                .and(Capabilities::RANDOM),
             Self::Auditor => Capabilities::GET_LOG,
         }
     }

@@ -6,7 +6,7 @@
 //! nothing of its own can be put below it, and its cryptography is of another generation. What is
 //! needed is two dozen commands, so they are here: `link` and `connector` reach a device, `session`
 //! encrypts, `wire` frames, `objects` knows the commands on what is stored, `options` what is logged, `duties` who may do what,
-//! `provision` prepares a device and makes a key, `sign` signs, `log` hands over what the device did.
+//! `provision` prepares a device and makes a key, `sign` signs, `backups` lets keys out and in, `log` hands over what the device did.
 //!
 //! Four authentication keys, each with a password and the least that its duty needs: the
 //! administrator makes and destroys keys and sees every domain, the signer signs, the backup takes
@@ -16,6 +16,7 @@
 //! Never: a session that stays open, a device told apart by anything but its serial number, a key
 //! made beside what someone else left on the device, forced auditing, which can lock a device up.
 
+mod backups;
 mod connector;
 mod duties;
 mod link;
@@ -28,7 +29,7 @@ mod sign;
 mod wire;
 
 use super::super::{
-    AuditLog, Evidence, Generated, KeyTag, PinAsk, PinKind, PinSource, Signer, Token, TokenIdentity,
+    AuditLog, Backups, Evidence, Generated, KeyTag, PinAsk, PinKind, PinSource, Signer, Token, TokenIdentity,
     TokenKey, TokenKind, Tries, rules,
 };
 use crate::signer::randomness::Randomness;
@@ -251,11 +252,11 @@ impl Token for YubiHsmToken {
     }
 
     fn generate(&mut self, spec: KeySpec, tag: &KeyTag, pins: &mut dyn PinSource) -> Result<Generated> {
-        provision::generate(self, spec, tag, pins)
+        provision::generate(self, spec, tag, false, pins)
     }
 
     fn adopt(&mut self, spec: KeySpec, tag: &KeyTag, pins: &mut dyn PinSource) -> Result<Option<Generated>> {
-        provision::adopt(self, spec, tag, pins)
+        provision::adopt(self, spec, tag, false, pins)
     }
 
     fn open(&mut self, public: &PublicKey, pins: &mut dyn PinSource) -> Result<Box<dyn Signer + '_>> {
@@ -270,6 +271,10 @@ impl Token for YubiHsmToken {
         let mut session = self.session(Duty::Administrator, None, pins)?;
         let id = self.find(&mut session, public)?;
         provision::evidence(&mut session, Object { kind: Kind::ASYMMETRIC, id })
+    }
+
+    fn backups(&mut self) -> Option<&mut dyn Backups> {
+        Some(self)
     }
 
     fn audit_log(&mut self) -> Option<&mut dyn AuditLog> {

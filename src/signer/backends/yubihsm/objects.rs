@@ -50,12 +50,18 @@ impl Capabilities {
     pub const PUT_WRAP_KEY: Self = Self(1 << 14);
     pub const EXPORTABLE: Self = Self(1 << 16);
     pub const GET_OPTION: Self = Self(1 << 18);
+    pub const RANDOM: Self = Self(1 << 19);
     pub const GET_LOG: Self = Self(1 << 24);
     pub const RESET: Self = Self(1 << 28);
     pub const ATTEST: Self = Self(1 << 34);
     pub const DELETE_AUTHENTICATION: Self = Self(1 << 40);
     pub const DELETE_ASYMMETRIC: Self = Self(1 << 41);
     pub const DELETE_WRAP: Self = Self(1 << 42);
+
+    /// Whether all of the others are among these.
+    pub const fn has(self, others: Self) -> bool {
+        self.0 & others.0 == others.0
+    }
 
     /// All of these.
     pub const fn and(self, other: Self) -> Self {
@@ -109,6 +115,11 @@ impl Info {
     pub const fn only_signs(&self) -> bool {
         let all = Capabilities::SIGN_ECDSA.and(Capabilities::SIGN_EDDSA).and(Capabilities::EXPORTABLE);
         self.domains == KEYS && self.capabilities.0 & !all.0 == 0
+    }
+
+    /// Whether a wrap key may take it out.
+    pub const fn may_leave(&self) -> bool {
+        self.capabilities.has(Capabilities::EXPORTABLE)
     }
 
     /// Whether it is where keyrite's keys are and wraps and unwraps keys that only sign.
@@ -272,7 +283,7 @@ impl Session {
     }
 }
 
-fn padded(label: &str) -> Result<[u8; LABEL]> {
+pub fn padded(label: &str) -> Result<[u8; LABEL]> {
     let mut padded = [0; LABEL];
     let place = padded.get_mut(..label.len()).filter(|_| label.is_ascii() && !label.is_empty());
     place

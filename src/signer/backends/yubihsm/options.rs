@@ -45,10 +45,7 @@ const LOGGED: &[u8] = &[
     0x6a, // sign EdDSA
     0x6c, // change authentication key
     0x73, // RSA wrap keys, of later firmware: all that can be done with them
-    0x74,
-    0x75,
-    0x76,
-    0x77,
+    0x74, 0x75, 0x76, 0x77,
 ];
 
 impl Session {

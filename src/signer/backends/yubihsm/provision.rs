@@ -13,7 +13,7 @@
 
 use super::YubiHsmToken;
 use super::duties::{self, Duty, FACTORY};
-use super::objects::{AuthenticationKey, Info, Kind, LABEL, Object, algorithm_of};
+use super::objects::{AuthenticationKey, Capabilities, Info, Kind, LABEL, Object, algorithm_of};
 use super::session::{Session, Static, Unopened};
 use super::wire::{Command, Fault};
 use crate::signer::{Attestation, Evidence, Generated, KeyTag, PinSource, rules};
@@ -49,21 +49,23 @@ pub(super) fn generate(
     token: &mut YubiHsmToken,
     spec: KeySpec,
     tag: &KeyTag,
+    may_leave: bool,
     pins: &mut dyn PinSource,
 ) -> Result<Generated> {
-    let (algorithm, capabilities) = algorithm_of(spec).ok_or_else(|| {
+    let (algorithm, signs) = algorithm_of(spec).ok_or_else(|| {
         let found = format!("{spec} on the YubiHSM {}", token.identity.serial);
         Refusal::new(&rules::TOKEN_CANNOT, found, "ECDSA P-256 or P-384, or Ed25519")
     })?;
-    expect_firmware(token)?;
-    if let Some(session) = factory(token)? {
-        prepare(token, session, tag, pins)?;
+    if factory(token)?.is_some() {
+        prepare(token, tag, pins)?;
     }
+    expect_firmware(token)?;
     let mut session = token.session(Duty::Administrator, Some(&tag.label), pins)?;
     expect_prepared(token, &mut session)?;
     let (id, label) = place(tag)?;
+    let capabilities = if may_leave { signs.and(Capabilities::EXPORTABLE) } else { signs };
     session.generate(id, &label, duties::KEYS, algorithm, capabilities)?;
-    finish(&mut session, spec, Object { kind: Kind::ASYMMETRIC, id })
+    finish(&mut session, spec, Object { kind: Kind::ASYMMETRIC, id }, may_leave)
 }
 
 /// Finds the key that was made under `tag`.
@@ -71,6 +73,7 @@ pub(super) fn adopt(
     token: &mut YubiHsmToken,
     spec: KeySpec,
     tag: &KeyTag,
+    may_leave: bool,
     pins: &mut dyn PinSource,
 ) -> Result<Option<Generated>> {
     // Cut off before the device was prepared, or while it was: it is reset again.
@@ -82,7 +85,7 @@ pub(super) fn adopt(
     let (id, label) = place(tag)?;
     let object = Object { kind: Kind::ASYMMETRIC, id };
     match session.info(object)? {
-        Some(info) if info.label == label => finish(&mut session, spec, object).map(Some),
+        Some(info) if info.label == label => finish(&mut session, spec, object, may_leave).map(Some),
         _ => Ok(None),
     }
 }
@@ -116,7 +119,7 @@ pub(super) fn evidence(session: &mut Session, object: Object) -> Result<Evidence
     Ok(Evidence { attributes: attributes(object, &info), attestation, module: None })
 }
 
-fn attributes(object: Object, info: &Info) -> BTreeMap<String, String> {
+pub(super) fn attributes(object: Object, info: &Info) -> BTreeMap<String, String> {
     let local = if info.origin == GENERATED { "yes" } else { "no" };
     [
         ("capabilities", format!("0x{:016x}", info.capabilities.0)),
@@ -137,9 +140,8 @@ fn trimmed(opaque: &[u8]) -> Vec<u8> {
 }
 
 /// Resets the device and gives it its authentication keys.
-fn prepare(token: &mut YubiHsmToken, session: Session, tag: &KeyTag, pins: &mut dyn PinSource) -> Result<()> {
-    // A person may take longer than a session lasts.
-    drop(session);
+pub(super) fn prepare(token: &mut YubiHsmToken, tag: &KeyTag, pins: &mut dyn PinSource) -> Result<()> {
+    expect_firmware(token)?;
     let mut passwords: Vec<(Duty, crate::signer::secret::Pin)> = Vec::new();
     for duty in Duty::ALL {
         let typed = token.ask(duty.new_secret(), Some(&tag.label), pins)?;
@@ -256,7 +258,7 @@ fn unprepared(token: &YubiHsmToken, found: &str) -> Refusal {
 
 /// Where a key is and what it is called there: both of the id that was drawn for it, so that it is
 /// found after a power cut (threats T21).
-fn place(tag: &KeyTag) -> Result<(u16, String)> {
+pub(super) fn place(tag: &KeyTag) -> Result<(u16, String)> {
     let [high, low, ..] = tag.id;
     let drawn = u16::from_be_bytes([high, low]);
     // The first numbers are for people to choose, the last is none.
@@ -274,10 +276,13 @@ fn place(tag: &KeyTag) -> Result<(u16, String)> {
 }
 
 /// The key as the record takes it, once its certificate says that it is this one.
-fn finish(session: &mut Session, spec: KeySpec, object: Object) -> Result<Generated> {
+fn finish(session: &mut Session, spec: KeySpec, object: Object, may_leave: bool) -> Result<Generated> {
     let weak = |found: &str| {
         Refusal::new(&rules::TOKEN_WEAK, found, "a key that the YubiHSM says it made, by its attestation")
     };
+    if session.info(object)?.is_none_or(|info| info.may_leave() != may_leave) {
+        return Err(weak(if may_leave { "a key that can't leave" } else { "a key that may leave" }));
+    }
     let public = session.public_key(object.id)?.ok_or_else(|| weak("a key of no kind that keyrite uses"))?;
     if !spec.fits(&public) {
         let found = format!("a key of {}, {object}", public.describe());
@@ -301,14 +306,13 @@ fn public_in(certificate: &[u8]) -> Option<PublicKey> {
 }
 
 fn expect_firmware(token: &YubiHsmToken) -> Result<()> {
-    let firmware = token.device()?.firmware;
-    if firmware >= FIRMWARE {
+    let device = token.device()?;
+    if device.firmware >= FIRMWARE {
         return Ok(());
     }
-    let [major, minor, patch] = firmware;
     Err(Refusal::new(
         &rules::YUBIHSM_FIRMWARE,
-        format!("{major}.{minor}.{patch} on the YubiHSM {}", token.identity.serial),
+        format!("{} on the YubiHSM {}", device.version(), token.identity.serial),
         "2.4.0 or later",
     ))
 }

@@ -25,10 +25,14 @@ impl Command {
     pub const PUT_AUTHENTICATION_KEY: Self = Self(0x44);
     pub const GENERATE_KEY: Self = Self(0x46);
     pub const LIST_OBJECTS: Self = Self(0x48);
+    pub const EXPORT_WRAPPED: Self = Self(0x4a);
+    pub const IMPORT_WRAPPED: Self = Self(0x4b);
+    pub const PUT_WRAP_KEY: Self = Self(0x4c);
     pub const GET_LOG: Self = Self(0x4d);
     pub const OBJECT_INFO: Self = Self(0x4e);
     pub const SET_OPTION: Self = Self(0x4f);
     pub const GET_OPTION: Self = Self(0x50);
+    pub const RANDOM: Self = Self(0x51);
     pub const PUBLIC_KEY: Self = Self(0x54);
     pub const SIGN_ECDSA: Self = Self(0x56);
     pub const DELETE: Self = Self(0x58);
@@ -47,6 +51,10 @@ impl Command {
             Self::PUT_AUTHENTICATION_KEY => "take an authentication key",
             Self::GENERATE_KEY => "make a key",
             Self::LIST_OBJECTS | Self::OBJECT_INFO => "list what is on it",
+            Self::EXPORT_WRAPPED => "let a key out",
+            Self::IMPORT_WRAPPED => "take a key in",
+            Self::PUT_WRAP_KEY => "take a wrap key",
+            Self::RANDOM => "draw random bytes",
             Self::GET_LOG | Self::SET_LOG_INDEX => "hand over its log",
             Self::SET_OPTION => "set an option",
             Self::GET_OPTION => "tell an option",
@@ -64,7 +72,10 @@ impl Command {
 pub struct Fault(pub u8);
 
 impl Fault {
+    pub const WRONG_DATA: Self = Self(0x02);
     pub const AUTHENTICATION: Self = Self(0x04);
+    pub const WRONG_LENGTH: Self = Self(0x08);
+    pub const NOT_ALLOWED: Self = Self(0x09);
     pub const NOT_FOUND: Self = Self(0x0b);
     pub const EXISTS: Self = Self(0x11);
 

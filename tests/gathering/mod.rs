@@ -1,0 +1,107 @@
+//! Sessions at a terminal to which people bring cards, or from which they take some home.
+
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking; not every test looks at all of it"
+)]
+
+use crate::stage::{Stage, utf8};
+use rexpect::ReadUntil;
+use rexpect::session::{PtySession, spawn_command};
+use std::path::Path;
+use std::process::Command;
+
+/// One card as its holder copied it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Copied {
+    pub words: String,
+    pub salt: String,
+}
+
+/// What came of a session at a terminal.
+pub struct Told {
+    pub text: String,
+    pub code: i32,
+    /// Cards that were shown, in order.
+    pub cards: Vec<Copied>,
+}
+
+/// Holds a runbook at a terminal. `brought` are the cards that people have with them, in order.
+pub fn hold(stage: &Stage, devices: &Path, runbook: &Path, brought: &[Copied]) -> Told {
+    let mut command = Command::new("sh");
+    let line = "stty rows 40 cols 100 && exec \"$0\" \"$@\"";
+    command.args(["-c", line, env!("CARGO_BIN_EXE_keyrite")]);
+    command.args(["-C", utf8(&stage.record), "--devices", utf8(devices), "run", utf8(runbook)]);
+    command.current_dir(&stage.dir).env("TERM", "xterm").env("LANG", "C.UTF-8");
+    command.env("SOFTHSM2_CONF", stage.path("softhsm2.conf"));
+    let mut pty = spawn_command(command, Some(60_000)).unwrap();
+    // The line editor draws a line again as it is typed: questions are known by their words.
+    let prompts = [
+        "(press Enter) ",
+        "to read on) ",
+        "(not shown) > ",
+        "Type same once",
+        "Reset YubiHSM",
+        "Do you agree",
+    ];
+    let mut told = Told { text: String::new(), code: -1, cards: Vec::new() };
+    let mut brought = brought.iter();
+    let mut typing: Option<Copied> = None;
+    loop {
+        let needles = prompts.iter().map(|p| ReadUntil::String((*p).to_owned()));
+        let needles = needles.chain([ReadUntil::EOF]).collect();
+        let (before, found) = pty.exp_any(needles).unwrap_or_else(|e| panic!("{e} after\n{}", told.text));
+        told.text.push_str(&before);
+        told.text.push_str(&found);
+        if !prompts.contains(&found.as_str()) {
+            break;
+        }
+        let answer = match found.as_str() {
+            "(not shown) > " if before.contains("Words 1 to 33") => {
+                let card = told.cards.last().filter(|_| brought.len() == 0).cloned();
+                let card = card.or_else(|| brought.next().cloned()).expect("a card to type");
+                typing.insert(card).words.clone()
+            }
+            "(not shown) > " if before.contains("The salt") => typing.take().unwrap().salt,
+            "Type same once" | "Reset YubiHSM" | "Do you agree" => {
+                told.text.push_str(&pty.exp_string("> ").unwrap());
+                let word = match found.chars().next() {
+                    Some('T') => "same",
+                    Some('R') => "reset",
+                    _ => "Yes",
+                };
+                word.to_owned()
+            }
+            "(not shown) > " => panic!("a question without an answer:\n{}", told.text),
+            _ => {
+                if before.contains("Copy every word") {
+                    told.cards.push(copied(&before));
+                }
+                String::new()
+            }
+        };
+        pty.send_line(&answer).unwrap();
+    }
+    told.code = ended(&pty);
+    told
+}
+
+/// A card as someone copies it from the screen: numbers and words in turn, then the salt.
+fn copied(screen: &str) -> Copied {
+    let card = screen.split("\u{1b}[H").last().unwrap().replace("\r\n", "\n");
+    let mut parts = card.split("\n\n").skip(1);
+    let words: Vec<&str> = parts.next().unwrap().split_whitespace().skip(1).step_by(2).collect();
+    assert_eq!(words.len(), 33, "{card}");
+    let salt = parts.next().unwrap().trim().strip_prefix("salt ").unwrap();
+    Copied { words: words.join(" "), salt: salt.to_owned() }
+}
+
+fn ended(session: &PtySession) -> i32 {
+    // `Exited(Pid(4711), 1)`: the type itself is not public.
+    let status = format!("{:?}", session.process().wait().unwrap());
+    let code = status.strip_prefix("Exited(").and_then(|s| s.trim_end_matches(')').rsplit(' ').next());
+    code.and_then(|code| code.parse().ok()).unwrap_or_else(|| panic!("{status}"))
+}

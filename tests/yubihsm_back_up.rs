@@ -1,0 +1,248 @@
+//! Feature `yubihsm`: keys that leave simulated YubiHSMs wrapped and come back on another, by the
+//! library, and by the program at a terminal with cards dealt to three people.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test fails by panicking"
+)]
+
+mod gathering;
+mod hsms;
+mod pins;
+mod stage;
+
+use gathering::hold;
+use hsms::Hsm;
+use keyrite::ceremony::facts::Stage as Kind;
+use keyrite::ceremony::limits::Limits;
+use keyrite::signer::backends::Modules;
+use keyrite::signer::secret::WrapSecret;
+use keyrite::signer::{self, Backups, KeyTag, Token, WrapForm, WrappedKey};
+use keyrite::tuf::digest::Digest;
+use keyrite::tuf::key::{KeySpec, PublicKey, Scheme};
+use keyrite::tuf::payload::Payload;
+use keyrite::tuf::profile::Profile;
+use keyrite::tuf::rule::Result;
+use keyrite::tuf::statement::{Sentence, Statement, TrustId};
+use keyrite::tuf::verify::Signature;
+use pins::Pins;
+use stage::{Stage, utf8};
+use std::fmt::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use zeroize::Zeroizing;
+
+const SERIALS: [u32; 4] = [7_550_080, 7_550_081, 7_550_082, 7_550_083];
+const HEAD: &str = "title = \"t\"\n[people]\nada = \"administrator\"\n";
+
+fn pins() -> Pins {
+    Pins::new(stage::PIN, "administers").and_duties("backs it up", "reads the log")
+}
+
+fn secret(byte: u8) -> WrapSecret {
+    WrapSecret::new(Zeroizing::new([byte; 32]))
+}
+
+fn tag(label: &str, id: u8) -> KeyTag {
+    KeyTag { label: label.into(), id: [id; 16], place: None }
+}
+
+fn opened(hsm: &Hsm) -> Box<dyn Token> {
+    Modules::new().open(&hsm.uri().parse().unwrap(), None).unwrap()
+}
+
+fn sign(token: &mut dyn Token, public: &PublicKey) -> Result<Signature> {
+    let sentence = Sentence::Withdrawal { change: Digest::of(b"change"), reason: "a test".into() };
+    let payload = Payload::Statement(Statement::new(TrustId::from_bytes([7; 16]), sentence).unwrap());
+    let mut signer = token.open(public, &mut pins())?;
+    signer::sign(&mut *signer, public, Scheme::of(public.algorithm()), &payload, &mut pins())
+}
+
+fn rule<T>(result: Result<T>) -> &'static str {
+    match result {
+        Ok(_) => "ok",
+        Err(refusal) => refusal.rule().name,
+    }
+}
+
+/// How many objects of a kind are on a device: 3 is a key, 4 a wrap key.
+fn count(hsm: &Hsm, kind: u8) -> usize {
+    let state = hsm.state();
+    state["objects"].as_array().unwrap().iter().filter(|object| object["kind"] == kind).count()
+}
+
+#[test]
+fn a_key_leaves_wrapped_and_comes_back_on_another_device() {
+    let dir = hsms::folder("back-up");
+    let (a, b) = (Hsm::new(&dir, SERIALS[0]), Hsm::new(&dir, SERIALS[1]));
+    let (mut first, mut second) = (opened(&a), opened(&b));
+    let mut pins = pins();
+    let under = tag("wrap-1", 0xee);
+    for (n, spec) in [(1, KeySpec::EcdsaP256), (2, KeySpec::EcdsaP384), (3, KeySpec::Ed25519)] {
+        let own = tag(spec.name(), n);
+        let backups = first.backups().unwrap();
+        let made = backups.generate_exportable(spec, &own, &under, &mut pins).unwrap();
+        let random = backups.random(&mut pins).unwrap();
+        assert_ne!(*random, *backups.random(&mut pins).unwrap());
+        assert_eq!(made.evidence.attributes["local"], "yes");
+        assert_eq!(
+            backups.adopt_exportable(spec, &own, &under, &mut pins).unwrap().unwrap().public,
+            made.public
+        );
+        assert_eq!(rule(backups.export(&made.public, &under, &mut pins)), "WRAP-KEY");
+        backups.put_wrap_key(&secret(7), &under, &mut pins).unwrap();
+        assert!(backups.holds_wrap_key(&under, &mut pins).unwrap());
+        assert!(backups.exportable(&made.public, &under, &mut pins).unwrap());
+        assert_eq!(rule(backups.put_wrap_key(&secret(7), &under, &mut pins)), "LABEL-IN-USE");
+        let wrapped = backups.export(&made.public, &under, &mut pins).unwrap();
+        assert_eq!(wrapped.form, WrapForm::YubiHsmCcm);
+        assert!(wrapped.bytes.len() <= WrappedKey::LONGEST);
+        backups.remove_wrap_key(&under, &mut pins).unwrap();
+        backups.remove_wrap_key(&under, &mut pins).unwrap();
+        assert!(!backups.holds_wrap_key(&under, &mut pins).unwrap());
+        assert_eq!(rule(first.adopt(spec, &own, &mut pins)), "TOKEN-WEAK", "such a key is no other's");
+
+        let backups = second.backups().unwrap();
+        let restore = |backups: &mut dyn Backups, wrapped: &WrappedKey| {
+            backups.restore(wrapped, &made.public, &tag("restored", n), &under, &mut self::pins())
+        };
+        // The first time it is as from the factory, and is prepared.
+        backups.remove_wrap_key(&under, &mut pins).unwrap();
+        backups.put_wrap_key(&secret(8), &under, &mut pins).unwrap();
+        assert_eq!(rule(restore(backups, &wrapped)), "WRAP-REFUSED");
+        backups.remove_wrap_key(&under, &mut pins).unwrap();
+        assert_eq!(rule(restore(backups, &wrapped)), "WRAP-KEY");
+        backups.put_wrap_key(&secret(7), &under, &mut pins).unwrap();
+        let mut bent = wrapped.clone();
+        bent.bytes[20] ^= 1;
+        assert_eq!(rule(restore(backups, &bent)), "WRAP-REFUSED");
+        let cut = WrappedKey { form: wrapped.form, bytes: wrapped.bytes[..9].to_vec() };
+        assert_eq!(rule(restore(backups, &cut)), "WRAP-REFUSED");
+        let other = WrappedKey { form: WrapForm::AesKeyWrapPad, bytes: wrapped.bytes.clone() };
+        assert_eq!(rule(restore(backups, &other)), "WRAP-REFUSED");
+        let back = restore(backups, &wrapped).unwrap();
+        assert_eq!((&back.public, back.evidence.attestation.is_none()), (&made.public, true));
+        assert_eq!(back.evidence.attributes["local"], "no", "honestly");
+        assert_eq!(restore(backups, &wrapped).unwrap(), back, "found again after a cut");
+        backups.remove_wrap_key(&under, &mut pins).unwrap();
+        assert_eq!(sign(&mut *second, &back.public).unwrap().key(), made.public.identity());
+        let held = second.audit_log().unwrap().inventory(&mut pins).unwrap();
+        assert!(held.iter().all(|held| held.prepared || held.public.is_some()), "{held:?}");
+        assert_eq!((count(&b, 3), count(&b, 4)), (usize::from(n), 0));
+    }
+    // What was not made to leave stays; under the name of another key nothing comes back; a number that
+    // is taken stays taken.
+    let strange = first.generate(KeySpec::EcdsaP256, &tag("strange", 9), &mut pins).unwrap().public;
+    let backups = first.backups().unwrap();
+    assert!(!backups.exportable(&strange, &under, &mut pins).unwrap());
+    backups.put_wrap_key(&secret(7), &under, &mut pins).unwrap();
+    assert_eq!(rule(backups.export(&strange, &under, &mut pins)), "WRAP-REFUSED");
+    let spec = KeySpec::EcdsaP256;
+    let own = backups.adopt_exportable(spec, &tag(spec.name(), 1), &under, &mut pins).unwrap().unwrap();
+    let wrapped = backups.export(&own.public, &under, &mut pins).unwrap();
+    let third = Hsm::new(&dir, SERIALS[2]);
+    let mut token = opened(&third);
+    let backups = token.backups().unwrap();
+    backups.put_wrap_key(&secret(7), &under, &mut pins).unwrap();
+    let swapped = backups.restore(&wrapped, &strange, &tag("swapped", 1), &under, &mut pins);
+    assert_eq!((rule(swapped), count(&third, 3)), ("WRAP-PUBLIC", 0));
+    token.generate(spec, &tag("theirs", 1), &mut pins).unwrap();
+    let backups = token.backups().unwrap();
+    assert_eq!(rule(backups.restore(&wrapped, &own.public, &tag("t", 1), &under, &mut pins)), "LABEL-IN-USE");
+}
+
+/// A record, four devices, and the passwords of their duties in files.
+fn room(name: &str) -> (Stage, Vec<Hsm>) {
+    let mut limits = Limits::default_for(Profile::Tuf);
+    limits.root.witnesses = 0;
+    let stage = Stage::new(name, Profile::Tuf, Kind::Rehearsal, &limits);
+    for (duty, password) in
+        [("administrator", "administers"), ("backup", "backs it up"), ("auditor", "reads the log")]
+    {
+        let path = stage.write(&format!("pin-{duty}"), password);
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let dir = hsms::folder(name);
+    let hsms = SERIALS.map(|serial| Hsm::new(&dir, serial)).into();
+    (stage, hsms)
+}
+
+/// A device map of keys on devices, and a folder for copies.
+fn map(stage: &Stage, name: &str, keys: &[(&str, &Hsm)]) -> PathBuf {
+    let devices = keys.iter().fold(stage.devices(), |map, (key, hsm)| map.on_yubihsm(key, &hsm.uri()));
+    let text = std::fs::read_to_string(devices.write(name)).unwrap();
+    stage.write(name, &format!("{text}\n[copies]\nfolder = \"copies\"\n"))
+}
+
+/// Keys on three devices; one device is lost, and its keys come back on the fourth by two of three cards.
+#[test]
+fn keys_of_a_lost_device_come_back_on_the_fourth() {
+    let (stage, mut hsms) = room("yubihsm-back-up");
+    let keys = [("t1", 0, "p256"), ("t2", 1, "p384"), ("t3", 2, "p256"), ("t4", 0, "ed25519")];
+    let mut text = format!("ceremony = \"generate-key\"\n{HEAD}");
+    for (key, _, algorithm) in keys {
+        write!(text, "[[key]]\nname = \"{key}\"\nholder = \"uma\"\npurpose = \"targets\"\n").unwrap();
+        write!(text, "algorithm = \"{algorithm}\"\nwrap-key = \"wrap-1\"\n").unwrap();
+    }
+    let on: Vec<_> = keys.iter().map(|(key, at, _)| (*key, &hsms[*at])).collect();
+    let devices = map(&stage, "devices.toml", &on);
+    stage.hold(&devices, &stage.write("1.toml", &text)).1.ended(0);
+
+    let mut text = format!(
+        "ceremony = \"back-up\"\n{HEAD}[wrap-key]\nname = \"wrap-1\"\ntitle = \"Wrap key of the tests\"\n\
+         needed = 2\nholders = [\"bruno\", \"carol\", \"dana\"]\n"
+    );
+    keys.iter().for_each(|(key, ..)| writeln!(text, "[[key]]\nname = \"{key}\"").unwrap());
+    let made = hold(&stage, &devices, &stage.write("2.toml", &text), &[]);
+    assert_eq!((made.code, made.cards.len()), (0, 3), "{}", made.text);
+    for hsm in &hsms[..3] {
+        assert_eq!(count(hsm, 4), 0, "the wrap key is gone again");
+    }
+
+    // The first device is gone. A fresh one of its holder takes its place.
+    hsms[0].stop();
+    let on: Vec<_> = keys.iter().map(|(key, at, _)| (*key, &hsms[if *at == 0 { 3 } else { *at }])).collect();
+    let spare = map(&stage, "spare.toml", &on);
+    let lost = format!("lost-token = \"{:010}\"", SERIALS[0]);
+    let text = format!(
+        "ceremony = \"restore\"\n{HEAD}[[key]]\nname = \"t1\"\n{lost}\n[[key]]\nname = \"t4\"\n{lost}\n"
+    );
+    let restore = stage.write("3.toml", &text);
+    let back = hold(&stage, &spare, &restore, &[made.cards[2].clone(), made.cards[0].clone()]);
+    assert_eq!(back.code, 0, "{}", back.text);
+    assert!(
+        back.text.contains("Reset") && back.text.contains(&format!("{:010}", SERIALS[3])),
+        "{}",
+        back.text
+    );
+    assert_eq!((count(&hsms[3], 3), count(&hsms[3], 4)), (2, 0));
+
+    // There they sign as the keys that they were, beside those that never left.
+    let call =
+        format!("ceremony = \"roll-call\"\n{HEAD}[roll-call]\nkeys = [\"t1\", \"t3\", \"t4\"]\n");
+    stage.hold(&spare, &stage.write("call.toml", &call)).1.ended(0);
+    let report = stage.keyrite(["-C", utf8(&stage.record), "--json", "verify"]).json();
+    assert_eq!(report["problems"], serde_json::json!([]), "{report}");
+    // Each key left once, and every log is accounted for.
+    for folder in std::fs::read_dir(stage.record.join("transcripts")).unwrap() {
+        for file in std::fs::read_dir(folder.unwrap().path()).unwrap() {
+            let entry: serde_json::Value =
+                serde_json::from_slice(&std::fs::read(file.unwrap().path()).unwrap()).unwrap();
+            assert!(entry["act"] != "drain" || entry["outcome"]["unaccounted"] == 0, "{entry}");
+        }
+    }
+    // Someone who has a wrap key and the backup's password takes a key out behind everyone's back.
+    let mut token = opened(&hsms[1]);
+    let public = token.keys(&mut pins()).unwrap()[0].public.clone().unwrap();
+    let under = tag("theirs", 0xaa);
+    let backups = token.backups().unwrap();
+    backups.put_wrap_key(&secret(9), &under, &mut pins()).unwrap();
+    backups.export(&public, &under, &mut pins()).unwrap();
+    backups.remove_wrap_key(&under, &mut pins()).unwrap();
+    let call = format!("ceremony = \"roll-call\"\n{HEAD}[roll-call]\nkeys = [\"t2\"]\n");
+    let (_, told) = stage.hold(&spare, &stage.write("again.toml", &call));
+    assert!(told.text().contains("LOG-SIGNATURES"), "{}", told.text());
+}
