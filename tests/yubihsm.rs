@@ -529,6 +529,60 @@ fn a_log_that_is_on_record_already_is_gone_on_with() {
     assert_eq!(entries.len(), all);
 }
 
+/// What is listed, and two ways to a device map: `init`, and `tokens write` for a record that is there.
+#[test]
+fn a_device_map_names_yubihsms_by_serial() {
+    let dir = hsms::folder("map");
+    let (a, b) = (Hsm::new(&dir, A), Hsm::new(&dir, B));
+    made(&b);
+    let keyrite = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_keyrite"));
+        let out = command.current_dir(&dir).args(arguments).output().unwrap();
+        let said = [&out.stdout[..], &out.stderr[..]].concat();
+        (out.status.success(), String::from_utf8(said).unwrap())
+    };
+    let (at_a, at_b) = (a.connector(), b.connector());
+    let both = ["tokens", "--connector", &at_a, "--connector", &at_b];
+    let (_, listed) = keyrite(&[&["--json"], &both[..], &["list"]].concat());
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    let told = |n: usize| listed["tokens"][n].clone();
+    assert_eq!((&told(0)["serial"], &told(1)["serial"]), (&"0007550054".into(), &"0007550055".into()));
+    assert_eq!((&told(0)["kind"], &told(0)["keys-told"]), (&"yubihsm".into(), &true.into()));
+    assert_eq!(told(1)["keys-told"], false, "only after a password");
+    assert!(told(0)["state"].as_str().unwrap().contains("the factory's password"), "{listed}");
+    assert_eq!(told(1)["state"], "ready");
+    let (done, said) = keyrite(&["tokens", "--connector", "http://192.0.2.1:12345"]);
+    assert!(!done && said.contains("CONNECTOR-ADDRESS"), "{said}");
+
+    let init = format!(
+        "[answers]\nprofile = \"tuf\"\nstage = \"rehearsal\"\ncollection = \"apps\"\nadministrator = \"ada\"\n\
+         root-holders = \"ada, bruno, cleo\"\nroot-threshold = \"2\"\nalgorithm = \"p256\"\n\
+         token.root-a = \"yubihsm\"\nconnector.root-a = \"{at_b}\"\nserial.root-a = \"0007550055\"\n\
+         token.root-b = \"yubihsm\"\nconnector.root-b = \"{at_a}\"\nserial.root-b = \"0007550054\"\n\
+         token.root-c = \"elsewhere\"\ntargets-holder = \"uma\"\ntoken.targets-1 = \"elsewhere\"\n\
+         online-keys = \"here\"\napplication = \"camera-station\"\ndeveloper = \"dana\"\n\
+         witnesses = \"none\"\nconfirm = \"Yes\"\n"
+    );
+    std::fs::write(dir.join("init.toml"), init).unwrap();
+    let (done, said) = keyrite(&["init", "--answers", "init.toml", "--unattended", "trust"]);
+    assert!(done, "{said}");
+    let map = std::fs::read_to_string(dir.join("trust/devices.toml")).unwrap();
+    for (key, hsm) in [("root-a", &b), ("root-b", &a)] {
+        let part = format!("[key.{key}]\nuri = \"{}\"\npin = \"tty\"\nmax-payload = 3114\n", hsm.uri());
+        assert!(map.contains(&part), "{part}{map}");
+    }
+
+    let answers =
+        "[answers]\ntrust = \"same\"\nkeys.0007550054 = \"root-a, targets-1\"\nkeys.0007550055 = \"none\"\n";
+    std::fs::write(dir.join("answers.toml"), answers).unwrap();
+    let write = ["write", "own.toml", "--answers", "answers.toml", "--unattended"];
+    let (done, said) = keyrite(&[&["-C", "trust"], &both[..], &write].concat());
+    assert!(done, "{said}");
+    let map = std::fs::read_to_string(dir.join("own.toml")).unwrap();
+    assert_eq!(map.matches(&format!("uri = \"{}\"", a.uri())).count(), 2, "{map}");
+    assert!(!map.contains(&b.uri()), "{map}");
+}
+
 fn sign_any(token: &mut dyn Token) {
     let key = token.keys(&mut of_stage()).unwrap()[0].public.clone().unwrap();
     sign(token, &key, &mut of_stage()).unwrap();

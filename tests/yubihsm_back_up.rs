@@ -221,8 +221,7 @@ fn keys_of_a_lost_device_come_back_on_the_fourth() {
     assert_eq!((count(&hsms[3], 3), count(&hsms[3], 4)), (2, 0));
 
     // There they sign as the keys that they were, beside those that never left.
-    let call =
-        format!("ceremony = \"roll-call\"\n{HEAD}[roll-call]\nkeys = [\"t1\", \"t3\", \"t4\"]\n");
+    let call = format!("ceremony = \"roll-call\"\n{HEAD}[roll-call]\nkeys = [\"t1\", \"t3\", \"t4\"]\n");
     stage.hold(&spare, &stage.write("call.toml", &call)).1.ended(0);
     let report = stage.keyrite(["-C", utf8(&stage.record), "--json", "verify"]).json();
     assert_eq!(report["problems"], serde_json::json!([]), "{report}");

@@ -8,7 +8,7 @@ use super::first_day::{FirstDay, Online, TARGETS_KEY};
 use super::guide::{named, no_word};
 use super::rules;
 use super::session::{Session, shown};
-use super::tokens::{absolute, choose, limit, limit_of, on_token};
+use super::tokens::{absolute, choose, limit, limit_of, on_token, on_yubihsm};
 use crate::ceremony::facts::Stage;
 use crate::ceremony::limits::PossessionLimit;
 use crate::ceremony::people::{KeyName, Person};
@@ -16,6 +16,7 @@ use crate::record::trust_file::{REHEARSAL, TrustFile, TrustSpec};
 use crate::signer::TokenIdentity;
 use crate::signer::backends::ModulePin;
 use crate::signer::uri::KeyUri;
+use crate::signer::yubihsm::Connector;
 use crate::tuf::digest::Digest;
 use crate::tuf::key::KeySpec;
 use crate::tuf::profile::Profile;
@@ -261,6 +262,10 @@ impl Asking<'_> {
             prompt =
                 prompt.offer("yubikey", "yubikey     on a YubiKey at this machine, made without a module");
         }
+        if cfg!(feature = "yubihsm") {
+            prompt =
+                prompt.offer("yubihsm", "yubihsm     on a YubiHSM 2 at this machine, made without a module");
+        }
         prompt = prompt.offer("elsewhere", "elsewhere   at their own machine, with their own token");
         if software {
             prompt = prompt
@@ -271,6 +276,7 @@ impl Asking<'_> {
         match prompt.allowed.get(place).map(Safe::as_str) {
             Some("token") => self.on_token(key, holder).map(Some),
             Some("yubikey") => self.on_yubikey(key, holder).map(Some),
+            Some("yubihsm") => self.on_yubihsm(key, holder).map(Some),
             Some("external") => {
                 let uri = KeyUri::External(key.to_string());
                 Ok(Some((key.clone(), DeviceKey::new(uri), None)))
@@ -344,6 +350,40 @@ impl Asking<'_> {
         let chosen = listing.tokens.iter().find(|found| *found.identity() == token);
         let max_payload = chosen.and_then(|found| limit(found.as_ref()));
         Ok((key.clone(), DeviceKey { max_payload, ..on_token(&token, key, "")? }, None))
+    }
+
+    fn on_yubihsm(
+        &mut self,
+        key: &KeyName,
+        holder: &Person,
+    ) -> Result<(KeyName, DeviceKey, Option<ModulePin>)> {
+        let prompt = Prompt::new(format!("connector.{key}"), "Which connector reaches it?")
+            .help("Yubico's yubihsm-connector has to run on this machine.")
+            .default(Connector::default().to_string());
+        let session = self.session;
+        let (connector, listing) = ask_until(self.console, &prompt, |typed| {
+            let connector: Connector = typed.parse()?;
+            let mut listing = session.modules.yubihsms(&[connector].into());
+            match listing.problems.pop() {
+                None if listing.tokens.is_empty() => Err(Refusal::new(
+                    &crate::signer::rules::TOKEN_MISSING,
+                    format!("no YubiHSM behind {connector}"),
+                    "a YubiHSM that is plugged in, and its connector running",
+                )),
+                None => Ok((connector, listing)),
+                Some(problem) => Err(problem),
+            }
+        })?;
+        let all: Vec<TokenIdentity> = listing.tokens.iter().map(|token| token.identity().clone()).collect();
+        let prompt = Prompt::new(format!("serial.{key}"), format!("Which YubiHSM is {holder}'s?"))
+            .help("By its serial number, which is printed on it.");
+        let token = choose(self.console, prompt, &all)?;
+        self.used.insert(token.serial.clone());
+        self.console
+            .progress(&Safe::from(format!("{key}: {}", tokens::named(&token, Some(holder.as_str())))));
+        let chosen = listing.tokens.iter().find(|found| *found.identity() == token);
+        let max_payload = chosen.and_then(|found| limit(found.as_ref()));
+        Ok((key.clone(), DeviceKey { max_payload, ..on_yubihsm(&token, connector)? }, None))
     }
 
     fn online(&mut self, profile: Profile) -> Result<Online> {

@@ -14,6 +14,7 @@ use crate::record::Record;
 use crate::signer::backends::{Listing, ModulePin};
 use crate::signer::rules as signer;
 use crate::signer::uri::{KeyUri, Pkcs11Uri};
+use crate::signer::yubihsm::Connector;
 use crate::signer::{PinAsk, PinSource, Token, TokenIdentity, TokenKey, TokenKind};
 use crate::tuf::json::{Json, object};
 use crate::tuf::key::PublicKey;
@@ -22,6 +23,7 @@ use crate::tuf::text;
 use crate::ui::screen::{Safe, Screen, Tone};
 use crate::ui::table::Table;
 use crate::ui::{Console, Prompt, ask_until, tokens};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// A token that takes messages of so many bytes takes any document that a record holds.
@@ -42,7 +44,7 @@ pub fn run(session: &Session, args: &Tokens) -> Result<Ended> {
 }
 
 /// The modules named on the command line, or else those of the device map; none is refused unless
-/// there is a YubiKey, which needs none.
+/// there is a YubiKey or a YubiHSM, which need none.
 fn modules(session: &Session, args: &Tokens) -> Result<Vec<ModulePin>> {
     let named: Vec<ModulePin> =
         args.module.iter().map(|path| ModulePin { path: absolute(path), sha256: None }).collect();
@@ -51,11 +53,35 @@ fn modules(session: &Session, args: &Tokens) -> Result<Vec<ModulePin>> {
     } else {
         named
     };
-    if all.is_empty() && yubikeys(session).tokens.is_empty() {
+    let others =
+        || yubikeys(session).tokens.is_empty() && yubihsms(session, args).is_ok_and(|all| all.is_empty());
+    if all.is_empty() && others() {
         let found = format!("no --module and no module in {}", shown(&session.devices));
         return Err(Refusal::new(&rules::MODULE_NONE, found, "--module PATH of a PKCS#11 library"));
     }
     Ok(all)
+}
+
+/// What is behind each connector that is named, or else Yubico's own and those of the device map. Where
+/// nobody listens there is none.
+///
+/// # Errors
+///
+/// `CONNECTOR-ADDRESS`.
+fn yubihsms(session: &Session, args: &Tokens) -> Result<Vec<(Connector, Listing)>> {
+    let mut connectors: BTreeSet<Connector> =
+        args.connector.iter().map(|text| text.parse()).collect::<Result<_>>()?;
+    if connectors.is_empty() {
+        connectors.insert(Connector::default());
+        let keys = session.map()?.into_iter().flat_map(|map| map.keys.into_values());
+        connectors.extend(keys.filter_map(|key| match key.uri {
+            KeyUri::YubiHsm(uri) => uri.connector,
+            _ => None,
+        }));
+    }
+    let behind = |connector: Connector| (connector, session.modules.yubihsms(&[connector].into()));
+    let found = connectors.into_iter().map(behind);
+    Ok(found.filter(|(_, listing)| !listing.tokens.is_empty() || !listing.problems.is_empty()).collect())
 }
 
 /// This command as it was typed, but for what it does.
@@ -63,6 +89,9 @@ fn line(session: &Session, args: &Tokens) -> String {
     let mut line = format!("{} tokens", session.keyrite());
     for module in &args.module {
         line = format!("{line} --module {}", typed(module));
+    }
+    for connector in &args.connector {
+        line = format!("{line} --connector {}", typed(Path::new(connector)));
     }
     line
 }
@@ -102,9 +131,13 @@ fn yubikeys(session: &Session) -> Listing {
     session.modules.yubikeys().unwrap_or_else(|e| Listing { tokens: Vec::new(), problems: vec![e] })
 }
 
-/// Every token in reach, YubiKeys natively too.
+/// Every token in reach, YubiKeys and YubiHSMs natively too.
 fn all(session: &Session, args: &Tokens) -> Result<Listing> {
     let mut listing = session.modules.list(&modules(session, args)?);
+    for (_, behind) in yubihsms(session, args)? {
+        listing.tokens.extend(behind.tokens);
+        listing.problems.extend(behind.problems);
+    }
     let yubikeys = yubikeys(session);
     if !yubikeys.tokens.is_empty() || listing.tokens.is_empty() {
         listing.tokens.extend(yubikeys.tokens);
@@ -372,6 +405,16 @@ fn write(session: &Session, args: &Tokens, file: &Path, answers: &Answers) -> Re
             map.keys.insert(key, place);
         }
     }
+    for (connector, listing) in &yubihsms(session, args)? {
+        console.show(&problems(Screen::default(), listing))?;
+        for token in &listing.tokens {
+            let max_payload = limit(token.as_ref());
+            for key in ask_keys(console.as_mut(), token.identity())? {
+                let place = DeviceKey { max_payload, ..on_yubihsm(token.identity(), *connector)? };
+                map.keys.insert(key, place);
+            }
+        }
+    }
     console.finish()?;
     map.create(file)?;
     let mut table = Table::new(["key", "where"]);
@@ -414,6 +457,19 @@ pub(super) fn limit(token: &dyn Token) -> Option<usize> {
 pub(super) fn limit_of(session: &Session, module: &ModulePin, token: &TokenIdentity) -> Option<usize> {
     let listing = session.modules.list(std::slice::from_ref(module));
     listing.tokens.iter().find(|found| found.identity() == token).and_then(|found| limit(found.as_ref()))
+}
+
+/// A key on a YubiHSM behind a connector.
+///
+/// # Errors
+///
+/// `URI-FORM` for a serial number that no YubiHSM has.
+pub(super) fn on_yubihsm(token: &TokenIdentity, connector: Connector) -> Result<DeviceKey> {
+    let mut uri = format!("yubihsm:serial={}", token.serial);
+    if connector != Connector::default() {
+        uri = format!("{uri};connector={connector}");
+    }
+    Ok(DeviceKey::new(uri.parse()?))
 }
 
 /// A key on a token, found by label and serial; on a YubiKey by its serial number alone.

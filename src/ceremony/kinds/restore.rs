@@ -75,9 +75,14 @@ impl Ceremony for Spec {
                 record.holder, copy.wrap_key
             ));
             summary.push(format!("  {} of {} cards of {} are gathered", set.needed, set.of(), copy.wrap_key));
+            // A YubiHSM has no label.
+            let label = if record.label.is_empty() {
+                String::new()
+            } else {
+                format!(" \"{}\",", visible(&record.label))
+            };
             summary.push(format!(
-                "  the token \"{}\", serial {}, still holds it: destroy it there if it turns up",
-                visible(&record.label),
+                "  the token{label} serial {}, still holds it: destroy it there if it turns up",
                 visible(&record.serial)
             ));
             items.push(Item::Restored(RestoredKey {
