@@ -195,9 +195,19 @@ fn keys_of_a_lost_device_come_back_on_the_fourth() {
         "ceremony = \"back-up\"\n{HEAD}[wrap-key]\nname = \"wrap-1\"\ntitle = \"Wrap key of the tests\"\n\
          needed = 2\nholders = [\"bruno\", \"carol\", \"dana\"]\n"
     );
-    keys.iter().for_each(|(key, ..)| writeln!(text, "[[key]]\nname = \"{key}\"").unwrap());
-    let made = hold(&stage, &devices, &stage.write("2.toml", &text), &[]);
-    assert_eq!((made.code, made.cards.len()), (0, 3), "{}", made.text);
+    for (key, ..) in keys {
+        writeln!(text, "[[key]]\nname = \"{key}\"").unwrap();
+    }
+    // The device is cut off when the key has just left it: the next session gathers the cards.
+    let back_up = stage.write("2.toml", &text);
+    hsms[0].faults("after 4a\n");
+    let made = hold(&stage, &devices, &back_up, &[]);
+    assert_eq!((made.code == 0, made.cards.len()), (false, 3), "{}", made.text);
+    hsms[0].restart();
+    assert_eq!(count(&hsms[0], 4), 1, "the wrap key was left there");
+    let cards = [made.cards[2].clone(), made.cards[0].clone()];
+    let again = hold(&stage, &devices, &back_up, &cards);
+    assert_eq!(again.code, 0, "{}", again.text);
     for hsm in &hsms[..3] {
         assert_eq!(count(hsm, 4), 0, "the wrap key is gone again");
     }
@@ -211,13 +221,14 @@ fn keys_of_a_lost_device_come_back_on_the_fourth() {
         "ceremony = \"restore\"\n{HEAD}[[key]]\nname = \"t1\"\n{lost}\n[[key]]\nname = \"t4\"\n{lost}\n"
     );
     let restore = stage.write("3.toml", &text);
-    let back = hold(&stage, &spare, &restore, &[made.cards[2].clone(), made.cards[0].clone()]);
+    // It is cut off when a key has just come in.
+    hsms[3].faults("after 4b\n");
+    let cut = hold(&stage, &spare, &restore, &cards);
+    assert_ne!(cut.code, 0, "{}", cut.text);
+    assert!(cut.text.contains("Reset") && cut.text.contains(&format!("{:010}", SERIALS[3])), "{}", cut.text);
+    hsms[3].restart();
+    let back = hold(&stage, &spare, &restore, &cards);
     assert_eq!(back.code, 0, "{}", back.text);
-    assert!(
-        back.text.contains("Reset") && back.text.contains(&format!("{:010}", SERIALS[3])),
-        "{}",
-        back.text
-    );
     assert_eq!((count(&hsms[3], 3), count(&hsms[3], 4)), (2, 0));
 
     // There they sign as the keys that they were, beside those that never left.

@@ -310,7 +310,9 @@ mod tests {
     /// The last entry on record, and what was intended since.
     fn known(last: &[LogEntry], intents: &[Intent]) -> Known {
         let mut intended = Intended::default();
-        intents.iter().for_each(|what| intended.add(what));
+        for what in intents {
+            intended.add(what);
+        }
         Known { last: last.last().copied(), intended, unaccounted: 0 }
     }
 
@@ -358,24 +360,24 @@ mod tests {
         let ready: &[u8] = &[0x44, 0x44, 0x44, 0x44, 0x4f, 0x4f, 0x58];
         let (leaves, returns): (&[u8], &[u8]) = (&[0x58, 0x4c, 0x4a, 0x58], &[0x58, 0x4c, 0x4b, 0x58]);
         for (reset, commands, intents, expected) in [
-            (true, [ready, &[0x46]].concat(), &[makes.clone()][..], 0),
-            (true, [ready, &[0x46]].concat(), &[], 8),
-            (true, [ready, &[0x44, 0x46, 0x46]].concat(), &[makes.clone()], 2),
-            (true, [ready, &[0x4f, 0x58, 0x46]].concat(), &[makes.clone()], 2),
-            (false, vec![0x46], &[makes.clone()], 0),
-            (false, [ready, &[0x46]].concat(), &[makes.clone()], 7),
-            (false, vec![0x46, 0x46], &[makes.clone(), SIGNS], 1),
-            (false, vec![0x46, 0x46], &[makes.clone(), makes.clone()], 0),
-            (false, leaves.to_vec(), &[copies.clone()], 0),
-            (false, leaves.to_vec(), &[restores.clone()], 1),
-            (false, leaves.to_vec(), &[], 4),
-            (false, [leaves, &[0x4a]].concat(), &[copies.clone(), makes.clone()], 1),
-            (false, returns.to_vec(), &[restores.clone()], 0),
-            (true, [ready, &[0x4c, 0x4b, 0x58]].concat(), &[restores.clone()], 0),
-            (false, [returns, leaves].concat(), &[restores, copies.clone()], 0),
-            (false, vec![0x58], &[Intent::Destroy], 0),
-            (false, vec![0x58, 0x58], &[Intent::Destroy], 1),
-            (false, NEVER.to_vec(), &[makes, copies, Intent::Destroy, SIGNS], NEVER.len()),
+            (true, [ready, &[0x46]].concat(), vec![makes.clone()], 0),
+            (true, [ready, &[0x46]].concat(), vec![], 8),
+            (true, [ready, &[0x44, 0x46, 0x46]].concat(), vec![makes.clone()], 2),
+            (true, [ready, &[0x4f, 0x58, 0x46]].concat(), vec![makes.clone()], 2),
+            (false, vec![0x46], vec![makes.clone()], 0),
+            (false, [ready, &[0x46]].concat(), vec![makes.clone()], 7),
+            (false, vec![0x46, 0x46], vec![makes.clone(), SIGNS], 1),
+            (false, vec![0x46, 0x46], vec![makes.clone(), makes.clone()], 0),
+            (false, leaves.to_vec(), vec![copies.clone()], 0),
+            (false, leaves.to_vec(), vec![restores.clone()], 1),
+            (false, leaves.to_vec(), vec![], 4),
+            (false, [leaves, &[0x4a]].concat(), vec![copies.clone(), makes.clone()], 1),
+            (false, returns.to_vec(), vec![restores.clone()], 0),
+            (true, [ready, &[0x4c, 0x4b, 0x58]].concat(), vec![restores.clone()], 0),
+            (false, [returns, leaves].concat(), vec![restores, copies.clone()], 0),
+            (false, vec![0x58], vec![Intent::Destroy], 0),
+            (false, vec![0x58, 0x58], vec![Intent::Destroy], 1),
+            (false, NEVER.to_vec(), vec![makes, copies, Intent::Destroy, SIGNS], NEVER.len()),
         ] {
             let before = log(None, &[(7, 0x67, 0xe7)]);
             let mut entries: Vec<_> = reset.then_some((1, 0xff, 0xff)).into_iter().collect();
@@ -383,9 +385,9 @@ mod tests {
             entries
                 .extend((from..).zip(&commands).map(|(number, command)| (number, *command, command | 0x80)));
             let (known, entries) = if reset {
-                (known(&[], intents), log(None, &entries))
+                (known(&[], &intents), log(None, &entries))
             } else {
-                (known(&before, intents), log(before.last(), &entries))
+                (known(&before, &intents), log(before.last(), &entries))
             };
             let found = judged(&known, &entries);
             assert_eq!(found, Ok(u64::try_from(expected).unwrap()), "{commands:02x?} {intents:?}");

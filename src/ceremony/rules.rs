@@ -103,7 +103,7 @@ crate::rules! {
     TRANSCRIPT_BROKEN: "TRANSCRIPT-BROKEN", Refused, "every entry of a transcript names the one before", "threats T33",
         "compare with another copy of the record and with the witnesses' papers";
     LOG_CHAIN: "LOG-CHAIN", Refused, "a token's log continues the last entry on record, and nothing is missing", "threats T24",
-        "bring in the transcripts of the session in which the token was used last; if there is none, someone else used it or read its log: find out who";
+        "bring in the transcripts of the session in which the token was used last; if there is none, someone else used it or read its log: find out who. Its keys are replaced by keyrite guide, or come back on another token by restore, and retire-key resets it";
     LOG_SIGNATURES: "LOG-SIGNATURES", Refused, "a token made the signatures that are on record and no other", "threats T2",
         "treat the keys on the token as given up: nobody knows what else they signed. Replace them by keyrite guide, then retire them, which resets it";
     CLOCK: "CLOCK", Refused, "time does not run backwards from one entry to the next", "threats T11",

@@ -581,7 +581,7 @@ show: FILE --against
 sign: FROM --external --public --take-back --refuse --answers --unattended
 sign-snapshot: --unattended
 status: --who --calendar
-tokens: --module
+tokens: --module --connector
 tokens change-pin: 
 tokens list: 
 tokens prepare: 

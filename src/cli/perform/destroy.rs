@@ -9,13 +9,31 @@ use super::{Agenda, Room};
 use crate::ceremony::facts::{Facts, Stage};
 use crate::ceremony::kinds;
 use crate::ceremony::people::KeyName;
+use crate::ceremony::rules;
 use crate::ceremony::step::Step;
 use crate::ceremony::transcript::{Intent, Outcome};
 use crate::signer::rules::KEY_NOT_ON_TOKEN;
-use crate::tuf::rule::Result;
+use crate::tuf::rule::{Result, Rule};
 use crate::ui::screen::Screen;
 
+/// What a token is given up for, and no reason to keep it.
+const GIVEN_UP: [&Rule; 3] =
+    [&rules::LOG_CHAIN, &rules::LOG_SIGNATURES, &crate::signer::rules::HSM_UNPREPARED];
+
 impl Room<'_> {
+    /// Puts the token's log on record. What is wrong with it is an exception on record: a key whose
+    /// token can't be relied on any more has to be destroyed all the more.
+    fn settle_at_last(&mut self, of: Of<'_>, key: &KeyName) -> Result<()> {
+        match self.settle(key) {
+            Err(refusal) if GIVEN_UP.contains(&refusal.rule()) => {
+                let what = format!("{key} is destroyed in spite of {refusal}");
+                self.console.progress(&what.as_str().into());
+                self.journal.say(self.record, self.session, of, Outcome::Exception { what })
+            }
+            settled => settled,
+        }
+    }
+
     /// Destroys the key, and shows what the record holds of it from now on.
     pub(super) fn destroy_key(
         &mut self,
@@ -31,7 +49,7 @@ impl Room<'_> {
         kinds::unlisted(facts, record)?;
         let token = self.token_of(key, facts)?;
         if !cut_off {
-            self.settle(key)?;
+            self.settle_at_last(of, key)?;
             let intent = Outcome::Intent { key: key.clone(), what: Intent::Destroy, token: seen(&token) };
             self.journal.say(self.record, self.session, of, intent)?;
         }

@@ -128,7 +128,7 @@ impl Room<'_> {
         if self.console.unattended() {
             return Ok(());
         }
-        let prompt = Prompt::new(format!("reset.{}", key), format!("Reset {}?", described(token)))
+        let prompt = Prompt::new(format!("reset.{key}"), format!("Reset {}?", described(token)))
             .help("It is as from the factory, or somebody wants it to look so: everything on it is destroyed first.")
             .help("Then it gets four passwords, for administrator, signer, backup and auditor.");
         self.console.confirm_word(&prompt, "reset")
