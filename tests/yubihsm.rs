@@ -560,6 +560,11 @@ fn a_device_map_names_yubihsms_by_serial() {
     assert_eq!(told(1)["keys-told"], false, "only after a password");
     assert!(told(0)["state"].as_str().unwrap().contains("the factory's password"), "{listed}");
     assert_eq!(told(1)["state"], "ready");
+    let seen =
+        stage::Stage::new("map-preflight", Profile::Tuf, Kind::Rehearsal, &Limits::default_for(Profile::Tuf));
+    let own = seen.devices().on_yubihsm("root-a", &a.uri()).write("devices.toml");
+    let found = seen.on(&seen.record, &own, &["preflight"]).json();
+    assert_eq!(found["tokens"]["YubiHSM 2, serial 0007550054"], "YubiHSM 2", "{found}");
     let (done, said) = keyrite(&["tokens", "--connector", "http://192.0.2.1:12345"]);
     assert!(!done && said.contains("CONNECTOR-ADDRESS"), "{said}");
 

@@ -186,9 +186,21 @@ impl Keyring {
             listing.tokens.extend(yubikeys.tokens);
             listing.problems.extend(yubikeys.problems);
         }
+        let keys = self.map.iter().flat_map(|map| map.keys.values());
+        let connectors = keys.filter_map(|key| match key.uri {
+            KeyUri::YubiHsm(uri) => Some(uri.connector.unwrap_or_default()),
+            _ => None,
+        });
+        let yubihsms = self.modules.yubihsms(&connectors.collect());
+        listing.tokens.extend(yubihsms.tokens);
+        listing.problems.extend(yubihsms.problems);
         let one = |token: &dyn Token| {
             let identity = token.identity();
-            let label = if token.is_blank() { "(blank)".to_owned() } else { visible(&identity.label) };
+            let label = match identity.label.as_str() {
+                _ if token.is_blank() => "(blank)".to_owned(),
+                "" => visible(&identity.model),
+                label => visible(label),
+            };
             (format!("{label}, serial {}", visible(&identity.serial)), visible(&identity.model))
         };
         let mut found: BTreeMap<String, String> =

@@ -67,8 +67,12 @@ fn modules(session: &Session, args: &Tokens) -> Result<Vec<ModulePin>> {
 ///
 /// # Errors
 ///
-/// `CONNECTOR-ADDRESS`.
+/// `CONNECTOR-ADDRESS`; `URI-BACKEND` in a program without feature `yubihsm`.
 fn yubihsms(session: &Session, args: &Tokens) -> Result<Vec<(Connector, Listing)>> {
+    if cfg!(not(feature = "yubihsm")) && !args.connector.is_empty() {
+        let found = "--connector, in a program without feature `yubihsm`";
+        return Err(Refusal::new(&signer::URI_BACKEND, found, "--module PATH of a PKCS#11 library"));
+    }
     let mut connectors: BTreeSet<Connector> =
         args.connector.iter().map(|text| text.parse()).collect::<Result<_>>()?;
     if connectors.is_empty() {
