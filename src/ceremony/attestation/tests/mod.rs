@@ -410,6 +410,40 @@ fn real_yubikeys_lead_to_the_root_and_are_below_the_floor() {
     }
 }
 
+/// A YubiHSM 2 of 2.2.0 in production, made public by its owner: the RSA key of a payment service.
+fn real_yubihsm() -> (Vec<Vec<u8>>, PublicKey) {
+    let own = include_str!("../../../../tests/fixtures/yubihsm-attestation/20783176/20783176_key_cert.pem");
+    let device =
+        include_str!("../../../../tests/fixtures/yubihsm-attestation/20783176/20783176_device_cert.pem");
+    let public = include_str!("../../../../tests/fixtures/yubihsm-attestation/20783176/20783176_pubkey.pem");
+    (vec![der(own), der(device)], PublicKey::from_spki_der(&der(public)).unwrap())
+}
+
+/// It leads to the vendor's root, by the intermediate certificate that no device holds, is the device
+/// and the key that it says, and is too old; and its key decrypts as well.
+#[test]
+fn a_real_yubihsm_leads_to_the_root_and_is_below_the_floor() {
+    let (certificates, public) = real_yubihsm();
+    for (serial, also) in [("20783176", None), ("0020783176", None), ("20783177", Some("ATTESTATION-SERIAL"))]
+    {
+        let verdict = judge(&certificates, &public, serial);
+        let mut expected = vec!["ATTESTATION-USE", "ATTESTATION-FIRMWARE"];
+        expected.splice(1..1, also);
+        assert_eq!(broken(&verdict), expected, "{serial}: {verdict:?}");
+        let Verdict::Failed { attested: Some(attested), .. } = verdict else { panic!("not attested") };
+        assert_eq!(attested.device(), "YubiHSM 2 20783176, firmware 2.2.0");
+        let kept = "object 0x0024 \"Swish Sign RSA4096\", domains 3, 4, capabilities 0x0000000400000660";
+        assert_eq!(attested.kept(), kept);
+    }
+    // Its own certificate alone, another's beside the key's, another key.
+    assert_eq!(broken(&judge(&certificates[1..], &public, "20783176")), ["ATTESTATION-FORM"]);
+    let (yubikey, other, _) = real(0);
+    let swapped = [certificates[0].clone(), yubikey[1].clone()];
+    assert_eq!(broken(&judge(&swapped, &public, "20783176")), ["ATTESTATION-CHAIN"]);
+    let of_another = broken(&judge(&certificates, &other, "20783176"));
+    assert_eq!(of_another, ["ATTESTATION-KEY", "ATTESTATION-USE", "ATTESTATION-FIRMWARE"]);
+}
+
 #[test]
 fn real_certificates_in_the_wrong_place() {
     let (first, public, serial) = real(0);
