@@ -185,7 +185,9 @@ fn four_duties_have_four_passwords() {
     }
     // Nothing was changed by then: the factory's password still opens it.
     assert!(
-        Modules::new().yubihsms(&[hsm.connector().parse().unwrap()].into()).tokens[0].condition().is_some()
+        Modules::new().yubihsms(&[hsm.connector().parse().unwrap()].into())[0].1.tokens[0]
+            .condition()
+            .is_some()
     );
 }
 

@@ -199,7 +199,7 @@ pub struct Tokens {
     #[arg(long, value_name = "PATH", global = true)]
     pub module: Vec<PathBuf>,
 
-    /// A YubiHSM's connector on this machine [default: that of Yubico, and those of the device map]
+    /// A YubiHSM's connector on this machine [default: USB, that of Yubico, and those of the device map]
     #[arg(long, value_name = "URL", global = true)]
     pub connector: Vec<String>,
 

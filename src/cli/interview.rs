@@ -14,9 +14,9 @@ use crate::ceremony::limits::PossessionLimit;
 use crate::ceremony::people::{KeyName, Person};
 use crate::record::trust_file::{REHEARSAL, TrustFile, TrustSpec};
 use crate::signer::TokenIdentity;
-use crate::signer::backends::ModulePin;
+use crate::signer::backends::{Listing, ModulePin};
 use crate::signer::uri::KeyUri;
-use crate::signer::yubihsm::Connector;
+use crate::signer::yubihsm::{Connector, Way};
 use crate::tuf::digest::Digest;
 use crate::tuf::key::KeySpec;
 use crate::tuf::profile::Profile;
@@ -357,22 +357,30 @@ impl Asking<'_> {
         key: &KeyName,
         holder: &Person,
     ) -> Result<(KeyName, DeviceKey, Option<ModulePin>)> {
-        let prompt = Prompt::new(format!("connector.{key}"), "Which connector reaches it?")
-            .help("Yubico's yubihsm-connector has to run on this machine.")
-            .default(Connector::default().to_string());
         let session = self.session;
-        let (connector, listing) = ask_until(self.console, &prompt, |typed| {
-            let connector: Connector = typed.parse()?;
-            let mut listing = session.modules.yubihsms(&[connector].into());
+        let behind = |way: Way| -> Result<Listing> {
+            let mut listing = Listing { tokens: Vec::new(), problems: Vec::new() };
+            for (_, found) in session.modules.yubihsms(&[way].into()) {
+                listing.tokens.extend(found.tokens);
+                listing.problems.extend(found.problems);
+            }
             match listing.problems.pop() {
                 None if listing.tokens.is_empty() => Err(Refusal::new(
                     &crate::signer::rules::TOKEN_MISSING,
-                    format!("no YubiHSM behind {connector}"),
-                    "a YubiHSM that is plugged in, and its connector running",
+                    format!("no YubiHSM by {way}"),
+                    "a YubiHSM that is plugged in, on USB or with its connector running",
                 )),
-                None => Ok((connector, listing)),
+                None => Ok(listing),
                 Some(problem) => Err(problem),
             }
+        };
+        let usual = if behind(Way::Usb).is_ok() { Way::Usb } else { Way::Connector(Connector::default()) };
+        let prompt = Prompt::new(format!("connector.{key}"), "Which connector reaches it?")
+            .help("The address of Yubico's yubihsm-connector on this machine; or usb, without one.")
+            .default(usual.to_string());
+        let (way, listing) = ask_until(self.console, &prompt, |typed| {
+            let way: Way = typed.parse()?;
+            behind(way).map(|listing| (way, listing))
         })?;
         let all: Vec<TokenIdentity> = listing.tokens.iter().map(|token| token.identity().clone()).collect();
         let prompt = Prompt::new(format!("serial.{key}"), format!("Which YubiHSM is {holder}'s?"))
@@ -383,7 +391,7 @@ impl Asking<'_> {
             .progress(&Safe::from(format!("{key}: {}", tokens::named(&token, Some(holder.as_str())))));
         let chosen = listing.tokens.iter().find(|found| *found.identity() == token);
         let max_payload = chosen.and_then(|found| limit(found.as_ref()));
-        Ok((key.clone(), DeviceKey { max_payload, ..on_yubihsm(&token, connector)? }, None))
+        Ok((key.clone(), DeviceKey { max_payload, ..on_yubihsm(&token, way)? }, None))
     }
 
     fn online(&mut self, profile: Profile) -> Result<Online> {

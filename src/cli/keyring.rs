@@ -19,6 +19,7 @@ use crate::signer::randomness::Randomness;
 use crate::signer::secret::Pin;
 use crate::signer::slip39::Secret;
 use crate::signer::uri::KeyUri;
+use crate::signer::yubihsm::{Way, YubiHsmUri};
 use crate::signer::{PinAsk, PinSource, Token, TokenIdentity};
 use crate::tuf::key::PublicKey;
 use crate::tuf::rule::{Exit, Refusal, Result};
@@ -187,13 +188,14 @@ impl Keyring {
             listing.problems.extend(yubikeys.problems);
         }
         let keys = self.map.iter().flat_map(|map| map.keys.values());
-        let connectors = keys.filter_map(|key| match key.uri {
-            KeyUri::YubiHsm(uri) => Some(uri.connector.unwrap_or_default()),
+        let ways = keys.filter_map(|key| match key.uri {
+            KeyUri::YubiHsm(uri) => Some(uri.way),
             _ => None,
         });
-        let yubihsms = self.modules.yubihsms(&connectors.collect());
-        listing.tokens.extend(yubihsms.tokens);
-        listing.problems.extend(yubihsms.problems);
+        for (_, yubihsms) in self.modules.yubihsms(&ways.collect()) {
+            listing.tokens.extend(yubihsms.tokens);
+            listing.problems.extend(yubihsms.problems);
+        }
         let one = |token: &dyn Token| {
             let identity = token.identity();
             let label = match identity.label.as_str() {
@@ -225,6 +227,8 @@ impl Keyring {
         let mut needs = Needs { read: program.into_iter().collect(), ..Needs::default() };
         needs.write.push(record.to_owned());
         let Some(map) = &self.map else { return needs };
+        // A module may speak to its tokens by USB itself.
+        needs.usb = !map.modules.is_empty();
         for module in map.modules.values() {
             let path = module.path.canonicalize().unwrap_or_else(|_| module.path.clone());
             needs.write.extend(machine::folders(&path));
@@ -236,9 +240,13 @@ impl Keyring {
             if let KeyUri::File(file) = &key.uri {
                 needs.write.extend(file.parent().map(folder_of));
             }
-            if let KeyUri::YubiHsm(uri) = &key.uri {
-                let address = uri.connector.unwrap_or_default().address();
-                needs.tcp.insert(address.port(), address.to_string());
+            match &key.uri {
+                KeyUri::YubiHsm(YubiHsmUri { way: Way::Connector(connector), .. }) => {
+                    let address = connector.address();
+                    needs.tcp.insert(address.port(), address.to_string());
+                }
+                KeyUri::YubiHsm(YubiHsmUri { way: Way::Usb, .. }) => needs.usb = true,
+                _ => {}
             }
             if let PinFrom::File(file) = &key.pin {
                 needs.read.push(file.clone());

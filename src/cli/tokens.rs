@@ -14,7 +14,7 @@ use crate::record::Record;
 use crate::signer::backends::{Listing, ModulePin};
 use crate::signer::rules as signer;
 use crate::signer::uri::{KeyUri, Pkcs11Uri};
-use crate::signer::yubihsm::Connector;
+use crate::signer::yubihsm::{Connector, Way};
 use crate::signer::{PinAsk, PinSource, Token, TokenIdentity, TokenKey, TokenKind};
 use crate::tuf::json::{Json, object};
 use crate::tuf::key::PublicKey;
@@ -62,30 +62,30 @@ fn modules(session: &Session, args: &Tokens) -> Result<Vec<ModulePin>> {
     Ok(all)
 }
 
-/// What is behind each connector that is named, or else Yubico's own and those of the device map. Where
-/// nobody listens there is none.
+/// What is behind each connector that is named, or else on USB, behind Yubico's own connector and those
+/// of the device map. Where nobody listens there is none.
 ///
 /// # Errors
 ///
 /// `CONNECTOR-ADDRESS`; `URI-BACKEND` in a program without feature `yubihsm`.
-fn yubihsms(session: &Session, args: &Tokens) -> Result<Vec<(Connector, Listing)>> {
+fn yubihsms(session: &Session, args: &Tokens) -> Result<Vec<(Way, Listing)>> {
     if cfg!(not(feature = "yubihsm")) && !args.connector.is_empty() {
         let found = "--connector, in a program without feature `yubihsm`";
         return Err(Refusal::new(&signer::URI_BACKEND, found, "--module PATH of a PKCS#11 library"));
     }
-    let mut connectors: BTreeSet<Connector> =
-        args.connector.iter().map(|text| text.parse()).collect::<Result<_>>()?;
-    if connectors.is_empty() {
-        connectors.insert(Connector::default());
+    let named = args.connector.iter().map(|text| text.parse().map(Way::Connector));
+    let mut ways: BTreeSet<Way> = named.collect::<Result<_>>()?;
+    if ways.is_empty() {
+        ways.extend([Way::Usb, Way::Connector(Connector::default())]);
         let keys = session.map()?.into_iter().flat_map(|map| map.keys.into_values());
-        connectors.extend(keys.filter_map(|key| match key.uri {
-            KeyUri::YubiHsm(uri) => uri.connector,
+        ways.extend(keys.filter_map(|key| match key.uri {
+            KeyUri::YubiHsm(uri) => Some(uri.way),
             _ => None,
         }));
     }
-    let behind = |connector: Connector| (connector, session.modules.yubihsms(&[connector].into()));
-    let found = connectors.into_iter().map(behind);
-    Ok(found.filter(|(_, listing)| !listing.tokens.is_empty() || !listing.problems.is_empty()).collect())
+    let mut found = session.modules.yubihsms(&ways);
+    found.retain(|(_, listing)| !listing.tokens.is_empty() || !listing.problems.is_empty());
+    Ok(found)
 }
 
 /// This command as it was typed, but for what it does.
@@ -409,12 +409,12 @@ fn write(session: &Session, args: &Tokens, file: &Path, answers: &Answers) -> Re
             map.keys.insert(key, place);
         }
     }
-    for (connector, listing) in &yubihsms(session, args)? {
+    for (way, listing) in &yubihsms(session, args)? {
         console.show(&problems(Screen::default(), listing))?;
         for token in &listing.tokens {
             let max_payload = limit(token.as_ref());
             for key in ask_keys(console.as_mut(), token.identity())? {
-                let place = DeviceKey { max_payload, ..on_yubihsm(token.identity(), *connector)? };
+                let place = DeviceKey { max_payload, ..on_yubihsm(token.identity(), *way)? };
                 map.keys.insert(key, place);
             }
         }
@@ -463,17 +463,17 @@ pub(super) fn limit_of(session: &Session, module: &ModulePin, token: &TokenIdent
     listing.tokens.iter().find(|found| found.identity() == token).and_then(|found| limit(found.as_ref()))
 }
 
-/// A key on a YubiHSM behind a connector.
+/// A key on a YubiHSM, and how that is reached.
 ///
 /// # Errors
 ///
 /// `URI-FORM` for a serial number that no YubiHSM has.
-pub(super) fn on_yubihsm(token: &TokenIdentity, connector: Connector) -> Result<DeviceKey> {
-    let mut uri = format!("yubihsm:serial={}", token.serial);
-    if connector != Connector::default() {
-        uri = format!("{uri};connector={connector}");
-    }
-    Ok(DeviceKey::new(uri.parse()?))
+pub(super) fn on_yubihsm(token: &TokenIdentity, way: Way) -> Result<DeviceKey> {
+    let connector = match way {
+        Way::Connector(connector) => format!(";connector={connector}"),
+        Way::Usb => String::new(),
+    };
+    Ok(DeviceKey::new(format!("yubihsm:serial={}{connector}", token.serial).parse()?))
 }
 
 /// A key on a token, found by label and serial; on a YubiKey by its serial number alone.

@@ -67,6 +67,8 @@ crate::rules! {
         "run yubihsm-connector on this machine and give its address as a number: http://127.0.0.1:12345";
     CONNECTOR: "CONNECTOR", Device, "a YubiHSM's connector gives a device's whole answers, in time", "tokens 2.1",
         "see that it is Yubico's connector that listens there, that the YubiHSM is plugged in, and run again";
+    HSM_USB: "HSM-USB", Device, "a YubiHSM on USB is this program's alone and gives whole answers, in time", "tokens 2",
+        "give this user the device by the udev rule in the operator's manual, stop yubihsm-connector or name it in the device map, plug the YubiHSM in anew, and run again";
     HSM_CHANNEL: "HSM-CHANNEL", Refused, "what comes back in a session is the YubiHSM's own word, unchanged", "GlobalPlatform SCP03 (amendment D)",
         "something between keyrite and the YubiHSM changes messages: stop, and use another machine and connector";
     HSM_UNPREPARED: "HSM-UNPREPARED", Refused, "on a YubiHSM is what keyrite puts there and nothing else", "threats T4",

@@ -1,4 +1,5 @@
-//! Where a YubiHSM 2 is: its serial number, and the connector on this machine that reaches it.
+//! Where a YubiHSM 2 is: its serial number, and whether this machine reaches it by USB itself or through
+//! a connector.
 //!
 //! Never another machine: a connector does for anyone what they ask of it, in the clear.
 
@@ -14,8 +15,8 @@ use std::str::FromStr;
 pub struct YubiHsmUri {
     /// The serial number that is also printed on it.
     pub serial: u32,
-    /// The connector, if it is not where Yubico's listens by itself.
-    pub connector: Option<Connector>,
+    /// How it is reached.
+    pub way: Way,
 }
 
 impl YubiHsmUri {
@@ -33,26 +34,57 @@ impl YubiHsmUri {
             Refusal::new(
                 &rules::URI_FORM,
                 format!("\"yubihsm:{}\"", visible(text)),
-                "yubihsm:serial=0007550054, with the number that is printed on it, and where needed ;connector=http://127.0.0.1:PORT",
+                "yubihsm:serial=0007550054, with the number that is printed on it, and through a connector ;connector=http://127.0.0.1:PORT",
             )
         };
         let digits = serial.strip_prefix("serial=").ok_or_else(form)?;
         let plain = (1..=10).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
         let serial = digits.parse().ok().filter(|serial| plain && *serial != 0).ok_or_else(form)?;
-        let connector = match connector {
-            Some(rest) => Some(rest.strip_prefix("connector=").ok_or_else(form)?.parse()?),
-            None => None,
+        let way = match connector {
+            Some(rest) => Way::Connector(rest.strip_prefix("connector=").ok_or_else(form)?.parse()?),
+            None => Way::Usb,
         };
-        Ok(Self { serial, connector })
+        Ok(Self { serial, way })
     }
 }
 
 impl fmt::Display for YubiHsmUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "yubihsm:serial={:010}", self.serial)?;
-        match self.connector {
-            Some(connector) => write!(f, ";connector={connector}"),
-            None => Ok(()),
+        match self.way {
+            Way::Connector(connector) => write!(f, ";connector={connector}"),
+            Way::Usb => Ok(()),
+        }
+    }
+}
+
+/// How a YubiHSM is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Way {
+    /// Through a connector, which has it to itself.
+    Connector(Connector),
+    /// By USB, with nobody between.
+    Usb,
+}
+
+impl FromStr for Way {
+    type Err = Refusal;
+
+    /// Reads `usb`, or a connector's address.
+    ///
+    /// # Errors
+    ///
+    /// `CONNECTOR-ADDRESS`.
+    fn from_str(text: &str) -> Result<Self> {
+        if text == "usb" { Ok(Self::Usb) } else { text.parse().map(Self::Connector) }
+    }
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connector(connector) => connector.fmt(f),
+            Self::Usb => f.write_str("usb"),
         }
     }
 }
@@ -116,6 +148,24 @@ impl Connector {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
+
+    #[test]
+    fn by_usb_or_through_a_connector() {
+        for (text, way) in [
+            ("yubihsm:serial=0007550054", Way::Usb),
+            (
+                "yubihsm:serial=0007550054;connector=http://127.0.0.1:12345",
+                Way::Connector(Connector::default()),
+            ),
+        ] {
+            let Ok(crate::signer::uri::KeyUri::YubiHsm(uri)) = text.parse() else { panic!("{text}") };
+            assert_eq!((uri.way, uri.to_string()), (way, text.to_owned()));
+            assert_eq!(way.to_string().parse::<Way>().unwrap(), way);
+        }
+        for text in ["USB", "usb ", "usb:1", "yubihsm:serial=1;connector=usb"] {
+            assert_eq!(text.parse::<Way>().unwrap_err().rule().name, "CONNECTOR-ADDRESS", "{text}");
+        }
+    }
 
     #[test]
     fn only_this_machine_by_number() {

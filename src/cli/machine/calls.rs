@@ -60,14 +60,17 @@ pub fn never() -> bool {
     apply(rules)
 }
 
-/// Refuses programs, and every socket but those of `tcp`. False if the kernel won't have it.
-pub fn in_session(tcp: &Tcp) -> bool {
+/// Refuses programs, and every socket but those of `tcp` and the one that tells of `usb`. False if the
+/// kernel won't have it.
+pub fn in_session(tcp: &Tcp, usb: bool) -> bool {
     let mut rules = Rules::new();
     refuse(&mut rules, libc::SYS_execve, &[]);
     refuse(&mut rules, libc::SYS_execveat, &[]);
-    let families: &[i32] =
-        if tcp.is_empty() { &[AF_UNIX, AF_NETLINK] } else { &[AF_UNIX, AF_NETLINK, AF_INET, AF_INET6] };
-    let mut all = vec![families.iter().map(|family| (0, SeccompCmpOp::Ne, word(*family))).collect()];
+    let mut families = vec![AF_UNIX];
+    families.extend(usb.then_some(AF_NETLINK));
+    families.extend([AF_INET, AF_INET6].into_iter().filter(|_| !tcp.is_empty()));
+    let mut all: Vec<Vec<_>> =
+        vec![families.iter().map(|family| (0, SeccompCmpOp::Ne, word(*family))).collect()];
     all.push(vec![(0, SeccompCmpOp::Eq, word(AF_NETLINK)), (2, SeccompCmpOp::Ne, KOBJECT_UEVENT)]);
     if !tcp.is_empty() {
         // A port is taken by listening alone, without bind(2), which the fence knows.

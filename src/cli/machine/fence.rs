@@ -39,8 +39,10 @@ const READ: [&str; 14] = [
     "/run/udev",
     "/dev/urandom",
 ];
-/// What is written to as well: the terminal, and devices by which libraries reach tokens.
-const WRITE: [&str; 5] = ["/dev/tty", "/dev/pts", "/dev/null", "/dev/random", "/dev/bus/usb"];
+/// What is written to as well: the terminal, and devices that libraries take for granted.
+const WRITE: [&str; 4] = ["/dev/tty", "/dev/pts", "/dev/null", "/dev/random"];
+/// Every device on USB, where a token is spoken to by it: keyboards and disks as well.
+const USB: &str = "/dev/bus/usb";
 
 /// How far a fence goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +96,8 @@ fn restrict(needs: &Needs) -> Result<RestrictionStatus, RulesetError> {
         .scope(Scope::from_all(ASKED))?
         .create()?;
     let rules = add(rules, READ.iter().map(PathBuf::from).chain(readable("/etc")), read)?;
-    let rules = add(rules, WRITE.iter().map(PathBuf::from), device)?;
+    let devices = WRITE.into_iter().chain(needs.usb.then_some(USB));
+    let rules = add(rules, devices.map(PathBuf::from), device)?;
     let rules = add(rules, needs.read.iter().cloned(), read)?;
     let files = needs.read.iter().filter(|path| path.is_file());
     let rules = add(rules, files.filter_map(|file| folder(file)), AccessFs::ReadDir.into())?;

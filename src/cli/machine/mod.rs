@@ -38,6 +38,8 @@ pub struct Needs {
     pub write: Vec<PathBuf>,
     /// Ports.
     pub tcp: Tcp,
+    /// Whether tokens are spoken to by USB, by this program or a module.
+    pub usb: bool,
 }
 
 /// What a process has given up.
@@ -116,7 +118,7 @@ pub fn confine(needs: &Needs) -> Confined {
     let memory = memory::lock();
     let swap = facts::swaps_to_disk();
     let files = fence::put_up(needs);
-    let calls = calls::never() && calls::in_session(&needs.tcp);
+    let calls = calls::never() && calls::in_session(&needs.tcp, needs.usb);
     Confined { memory, swap, files, calls, tcp: needs.tcp.clone() }
 }
 

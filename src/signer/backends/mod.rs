@@ -7,7 +7,7 @@
 use super::randomness::Randomness;
 use super::uri::KeyUri;
 use super::{Token, rules};
-use crate::signer::yubihsm::Connector;
+use crate::signer::yubihsm::Way;
 use crate::tuf::digest::Digest;
 use crate::tuf::rule::{Refusal, Result};
 use pkcs11::Module;
@@ -130,21 +130,31 @@ impl Modules {
         Ok(Listing { tokens: Vec::new(), problems: Vec::new() })
     }
 
-    /// Every YubiHSM behind these connectors; none in a program without feature `yubihsm`. Where nobody
-    /// listens there is none, which is no problem.
-    pub fn yubihsms(&self, connectors: &BTreeSet<Connector>) -> Listing {
-        let mut listing = Listing { tokens: Vec::new(), problems: Vec::new() };
+    /// Every YubiHSM that is reached in these ways, each once; none in a program without feature
+    /// `yubihsm`. Where nobody listens, or nothing is plugged in, there is none, which is no problem.
+    pub fn yubihsms(&self, ways: &BTreeSet<Way>) -> Vec<(Way, Listing)> {
+        let mut all = Vec::new();
         #[cfg(feature = "yubihsm")]
-        for connector in connectors {
-            match yubihsm::at(*connector, &self.randomness) {
-                Ok(token) => listing.tokens.push(Box::new(token)),
-                Err(e) if e.rule() == &rules::TOKEN_MISSING => {}
-                Err(e) => listing.problems.push(e),
+        {
+            let mut known: Vec<String> = Vec::new();
+            for way in ways {
+                let mut listing = Listing { tokens: Vec::new(), problems: Vec::new() };
+                for found in yubihsm::all(*way, &known, &self.randomness) {
+                    match found {
+                        Ok(token) => {
+                            known.push(token.identity().serial.clone());
+                            listing.tokens.push(Box::new(token));
+                        }
+                        Err(e) if e.rule() == &rules::TOKEN_MISSING => {}
+                        Err(e) => listing.problems.push(e),
+                    }
+                }
+                all.push((*way, listing));
             }
         }
         #[cfg(not(feature = "yubihsm"))]
-        let _ = (connectors, &mut listing);
-        listing
+        let _ = (ways, &mut all);
+        all
     }
 
     /// Every token behind these modules.

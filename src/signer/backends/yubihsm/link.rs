@@ -1,7 +1,8 @@
 //! The way to one device, and what it tells to anyone who has not logged in.
 
+use super::usb::{self, Bus};
 use super::wire::{self, Command, Fault, Parts};
-use crate::signer::yubihsm::Connector;
+use crate::signer::yubihsm::{Connector, Way, YubiHsmUri};
 use crate::tuf::rule::Result;
 
 /// From this firmware on, messages may be longer (Yubico, `lib/yubihsm.c` of yubihsm-shell 2.5).
@@ -12,6 +13,17 @@ const LONG_MESSAGES: [u8; 3] = [2, 4, 0];
 pub enum Link {
     /// Yubico's connector on this machine.
     Connector(Connector),
+    /// The device of a serial number, itself.
+    Usb(&'static dyn Bus, u32),
+}
+
+impl From<YubiHsmUri> for Link {
+    fn from(uri: YubiHsmUri) -> Self {
+        match uri.way {
+            Way::Connector(connector) => Self::Connector(connector),
+            Way::Usb => Self::Usb(&usb::Machine, uri.serial),
+        }
+    }
 }
 
 /// What a device says of itself.
@@ -61,10 +73,11 @@ impl Link {
     ///
     /// # Errors
     ///
-    /// `TOKEN-MISSING`, `CONNECTOR`.
+    /// `TOKEN-MISSING`, `CONNECTOR`, `HSM-USB`.
     pub fn exchange(&self, message: &[u8]) -> Result<Vec<u8>> {
         match self {
             Self::Connector(connector) => connector.exchange(message),
+            Self::Usb(bus, serial) => usb::exchange(*bus, *serial, message),
         }
     }
 
@@ -77,7 +90,7 @@ impl Link {
     ///
     /// # Errors
     ///
-    /// `TOKEN-MISSING`, `CONNECTOR`, `TOKEN-FAILED`.
+    /// `TOKEN-MISSING`, `CONNECTOR`, `HSM-USB`, `TOKEN-FAILED`.
     pub fn device(&self) -> Result<Device> {
         let command = Command::DEVICE_INFO;
         let came = self.plain(command, &[])?.map_err(|fault| fault.refused(command))?;

@@ -4,7 +4,7 @@
 //! mixes up any answer that comes in more than one piece, its sessions are never closed, so that the
 //! seventeenth within 30 seconds is refused, its messages end at 2,048 bytes whatever the firmware,
 //! nothing of its own can be put below it, and its cryptography is of another generation. What is
-//! needed is two dozen commands, so they are here: `link` and `connector` reach a device, `session`
+//! needed is two dozen commands, so they are here: `link`, `connector` and `usb` reach a device, `session`
 //! encrypts, `wire` frames, `objects` knows the commands on what is stored, `options` what is logged, `duties` who may do what,
 //! `provision` prepares a device and makes a key, `sign` signs, `backups` lets keys out and in, `log` hands over what the device did.
 //!
@@ -26,6 +26,7 @@ mod options;
 mod provision;
 mod session;
 mod sign;
+mod usb;
 mod wire;
 
 use super::super::{
@@ -33,7 +34,7 @@ use super::super::{
     TokenKey, TokenKind, Tries, rules,
 };
 use crate::signer::randomness::Randomness;
-use crate::signer::yubihsm::{Connector, YubiHsmUri};
+use crate::signer::yubihsm::{Way, YubiHsmUri};
 use crate::tuf::key::{KeySpec, PublicKey};
 use crate::tuf::rule::{Refusal, Result};
 use duties::Duty;
@@ -41,6 +42,7 @@ use link::{Device, Link};
 use objects::{Kind, Object};
 use session::{Session, Static, Unopened};
 use std::collections::BTreeMap;
+use usb::Bus as _;
 use wire::Command;
 
 /// One YubiHSM, by its serial number.
@@ -56,13 +58,27 @@ pub(super) struct YubiHsmToken {
     randomness: Randomness,
 }
 
-/// The YubiHSM behind a connector, to be listed; whether it is as it left the factory is looked at.
+/// The YubiHSMs that are reached in this way, to be listed; of each it is looked at whether it is as it
+/// left the factory. `but`: serial numbers of those that are listed already, by another way.
 ///
 /// # Errors
 ///
-/// `TOKEN-MISSING`, `CONNECTOR`, `TOKEN-FAILED`.
-pub(super) fn at(connector: Connector, randomness: &Randomness) -> Result<YubiHsmToken> {
-    let link = Link::Connector(connector);
+/// In the list: `TOKEN-MISSING`, `CONNECTOR`, `HSM-USB`, `TOKEN-FAILED`.
+pub(super) fn all(way: Way, but: &[String], randomness: &Randomness) -> Vec<Result<YubiHsmToken>> {
+    let links: Vec<Link> = match way {
+        Way::Connector(connector) => vec![Link::Connector(connector)],
+        Way::Usb => match usb::Machine.serials() {
+            Ok(serials) => {
+                let new = serials.into_iter().filter(|serial| !but.contains(&format!("{serial:010}")));
+                new.map(|serial| Link::Usb(&usb::Machine, serial)).collect()
+            }
+            Err(e) => return vec![Err(e)],
+        },
+    };
+    links.into_iter().map(|link| listed(link, randomness)).collect()
+}
+
+fn listed(link: Link, randomness: &Randomness) -> Result<YubiHsmToken> {
     let mut token = YubiHsmToken::new(link, &link.device()?, randomness);
     token.factory = provision::factory(&token)?.is_some();
     Ok(token)
@@ -72,9 +88,9 @@ pub(super) fn at(connector: Connector, randomness: &Randomness) -> Result<YubiHs
 ///
 /// # Errors
 ///
-/// `TOKEN-MISSING`, `TOKEN-SERIAL`, `CONNECTOR`, `TOKEN-FAILED`.
+/// `TOKEN-MISSING`, `TOKEN-SERIAL`, `CONNECTOR`, `HSM-USB`, `TOKEN-FAILED`.
 pub(super) fn open(uri: YubiHsmUri, randomness: &Randomness) -> Result<YubiHsmToken> {
-    let link = Link::Connector(uri.connector.unwrap_or_default());
+    let link = Link::from(uri);
     let device = link.device()?;
     if device.serial != uri.serial {
         return Err(Refusal::new(
@@ -169,7 +185,7 @@ impl YubiHsmToken {
         };
         Err(Refusal::new(
             &rules::HSM_CHANNEL,
-            format!("{}, behind a connector that tells of another", told(said.serial, &said.version())),
+            format!("{}, where something on the way tells of another", told(said.serial, &said.version())),
             told(self.serial, &self.identity.firmware),
         ))
     }
