@@ -46,6 +46,8 @@ pub fn hold(stage: &Stage, devices: &Path, runbook: &Path, brought: &[Copied]) -
         "Type same once",
         "Reset YubiHSM",
         "Do you agree",
+        "What is today's date",
+        "Type your name once",
     ];
     let mut told = Told { text: String::new(), code: -1, cards: Vec::new() };
     let mut brought = brought.iter();
@@ -66,14 +68,19 @@ pub fn hold(stage: &Stage, devices: &Path, runbook: &Path, brought: &[Copied]) -
                 typing.insert(card).words.clone()
             }
             "(not shown) > " if before.contains("The salt") => typing.take().unwrap().salt,
-            "Type same once" | "Reset YubiHSM" | "Do you agree" => {
+            "Type same once"
+            | "Reset YubiHSM"
+            | "Do you agree"
+            | "What is today's date"
+            | "Type your name once" => {
                 told.text.push_str(&pty.exp_string("> ").unwrap());
-                let word = match found.chars().next() {
-                    Some('T') => "same",
-                    Some('R') => "reset",
-                    _ => "Yes",
-                };
-                word.to_owned()
+                match found.as_str() {
+                    "Type same once" => "same".to_owned(),
+                    "Reset YubiHSM" => "reset".to_owned(),
+                    "What is today's date" => crate::stage::today(),
+                    "Type your name once" => "wim".to_owned(),
+                    _ => "Yes".to_owned(),
+                }
             }
             "(not shown) > " => panic!("a question without an answer:\n{}", told.text),
             _ => {
