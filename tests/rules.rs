@@ -33,6 +33,7 @@ const PARTS: &[(&str, &str, &[&Rule])] = &[
     ("src/record/rules.rs", "The record, media and uploads", keyrite::record::rules::ALL),
     ("src/ui/rules.rs", "Screens, answers and prompts", keyrite::ui::rules::ALL),
     ("src/cli/rules.rs", "Commands and the device map", keyrite::cli::rules::ALL),
+    ("src/courier/rules.rs", "The courier", keyrite::courier::rules::ALL),
 ];
 
 const HEAD: &str = "\
@@ -42,9 +43,9 @@ Everything that keyrite can refuse, by its permanent name. No rule can be turned
 names its rule, what was found, what was expected and what to do next; with `--json` the same four
 are members. This page is made from the code, and a test compares the two.
 
-The exit code: 1 refused by a rule or a person, 2 bad usage, runbook or missing answer, 3 a token or
-a medium failed, 4 incomplete, 130 interrupted; 0 for a warning, which refuses nothing and is said in
-the plan and on the screen that people agree to.
+The exit code: 1 refused by a rule or a person, 2 bad usage, runbook or missing answer, 3 a token,
+a medium or a server failed, 4 incomplete, 130 interrupted; 0 for a warning, which refuses nothing and is
+said in the plan and on the screen that people agree to.
 ";
 
 fn all() -> impl Iterator<Item = &'static Rule> {

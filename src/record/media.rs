@@ -33,7 +33,16 @@ impl Media {
     /// `MEDIA-KIND`, `MEDIA-SIZE`, `MEDIA-CHANGED`, `MEDIA-READ`; `RECORD-NAME` for anything but a
     /// plain name.
     pub fn read(&self, name: &str, cap: u64) -> Result<Vec<u8>> {
-        self.dir.read(name, cap)?.ok_or_else(|| missing(&format!("{}/{}", self.dir.shown(), visible(name))))
+        self.find(name, cap)?.ok_or_else(|| missing(&format!("{}/{}", self.dir.shown(), visible(name))))
+    }
+
+    /// The same of a file that may not be there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`].
+    pub fn find(&self, name: &str, cap: u64) -> Result<Option<Vec<u8>>> {
+        self.dir.read(name, cap)
     }
 }
 

@@ -263,6 +263,31 @@ fn within(role: &RoleName, bytes: &[u8], limit: u64) -> Result<()> {
     Err(Refusal::new(&rules::SIZE_CAP, found, format!("at most {limit} bytes")))
 }
 
+/// The name by which the profile's clients ask for a file that snapshot or timestamp lists; `consistent`
+/// is what root says of names with versions.
+///
+/// # Errors
+///
+/// `SNAPSHOT-HASH` where profile `notary` has no SHA-256 to name it by.
+pub fn listed_name(profile: Profile, role: &RoleName, meta: &MetaFile, consistent: bool) -> Result<String> {
+    match profile {
+        Profile::Notary => notary::listed_name(role, meta),
+        Profile::Tuf => Ok(tuf1::file_name(role, if consistent { meta.version } else { None })),
+    }
+}
+
+/// Compares a file with what snapshot or timestamp say of it, as the profile's clients do.
+///
+/// # Errors
+///
+/// `SNAPSHOT-HASH`.
+pub fn check_listed(profile: Profile, role: &RoleName, meta: &MetaFile, bytes: &[u8]) -> Result<()> {
+    match profile {
+        Profile::Notary => as_listed_by_digest(role, meta, bytes),
+        Profile::Tuf => as_listed(role, meta, bytes),
+    }
+}
+
 /// Compares a file with what snapshot or timestamp say of it: mix-and-match ends here.
 fn as_listed(role: &RoleName, meta: &MetaFile, bytes: &[u8]) -> Result<()> {
     if let Some(length) = meta.length

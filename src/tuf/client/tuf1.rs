@@ -166,8 +166,7 @@ impl<J: Judge> Update<J> {
     }
 
     fn ask(&mut self, step: Step, role: &RoleName, version: Option<u64>, limit: u64) {
-        let prefix = version.map(|v| format!("{v}.")).unwrap_or_default();
-        self.want = Some(Want { role: role.clone(), name: format!("{prefix}{}.json", quoted(role)), limit });
+        self.want = Some(Want { role: role.clone(), name: file_name(role, version), limit });
         self.step = step;
     }
 
@@ -356,6 +355,12 @@ impl<J: Judge> Update<J> {
         self.step = Step::Updated;
         Ok(())
     }
+}
+
+/// The name of a role's file, of that version where names have one (TUF 6.2).
+pub(super) fn file_name(role: &RoleName, version: Option<u64>) -> String {
+    let prefix = version.map(|v| format!("{v}.")).unwrap_or_default();
+    format!("{prefix}{}.json", quoted(role))
 }
 
 /// The name as clients put it into addresses: bytes outside RFC 3986's unreserved as `%XX`.

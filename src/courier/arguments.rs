@@ -1,0 +1,139 @@
+//! The courier's command line.
+//!
+//! Never: an argument that takes a secret, one that leaves a check out.
+
+use super::credentials::Keeper;
+use super::server::Login;
+use super::url::Url;
+use crate::cli::arguments::ProfileName;
+use crate::tuf::rule::Result;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "keyrite-courier",
+    version,
+    about = "Brings metadata to a TUF or Notary v1 backend and back; holds no ceremonies and no keys",
+    after_help = "Exit codes: 0 done, 1 refused by a rule, 2 bad usage, 3 a server, the network or a disk failed.",
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub struct Arguments {
+    /// Report in JSON on stdout
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    pub json: bool,
+
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Every command, in the order of help.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Fetch what is published, as a folder that keyrite import takes
+    Fetch(Fetch),
+}
+
+/// How a server is reached.
+#[derive(Debug, Clone, Args)]
+pub struct Reach {
+    /// The server's address; in profile tuf also a directory
+    #[arg(long, value_name = "URL")]
+    pub server: String,
+
+    /// The certificates of the authority to trust, in PEM [default: those of this machine]
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+
+    /// NAME:PASSWORD, in a file of mode 0600
+    #[arg(long, value_name = "FILE", conflicts_with = "credential_helper")]
+    pub credentials: Option<PathBuf>,
+
+    /// The program docker-credential-NAME, which keeps the credentials
+    #[arg(long, value_name = "NAME")]
+    pub credential_helper: Option<String>,
+
+    /// The token server, if it is not on the server's own host
+    #[arg(long, value_name = "URL")]
+    pub realm: Option<String>,
+
+    /// The longest that an answer may take, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub patience: u64,
+}
+
+impl Reach {
+    /// Who asks.
+    ///
+    /// # Errors
+    ///
+    /// `SERVER-ADDRESS` for a token server at no address.
+    pub fn login(&self) -> Result<Login> {
+        let keeper = match (&self.credentials, &self.credential_helper) {
+            (Some(file), _) => Some(Keeper::File(file.clone())),
+            (None, Some(name)) => Some(Keeper::Helper(name.clone())),
+            (None, None) => None,
+        };
+        Ok(Login { keeper, realm: self.realm.as_deref().map(Url::parse).transpose()? })
+    }
+}
+
+/// `fetch`
+#[derive(Debug, Args)]
+pub struct Fetch {
+    /// How the server is reached
+    #[command(flatten)]
+    pub reach: Reach,
+
+    /// The trust's trust.json, which names profile and collection
+    #[arg(long, value_name = "FILE", required_unless_present = "profile")]
+    pub trust: Option<PathBuf>,
+
+    /// The wire profile of a repository that has no trust yet
+    #[arg(long, value_name = "PROFILE", value_enum, conflicts_with = "trust")]
+    pub profile: Option<ProfileName>,
+
+    /// Its collection (profile notary)
+    #[arg(long, value_name = "NAME", conflicts_with = "trust", required_if_eq("profile", "notary"))]
+    pub collection: Option<String>,
+
+    /// The folder to make; an earlier fetch there is replaced
+    #[arg(long, value_name = "DIR")]
+    pub into: PathBuf,
+
+    /// Fetch the backend's two public keys too, once, into this folder, where they are kept (profile notary)
+    #[arg(long, value_name = "DIR")]
+    pub keys: Option<PathBuf>,
+
+    /// Fetch the older versions of targets and delegations too
+    #[arg(long)]
+    pub history: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_whole() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn no_argument_takes_a_secret() {
+        let mut all = vec![Arguments::command()];
+        while let Some(command) = all.pop() {
+            for argument in command.get_arguments() {
+                let name = argument.get_id().as_str();
+                for word in ["password", "secret", "token", "insecure", "force", "skip"] {
+                    assert!(!name.contains(word), "{name}");
+                }
+            }
+            all.extend(command.get_subcommands().cloned());
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! The courier: `keyrite-courier`, the online half. It brings what ceremonies sealed to where clients get
+//! it, and what is served there back to the record.
+//!
+//! Above every other layer, and named by none: the program that holds ceremonies is built without it
+//! (feature `courier`). It has no key and signs nothing, and what it fetches is judged by the record that
+//! takes it in. Its refusals are listed with all others, so [`rules`] is there always.
+//!
+//! Never: an asynchronous runtime, a secret in an argument, a half file under its final name.
+
+pub mod rules;
+
+#[cfg(feature = "courier")]
+pub mod arguments;
+#[cfg(feature = "courier")]
+pub mod credentials;
+#[cfg(feature = "courier")]
+pub mod fetch;
+#[cfg(feature = "courier")]
+pub mod folder;
+#[cfg(feature = "courier")]
+pub mod keys;
+#[cfg(feature = "courier")]
+pub mod program;
+#[cfg(feature = "courier")]
+pub mod progress;
+#[cfg(feature = "courier")]
+pub mod published;
+#[cfg(feature = "courier")]
+pub mod server;
+#[cfg(feature = "courier")]
+pub mod source;
+#[cfg(feature = "courier")]
+pub mod told;
+#[cfg(feature = "courier")]
+pub mod url;
+#[cfg(feature = "courier")]
+pub mod web;

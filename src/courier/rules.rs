@@ -1,0 +1,43 @@
+//! The rules of the `courier` layer.
+
+crate::rules! {
+    // --- addresses and who answers there
+    SERVER_ADDRESS: "SERVER-ADDRESS", Usage, "a server's address is http or https, a host and a path, or a directory (profile tuf)", "design",
+        "write the address as https://notary.example.com";
+    PLAIN_HTTP: "PLAIN-HTTP", Refused, "credentials and tokens go over TLS, or stay on this machine", "threats T19",
+        "use the server's https:// address, with --ca FILE if its authority is your own";
+    CA_FILE: "CA-FILE", Usage, "a private authority's file holds certificates in PEM, and a machine has some without it", "design",
+        "name the authority's certificate with --ca FILE, not the server's own";
+    SERVER_CERTIFICATE: "SERVER-CERTIFICATE", Device, "the server's certificate is in force, names the server and leads to an authority that is known", "RFC 5280 6",
+        "name the authority's certificate with --ca FILE; if it was right before, ask who runs the server";
+    SERVER_UNREACHABLE: "SERVER-UNREACHABLE", Device, "the server answers", "design",
+        "check the address and the network, then run the same command again";
+    SERVER_TIMEOUT: "SERVER-TIMEOUT", Device, "the server answers in time, to the last byte", "design",
+        "run the same command again; if it stays, ask who runs the server or the network";
+    SERVER_CUT: "SERVER-CUT", Device, "an answer has as many bytes as it said, in the form of HTTP", "RFC 9112 8",
+        "run the same command again; if it stays, ask who runs the server or the network";
+    SERVER_SIZE: "SERVER-SIZE", Refused, "no answer is larger than its kind may be", "design",
+        "do not use this server; ask who runs it";
+    SERVER_REDIRECT: "SERVER-REDIRECT", Refused, "a server leads to no other place than its own, and never out of TLS", "RFC 9110 15.4",
+        "check the address, and name the place that it leads to if that is right";
+    SERVER_STATUS: "SERVER-STATUS", Device, "the server does what it is asked, or says that it has no such file", "RFC 9110 15",
+        "read the server's reason; run the same command again later, or ask who runs the server";
+
+    // --- who asks
+    CREDENTIALS: "CREDENTIALS", Usage, "credentials are NAME:PASSWORD in a file of its owner's alone, or come from a credential helper", "threats T19",
+        "chmod 600 the file with its one line, or name the helper as in docker-credential-NAME";
+    SERVER_LOGIN: "SERVER-LOGIN", Refused, "the server lets whoever asks do this", "notary-v1 4",
+        "name credentials that may, with --credentials FILE or --credential-helper NAME";
+    TOKEN_REALM: "TOKEN-REALM", Refused, "credentials go to the server's own host, or to the token server that somebody named", "notary-v1 4",
+        "if the token server is the right one, name it with --realm";
+
+    // --- what is fetched
+    FETCH_NOTHING: "FETCH-NOTHING", Refused, "there is something published to fetch", "notary-v1 4",
+        "check the collection and the address; before the first upload there is nothing but keys (--keys DIR)";
+    FETCH_MIXED: "FETCH-MIXED", Refused, "what a server serves fits together: each file is the one that snapshot and timestamp list", "notary-v1 3",
+        "run again in case somebody was publishing; if it stays, no client can use what is served: see the manual, \"To the backend and back\"";
+    FETCH_PLACE: "FETCH-PLACE", Refused, "a folder is replaced only by a newer fetch of the same kind", "design",
+        "name an empty folder, or one that does not exist yet, with --into";
+    BACKEND_KEY: "BACKEND-KEY", Refused, "the backend's keys are fetched once and kept; a root lists the very same", "notary-v1 4",
+        "never replace the file by hand: ask who runs the backend which key is right, and why there is another";
+}
