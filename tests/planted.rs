@@ -492,10 +492,47 @@ fn no_upload_but_the_honest_one_is_pointed_at() {
     let (uploads, next) = status(&seven);
     assert_eq!(uploads, json!([]));
     assert!(
-        next.contains(" is for http://127.0.0.1:") && next.contains("names http://127.0.0.1:7"),
+        next.contains(" ask 2 backends for the same") && next.contains("names http://127.0.0.1:7"),
         "{next}"
     );
     assert!(!next.contains("hand the upload of"), "{next}");
+}
+
+/// Where the device map names no backend, nobody is pointed at an upload that names one: its digest is all
+/// that tells it from a stranger's, who tries addresses until theirs comes first.
+#[test]
+fn no_address_is_believed_that_the_device_map_does_not_name() {
+    let room = Room::new("planted-ground");
+    let status = |map: &Path| {
+        let status = room.stage.on(&room.stage.record, map, &["status"]).ended(0).json();
+        (status["uploads"].clone(), status["next"].to_string())
+    };
+    let unnamed = room.stage.record.join(status(&room.devices).0[0].as_str().unwrap());
+    let change = Manifest::parse(&fs::read(unnamed.join("MANIFEST")).unwrap()).unwrap().change;
+    let document = |role: RoleName, file: &str| (role, (1, fs::read(unnamed.join(file)).unwrap()));
+    let all =
+        BTreeMap::from([document(RoleName::Root, "root.json"), document(RoleName::Targets, "targets.json")]);
+    let record = Record::open(&room.stage.record).unwrap();
+    let add = |port: u16| {
+        let server = format!("http://127.0.0.1:{port}");
+        record.add_upload(&Upload::new(&room.stage.trust, change, &all, Some(&server)).unwrap()).unwrap()
+    };
+    let honest = add(9);
+    fs::remove_dir_all(&unnamed).unwrap();
+    let (uploads, next) = status(&room.devices);
+    assert_eq!(uploads, json!([]));
+    assert!(next.contains(&format!("uploads/{honest} is for http://127.0.0.1:9,")), "{next}");
+    assert!(next.contains("names none as the backend"), "{next}");
+    let ground = (10..1000).find(|port| add(*port) < honest).unwrap();
+    let (uploads, next) = status(&room.devices);
+    assert_eq!(uploads, json!([]));
+    assert!(
+        next.contains(&format!("folders of uploads/ ask {} backends for the same", ground - 8)),
+        "{next}"
+    );
+    assert!(!next.contains("http://127.0.0.1:"), "{next}");
+    let known = room.stage.devices().knowing(&room.stage.root()).backend("http://127.0.0.1:9");
+    assert_eq!(status(&known.write("nine.toml")).0, json!([format!("uploads/{honest}")]));
 }
 
 /// A room in which `t1` signed for targets beside `t2`, was stolen and is revoked; and the thief's copy

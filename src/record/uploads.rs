@@ -54,22 +54,24 @@ impl Contents {
         waiting.into_iter().map(|digest| format!("uploads/{digest}")).collect()
     }
 
-    /// The folders that would wait if they asked the backend that the device map names, with the address
-    /// that they ask: where another is here that does, none.
-    pub fn uploads_for_others(&self) -> Vec<(String, String)> {
+    /// What would wait if it asked the backend that the device map names: by address that folders of it
+    /// ask, one of them. Where another is here that asks that backend, or leaves it to people, nothing.
+    pub fn uploads_for_others(&self) -> Vec<BTreeMap<String, String>> {
         let folders = Shelf::of(self);
         let own = folders.waiting(|upload| !self.asks_another(upload));
-        let others = folders.waiting(|upload| self.asks_another(upload)).into_iter();
+        let others = folders.all_waiting(|upload| self.asks_another(upload)).into_iter();
         let others = others.filter(|(of, _)| !own.contains_key(of));
-        let named = others.filter_map(|(_, digest)| {
-            Some((format!("uploads/{digest}"), self.uploads.get(&digest)?.named.server.clone()?))
-        });
-        named.collect()
+        let named = |(upload, digest): (&StoredUpload, Digest)| {
+            Some((upload.named.server.clone()?, format!("uploads/{digest}")))
+        };
+        others.map(|(_, uploads)| uploads.into_iter().filter_map(named).collect()).collect()
     }
 
+    /// Whether an upload names a backend that the device map doesn't: whoever can write to a record can
+    /// have one ask for an address of their own, so where the map names none nobody is pointed at it.
     fn asks_another(&self, upload: &StoredUpload) -> bool {
-        let (ours, theirs) = (self.backend.as_ref(), upload.named.server.as_ref());
-        ours.zip(theirs).is_some_and(|(ours, theirs)| ours != theirs)
+        let theirs = upload.named.server.as_ref();
+        theirs.is_some() && theirs != self.backend.as_ref()
     }
 }
 
@@ -102,9 +104,12 @@ impl<'a> Shelf<'a> {
         }
     }
 
-    /// Of all that are of the same and wait, the one to hand over.
-    fn waiting(&self, counts: impl Fn(&StoredUpload) -> bool) -> BTreeMap<Of, Digest> {
-        let mut of: BTreeMap<Of, Vec<(&StoredUpload, Digest)>> = BTreeMap::new();
+    /// All that wait, by what they are of.
+    fn all_waiting(
+        &self,
+        counts: impl Fn(&StoredUpload) -> bool,
+    ) -> BTreeMap<Of, Vec<(&'a StoredUpload, Digest)>> {
+        let mut of: BTreeMap<Of, Vec<(&'a StoredUpload, Digest)>> = BTreeMap::new();
         for (digest, upload) in self.contents.uploads.iter().filter(|(_, upload)| counts(upload)) {
             let newest = self.newest(&upload.manifest);
             let newer = |(role, version): (&&RoleName, &u64)| {
@@ -116,12 +121,17 @@ impl<'a> Shelf<'a> {
                 of.entry(whole).or_default().push((upload, *digest));
             }
         }
+        of
+    }
+
+    /// Of all that are of the same and wait, the one to hand over.
+    fn waiting(&self, counts: impl Fn(&StoredUpload) -> bool) -> BTreeMap<Of, Digest> {
         // Weighing verifies signatures, of which an upload may carry thousands.
         let best = |uploads: Vec<(&StoredUpload, Digest)>| match *uploads {
             [(_, only)] => Some(only),
             _ => uploads.into_iter().max_by_key(|(upload, digest)| self.weight(upload, *digest)).map(|u| u.1),
         };
-        of.into_iter().filter_map(|(of, uploads)| Some((of, best(uploads)?))).collect()
+        self.all_waiting(counts).into_iter().filter_map(|(of, uploads)| Some((of, best(uploads)?))).collect()
     }
 
     /// The change of an upload, where the record has it.

@@ -203,12 +203,16 @@ pub fn fetch(session: &Session, contents: &Contents, server: Option<&str>) -> Ve
 /// to it.
 pub fn elsewhere(session: &Session, contents: &Contents) -> Vec<String> {
     let devices = shown(&session.devices);
-    let ours = contents.backend.as_deref().unwrap_or_default();
-    let line = |(folder, theirs): (String, String)| {
-        format!(
+    let ours = contents.backend.as_deref().unwrap_or("none");
+    let line = |folders: BTreeMap<String, String>| match (folders.len(), folders.first_key_value()) {
+        (1, Some((theirs, folder))) => format!(
             "{folder} is for {}, and {devices} names {ours} as the backend: hand it over only once {devices} names that one",
-            visible(&theirs)
-        )
+            visible(theirs)
+        ),
+        // Which of them is a stranger's nobody can tell from the record.
+        (many, _) => format!(
+            "folders of uploads/ ask {many} backends for the same, and {devices} names {ours}: hand none over before it names yours"
+        ),
     };
     contents.uploads_for_others().into_iter().map(line).collect()
 }
