@@ -303,6 +303,30 @@ fn a_change_that_was_worked_on_here_is_not_set_aside() {
     assert!(plan["error"].is_object(), "{plan}");
     let away = room.next("puts it away");
     assert!(away.is_empty(), "{away:?}");
+    // What can't be read is no sign that nobody has worked on it.
+    let deeds = room.stage.record.join("private/deeds").join(&change);
+    fs::remove_dir_all(&deeds).unwrap();
+    fs::write(&deeds, "").unwrap();
+    for line in [&["status"][..], &["plan", utf8(&runbook)]] {
+        let refused = room.on(line).ended(1).json();
+        assert_eq!(refused["error"]["rule"], "MEDIA-KIND", "{refused}");
+    }
+}
+
+/// Nor does a session take a change for one on which nothing was done here.
+#[test]
+fn a_session_needs_to_read_what_was_done_here() {
+    let room = Room::new("planted-deeds");
+    let runbook = room.stolen();
+    let (change, answers) = room.stage.answers(&room.devices, &runbook);
+    let deeds = room.stage.record.join("private/deeds");
+    fs::create_dir_all(&deeds).unwrap();
+    fs::write(deeds.join(change), "").unwrap();
+    let run = ["run", utf8(&runbook), "--answers", utf8(&answers), "--unattended"];
+    for line in [&run[..], &["sign", "--answers", utf8(&answers), "--unattended"]] {
+        let refused = room.on(line).ended(1).json();
+        assert_eq!(refused["error"]["rule"], "MEDIA-KIND", "{refused}");
+    }
 }
 
 /// But for what a key did here before it was stolen: that is to be done anew, without it.

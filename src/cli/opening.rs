@@ -77,7 +77,7 @@ pub fn network(session: &Session) -> Result<()> {
 ///
 /// # Errors
 ///
-/// `CONFINEMENT`; `CLOCK` if host and person are more than a day apart, or a transcript of the record ends more
+/// What reading the deeds refuses; `CONFINEMENT`; `CLOCK` if host and person are more than a day apart, or a transcript of the record ends more
 /// than a day from now.
 pub fn settle(
     session: &Session,
@@ -88,7 +88,7 @@ pub fn settle(
 ) -> Result<BTreeMap<String, String>> {
     let mut found = session.machine();
     let now = session.now()?;
-    aside::tell(session, contents, &|change| record.deeds(change).unwrap_or_default(), console)?;
+    aside::tell(session, contents, &|change| record.deeds(change), console)?;
     if contents.facts.trust.stage == Stage::Rehearsal {
         return Ok(found);
     }

@@ -254,8 +254,12 @@ impl Table {
     }
 
     /// What was done for a change in this very copy of the record.
-    pub fn deeds(&self, change: &Digest) -> BTreeSet<Deed> {
-        self.record.deeds(change).unwrap_or_default()
+    ///
+    /// # Errors
+    ///
+    /// As [`Record::deeds`].
+    pub fn deeds(&self, change: &Digest) -> Result<BTreeSet<Deed>> {
+        self.record.deeds(change)
     }
 
     /// Whether this is practice.

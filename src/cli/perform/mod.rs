@@ -90,7 +90,7 @@ impl Room<'_> {
         loop {
             self.console.interrupted()?;
             let standing = Standing::of(agenda.change, &gathered, facts)?;
-            let entries = self.entries(contents, &agenda.digest);
+            let entries = self.entries(contents, &agenda.digest)?;
             let entries: Vec<&Entry> = entries.iter().collect();
             let keyring = &*self.keyring;
             let here = |key: &KeyName| keyring.here(key) && !too_long.contains(key);
@@ -207,11 +207,11 @@ impl Room<'_> {
     }
 
     /// Every entry of this change: those on record before this session, and this session's.
-    fn entries(&self, contents: &Contents, change: &Digest) -> Vec<Entry> {
+    fn entries(&self, contents: &Contents, change: &Digest) -> Result<Vec<Entry>> {
         let own = self.journal.ceremony();
         let before = contents.transcripts.iter().filter(|(ceremony, _)| **ceremony != own);
         let before = before.flat_map(|(_, t)| t.entries().iter().map(|(entry, _)| entry));
-        let deeds = self.record.deeds(change).unwrap_or_default();
+        let deeds = self.record.deeds(change)?;
         // What another session says counts as far as the record bears it out: anyone can write an
         // entry on a medium.
         let standing = contents.changes.get(change).and_then(|stored| stored.standing.as_ref().ok());
@@ -229,7 +229,7 @@ impl Room<'_> {
         };
         let before = before.filter(borne_out);
         let now = self.journal.entries().iter().map(|(entry, _)| entry);
-        before.chain(now).filter(|entry| entry.change.as_ref() == Some(change)).cloned().collect()
+        Ok(before.chain(now).filter(|entry| entry.change.as_ref() == Some(change)).cloned().collect())
     }
 }
 

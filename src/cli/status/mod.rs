@@ -29,7 +29,7 @@ use view::View;
 pub fn run(session: &Session, args: &Status) -> Result<Ended> {
     let mut table = Table::open(session)?;
     let mut contents = table.contents(session)?;
-    let away = aside::take_out(session, &mut contents, &|change| table.deeds(change));
+    let away = aside::take_out(session, &mut contents, &|change| table.deeds(change))?;
     let view = View::of(&contents);
     let grants = who::grants(&view);
     let mut next: Vec<_> =
