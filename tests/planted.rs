@@ -250,6 +250,24 @@ fn a_line_that_means_one_runbook_takes_no_other() {
             assert_eq!(refused["error"]["rule"], "RUNBOOK-TWO", "{refused}");
         }
     }
+    // Typed inside the folder of changes, or beside it, it is the same line.
+    let beside = room.stage.record.join("metadata");
+    let digits = change[..16].to_owned();
+    for (at, names) in [
+        (&changes, format!("{digits}*/runbook.toml")),
+        (&beside, format!("../changes/{digits}*/runbook.toml")),
+        (&changes, format!("../changes/../changes/{digits}*/runbook.toml")),
+        (&changes, format!("{digits}*")),
+    ] {
+        let line = format!(
+            "{} -C .. --devices {} --json run {names} --answers {} --unattended",
+            env!("CARGO_BIN_EXE_keyrite"),
+            utf8(&room.devices),
+            utf8(&answers)
+        );
+        let refused = shell(at, &line, &[]).ended(1).json();
+        assert_eq!(refused["error"]["rule"], "RUNBOOK-TWO", "{names}: {refused}");
+    }
     // By its whole name it goes on.
     let line = ["run", utf8(&honest), "--answers", utf8(&answers), "--unattended"];
     assert_eq!(room.on(&line).ended(0).json()["done"], json!(["R1 was stolen"]));

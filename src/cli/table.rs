@@ -457,12 +457,16 @@ fn made_first_root(stored: &StoredChange, contents: &Contents) -> bool {
 /// `RUNBOOK-MISSING` for a folder without any.
 pub fn runbook_paths(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut paths: Vec<PathBuf> = Vec::new();
+    let add = |paths: &mut Vec<PathBuf>, path: PathBuf| {
+        if let Some(other) = paths.iter().find(|other| same_digits(other, &path)) {
+            return Err(two_runbooks(other, &path));
+        }
+        paths.push(path);
+        Ok(())
+    };
     for path in named {
         if !path.is_dir() {
-            if let Some(other) = paths.iter().find(|other| same_digits(other, path)) {
-                return Err(two_runbooks(other, path));
-            }
-            paths.push(path.clone());
+            add(&mut paths, path.clone())?;
             continue;
         }
         let missing =
@@ -477,7 +481,7 @@ pub fn runbook_paths(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
         if found.is_empty() {
             return Err(missing(format!("{} without any", shown(path))));
         }
-        paths.extend(found);
+        found.into_iter().try_for_each(|path| add(&mut paths, path))?;
     }
     Ok(paths)
 }
@@ -486,11 +490,13 @@ pub fn runbook_paths(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
 /// the first digits of its digest, and a shell puts in whatever begins so.
 fn same_digits(one: &Path, other: &Path) -> bool {
     let folder = |path: &Path| {
-        let change = path.parent()?;
-        let of_change = path.file_name()? == "runbook.toml" && change.parent()?.file_name()? == "changes";
-        let name = change.file_name()?.to_str()?;
-        of_change
-            .then(|| (change.parent().map(Path::to_owned), name.chars().take(DIGITS).collect::<String>()))
+        let change = path.parent().filter(|_| path.file_name().is_some_and(|name| name == "runbook.toml"))?;
+        // Typed inside changes/ a line names no folder above the change.
+        let above = change.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let changes =
+            above.canonicalize().ok().filter(|path| path.file_name().is_some_and(|n| n == "changes"))?;
+        let digits: String = change.file_name()?.to_str()?.chars().take(DIGITS).collect();
+        Some((changes, digits))
     };
     one != other && folder(one).is_some_and(|one| folder(other) == Some(one))
 }
