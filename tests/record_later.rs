@@ -457,7 +457,7 @@ fn the_targets_keys_give_up_delegation_keys_and_no_others() {
             at: today(),
             root: if newest { root } else { Digest::of(b"no root") },
         };
-        day.record.add_statement(&statement(&contents, by, life)).unwrap();
+        day.record.add_statement(&statement(&contents, by, life.clone())).unwrap();
         let contents = day.read();
         let lives = contents.facts.keys.values().filter(|record| !record.life.is_empty());
         let given_up: Vec<_> = lives.map(|record| record.name.as_str()).collect();
@@ -467,6 +467,17 @@ fn the_targets_keys_give_up_delegation_keys_and_no_others() {
             idle.iter().map(|r| r.rule().name).collect::<Vec<_>>(),
             if acts { vec![] } else { vec!["PLANTED"] }
         );
+        // Other targets keys would end it, until root says the same.
+        let told = |contents: &keyrite::record::Contents| {
+            contents.facts.said_by_targets.keys().copied().collect::<Vec<_>>()
+        };
+        assert_eq!(told(&contents), if acts { vec![key(of).public().identity()] } else { vec![] }, "{of}");
+        if acts {
+            for by in ["root-a", "root-b"] {
+                day.record.add_statement(&statement(&contents, by, life.clone())).unwrap();
+            }
+            assert_eq!(told(&day.read()), []);
+        }
     }
 }
 
@@ -526,8 +537,12 @@ fn former_keys_end_none_that_is_in_use_or_came_in_since() {
         for name in by {
             day.record.add_statement(&statement(&contents, name, life())).unwrap();
         }
-        let life = &day.read().facts.keys[&"delegation-a".parse().unwrap()].life;
+        let facts = day.read().facts;
+        let life = &facts.keys[&"delegation-a".parse().unwrap()].life;
         assert_eq!(!life.is_empty(), acts, "listed {listed}, {by:?} by root {named}");
+        // Which other targets keys would end: nobody published it, and root has not said it.
+        let ends = facts.said_by_targets.contains_key(&key("delegation-a").public().identity());
+        assert_eq!(ends, acts && listed == "nowhere", "listed {listed}, {by:?} by root {named}");
     }
 }
 

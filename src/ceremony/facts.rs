@@ -2,6 +2,7 @@
 
 use super::attestation::Verdict;
 use super::backups::Copies;
+use super::ceasing::Declared;
 use super::change::{Possession, Purpose};
 use super::conflict::Conflict;
 use super::people::{KeyName, Person};
@@ -213,6 +214,11 @@ pub struct Facts {
     pub proposals: BTreeMap<Digest, Proposal>,
     /// Files that stand for one thing and differ, by what they stand for: `keys/root-d`; decided or not.
     pub conflicts: BTreeMap<String, Conflict>,
+    /// Keys of delegations that no newest document lists, that targets keys have declared lost or stolen,
+    /// and root has not; without those that published documents list, of which that word stays. For the
+    /// plan and for the eye: no item of a change rests on it, since who has stolen a targets key says
+    /// what they like ([`super::ceasing`]).
+    pub said_by_targets: BTreeMap<KeyIdentity, Vec<Declared>>,
 }
 
 impl Facts {

@@ -9,6 +9,7 @@ pub mod answers_form;
 pub mod attestation;
 pub mod backups;
 pub mod carry;
+pub mod ceasing;
 pub mod change;
 mod change_json;
 pub mod confirm;

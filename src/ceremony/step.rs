@@ -2,6 +2,7 @@
 
 pub use super::rendering::{Blank, Expect, Line, PaperRow, Prompt};
 
+use super::ceasing;
 use super::change::{Change, Item, NewCertificate, NewKey, NewShares, RestoredKey};
 use super::facts::Facts;
 use super::people::{KeyName, Person};
@@ -206,7 +207,7 @@ pub fn difference(change: &Change, facts: &Facts) -> Vec<String> {
         let old = facts.newest(new.role()).map(Trusted::payload);
         diff::words(old, new, &name)
     };
-    change.documents().flat_map(words).collect()
+    change.documents().flat_map(words).chain(ceasing::lines(change, facts)).collect()
 }
 
 /// What comes into the record or goes: keys made, enrolled, certified, destroyed.

@@ -322,6 +322,8 @@ pub fn recomputed(stored: &StoredChange, contents: &Contents) -> Result<()> {
     // Keys that this very change has made or taken in so far were not there when it was planned.
     let mut facts = contents.facts.clone();
     facts.copies.without(&stored.digest);
+    // What targets keys say while it is being signed neither alters nor stops it.
+    facts.said_by_targets.clear();
     for item in &stored.change.items {
         let (name, replaced) = match item {
             Item::NewKey(NewKey { name, .. }) | Item::EnrolledKey(EnrolledKey { name, .. }) => (name, None),

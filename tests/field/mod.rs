@@ -70,6 +70,7 @@ pub fn facts(profile: Profile, collection: &str, today: Time, files: &[Envelope]
         published: BTreeSet::new(),
         proposals: BTreeMap::new(),
         conflicts: BTreeMap::new(),
+        said_by_targets: BTreeMap::new(),
     }
 }
 

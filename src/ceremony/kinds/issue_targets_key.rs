@@ -5,6 +5,7 @@
 //! since a backend takes a root alone and then has no targets that clients accept (notary-v1 4.2).
 
 use super::generate_key::{NewKeyOf, is_held};
+use super::key_life::Said;
 use super::root_change::{Wanted, root_change};
 use super::root_members::{Keys, Role, is_so};
 use crate::ceremony::change::{Base, Change, Frame, Item, Purpose};
@@ -34,9 +35,9 @@ impl Kind for IssueTargetsKey {
 
     fn read(&self, runbook: &Runbook) -> Result<Box<dyn Ceremony>> {
         match runbook.spec::<Spec>()? {
-            Spec { targets_key: Some(key), targets: None, root: None } => Ok(Box::new(key)),
-            Spec { targets_key: None, targets: Some(targets), root: Some(root) } => {
-                Ok(Box::new(Rotation { targets, root }))
+            Spec { targets_key: Some(key), targets: None, root: None, declared: None } => Ok(Box::new(key)),
+            Spec { targets_key: None, targets: Some(targets), root: Some(root), declared } => {
+                Ok(Box::new(Rotation { targets, root, declared }))
             }
             _ => Err(Refusal::new(
                 &crate::ceremony::rules::RUNBOOK,
@@ -53,6 +54,7 @@ struct Spec {
     targets_key: Option<Table>,
     targets: Option<Targets>,
     root: Option<Root>,
+    declared: Option<Said>,
 }
 
 /// Who signs targets from now on.
@@ -77,6 +79,7 @@ struct Root {
 struct Rotation {
     targets: Targets,
     root: Root,
+    declared: Option<Said>,
 }
 
 #[derive(Deserialize)]
@@ -125,6 +128,7 @@ impl Ceremony for Rotation {
             targets: self.role(),
             targets_valid_for: Some(self.targets.valid_for.0),
             gone: self.gone().collect(),
+            declared: self.declared.as_ref().map(Said::keys),
             ..Wanted::again(self.root.valid_for.0)
         };
         let made = root_change(frame, facts, &wanted)?;

@@ -7,11 +7,33 @@ use super::making::{asks_statement, listed};
 use super::rules;
 use crate::ceremony::change::{Counts, Frame, Item};
 use crate::ceremony::facts::{Facts, KeyRecord};
+use crate::ceremony::people::KeyName;
+use crate::ceremony::strict::Word;
 use crate::tuf::key::KeyIdentity;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::statement::{KeyEvent, Sentence, Statement};
+use serde::Deserialize;
 use std::collections::BTreeSet;
+
+/// `[declared]`: developers' keys of which root says from now on what targets keys have said.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Said {
+    #[serde(default)]
+    lost: Vec<Word<KeyName>>,
+    #[serde(default)]
+    compromised: Vec<Word<KeyName>>,
+}
+
+impl Said {
+    /// Each with what became of it.
+    pub fn keys(&self) -> Vec<(KeyName, KeyEvent)> {
+        let lost = self.lost.iter().map(|Word(name)| (name.clone(), KeyEvent::Lost));
+        let stolen = self.compromised.iter().map(|Word(name)| (name.clone(), KeyEvent::Compromised));
+        lost.chain(stolen).collect()
+    }
+}
 
 /// A statement for each key of which that hasn't been said yet, each public key once.
 ///

@@ -4,7 +4,7 @@
 //! and makes the next one, until the root is as it is wanted; compromised keys leave first. A targets
 //! key leaves with the first of them. Developers' keys are `revoke-delegation`'s.
 
-use super::key_life::declared;
+use super::key_life::{Said, declared};
 use super::making::{base, unknown};
 use super::root_change::{Wanted, root_change};
 use super::root_members::{Keys, Role, listed_entries};
@@ -46,6 +46,7 @@ struct Spec {
     recover: Table,
     root: Root,
     targets: Option<Targets>,
+    declared: Option<Said>,
 }
 
 #[derive(Deserialize)]
@@ -106,6 +107,7 @@ impl Ceremony for Spec {
             Answer::Impossible(impossible) => return Err(no_way(&question, Some(&impossible))),
         }
         wanted.targets = self.targets(facts);
+        wanted.declared = self.declared.as_ref().map(Said::keys);
         if !edits_nothing(&wanted.targets) {
             wanted.targets_valid_for = self.targets.as_ref().map(|targets| targets.valid_for.0);
         }

@@ -8,7 +8,7 @@
 
 use super::customers;
 use super::delegations::Delegations;
-use super::key_life::declared;
+use super::key_life::{Said, declared};
 use super::revoke_rework::identities;
 use super::revoke_tables::{Spec, Top};
 use super::rework::Rework;
@@ -184,6 +184,7 @@ impl Spec {
             targets_valid_for: own.or(self.delegator.as_ref().map(|d| &d.valid_for)).map(|term| term.0),
             targets_edits: of_targets().unwrap_or_default(),
             gone: event.map(lives).unwrap_or_default(),
+            declared: self.declared.as_ref().map(Said::keys),
             ..Wanted::again(*valid_for)
         };
         root_change(frame, facts, &wanted).map(Some)

@@ -1,5 +1,6 @@
 //! What a runbook that revokes says, and which keys it means.
 
+use super::key_life::Said;
 use super::rework::{Delegator, Reissue, Terms};
 use super::rules;
 use crate::ceremony::facts::{Facts, KeyRecord};
@@ -19,6 +20,7 @@ pub(super) struct Spec {
     pub(super) delegator: Option<Delegator>,
     pub(super) root: Option<Top>,
     pub(super) targets: Option<Top>,
+    pub(super) declared: Option<Said>,
 }
 
 /// Root or targets, which a person leaves.
@@ -88,8 +90,9 @@ impl Spec {
         let refuse = |found: &str, expected: &str| {
             Err(Refusal::new(&crate::ceremony::rules::RUNBOOK, found.to_owned(), expected.to_owned()))
         };
-        if person.is_none() && (self.root.is_some() || self.targets.is_some()) {
-            return refuse("[root] or [targets] without a person", "person, who leaves them too");
+        let top = self.root.is_some() || self.targets.is_some() || self.declared.is_some();
+        if person.is_none() && top {
+            return refuse("[root], [targets] or [declared] without a person", "person, who leaves them too");
         }
         match (application, key, person) {
             (None, None, None) => refuse("[revoke] of nothing", "application, key or person"),

@@ -15,6 +15,7 @@ use super::root_ledger::{Ledger, summary};
 use super::root_members::{Member, Role, ids, listed_entries, members, spec};
 use super::rules;
 use crate::ceremony::attestation;
+use crate::ceremony::ceasing::{self, Declared};
 use crate::ceremony::change::{Base, Counts, Frame, Item, Purpose};
 use crate::ceremony::conflict::carried;
 use crate::ceremony::facts::{Facts, KeyRecord};
@@ -49,6 +50,9 @@ pub struct Wanted {
     pub targets_edits: Vec<TargetsEdit>,
     /// Keys that are given up by this change, whatever their purpose, with what became of them.
     pub gone: Vec<(KeyName, KeyEvent)>,
+    /// Developers' keys of which root says from now on what targets keys have said, if the runbook
+    /// tells; for a change of the targets keys.
+    pub declared: Option<Vec<(KeyName, KeyEvent)>>,
 }
 
 impl Wanted {
@@ -63,6 +67,7 @@ impl Wanted {
             targets_valid_for: None,
             targets_edits: Vec::new(),
             gone: Vec::new(),
+            declared: None,
         }
     }
 }
@@ -87,7 +92,7 @@ pub struct RootChange {
 /// `ROOT-MISSING`; what [`members`] refuses of each role; `KEY-GONE` for a key that is given up and
 /// stays; `THRESHOLD-FLOOR`, `SPARE-KEYS`, `KEYS-CHANGED`, `HOLDER-THRESHOLD`, `PERSON-EXCLUDED`, `KEY-SOFTWARE`,
 /// `KEY-NOT-ATTESTED`, `KEY-NOTARY-ROOT`, `CERTIFICATE-ENDS`, `EXPIRY-LIMIT`, `EXPIRY-PAST`, `QUORUM-LOST`, and whatever
-/// making the documents refuses.
+/// making the documents refuses; `DECLARED-CEASES`.
 pub fn root_change(frame: &Frame, facts: &Facts, wanted: &Wanted) -> Result<RootChange> {
     let trusted = facts.roots.last().ok_or_else(|| {
         Refusal::new(&rules::ROOT_MISSING, "a record without a root", "a root that the first day has made")
@@ -97,14 +102,14 @@ pub fn root_change(frame: &Frame, facts: &Facts, wanted: &Wanted) -> Result<Root
     let targets = Side::new(facts, RoleName::Targets, Purpose::Targets, &wanted.targets)?;
     let snapshot = Side::new(facts, RoleName::Snapshot, Purpose::Snapshot, &wanted.snapshot)?;
     let timestamp = Side::new(facts, RoleName::Timestamp, Purpose::Timestamp, &wanted.timestamp)?;
-    let gone = gone(facts, wanted)?;
+    let changed = targets.changed();
+    let gone = gone(facts, wanted, changed)?;
     for side in [&root, &targets, &snapshot, &timestamp] {
         none_gone(side, &gone)?;
     }
     let valid_until =
         expires(facts, frame.held_at, wanted.valid_for, facts.limits.root.max_valid_for, "root")?;
     root_within_limits(facts, &root, valid_until)?;
-    let changed = targets.changed();
     if changed {
         targets_within_limits(facts, &targets)?;
     }
@@ -119,6 +124,10 @@ pub fn root_change(frame: &Frame, facts: &Facts, wanted: &Wanted) -> Result<Root
         timestamp: timestamp.spec.clone(),
     };
     let payload = make::root(profile, &next, Some(trusted.payload()))?;
+    if changed && wanted.declared.is_none() {
+        let anew = gone.iter().filter(|(_, event)| Declared::is_final(*event));
+        ceasing::answered(facts, &payload, &anew.map(|(record, _)| record.public.identity()).collect())?;
+    }
     let asked = root_asks(facts, &root, &gone)?;
     let again = changed || wanted.targets_valid_for.is_some() || !wanted.targets_edits.is_empty();
     let signed_again = if again { Some(targets_again(frame, facts, wanted)?) } else { None };
@@ -202,17 +211,28 @@ impl<'a> Side<'a> {
     }
 }
 
-/// The records of the keys that are given up.
-fn gone<'a>(facts: &'a Facts, wanted: &Wanted) -> Result<Vec<(&'a KeyRecord, KeyEvent)>> {
+/// The records of the keys that are given up; `changed` says whether targets gets other keys.
+fn gone<'a>(facts: &'a Facts, wanted: &Wanted, changed: bool) -> Result<Vec<(&'a KeyRecord, KeyEvent)>> {
     let mut found: Vec<(&KeyRecord, KeyEvent)> = Vec::new();
-    for (name, event) in &wanted.gone {
+    let declared = wanted.declared.iter().flatten().filter(|_| changed);
+    for (name, _) in declared.clone() {
+        let record = facts.keys.get(name).ok_or_else(|| unknown(name))?;
+        if record.purpose != Purpose::Delegation {
+            let found = format!("{name}, made for {}, in [declared]", record.purpose.name());
+            return Err(Refusal::new(&rules::KEY_PURPOSE, found, "keys made for delegations"));
+        }
+    }
+    let declared = declared.filter(|said| !wanted.gone.contains(said));
+    for (name, event) in wanted.gone.iter().chain(declared) {
         let record = facts.keys.get(name).ok_or_else(|| unknown(name))?;
         if found.iter().any(|(other, _)| other.name == *name) {
             let what = format!("{name} given up twice");
             return Err(Refusal::new(&crate::ceremony::rules::RUNBOOK, what, "each key once"));
         }
-        // Said before, it need not be said again.
-        if !record.life.iter().any(|(before, _)| before == event) {
+        // Said before, it need not be said again. Of a developer's key targets keys may have said it
+        // alone, and whoever has them would decide what the change of root is.
+        let developers = record.purpose == Purpose::Delegation;
+        if developers || !record.life.iter().any(|(before, _)| before == event) {
             found.push((record, *event));
         }
     }

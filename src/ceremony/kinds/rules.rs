@@ -9,6 +9,8 @@ crate::rules! {
         "make a key for this purpose";
     KEY_GONE: "KEY-GONE", Refused, "a key that is lost, compromised or destroyed enters no document", "design",
         "choose another key";
+    DECLARED_CEASES: "DECLARED-CEASES", Refused, "a developer's key that targets keys have declared lost or stolen doesn't act again because those leave", "design",
+        "write [declared] into the runbook, with lost and compromised: name the keys for which it is true, and root says it from then on; whoever stole a targets key may have said it of others";
     KEY_NAME_TAKEN: "KEY-NAME-TAKEN", Refused, "every key has a name of its own, once and for all", "design",
         "choose another name in the runbook";
     KEY_SOFTWARE: "KEY-SOFTWARE", Refused, "production puts no key of a file or a vault into a new root, and elsewhere only where limits allow it", "design",

@@ -3,6 +3,7 @@
 
 use super::notary_world as notary;
 use super::world::*;
+use crate::ceremony::ceasing::Declared;
 use crate::ceremony::change::{Change, Counts, Item, Purpose};
 use crate::ceremony::facts::Facts;
 use crate::ceremony::kinds;
@@ -208,6 +209,96 @@ fn keys_that_are_given_up_are_declared_so_by_the_next_root() {
         "d of of-d is declared compromised",
     ] {
         assert!(lines.contains(line), "{line} in {lines}");
+    }
+}
+
+/// Whoever holds targets keys, or has stolen them, declares developers' keys; root repeats those that
+/// the runbook names, and no others.
+#[test]
+fn a_change_of_targets_keys_says_what_of_their_words_stays() {
+    let said = |by: &str, event| {
+        let by = by.chars().map(|name| public(&name.to_string()).identity()).collect();
+        Declared { event, at: time("2026-01-01"), by }
+    };
+    let (x, y) = (public("x").identity(), public("y").identity());
+    let rotation = |declared: &str| {
+        format!(
+            "[targets]\nkeys = [\"w\"]\nvalid-for = \"1 year\"\n[root]\nvalid-for = \"2 years\"\n{declared}"
+        )
+    };
+    let beside = rotation("").replace("\"w\"", "\"t\", \"w\"").replacen("valid", "threshold = 1\nvalid", 1);
+    let only = |name: &str, what: &str| rotation(&format!("[declared]\n{what} = [\"{name}\"]\n"));
+    let of_x = |event| vec![(x, said("t", event))];
+    let stolen = KeyEvent::Compromised;
+    // What targets keys have said, the runbook; whom root declares, or the rule.
+    let table: [(&str, Vec<_>, String, &str); 12] = [
+        ("nothing was said", vec![], rotation(""), ""),
+        ("something was", of_x(stolen), rotation(""), "DECLARED-CEASES"),
+        ("a loss was", of_x(KeyEvent::Lost), rotation(""), "DECLARED-CEASES"),
+        ("it is repeated", of_x(stolen), only("x", "compromised"), "x compromised"),
+        ("as people know it", of_x(stolen), only("x", "lost"), "x lost"),
+        ("nobody believes it", of_x(stolen), rotation("[declared]\n"), ""),
+        (
+            "one of two",
+            [of_x(stolen), vec![(y, said("t", stolen))]].concat(),
+            only("y", "compromised"),
+            "y compromised",
+        ),
+        (
+            "of the role itself",
+            of_x(stolen),
+            rotation("").replace("valid-for = \"1", "compromised = [\"x\"]\nvalid-for = \"1"),
+            "x compromised",
+        ),
+        ("those who said it stay", of_x(stolen), beside.clone(), ""),
+        ("one of two stays", vec![(x, said("tv", stolen))], beside, ""),
+        ("nobody has said it", vec![], only("x", "compromised"), "x compromised"),
+        ("of no developer's", of_x(stolen), only("c", "compromised"), "KEY-PURPOSE"),
+    ];
+    for (what, words, tables, expected) in table {
+        let mut facts = rooted(&[("abc", 2)]);
+        for name in ["x", "y"] {
+            facts.keys.insert(key(name), record(name, Purpose::Delegation));
+        }
+        for (of, declared) in words {
+            let named = facts.keys.values_mut().find(|record| record.public.identity() == of).unwrap();
+            named.life.push((declared.event, declared.at));
+            facts.said_by_targets.entry(of).or_default().push(declared);
+        }
+        let change = match hold("issue-targets-key", &tables, &facts) {
+            Ok(change) => change,
+            Err(refusal) => {
+                assert_eq!(refusal.rule().name, expected, "{what}: {refusal}");
+                continue;
+            }
+        };
+        let root = change.items[0].payload_digest().unwrap();
+        let declares = |item: &Item| match item {
+            Item::Statement { payload, .. } => match payload.sentence() {
+                Sentence::KeyLife { key, event, at, root: named } => {
+                    assert_eq!((*named, *at), (root, frame().held_at), "{what}");
+                    assert_eq!(asked(item), "a:n b:n c:n", "{what}");
+                    Some(format!("{} {}", if *key == x { "x" } else { "y" }, event.name()))
+                }
+                _ => None,
+            },
+            _ => None,
+        };
+        let found: Vec<_> = change.items.iter().filter_map(declares).collect();
+        assert_eq!(found.join(", "), expected, "{what}");
+        // Who signs is shown what ceases, and it is no part of the change.
+        let ceases = facts.said_by_targets.keys().filter(|key| {
+            !what.contains("stay") && !found.iter().any(|f| f.starts_with(if **key == x { "x" } else { "y" }))
+        });
+        let shown = crate::ceremony::ceasing::lines(&change, &facts);
+        assert_eq!(shown.len(), ceases.count(), "{what}: {shown:?}");
+        // Nor does it move with what targets keys say later, of whatever date.
+        for name in ["x", "y"] {
+            let said = said("t", stolen);
+            facts.keys.get_mut(&key(name)).unwrap().life = vec![(said.event, said.at)];
+        }
+        facts.said_by_targets.clear();
+        assert_eq!(hold("issue-targets-key", &tables, &facts).unwrap(), change, "{what}");
     }
 }
 

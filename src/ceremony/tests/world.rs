@@ -175,6 +175,7 @@ pub fn nothing() -> Facts {
         published: BTreeSet::new(),
         proposals: BTreeMap::new(),
         conflicts: BTreeMap::new(),
+        said_by_targets: BTreeMap::new(),
     }
 }
 

@@ -83,6 +83,7 @@ fn ask(session: &Session, args: &Guide, console: &mut dyn Console) -> Result<Opt
                 return Ok(Some(Ready { folder: session.directory.join(folder), draft: None }));
             }
             Ending::Runbooks(mut draft) => {
+                draft.repeat_declared(asking.known());
                 draft.say_terms(asking.known());
                 // What would be refused in any case is told here, while answers can still be taken back.
                 match after::look_ahead(session, &contents, &draft) {
@@ -108,6 +109,7 @@ fn ask(session: &Session, args: &Guide, console: &mut dyn Console) -> Result<Opt
 fn look_back(asking: &mut Asking<'_>, folder: &Path) -> Option<Draft> {
     asking.keeping.look_back();
     let Ok(Ending::Runbooks(mut draft)) = ways::walk(asking) else { return None };
+    draft.repeat_declared(asking.known());
     draft.say_terms(asking.known());
     let stands = |(name, text): &(String, String)| {
         std::fs::read_to_string(folder.join(name)).is_ok_and(|found| found == *text)

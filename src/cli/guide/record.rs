@@ -1,7 +1,7 @@
 //! What a guide can offer: the record's keys, holders, applications and people.
 
 use super::asking::spelled;
-use super::texts::{ROOT_TERM, TERM};
+use super::texts::{ROOT_TERM, TERM, list};
 use crate::ceremony::change::Purpose;
 use crate::ceremony::facts::{Facts, KeyRecord};
 use crate::ceremony::people::{Duty, KeyName, Person};
@@ -10,6 +10,7 @@ use crate::tuf::document::{DelegatedRole, PathRule};
 use crate::tuf::key::{KeySpec, PublicKey};
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
+use crate::tuf::statement::KeyEvent;
 use crate::tuf::text::visible;
 use crate::tuf::time::Term;
 use crate::ui::Prompt;
@@ -50,6 +51,36 @@ impl<'a> Known<'a> {
     /// What the record says.
     pub const fn facts(self) -> &'a Facts {
         &self.contents.facts
+    }
+
+    /// The table by which root repeats what targets keys alone have declared of developers' keys, with
+    /// what it says in words; none if there is nothing.
+    pub fn declared(self) -> Option<(String, Vec<String>)> {
+        let facts = self.facts();
+        let (mut lost, mut compromised, mut words) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+        for (key, said) in &facts.said_by_targets {
+            let found = facts.keys.values().find(|record| record.public.identity() == *key);
+            let (Some(record), Some(first)) = (found, said.iter().min_by_key(|said| said.at)) else {
+                continue;
+            };
+            let stolen = said.iter().any(|said| said.event == KeyEvent::Compromised);
+            let (names, event) =
+                if stolen { (&mut compromised, KeyEvent::Compromised) } else { (&mut lost, KeyEvent::Lost) };
+            names.insert(record.name.clone());
+            words.push(format!(
+                "{} of {}, which targets keys alone declared {} on {}, is declared so by root: take it out of \
+                 [declared] if that was a thief's word.",
+                record.name,
+                record.holder,
+                event.name(),
+                first.at.date()
+            ));
+        }
+        let line = |what: &str, names: &BTreeSet<KeyName>| {
+            if names.is_empty() { String::new() } else { format!("{what} = {}\n", list(names)) }
+        };
+        let table = format!("\n[declared]\n{}{}", line("lost", &lost), line("compromised", &compromised));
+        (!words.is_empty()).then_some((table, words))
     }
 
     /// How long a new root is valid: as long as people mostly want, where the limits in force allow it.

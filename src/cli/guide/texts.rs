@@ -72,6 +72,24 @@ impl Draft {
         self.words.extend(short);
     }
 
+    /// With what targets keys alone have said of developers' keys, for root to say where a runbook changes
+    /// the targets keys.
+    pub fn repeat_declared(&mut self, known: Known<'_>) {
+        let Some((table, words)) = known.declared() else { return };
+        let kinds =
+            ["issue-targets-key", "recover", "revoke-delegation"].map(|k| format!("ceremony = \"{k}\""));
+        let changes = |text: &String| {
+            let has = |wanted: &str| text.lines().any(|line| line == wanted);
+            has("[targets]") && kinds.iter().any(|kind| has(kind))
+        };
+        let mut repeated = false;
+        for (_, text) in self.runbooks.iter_mut().filter(|(_, text)| changes(text)) {
+            text.push_str(&table);
+            repeated = true;
+        }
+        self.words.extend(words.into_iter().filter(|_| repeated));
+    }
+
     /// With a runbook more: what it is called, its first line, kind, title, custodians and tables.
     pub fn add<'a>(
         &mut self,

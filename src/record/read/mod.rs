@@ -254,6 +254,7 @@ fn read(
         published: documents.published,
         proposals,
         conflicts: std::mem::take(&mut desk.conflicts),
+        said_by_targets: said.by_targets(),
     };
     for change in changes.values_mut() {
         said.gather(change);

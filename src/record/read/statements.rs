@@ -6,6 +6,7 @@
 use super::documents::Documents;
 use super::keys::Keys;
 use super::{Desk, met, other_trust};
+use crate::ceremony::ceasing::Declared;
 use crate::ceremony::change::Purpose;
 use crate::ceremony::facts::{Facts, Stage, delegation_key};
 use crate::ceremony::transcript::{CeremonyId, Transcript};
@@ -33,6 +34,8 @@ pub(super) struct Said {
     /// Digests of statements that act.
     acting: RefCell<BTreeSet<Digest>>,
     lives: BTreeMap<KeyIdentity, BTreeSet<(Time, KeyEvent)>>,
+    /// Of those, what would count no more with other targets keys.
+    by_targets: BTreeMap<KeyIdentity, Vec<Declared>>,
     /// Digests of decision statements, by what they decide.
     decisions: BTreeMap<String, BTreeSet<Digest>>,
 }
@@ -44,6 +47,7 @@ pub(super) fn read(desk: &mut Desk<'_>) -> Said {
         by_payload: BTreeMap::new(),
         acting: RefCell::default(),
         lives: BTreeMap::new(),
+        by_targets: BTreeMap::new(),
         decisions: BTreeMap::new(),
     };
     for place in desk.places.clone() {
@@ -93,6 +97,8 @@ pub(super) fn lives(said: &mut Said, roots: &[Trusted], keys: &Keys, documents: 
     };
     let served =
         |held: &&Trusted| stage == Stage::Rehearsal || documents.published.contains(&held.payload().digest());
+    // Of which root has said enough.
+    let mut for_good = BTreeSet::new();
     for (payload, (statement, signers)) in &said.by_payload {
         let Sentence::KeyLife { key, event, at, root } = statement.sentence() else { continue };
         let Some(root) = roots.iter().find(|r| r.payload().digest() == *root) else { continue };
@@ -106,16 +112,29 @@ pub(super) fn lives(said: &mut Said, roots: &[Trusted], keys: &Keys, documents: 
                     .is_ok_and(|(keys, role)| met(keys, role, targets.payload(), signers))
             })
         };
+        let had = || documents.all.iter().filter(served).any(|held| below(held, key));
+        let by_root = root_met(root.payload(), signers);
         let by_targets = || {
             delegation_key(key, keys.used.values(), roots)
                 && sign_targets(root)
-                && (sign_targets(last) || documents.all.iter().filter(served).any(|held| below(held, key)))
+                && (sign_targets(last) || had())
         };
-        if root_met(root.payload(), signers) || by_targets() {
-            said.acting.borrow_mut().insert(*payload);
-            said.lives.entry(*key).or_default().insert((*at, *event));
+        if !by_root && !by_targets() {
+            continue;
+        }
+        said.acting.borrow_mut().insert(*payload);
+        said.lives.entry(*key).or_default().insert((*at, *event));
+        if !Declared::is_final(*event) {
+            continue;
+        }
+        if by_root {
+            for_good.insert(*key);
+        } else if !listed(key) && !had() {
+            let declared = Declared { event: *event, at: *at, by: signers.clone() };
+            said.by_targets.entry(*key).or_default().push(declared);
         }
     }
+    said.by_targets.retain(|key, _| !for_good.contains(key));
 }
 
 /// Whether a document lists a key for what it delegates to.
@@ -170,6 +189,11 @@ impl Said {
     pub(super) fn life(&self, key: &KeyIdentity) -> Vec<(KeyEvent, Time)> {
         let events = self.lives.get(key).into_iter().flatten();
         events.map(|(at, event)| (*event, *at)).collect()
+    }
+
+    /// What only targets keys have said of keys, and would count no more with others.
+    pub(super) fn by_targets(&mut self) -> BTreeMap<KeyIdentity, Vec<Declared>> {
+        std::mem::take(&mut self.by_targets)
     }
 
     /// Payload digests of the statements that act.
