@@ -12,97 +12,25 @@
     reason = "a test fails by panicking"
 )]
 
+mod canaries;
 mod program;
 
 use base64ct::{Base64Unpadded, Encoding};
+use canaries::{Watch, canary, files, found, hex};
 use program::{SOFTHSM, folder, keyrite, on_dumb_terminal, tokens};
 use rexpect::session::{PtySession, spawn_command};
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{JoinHandle, sleep};
+use std::sync::{Mutex, PoisonError};
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// Nobody waits longer for the next question, on however busy a machine.
 const PATIENCE: Duration = Duration::from_secs(120);
-
-/// A secret that is nowhere else in the world.
-fn canary(what: &str) -> String {
-    let mut bytes = [0; 12];
-    fs::File::open("/dev/urandom").unwrap().read_exact(&mut bytes).unwrap();
-    format!("{what}-{}", hex(&bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    base16ct::lower::encode_string(bytes)
-}
-
-/// What a secret looks like: as it is, in hexadecimal, and in base64 wherever it begins.
-fn forms(secret: &str) -> Vec<Vec<u8>> {
-    let mut all = vec![secret.to_owned(), hex(secret.as_bytes()), hex(secret.as_bytes()).to_uppercase()];
-    for before in 0..3 {
-        let text = Base64Unpadded::encode_string(&[&vec![0; before], secret.as_bytes()].concat());
-        // The letters at both ends depend on the neighbours.
-        all.push(text[(before * 8).div_ceil(6)..text.len() - 2].to_owned());
-    }
-    all.into_iter().map(String::into_bytes).collect()
-}
-
-/// The names of the secrets that are in these bytes.
-fn found(secrets: &BTreeMap<String, String>, bytes: &[u8]) -> Vec<String> {
-    let within = |form: Vec<u8>| bytes.windows(form.len()).any(|window| window == form);
-    secrets.iter().filter(|(_, s)| forms(s).into_iter().any(within)).map(|(name, _)| name.clone()).collect()
-}
-
-/// Every file below a folder.
-fn files(dir: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
-    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
-}
-
-/// Looks through the arguments and environments of all processes until it is told to stop.
-struct Watch {
-    stop: Arc<AtomicBool>,
-    looks: Arc<AtomicUsize>,
-    thread: JoinHandle<Vec<String>>,
-}
-
-impl Watch {
-    fn over(secrets: &BTreeMap<String, String>) -> Self {
-        let (stop, looks) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-        let (secrets, stopped, counted) = (secrets.clone(), Arc::clone(&stop), Arc::clone(&looks));
-        let thread = std::thread::spawn(move || {
-            let mut seen = Vec::new();
-            while !stopped.load(Ordering::Relaxed) {
-                for process in fs::read_dir("/proc").unwrap().flatten() {
-                    for file in ["cmdline", "environ"] {
-                        let bytes = fs::read(process.path().join(file)).unwrap_or_default();
-                        let of_keyrite = bytes.windows(7).any(|w| w == b"keyrite");
-                        counted.fetch_add(usize::from(of_keyrite), Ordering::Relaxed);
-                        seen.extend(found(&secrets, &bytes).into_iter().map(|s| format!("{s} in {file}")));
-                    }
-                }
-                sleep(Duration::from_millis(20));
-            }
-            seen.sort();
-            seen.dedup();
-            seen
-        });
-        Self { stop, looks, thread }
-    }
-
-    /// What was seen, and how often it looked at a keyrite.
-    fn end(self) -> (Vec<String>, usize) {
-        self.stop.store(true, Ordering::Relaxed);
-        (self.thread.join().unwrap(), self.looks.load(Ordering::Relaxed))
-    }
-}
 
 /// Answers whatever is asked, as people would; gives all that the terminal showed.
 fn talk(mut pty: PtySession, answers: &[(&str, &str)]) -> String {
@@ -193,7 +121,7 @@ fn day(verbosity: &str) {
     let dir = folder(&format!("secrets{verbosity}"));
     tokens(&dir, &[]);
     let labels = ["root-a", "root-b", "root-c"];
-    let mut secrets = BTreeMap::new();
+    let mut secrets = BTreeMap::<String, String>::new();
     for name in labels {
         secrets.insert(name.to_owned(), canary("pin"));
         secrets.insert(format!("officer of {name}"), canary("so"));

@@ -31,15 +31,29 @@ pub struct Told {
 
 /// Holds a runbook at a terminal. `brought` are the cards that people have with them, in order.
 pub fn hold(stage: &Stage, devices: &Path, runbook: &Path, brought: &[Copied]) -> Told {
+    hold_typing(stage, devices, runbook, brought, &[])
+}
+
+/// The same, with people who type what no file has: what they are asked for, and what they type.
+pub fn hold_typing(
+    stage: &Stage,
+    devices: &Path,
+    runbook: &Path,
+    brought: &[Copied],
+    passwords: &[(&str, &str)],
+) -> Told {
     let mut command = Command::new("sh");
     let line = "stty rows 40 cols 100 && exec \"$0\" \"$@\"";
     command.args(["-c", line, env!("CARGO_BIN_EXE_keyrite")]);
     command.args(["-C", utf8(&stage.record), "--devices", utf8(devices), "run", utf8(runbook)]);
+    // Whoever types secrets also wants to know what the program tells when it is asked to tell all.
+    command.args((!passwords.is_empty()).then_some("-vv"));
     command.current_dir(&stage.dir).env("TERM", "xterm").env("LANG", "C.UTF-8");
     command.env("SOFTHSM2_CONF", stage.path("softhsm2.conf"));
     let mut pty = spawn_command(command, Some(60_000)).unwrap();
     // The line editor draws a line again as it is typed: questions are known by their words.
     let prompts = [
+        "(once more) > ",
         "(press Enter) ",
         "to read on) ",
         "(not shown) > ",
@@ -52,6 +66,7 @@ pub fn hold(stage: &Stage, devices: &Path, runbook: &Path, brought: &[Copied]) -
     let mut told = Told { text: String::new(), code: -1, cards: Vec::new() };
     let mut brought = brought.iter();
     let mut typing: Option<Copied> = None;
+    let mut typed = String::new();
     loop {
         let needles = prompts.iter().map(|p| ReadUntil::String((*p).to_owned()));
         let needles = needles.chain([ReadUntil::EOF]).collect();
@@ -82,7 +97,14 @@ pub fn hold(stage: &Stage, devices: &Path, runbook: &Path, brought: &[Copied]) -
                     _ => "Yes".to_owned(),
                 }
             }
-            "(not shown) > " => panic!("a question without an answer:\n{}", told.text),
+            "(once more) > " => typed.clone(),
+            "(not shown) > " => {
+                let asked = passwords.iter().filter_map(|(asked, word)| Some((before.rfind(asked)?, word)));
+                let last = asked.max_by_key(|(place, _)| *place);
+                let word = last.unwrap_or_else(|| panic!("a question without an answer:\n{}", told.text)).1;
+                (*word).clone_into(&mut typed);
+                typed.clone()
+            }
             _ => {
                 if before.contains("Copy every word") {
                     told.cards.push(copied(&before));
