@@ -480,6 +480,36 @@ fn a_root_lives_on_yubihsms_and_every_signature_is_on_record() {
     assert!(outcomes(stage, "drain").iter().all(|drain| drain["unaccounted"] == 0));
 }
 
+/// A session in which a device does more than its log has room for: it is emptied before it is full, and
+/// the device is never told to stop when it is.
+#[test]
+fn a_session_may_be_longer_than_the_log() {
+    let (stage, hsms) = with_devices("long", |_| {});
+    let names: Vec<String> = (1..=20).map(|n| format!("t{n}")).collect();
+    let mut text = format!("ceremony = \"generate-key\"\n{HEAD}");
+    let mut devices = stage.devices();
+    for name in &names {
+        writeln!(text, "[[key]]\nname = \"{name}\"\nholder = \"uma\"\npurpose = \"targets\"").unwrap();
+        devices = devices.on_yubihsm(name, &hsms[0].uri());
+    }
+    let map = devices.write("devices.toml");
+    stage.hold(&map, &stage.write("1.toml", &text)).1.ended(0);
+    let keys: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
+    let call = format!("ceremony = \"roll-call\"\n{HEAD}[roll-call]\nkeys = [{}]\n", keys.join(", "));
+    stage.hold(&map, &stage.write("2.toml", &call)).1.ended(0);
+    let folders = std::fs::read_dir(stage.record.join("transcripts")).unwrap();
+    assert_eq!(folders.count(), 2);
+    let drains = outcomes(stage, "drain");
+    let counts: Vec<usize> = drains.iter().map(|drain| drain["entries"].as_array().unwrap().len()).collect();
+    let room = 62;
+    assert!(counts.iter().sum::<usize>() > 2 * room, "{counts:?}");
+    assert!(counts.iter().all(|count| *count < room / 2), "{counts:?}");
+    assert!(drains.iter().all(|drain| drain["unaccounted"] == 0));
+    let log = &hsms[0].state()["log"];
+    assert_eq!(log["force"], 0, "{log}");
+    stage.keyrite(["-C", utf8(&stage.record), "verify"]).ended(0);
+}
+
 /// Someone has the passwords and the device for a minute.
 #[test]
 fn a_signature_behind_everyones_back_is_caught() {
