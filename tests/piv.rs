@@ -9,10 +9,12 @@
     reason = "a test fails by panicking"
 )]
 
+mod canaries;
 mod cards;
 mod pins;
 mod stage;
 
+use canaries::{Watch, canary, found};
 use cards::Cards;
 use keyrite::ceremony::facts::Stage as Kind;
 use keyrite::ceremony::limits::Limits;
@@ -27,12 +29,13 @@ use keyrite::tuf::rule::Result;
 use keyrite::tuf::statement::{Sentence, Statement, TrustId};
 use keyrite::tuf::verify::Signature;
 use pins::Pins;
+use rexpect::ReadUntil;
 use stage::{Stage, utf8};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 const A: u32 = 12_345_678;
@@ -647,29 +650,61 @@ fn a_root_is_made_on_yubikeys() {
     });
 }
 
-/// Runs a line of the manual, with Yubico's own ykman; presses Enter where it asks for a factory's secret.
-fn ykman(cards: &Cards, serial: u32, line: &str) {
-    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("test-venv/bin/ykman");
-    let mut command = Command::new(program);
-    command.current_dir(cards.dir()).args(["--device", &serial.to_string()]).args(line.split(' '));
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(b"\n\n").unwrap();
-    let out = child.wait_with_output().unwrap();
-    assert!(out.status.success(), "{line}: {out:?}");
+/// The lines for ykman that the manual gives to type, each as it stands there.
+fn lines_of_the_manual() -> Vec<String> {
+    let manual = std::fs::read_to_string(stage::shipped("README.md")).unwrap();
+    let lines = manual.lines().filter_map(|line| line.strip_prefix("    "));
+    lines.filter(|line| line.starts_with("ykman ")).map(str::to_owned).collect()
 }
 
-/// The lines of the manual, with the secrets that a person would type.
+/// Has a person type a line at a shell with Yubico's own ykman, and answer what it asks. The second
+/// slot of a virtual reader, which is empty, looks to ykman like another YubiKey: it is told which is meant.
+fn typed(cards: &Cards, serial: u32, line: &str) {
+    let asks = [
+        ("Proceed?", "y"),
+        ("Enter the current PIN", "123456"),
+        ("Enter the current PUK", "12345678"),
+        ("Enter the current management key", ""),
+        ("Enter the new PIN", PIN),
+        ("Enter the new PUK", PUK),
+        ("Enter PIN", PIN),
+        ("Repeat for confirmation", ""),
+    ];
+    let ykman = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("test-venv/bin/ykman");
+    let programs = cards.dir().join("programs");
+    std::fs::create_dir_all(&programs).unwrap();
+    let named = format!("#!/bin/sh\nexec {} --device {serial} \"$@\"\n", ykman.display());
+    std::fs::write(programs.join("ykman"), named).unwrap();
+    std::fs::set_permissions(programs.join("ykman"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = Command::new("sh");
+    command.args(["-c", line]).current_dir(cards.dir());
+    command.env("PATH", format!("{}:/usr/bin:/bin", programs.display()));
+    let mut pty = rexpect::session::spawn_command(command, Some(60_000)).unwrap();
+    let (mut all, mut last) = (String::new(), "");
+    loop {
+        let needles = asks.iter().map(|(asked, _)| ReadUntil::String((*asked).to_owned()));
+        let (before, asked) = pty.exp_any(needles.chain([ReadUntil::EOF]).collect()).unwrap();
+        all.push_str(&before);
+        all.push_str(&asked);
+        let Some((_, answer)) = asks.iter().find(|(known, _)| *known == asked) else { break };
+        all.push_str(&pty.exp_string(": ").unwrap_or_else(|e| panic!("{line}: {e}: {all}")));
+        last = if asked == "Repeat for confirmation" { last } else { *answer };
+        pty.send_line(last).unwrap();
+    }
+    let status = format!("{:?}", pty.process().wait().unwrap());
+    assert!(status.ends_with(", 0)"), "{line}: {status}: {all}");
+}
+
+/// The lines of the manual, all of them, in order.
 fn prepared_by_ykman(cards: &Cards, serial: u32) {
-    ykman(cards, serial, &format!("piv access change-pin --pin 123456 --new-pin {PIN}"));
-    ykman(cards, serial, &format!("piv access change-puk --puk 12345678 --new-puk {PUK}"));
-    let line = "piv access change-management-key --algorithm AES192 --generate --protect";
-    ykman(cards, serial, &format!("{line} --pin {PIN}"));
-    let line = "piv keys generate --algorithm ECCP256 --pin-policy ALWAYS --touch-policy ALWAYS";
-    ykman(cards, serial, &format!("{line} --pin {PIN} 9c root-b.pem"));
-    ykman(cards, serial, "piv keys attest 9c root-b.attestation.pem");
-    ykman(cards, serial, &format!("piv certificates import --pin {PIN} 9c root-b.attestation.pem"));
-    ykman(cards, serial, "piv certificates export f9 root-b.f9.pem");
+    let lines = lines_of_the_manual();
+    let verbs = ["reset", "change-pin", "change-puk", "change-management-key", "generate", "attest"];
+    let verbs = [&verbs[..], &["import", "export"]].concat();
+    assert_eq!(lines.len(), verbs.len(), "{lines:?}");
+    for (line, verb) in lines.iter().zip(verbs) {
+        assert!(line.contains(&format!(" {verb}")), "{verb}: {line}");
+        typed(cards, serial, line);
+    }
 }
 
 /// A key that ykman made by the manual's lines, and what is none.
@@ -921,12 +956,18 @@ fn a_new_yubikey_gets_its_secrets_from_its_holder() {
         let text = std::fs::read_to_string(&map).unwrap();
         std::fs::write(&map, text.replace("pin = \"pin\"", "pin = \"tty\"")).unwrap();
         cards.touch(A, "700");
+        // Letters that hexadecimal doesn't have: in so few, chance would find others.
+        let drawn =
+            || -> String { canary("").bytes().rev().take(8).map(|b| char::from(b'g' + b % 16)).collect() };
+        let (pin, puk) = (drawn(), drawn());
+        let typed = [("PIN", &pin), ("PUK", &puk)].map(|(name, secret)| (name.to_owned(), secret.clone()));
+        let watch = Watch::over(&typed.clone().into());
         let mut command = Command::new(env!("CARGO_BIN_EXE_keyrite"));
-        command.args(["-C", utf8(&stage.record), "--devices", utf8(&map), "run", utf8(&runbook)]);
+        command.args(["-vv", "-C", utf8(&stage.record), "--devices", utf8(&map), "run", utf8(&runbook)]);
         command.env("TERM", "dumb");
         let answers = [
-            ("New PUK of ada's YubiKey", PUK),
-            ("PIN of ada's YubiKey", PIN),
+            ("New PUK of ada's YubiKey", puk.as_str()),
+            ("PIN of ada's YubiKey", pin.as_str()),
             ("Type same once every word", "same"),
             ("Type Yes to agree", "Yes"),
         ];
@@ -940,24 +981,27 @@ fn a_new_yubikey_gets_its_secrets_from_its_holder() {
         let listed = stage.keyrite(["--devices", utf8(&map), "tokens"]).ended(0).text();
         assert!(listed.contains("slot 9c (ECDSA P-256)") && !listed.contains("factory"), "{listed}");
 
-        // Not a secret is left: neither shown nor in the record, and of the management key not a word.
-        let bytes =
-            card["management"].as_array().unwrap().iter().map(|b| b.as_u64().unwrap().try_into().unwrap());
-        let management: Vec<u8> = bytes.collect();
-        let hex = base16ct::lower::encode_string(&management);
-        let whole = Command::new("cat").args(files(&stage.record)).output().unwrap().stdout;
-        assert!(whole.windows(5).any(|w| w == b"\"piv\""));
-        for secret in [PIN.as_bytes(), PUK.as_bytes(), &management, hex.as_bytes()] {
-            for place in [said.as_bytes(), &whole] {
-                assert!(!place.windows(secret.len()).any(|w| w == secret));
-            }
+        // Not a secret is left, neither shown nor written, nor told to another program; of the management
+        // key nobody knows.
+        let (seen, looks) = watch.end();
+        assert!(seen.is_empty() && looks > 3, "{seen:?} in {looks} looks");
+        let bytes = card["management"].as_array().unwrap().iter();
+        let management: Vec<u8> = bytes.map(|b| b.as_u64().unwrap().try_into().unwrap()).collect();
+        assert_eq!(management.len(), 24);
+        let mut secrets: BTreeMap<String, Vec<u8>> =
+            typed.into_iter().map(|(name, secret)| (name, secret.into_bytes())).collect();
+        secrets.insert("management key".to_owned(), management);
+        assert_eq!(found(&secrets, said.as_bytes()), [""; 0], "on the terminal");
+        let all = canaries::files(&stage.dir);
+        assert!(all.iter().any(|file| utf8(file).contains("transcripts/")), "{all:?}");
+        for file in &all {
+            assert_eq!(found(&secrets, &std::fs::read(file).unwrap()), [""; 0], "in {}", file.display());
+        }
+        for (name, secret) in &secrets {
+            let planted = stage.write("planted", &format!("\"{}\"", canaries::hex(secret)));
+            assert_eq!(found(&secrets, &std::fs::read(planted).unwrap()), [name.as_str()]);
         }
     });
-}
-
-fn files(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
-    let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
-    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
 /// The status words of commands that another program sends once PIV is selected.
