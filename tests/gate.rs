@@ -242,6 +242,65 @@ fn roots_that_one_client_cannot_read() {
     }
 }
 
+/// To the byte what a client still reads (`tests/clients.rs` asks the clients themselves): of a root that
+/// is there, of one to come with its signatures, and of one whose signatures are planned.
+#[test]
+fn roots_of_as_many_bytes_as_a_client_reads_and_of_one_more() {
+    let plain = signed(&root(1, "abc", 't'), "ab");
+    let with_note = |version: u64, bytes: usize| {
+        let mut json = made::json(&root(version, "abc", 't'));
+        *made::at(&mut json, &["x-note"]) = "x".repeat(bytes).into();
+        let entries = ["a", "b"].map(|c| {
+            let c = c.chars().next().unwrap();
+            let id = made::entry(Profile::Tuf, c).id;
+            made::signed_as(Profile::Tuf, &json.canonical(), id.as_str(), &letter(c))
+        });
+        wire::parse(Profile::Tuf, &RoleName::Root, &made::file(&json, entries.to_vec())).unwrap()
+    };
+    let of = |version: u64, size: usize| {
+        let file = with_note(version, size - with_note(version, 0).bytes().len());
+        assert_eq!(file.bytes().len(), size);
+        file
+    };
+    let all = "python-tuf go-tuf tough";
+    for (limit, named, still, beyond) in [
+        (65_536, "aktualizr", "python-tuf go-tuf tough aktualizr", all),
+        (512_000, "tough", all, "tough"),
+        (1_048_576, "tough", "tough", ""),
+    ] {
+        let who = |report: &Report| {
+            let from_one = report.reached.iter().filter(|(_, roots)| roots.contains(&1));
+            from_one.map(|(client, _)| *client).collect::<Vec<_>>().join(" ")
+        };
+        for (size, reached) in [(limit, still), (limit + 1, beyond)] {
+            let facts_of = |root: &Envelope| {
+                let mut files = first();
+                files[0] = root.clone();
+                let mut facts = tuf(&files);
+                facts.limits.clients = [named.parse().unwrap()].into();
+                facts
+            };
+            let there = plan(&facts_of(&of(1, size)), &[(&root(2, "abc", 't'), "abc")]);
+            assert_eq!(who(&there), reached, "{size} before: {}", everything(&there));
+            assert_eq!(verdict(&there).0, "ok", "{size} before");
+
+            let (facts, next) = (facts_of(&plain), of(2, size));
+            let stops = if size == limit && limit <= 512_000 { "ok" } else { "CLIENT-LOST" };
+            let change = change(&facts, &[(next.payload(), publics("ab"))]);
+            let files = BTreeMap::from([(RoleName::Root, next.bytes().to_vec())]);
+            let sealed = gate::sealed(&change, &facts, &files).unwrap();
+            assert_eq!((who(&sealed).as_str(), verdict(&sealed).0), (reached, stops), "{size} signed");
+
+            // Before it is signed: never fewer bytes than it will have, and few more.
+            let planned = plan(&facts, &[(next.payload(), "ab")]);
+            assert_eq!(who(&planned), beyond, "{size} planned: {}", everything(&planned));
+            let smaller = of(2, limit - 200);
+            let planned = plan(&facts, &[(smaller.payload(), "ab")]);
+            assert_eq!(who(&planned), still, "{limit} planned, less 200: {}", everything(&planned));
+        }
+    }
+}
+
 #[test]
 fn two_hundred_and_fifty_eight_roots() {
     let mut files: Vec<_> = (1..=257).map(|n| signed(&root(n, "abc", 't'), "ab")).collect();
@@ -296,26 +355,30 @@ fn read(role: &str, bytes: &[u8]) -> Envelope {
     wire::parse(Profile::Notary, &RoleName::from_name(role), bytes).unwrap()
 }
 
-/// A root of two of these keys; their certificates end after as many days.
+/// A root of two of these keys, and when it and their certificates end.
 struct Made<'a> {
     version: u64,
     keys: &'a [u8],
     targets: u8,
-    root_days: i64,
-    certificate_days: i64,
+    root_ends: Time,
+    certificates_end: Time,
 }
 
 const TEN_YEARS: i64 = 3650;
 
+/// So many days from today.
+fn after(n: i64) -> Time {
+    days(maker().now, n)
+}
+
 fn made(version: u64, keys: &[u8]) -> Made<'_> {
-    Made { version, keys, targets: 10, root_days: 700, certificate_days: TEN_YEARS }
+    Made { version, keys, targets: 10, root_ends: after(700), certificates_end: after(TEN_YEARS) }
 }
 
 impl Made<'_> {
     fn entries(&self) -> Vec<keyrite::tuf::document::DocumentKey> {
-        let maker = maker();
-        let end = days(maker.now, self.certificate_days);
-        self.keys.iter().map(|n| maker.certified(*n, COLLECTION, days(maker.now, -100), end)).collect()
+        let certified = |n: &u8| maker().certified(*n, COLLECTION, after(-100), self.certificates_end);
+        self.keys.iter().map(certified).collect()
     }
 
     fn payload(&self) -> MetadataPayload {
@@ -328,7 +391,7 @@ impl Made<'_> {
             targets: &[self.targets],
         });
         spec.root = RoleSpec { keys: self.entries(), threshold: made::threshold(2) };
-        spec.expires = days(maker.now, self.root_days);
+        spec.expires = self.root_ends;
         make::root(Profile::Notary, &spec, None).unwrap()
     }
 
@@ -388,11 +451,18 @@ fn changes_of_a_notary_trust() {
             &[],
         ),
         ("a developer revoked", made(2, &[1, 2, 4]), all, Some((&short, &[10])), "ok", &["CLIENT-CHILD"]),
-        ("half a year", Made { root_days: 181, ..made(2, &[1, 2, 4]) }, all, None, "CLIENT-DEADLINE", &[]),
-        ("seven months", Made { root_days: 214, ..made(2, &[1, 2, 4]) }, all, None, "ok", &[]),
+        (
+            "half a year",
+            Made { root_ends: after(181), ..made(2, &[1, 2, 4]) },
+            all,
+            None,
+            "CLIENT-DEADLINE",
+            &[],
+        ),
+        ("seven months", Made { root_ends: after(214), ..made(2, &[1, 2, 4]) }, all, None, "ok", &[]),
         (
             "certificates that end soon",
-            Made { certificate_days: 170, ..made(2, &[4, 5, 6]) },
+            Made { certificates_end: after(170), ..made(2, &[4, 5, 6]) },
             &[1, 2, 4, 5, 6],
             None,
             "CLIENT-DEADLINE",
@@ -400,7 +470,7 @@ fn changes_of_a_notary_trust() {
         ),
         (
             "certificates that end before root",
-            Made { certificate_days: 600, ..made(2, &[4, 5, 6]) },
+            Made { certificates_end: after(600), ..made(2, &[4, 5, 6]) },
             &[1, 2, 4, 5, 6],
             None,
             "ok",
@@ -424,11 +494,39 @@ fn changes_of_a_notary_trust() {
     assert_eq!(report.pins.len(), 3);
 }
 
+/// More than six months, to the second, and as the stock client counts them: Go takes the day that a
+/// month doesn't have for one of the next month.
+#[test]
+fn root_and_certificates_end_more_than_six_months_from_now() {
+    for (today, edge) in [
+        (TODAY, "2027-05-22T12:00:00Z"),
+        ("2026-12-31T12:00:00Z", "2027-07-01T12:00:00Z"),
+        ("2027-08-29T00:00:00Z", "2028-02-29T00:00:00Z"),
+        ("2027-08-31T00:00:00Z", "2028-03-02T00:00:00Z"),
+    ] {
+        let mut facts = notary(maker().now, &[made(1, &[1, 2, 3]).signed(&[])]);
+        facts.today = time(today);
+        let around = |second: i64| Time::from_unix(time(edge).unix() + second).unwrap();
+        for (second, stops) in [(-1, "CLIENT-DEADLINE"), (0, "CLIENT-DEADLINE"), (1, "ok")] {
+            let root = Made { root_ends: around(second), ..made(2, &[1, 2, 4]) };
+            let certificates = Made { certificates_end: around(second), ..made(2, &[4, 5, 6]) };
+            for (what, root, signers) in
+                [("root", root, &[1, 2, 4][..]), ("certificates", certificates, &[1, 2, 4, 5, 6])]
+            {
+                let payload = root.payload();
+                let change = change(&facts, &[(&payload, numbers(signers))]);
+                let report = gate::planned(&change, &facts).unwrap();
+                assert_eq!(verdict(&report).0, stops, "{what}, {today}, {second}: {}", everything(&report));
+            }
+        }
+    }
+}
+
 /// Root 1 of keys 1 to 3, root 2 of 4 to 6 whose certificates have ended since, root 3 of 7 to 9,
 /// which the keys of root 1 have signed too.
 fn behind() -> Facts {
     let one = made(1, &[1, 2, 3]);
-    let two = Made { certificate_days: -10, ..made(2, &[4, 5, 6]) };
+    let two = Made { certificates_end: after(-10), ..made(2, &[4, 5, 6]) };
     let three = made(3, &[7, 8, 9]);
     let roots = [one.signed(&[]), two.signed(&[&one]), three.signed(&[&one, &two])];
     notary(maker().now, &roots)
@@ -486,7 +584,7 @@ fn the_signatures_that_came_are_judged_again() {
 
 #[test]
 fn a_collection_whose_certificates_have_ended_takes_nothing() {
-    let one = Made { certificate_days: -1, ..made(1, &[1, 2, 3]) };
+    let one = Made { certificates_end: after(-1), ..made(1, &[1, 2, 3]) };
     let facts = notary(maker().now, &[one.signed(&[])]);
     let payload = made(2, &[4, 5, 6]).payload();
     let report = gate::planned(&change(&facts, &[(&payload, numbers(&[1, 2, 3, 4, 5, 6]))]), &facts).unwrap();

@@ -92,6 +92,25 @@ impl Time {
         })
     }
 
+    /// This moment so many months later as Go's `AddDate` counts, by which the stock Notary client
+    /// looks ahead: a day that the month doesn't have is one of the next month.
+    ///
+    /// # Errors
+    ///
+    /// `DATE` beyond the year 9999.
+    pub fn plus_months_of_go(self, months: u16) -> Result<Self> {
+        let moved = civil(self.0).and_then(|t| {
+            let first = t.with().day(1).build().ok()?;
+            let later = first.checked_add(Span::new().try_months(i64::from(months)).ok()?).ok()?;
+            let days = i64::from(t.day()).saturating_sub(1);
+            later.checked_add(Span::new().try_days(days).ok()?).ok()
+        });
+        moved.and_then(|t| Self::from_unix(unix(t)).ok()).ok_or_else(|| {
+            let found = format!("{} from {self}", Term::new(months, Unit::Months));
+            Refusal::new(&rules::DATE, found, "a moment from 1970 to 9999")
+        })
+    }
+
     /// Whole days from `now` until this moment, rounded down; negative once it has passed.
     pub fn days_after(self, now: Self) -> i64 {
         self.0.saturating_sub(now.0).div_euclid(86_400)
@@ -295,6 +314,23 @@ mod tests {
                 Err(e) => assert_eq!(e.rule().name, "DATE", "{text}"),
             }
         }
+    }
+
+    #[test]
+    fn months_of_go_run_over_into_the_next() {
+        let table = [
+            ("2026-11-22T13:00:00Z", "2027-05-22T13:00:00Z"),
+            ("2026-08-28T00:00:00Z", "2027-02-28T00:00:00Z"),
+            ("2026-08-31T23:59:59Z", "2027-03-03T23:59:59Z"),
+            ("2027-08-31T00:00:00Z", "2028-03-02T00:00:00Z"),
+            ("2026-12-31T00:00:00Z", "2027-07-01T00:00:00Z"),
+        ];
+        for (from, to) in table {
+            let from: Time = from.parse().unwrap();
+            assert_eq!(from.plus_months_of_go(6).unwrap().to_string(), to, "{from}");
+        }
+        let last: Time = "9999-12-31T00:00:00Z".parse().unwrap();
+        assert_eq!(last.plus_months_of_go(6).unwrap_err().rule().name, "DATE");
     }
 
     #[test]
