@@ -20,7 +20,7 @@ use serde_json::Value;
 use stage::{Devices, Done, Stage, shipped, utf8};
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::UNIX_EPOCH;
 
@@ -295,6 +295,115 @@ fn limits_are_loosened_by_the_root_threshold_alone_and_said_to_be() {
     fs::write(medium.join(format!("limits/3.{}.toml", Digest::of(loose.as_bytes()))), loose).unwrap();
     let said = stage.on(&stage.record, &map, &["import", utf8(&medium)]).ended(0).json();
     assert_eq!(said["left"][0]["rule"], "LIMITS-UNSIGNED", "{said}");
+}
+
+/// A file of `statements/` as one key's signature of a change's statement would be, had it been enough.
+fn as_sealed(stage: &Stage, record: &Path, key: &str) -> (String, Vec<u8>) {
+    let read = |path: &Path| -> Value { serde_json::from_slice(&fs::read(path).unwrap()).unwrap() };
+    let file = fs::read_dir(stage.record.join("keys").join(key)).unwrap().next().unwrap().unwrap();
+    let file = read(&file.path());
+    let folders = fs::read_dir(record.join("changes")).unwrap().map(|folder| folder.unwrap().path());
+    let files = folders.flat_map(|folder| fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()));
+    let files: Vec<_> = files.collect();
+    let limits = |path: &&PathBuf| {
+        let text = fs::read_to_string(path).unwrap();
+        utf8(path).ends_with(".payload.json")
+            && text.contains("\"kind\":\"limits\"")
+            && text.contains("\"number\":2")
+    };
+    let payload = files.iter().find(limits).expect("the statement of limits 2");
+    let digest = Digest::of(&fs::read(payload).unwrap()).hex();
+    let of = |path: &&PathBuf| {
+        path.file_name().unwrap().to_str().unwrap().starts_with(&digest)
+            && read(path)["identity"] == file["identity"]
+    };
+    let sig = read(files.iter().find(of).expect("its signature"))["sig"].clone();
+    let statement = fs::read_to_string(payload).unwrap();
+    let text = format!("{{\"format\":1,\"sig\":{sig},\"spki\":{},\"statement\":{statement}}}", file["spki"]);
+    (format!("statements/{}.json", Digest::of(text.as_bytes())), text.into_bytes())
+}
+
+/// Root 1 of three keys, of which two sign. With one of them the change waits; and limits that someone
+/// writes into a record all the same, with all that this one key has signed, are not in force.
+#[test]
+fn looser_limits_by_a_threshold_less_one_are_refused() {
+    let mut limits = Limits::default_for(Profile::Notary);
+    limits.root.witnesses = 0;
+    let stage = Stage::new("limits-one-short", Profile::Notary, Kind::Production, &limits);
+    let (devices, map) = keys(&stage);
+    stage.hold(&map, &first_day("04-root")).1.ended(0);
+    let everyone = devices.knowing(&stage.root()).write("everyone.toml");
+    let text = fs::read_to_string(&everyone).unwrap();
+    let absent = |table: &&str| table.starts_with("key.root-b]") || table.starts_with("key.root-c]");
+    let there: Vec<_> = text.split("\n[").filter(|table| !absent(table)).collect();
+    let alone = stage.write("alone.toml", &there.join("\n["));
+    let text = "ceremony = \"set-limits\"\ntitle = \"Looser\"\n[people]\nada = \"administrator\"\n\
+         bruno = \"custodian\"\ncarla = \"custodian\"\n[limits.root]\nspare-keys = 0\n";
+    let runbook = stage.write("looser.toml", text);
+    let copy = |from: &Path, name: &str| {
+        let to = stage.path(name);
+        Done::of(Command::new("cp").arg("-r").args([from, &to])).ended(0);
+        to
+    };
+    let number = |record: &Path| {
+        stage.keyrite(["-C", utf8(record), "--json", "status"]).ended(0).json()["limits"].clone()
+    };
+    let listed = |record: &Path| fs::read_dir(record.join("limits")).unwrap().count();
+    let before = copy(&stage.record, "before");
+
+    // Twice by the same one of the two, in two copies.
+    let other =
+        Stage { dir: stage.dir.clone(), record: copy(&stage.record, "other"), trust: stage.trust.clone() };
+    for stage in [&stage, &other] {
+        let waits = stage.hold(&alone, &runbook).1.ended(4).json();
+        assert_eq!((number(&stage.record), listed(&stage.record)), (1.into(), 1), "{waits}");
+    }
+    let once = as_sealed(&stage, &stage.record, "root-a");
+    let twice = as_sealed(&stage, &other.record, "root-a");
+    assert_ne!(once, twice, "ECDSA of this token draws on chance");
+    stage.hold(&everyone, &runbook).1.ended(0);
+    assert_eq!((number(&stage.record), listed(&stage.record)), (2.into(), 2));
+    let second = as_sealed(&stage, &stage.record, "root-b");
+
+    let entry = fs::read_dir(stage.record.join("limits")).unwrap().map(|file| file.unwrap());
+    let file = entry
+        .map(|file| file.file_name().into_string().unwrap())
+        .find(|name| name.starts_with("2."))
+        .unwrap();
+    for (case, statements, stands) in [
+        ("none", &[][..], false),
+        ("one", &[&once], false),
+        ("one-twice", &[&once, &twice], false),
+        ("two", &[&once, &second], true),
+    ] {
+        let plant = |record: &Path| {
+            fs::copy(stage.record.join("limits").join(&file), record.join("limits").join(&file)).unwrap();
+            for (name, bytes) in statements {
+                fs::create_dir_all(record.join("statements")).unwrap();
+                fs::write(record.join(name), bytes).unwrap();
+            }
+        };
+        // Handed over on a medium.
+        let medium = copy(&before, &format!("medium-{case}"));
+        let taker = copy(&before, &format!("taker-{case}"));
+        plant(&medium);
+        let said = stage.on(&taker, &everyone, &["import", utf8(&medium)]).ended(0).json();
+        let left = said["left"].as_array().unwrap();
+        let unsigned = left.iter().any(|left| left["rule"] == "LIMITS-UNSIGNED");
+        assert_eq!(unsigned, !stands, "{case}: {said}");
+        let now = if stands { 2 } else { 1 };
+        assert_eq!((number(&taker), listed(&taker)), (now.into(), now), "{case}: {said}");
+        // Written into the record itself.
+        let record = copy(&before, &format!("record-{case}"));
+        plant(&record);
+        let (version, payload) = stage.root();
+        let anchor = format!("{version}:{payload}");
+        let line = ["-C", utf8(&record), "--json", "verify", "--anchor", &anchor];
+        let verified = stage.keyrite(line).ended(i32::from(!stands)).json();
+        let told = verified["problems"].as_array().unwrap().iter().any(|p| p["rule"] == "LIMITS-UNSIGNED");
+        assert_eq!(told, !stands, "{case}: {verified}");
+        assert_eq!(number(&record), now, "{case}");
+    }
 }
 
 #[test]
