@@ -208,7 +208,7 @@ impl Night {
                     }
                 }
             }
-            ["keyrite", "-C", "trust", "sign-snapshot", "--unattended"] => self.served(),
+            ["keyrite", "-C", "trust" | "trust-2", "sign-snapshot", "--unattended"] => self.served(),
             _ => panic!("nobody types this here: {line}"),
         }
     }
@@ -344,7 +344,7 @@ fn toml_files(folder: &Path) -> Vec<PathBuf> {
 fn profiles(case: &str) -> &'static [Profile] {
     match case {
         "backend-compromised" | "quorum-lost" => &[Profile::Notary],
-        "backend-compromised-tuf" => &[Profile::Tuf],
+        "backend-compromised-tuf" | "quorum-lost-tuf" => &[Profile::Tuf],
         _ => &[Profile::Notary, Profile::Tuf],
     }
 }
@@ -366,8 +366,11 @@ fn every_line_of_the_page_does_what_it_says() {
                 Profile::Tuf => (format!("{case}-tuf"), &tuf),
                 Profile::Notary => (format!("{case}-notary"), &notary),
             };
-            let night =
-                if case == "quorum-lost" { Night::empty(&name, *profile) } else { first.again(&name) };
+            let night = if case.starts_with("quorum-lost") {
+                Night::empty(&name, *profile)
+            } else {
+                first.again(&name)
+            };
             for line in &lines {
                 night.types(line);
                 typed += 1;
