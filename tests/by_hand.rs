@@ -16,6 +16,7 @@ use day::{Day, Upto, copy, day, keyrite, told};
 use keyrite::tuf::digest::Digest;
 use serde_json::Value;
 use stage::{block, blocks};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -79,6 +80,23 @@ fn all(folder: &Path, end: &str) -> Vec<PathBuf> {
     }
     found.sort();
     found
+}
+
+/// Every file of a folder by its name below it, with its bytes.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let name = |path: &PathBuf| path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
+    all(folder, "").iter().map(|path| (name(path), fs::read(path).unwrap())).collect()
+}
+
+/// The digest of each transcript's last file, by ceremony.
+fn heads(record: &Path) -> BTreeMap<String, String> {
+    let folders = fs::read_dir(record.join("transcripts")).unwrap().map(|folder| folder.unwrap().path());
+    let head = |folder: PathBuf| {
+        let last = all(&folder, ".json").pop().unwrap();
+        let ceremony = folder.file_name().unwrap().to_str().unwrap().to_owned();
+        (ceremony, Digest::of(&fs::read(last).unwrap()).hex())
+    };
+    folders.map(head).collect()
 }
 
 fn verified(record: &Path) -> Value {
@@ -162,16 +180,29 @@ fn a_redacted_copy_is_the_same_record() {
     let day = private_day();
     let private = all(&day.record.join("private"), ".json");
     let [sidecar] = private.as_slice() else { panic!("{private:?}") };
-    let stick = day.dir.join("stick");
-    let out = day.keyrite(&["export", stick.to_str().unwrap()]);
-    assert!(out.status.success(), "{}", told(&out));
-    assert!(!stick.join("private").exists());
     let plain = day.dir.join("plain");
     copy(&day.record, &plain);
     fs::remove_dir_all(plain.join("private")).unwrap();
 
+    // What is verified of both is the same, transcript by transcript to its head.
     let whole = verified(&plain);
     assert_eq!(whole["problems"], serde_json::json!([]));
+    assert_eq!(verified(&day.record), whole);
+    let ends = heads(&plain);
+    assert!(ends.len() > 3, "{ends:?}");
+    assert_eq!(heads(&day.record), ends);
+    // What is handed out is that copy, byte by byte, but for what a record's own folder has beside it.
+    let stick = day.dir.join("stick");
+    let out = day.keyrite(&["export", stick.to_str().unwrap()]);
+    assert!(out.status.success(), "{}", told(&out));
+    assert!(!stick.join("private").exists());
+    let (handed, mut kept) = (files(&stick), files(&plain));
+    kept.retain(|name, _| !name.starts_with('.'));
+    assert_eq!(handed.keys().collect::<Vec<_>>(), kept.keys().collect::<Vec<_>>());
+    for (name, bytes) in &handed {
+        assert_eq!(*bytes, kept[name], "{name}");
+    }
+    assert_eq!(verified(&stick), whole);
     // So do the reports of both, digest by digest.
     let reported = |record: &Path| {
         let html = day.dir.join(format!("{}.html", record.file_name().unwrap().to_str().unwrap()));
@@ -185,14 +216,7 @@ fn a_redacted_copy_is_the_same_record() {
     };
     let digests = reported(&plain);
     assert!(digests.len() > 30, "{digests:?}");
-    assert_eq!(digests, reported(&day.record));
-    for copy in [&day.record, &stick] {
-        let mut other = verified(copy);
-        // Handing out is noted in the copy that hands out.
-        other["transcripts"] = whole["transcripts"].clone();
-        assert_eq!(other, whole, "{}", copy.display());
-    }
-
+    assert_eq!(digests, reported(&stick));
     // The answer is nowhere in the redacted record, and opens with its sidecar.
     let value = json(sidecar)["private"]["answer"]["value"].as_str().unwrap().to_owned();
     assert!(!value.is_empty());
@@ -210,6 +234,66 @@ fn a_redacted_copy_is_the_same_record() {
     let entry = json(entries.iter().find(named).unwrap());
     assert_eq!(entry["private"]["answer"], commitment.as_str());
     assert_eq!(entry["outcome"].get("answer"), None);
+
+    // A copy that was redacted otherwise is none: with another commitment, under the old name or under
+    // the name that it would have, and so is one that lacks the entry.
+    let redacted = entries.iter().find(named).unwrap().strip_prefix(&plain).unwrap();
+    let text = fs::read_to_string(plain.join(redacted)).unwrap();
+    let other = text.replace(&commitment, &Digest::of(b"another answer").hex());
+    assert_ne!(other, text);
+    let renamed = redacted.with_file_name(format!("{seq}.{}.json", Digest::of(other.as_bytes())));
+    for (case, name) in [("old-name", Some(redacted)), ("own-name", Some(renamed.as_path())), ("none", None)]
+    {
+        let altered = day.dir.join(case);
+        copy(&plain, &altered);
+        fs::remove_file(altered.join(redacted)).unwrap();
+        if let Some(name) = name {
+            fs::write(altered.join(name), &other).unwrap();
+        }
+        let line = ["-C", case, "--json", "verify", "--anchor", &day.anchor()];
+        let out = keyrite(&day.dir, &line);
+        assert_eq!(out.status.code(), Some(1), "{case}: {}", told(&out));
+        let problems: Value = serde_json::from_slice(&out.stdout).unwrap();
+        let problems = problems["problems"].as_array().unwrap();
+        let ceremony = redacted.parent().unwrap().to_str().unwrap();
+        let broken = |p: &Value| p["rule"] == "TRANSCRIPT-BROKEN" && p["at"] == ceremony;
+        assert!(problems.iter().any(broken), "{case}: {problems:?}");
+    }
+    // Whoever alters every entry from there on has a transcript that holds together, with another head,
+    // which stands on nobody's paper.
+    let forged = day.dir.join("forged");
+    copy(&plain, &forged);
+    let later: Vec<PathBuf> = all(&plain.join(redacted.parent().unwrap()), ".json");
+    let (mut before, mut after) = (String::new(), String::new());
+    for path in &later {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let (number, old) = name.trim_end_matches(".json").split_once('.').unwrap();
+        let mut text =
+            fs::read_to_string(path).unwrap().replace(&commitment, &Digest::of(b"another answer").hex());
+        if !before.is_empty() {
+            text = text.replace(&format!("\"previous\":\"{before}\""), &format!("\"previous\":\"{after}\""));
+        }
+        let new = Digest::of(text.as_bytes()).hex();
+        let folder = forged.join(path.parent().unwrap().strip_prefix(&plain).unwrap());
+        fs::remove_file(folder.join(name)).unwrap();
+        fs::write(folder.join(format!("{number}.{new}.json")), text).unwrap();
+        (before, after) = (old.to_owned(), new);
+    }
+    assert_ne!(heads(&forged), ends);
+    let known = ["-C", "forged", "--devices", "known.toml", "verify", "--anchor", &day.anchor()];
+    let trust = json(&plain.join("trust.json"))["id"].clone();
+    let ceremony = redacted.parent().unwrap().file_name().unwrap().to_str().unwrap();
+    let map = format!("[trust]\nid = {trust}\n[head]\nnewest = \"{}\"\n", ends[ceremony]);
+    fs::write(day.dir.join("known.toml"), map).unwrap();
+    let out = keyrite(&day.dir, &known);
+    assert_eq!(out.status.code(), Some(1), "{}", told(&out));
+    assert!(told(&out).contains("STALE-RECORD"), "{}", told(&out));
+    // Without that paper the next ceremony's own beginning tells.
+    let out = keyrite(&day.dir, &["-C", "forged", "verify", "--anchor", &day.anchor()]);
+    let words = told(&out).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains(&format!("began after the entry {}", ends[ceremony])), "{words}");
+    let out = keyrite(&day.dir, &["-C", "plain", "verify", "--anchor", &day.anchor()]);
+    assert!(!told(&out).contains("began after"), "{}", told(&out));
 
     // Another value in the sidecar is told by its rule.
     let text = fs::read_to_string(sidecar).unwrap();

@@ -222,16 +222,7 @@ impl Contents {
         if self.facts.trust.stage == Stage::Rehearsal {
             return Ok(());
         }
-        for head in &self.heads {
-            let known = |t: &Transcript| t.entries().iter().any(|(_, digest)| digest == head);
-            if !self.transcripts.values().any(known) {
-                return Err(Refusal::new(
-                    &rules::STALE_RECORD,
-                    format!("no transcript with the entry {head}"),
-                    "every transcript head that people know",
-                ));
-            }
-        }
+        self.require_heads()?;
         if !self.heads.is_empty() || self.facts.published.is_empty() {
             return Ok(());
         }
@@ -247,6 +238,44 @@ impl Contents {
                 format!("the newest transcript head, or the backend's documents since {since}"),
             )),
         }
+    }
+
+    /// Refuses a record that lacks a transcript head which people know: the transcript was cut short or
+    /// written anew, or lies in another copy.
+    ///
+    /// # Errors
+    ///
+    /// `STALE-RECORD`.
+    pub fn require_heads(&self) -> Result<()> {
+        let here = self.entries();
+        match self.heads.iter().find(|head| !here.contains(head)) {
+            None => Ok(()),
+            Some(head) => Err(Refusal::new(
+                &rules::STALE_RECORD,
+                format!("no transcript with the entry {head}"),
+                "every transcript head that people know",
+            )),
+        }
+    }
+
+    /// The digests of every transcript's entries.
+    fn entries(&self) -> BTreeSet<Digest> {
+        let entries = self.transcripts.values().flat_map(Transcript::entries);
+        entries.map(|(_, digest)| *digest).collect()
+    }
+
+    /// Heads that a ceremony here began after, and that no transcript here has.
+    pub fn missing_heads(&self) -> BTreeSet<(CeremonyId, Digest)> {
+        let here = self.entries();
+        let mut missing = BTreeSet::new();
+        for (id, transcript) in &self.transcripts {
+            for (entry, _) in transcript.entries() {
+                let Outcome::Begin(begin) = &entry.outcome else { continue };
+                missing
+                    .extend(begin.heads.iter().filter(|head| !here.contains(*head)).map(|head| (*id, *head)));
+            }
+        }
+        missing
     }
 
     /// Whether a receipt can be believed as far as its date goes. Nobody signs receipts, so one

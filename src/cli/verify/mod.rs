@@ -29,6 +29,9 @@ pub fn run(session: &Session, args: &Verify) -> Result<Ended> {
     clients.extend(contents.changes.values().flat_map(|stored| gated::lines(stored, &contents)));
     let mut problems = problems(&contents);
     problems.extend(answers.wrong.iter().cloned());
+    if let Err(refusal) = contents.require_heads() {
+        problems.push(("transcripts".to_owned(), refusal));
+    }
     let seen = Seen { listing: Digest::of(listing.as_bytes()), answers, clients };
     let mut screen = screen(&contents, &problems, &seen);
     if let Some(path) = &args.report {
@@ -139,6 +142,13 @@ fn screen(contents: &Contents, problems: &[(String, Refusal)], seen: &Seen) -> S
         }
     }
     for line in ceremonies::unagreed(contents) {
+        screen = screen.callout(Tone::Careful, line);
+    }
+    for (ceremony, head) in contents.missing_heads() {
+        let line = format!(
+            "ceremony {ceremony} began after the entry {head}, which no transcript here has: one was cut short \
+             or written anew, or lies in another copy"
+        );
         screen = screen.callout(Tone::Careful, line);
     }
     let beside: Vec<_> =
