@@ -5,6 +5,9 @@
 //! is the same each time. The program's own code runs in a child of this test, on a terminal that `vt100`
 //! plays; each file of `tests/screens` holds the windows of one scene at one size, in the order in which a
 //! person sees them. Nothing is ever accepted by the test itself: it prints the line that does.
+//!
+//! What others wrote (a runbook, a release, a change in the record) may hold anything. Of what comes to
+//! the terminal every single byte is looked at: letters, line ends, and the few sequences that are ours.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,16 +19,25 @@
 
 mod play;
 
+use base64ct::Encoding as _;
 use keyrite::cli::host::{Host, Program, Stream, System};
 use keyrite::cli::machine::{Confined, Interfaces, Needs};
+use keyrite::signer::keyfile::KeyFile;
 use keyrite::signer::randomness::Randomness;
+use keyrite::signer::secret::Pin;
+use keyrite::tuf::digest::Digest;
+use keyrite::tuf::json::{Json, object};
+use keyrite::tuf::key::{PublicKey, Scheme};
+use keyrite::tuf::profile::Profile;
 use keyrite::tuf::rule::Result;
+use keyrite::tuf::text::visible;
 use keyrite::tuf::time::Time;
+use keyrite::tuf::wire;
 use keyrite::ui::Console;
 use keyrite::ui::interrupt::Interrupt;
 use keyrite::ui::look::Look;
 use keyrite::ui::terminal::Terminal;
-use play::{Ended, Played, play};
+use play::{Ended, PHRASE, Played, play, put, read};
 use rexpect::ReadUntil;
 use rexpect::session::{PtySession, spawn_command};
 use std::collections::BTreeMap;
@@ -36,6 +48,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
+use std::sync::OnceLock;
 
 /// When every scene is typed: a while after the first day of `tests/golden`.
 const NOW: &str = "2026-03-02T12:00:00Z";
@@ -121,9 +134,11 @@ enum Step {
     Type(&'static str, &'static str),
     /// Enter alone.
     Enter(&'static str),
+    /// Three words of the change: wrong ones first, as from another paper, then the right ones.
+    Words(&'static str),
 }
 
-use Step::{Choose, Enter, Type};
+use Step::{Choose, Enter, Type, Words};
 
 /// A choice that ends with the way back.
 const fn choose(question: &'static str, answer: &'static str) -> Step {
@@ -133,8 +148,21 @@ const fn choose(question: &'static str, answer: &'static str) -> Step {
 /// One scene: what is typed, and what follows.
 struct Scene {
     name: &'static str,
+    /// What it begins after.
+    state: State,
     line: &'static str,
     steps: Vec<Step>,
+}
+
+/// A record and what lies beside it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum State {
+    /// The first day, with one application.
+    Granted,
+    /// A new root key is there, and its runbook.
+    NewKey,
+    /// A developer has released files with names that are meant to harm.
+    Released,
 }
 
 const FIRST: &str = "adopt ";
@@ -155,6 +183,7 @@ fn scenes() -> Vec<Scene> {
     vec![
         Scene {
             name: "guide-stolen-developer-key",
+            state: State::Granted,
             line: "guide",
             steps: with_people(
                 &[
@@ -172,6 +201,7 @@ fn scenes() -> Vec<Scene> {
         },
         Scene {
             name: "guide-root-key-lost",
+            state: State::Granted,
             line: "guide",
             steps: with_people(
                 &[
@@ -195,6 +225,7 @@ fn scenes() -> Vec<Scene> {
         },
         Scene {
             name: "guide-limits-back-and-forth",
+            state: State::Granted,
             line: "guide limits",
             steps: with_people(
                 &[
@@ -212,6 +243,7 @@ fn scenes() -> Vec<Scene> {
         },
         Scene {
             name: "guide-and-run-roll-call",
+            state: State::Granted,
             line: "guide roll-call",
             steps: with_people(
                 &[
@@ -230,6 +262,29 @@ fn scenes() -> Vec<Scene> {
         },
         Scene {
             name: "run-application-ends",
+            state: State::Granted,
+            line: "run application-ends.toml",
+            steps: vec![
+                Enter("press Enter) "),
+                Type("Type same", "same"),
+                Type("Do you agree", "Yes"),
+                Type("Type your name", "wim"),
+            ],
+        },
+        Scene {
+            name: "run-rotate-root",
+            state: State::NewKey,
+            line: "run 02-rotate.toml",
+            steps: vec![
+                Enter("press Enter) "),
+                Type("Type same", "same"),
+                Words("Type three words"),
+                Type("Type your name", "wim"),
+            ],
+        },
+        Scene {
+            name: "run-hostile-release",
+            state: State::Released,
             line: "run application-ends.toml",
             steps: vec![
                 Enter("press Enter) "),
@@ -240,6 +295,7 @@ fn scenes() -> Vec<Scene> {
         },
         Scene {
             name: "guide-record-lost",
+            state: State::Granted,
             line: "guide lost-or-stolen",
             steps: vec![choose("What was lost or stolen?", "record")],
         },
@@ -270,7 +326,8 @@ struct Window {
     pty: PtySession,
     parser: vt100::Parser,
     /// All that came, as it came.
-    raw: String,
+    raw: Vec<u8>,
+    dir: PathBuf,
     /// The windows that a person saw.
     seen: String,
     number: usize,
@@ -286,14 +343,14 @@ impl Window {
         command.envs([("TERM", "xterm"), ("LANG", "C.UTF-8")]);
         let pty = spawn_command(command, Some(60_000)).unwrap();
         let parser = vt100::Parser::new(rows, columns, 1000);
-        Self { pty, parser, raw: String::new(), seen: String::new(), number: 0 }
+        Self { pty, parser, raw: Vec::new(), dir: dir.to_owned(), seen: String::new(), number: 0 }
     }
 
     /// Takes in what came. The terminal gives every byte as a letter.
     fn feed(&mut self, text: &str) {
         let bytes: Vec<u8> = text.chars().map(|c| u8::try_from(c).unwrap()).collect();
         self.parser.process(&bytes);
-        self.raw.push_str(&String::from_utf8_lossy(&bytes));
+        self.raw.extend(bytes);
     }
 
     /// Waits for one of these texts; tells which came.
@@ -363,7 +420,29 @@ impl Window {
                 self.keep();
                 self.send("\n");
             }
+            Words(question) => {
+                self.read_on(question);
+                let words = self.change().words();
+                for off in [1, 1, 1, 0, 0, 0] {
+                    self.wait(&["> "]);
+                    self.keep();
+                    let rows: Vec<String> = self.parser.screen().rows(0, 200).collect();
+                    let asked = rows.iter().rev().find_map(|row| row.trim().strip_prefix("word "));
+                    let place = asked.unwrap().split_whitespace().next().unwrap();
+                    let word = words[(place.parse::<usize>().unwrap() - 1 + off) % 32];
+                    self.send(&format!("{word}\n"));
+                    // The line is drawn once more, with what was typed.
+                    self.wait(&[&format!("> {word}")]);
+                }
+            }
         }
+    }
+
+    /// The change that is before everyone.
+    fn change(&self) -> Digest {
+        let folders = fs::read_dir(self.dir.join("record/changes")).unwrap().map(|folder| folder.unwrap());
+        let newest = folders.max_by_key(|folder| folder.metadata().unwrap().modified().unwrap()).unwrap();
+        newest.file_name().to_str().unwrap().parse().unwrap()
     }
 
     /// Whatever is asked until the end is a page.
@@ -385,7 +464,7 @@ impl Window {
 }
 
 /// Plays a scene; the windows, and all that came.
-fn windows(state: &Path, scene: &Scene, size: (u16, u16)) -> (String, String) {
+fn windows(state: &Path, scene: &Scene, size: (u16, u16)) -> (String, Vec<u8>) {
     let dir = state.with_file_name(format!("{}-{}", scene.name, size.0));
     let _ = fs::remove_dir_all(&dir);
     copy(state, &dir);
@@ -399,18 +478,57 @@ fn windows(state: &Path, scene: &Scene, size: (u16, u16)) -> (String, String) {
     (window.seen, window.raw)
 }
 
-/// No line that came is as wide as the window, no escape but those that move and colour.
-fn judge(scene: &Scene, columns: u16, raw: &str) {
-    for line in console::strip_ansi_codes(raw).split(['\n', '\r']) {
-        assert!(line.chars().count() < usize::from(columns), "{}, {columns}: {line}", scene.name);
-        assert!(!line.contains(|c: char| c.is_control()), "{}, {columns}: {line:?}", scene.name);
+/// What `child` writes before the program begins.
+const BEGINS: &[u8] = b"\x1b[2J\x1b[H";
+
+/// Every sequence that the program may send: plain, bold, dim, and the colours of callouts; a line drawn
+/// again; the cursor hidden, shown, and some lines up or down.
+fn ours(sequence: &str) -> bool {
+    let number = |text: &str| !text.is_empty() && text.len() < 4 && text.bytes().all(|b| b.is_ascii_digit());
+    let ends = |end| sequence.strip_suffix(end).is_some_and(number);
+    let listed = ["0m", "1m", "2m", "31m", "32m", "33m", "2K", "?25l", "?25h"];
+    listed.contains(&sequence) || ends('A') || ends('B')
+}
+
+/// What came to a terminal, byte by byte: text that [`visible`] would leave as it is, line ends, and
+/// sequences of [`ours`]. Gives the text.
+fn plain(raw: &[u8]) -> std::result::Result<String, String> {
+    let begin = raw.windows(BEGINS.len()).position(|part| part == BEGINS).map_or(0, |at| at + BEGINS.len());
+    let text = std::str::from_utf8(&raw[begin..]).map_err(|e| e.to_string())?;
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        rest = &rest[c.len_utf8()..];
+        match c {
+            '\u{1b}' => {
+                let end = rest.find(|c: char| c.is_ascii_alphabetic()).map_or(rest.len(), |at| at + 1);
+                let sequence = rest[..end].strip_prefix('[').filter(|sequence| ours(sequence));
+                sequence.ok_or_else(|| format!("an escape and {:?}", &rest[..end]))?;
+                rest = &rest[end..];
+            }
+            '\n' | '\r' | '\\' | '\u{2500}' => plain.push(c),
+            c if visible(c.encode_utf8(&mut [0; 4])) == c.to_string() => plain.push(c),
+            c => return Err(format!("{c:?}, after {:?}", plain.lines().next_back())),
+        }
     }
+    Ok(plain)
+}
+
+/// A line of the device map that is copied as a whole: TOML can't break it, the window does.
+const WHOLE: &str = "    root = { version = ";
+
+/// Nothing came but what is ours, and no line is as wide as the window.
+fn judge(name: &str, columns: u16, raw: &[u8]) -> String {
+    let text = plain(raw).unwrap_or_else(|found| panic!("{name}, {columns}: {found}"));
+    for line in text.split(['\n', '\r']).filter(|line| !line.starts_with(WHOLE)) {
+        assert!(line.chars().count() < usize::from(columns), "{name}, {columns}: {line}");
+    }
+    text
 }
 
 /// Every word in order of the alphabet, but for what is laid out by width: page marks, rules, the
 /// backslashes of commands that go on, and lists drawn again.
-fn words(seen: &str) -> Vec<String> {
-    let plain = console::strip_ansi_codes(seen).into_owned();
+fn words(plain: &str) -> Vec<String> {
     let lines = plain.split(['\n', '\r']).filter(|line| !line.contains("press Enter to read on"));
     let mut words: Vec<String> = lines.flat_map(str::split_whitespace).map(str::to_owned).collect();
     words.retain(|word| word != "\\" && !word.chars().all(|c| c == '\u{2500}'));
@@ -418,25 +536,106 @@ fn words(seen: &str) -> Vec<String> {
     words
 }
 
+/// What a file of someone else's may hold, and how it stands where it is shown.
+const HOSTILE: [(&str, &str); 5] = [
+    ("\u{1b}[2J\u{1b}]0;owned\u{7}", "\\u{1b}[2J\\u{1b}]0;owned\\u{7}"),
+    ("\u{9b}31mowned", "\\u{9b}31mowned"),
+    ("\u{202e}denwo\u{202c}", "\\u{202e}denwo\\u{202c}"),
+    ("first\nowned\r\u{8}", "first\\u{a}owned\\u{d}\\u{8}"),
+    ("zero\u{200b}width\u{301}", "zero\\u{200b}width\\u{301}"),
+];
+
+/// The states that scenes begin after: made once, since the folder in which a line is typed is the
+/// process's.
+fn states() -> &'static BTreeMap<State, PathBuf> {
+    static MADE: OnceLock<BTreeMap<State, PathBuf>> = OnceLock::new();
+    MADE.get_or_init(|| made(&scratch()))
+}
+
+fn scratch() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("golden-screens")
+}
+
+fn made(scratch: &Path) -> BTreeMap<State, PathBuf> {
+    let _ = fs::remove_dir_all(scratch);
+    drop(played("grant-delegation", scratch));
+    let granted = scratch.join("grant-delegation");
+    // What `rotate-root` does first, on the same day: another key is made.
+    let folder = scratch.join("folders/new-key");
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/rotate-root");
+    for (path, bytes) in read(&golden) {
+        put(&folder, &path, &bytes);
+    }
+    let lines = "after grant-delegation\nkeyrite -C record --devices devices.toml plan 01-root-key.toml\n\
+                 keyrite -C record --devices devices.toml run 01-root-key.toml --answers keys.toml --unattended\n";
+    put(&folder, "lines.txt", lines.as_bytes());
+    let new_key = scratch.join("new-key");
+    drop(play(&folder, &new_key, &mut |other| played(other, scratch)));
+    let released = scratch.join("released");
+    copy(&granted, &released);
+    let targets = HOSTILE.iter().map(|(name, _)| format!("camera-station/{name}"));
+    release(&released, targets.collect());
+    BTreeMap::from([(State::Granted, granted), (State::NewKey, new_key), (State::Released, released)])
+}
+
+/// Dana's own tool releases files of these names, and the record takes in what it made.
+fn release(state: &Path, targets: Vec<String>) {
+    let key = KeyFile::parse(&fs::read(state.join("dana.key")).unwrap()).unwrap();
+    let kept = fs::read_dir(state.join("record/keys/dev-dana")).unwrap().next().unwrap().unwrap();
+    let kept: serde_json::Value = serde_json::from_slice(&fs::read(kept.path()).unwrap()).unwrap();
+    let der = base64ct::Base64::decode_vec(kept["spki"].as_str().unwrap()).unwrap();
+    let public = PublicKey::from_spki_der(&der).unwrap();
+    let entry = wire::key_entry(Profile::Notary, &public, None).unwrap();
+    let file = |_: &String| {
+        let sha256 = base64ct::Base64::encode_string(&[7; 32]);
+        object([("hashes", object([("sha256", sha256.into())])), ("length", 5.into())])
+    };
+    let targets = targets.iter().map(|path| (path.clone(), file(path))).collect();
+    let nothing = object([("keys", object([])), ("roles", Json::Array(Vec::new()))]);
+    let signed = object([
+        ("_type", "Targets".into()),
+        ("delegations", nothing),
+        ("expires", "2027-01-01T00:00:00Z".into()),
+        ("targets", Json::Object(targets)),
+        ("version", 1.into()),
+    ]);
+    // What is signed has controls as they are; in the file they are escapes.
+    let message = String::from_utf8(signed.canonical()).unwrap();
+    let escape =
+        |c: char| if c.is_ascii_control() { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
+    let message: String = message.chars().map(escape).collect();
+    let raw =
+        key.open(&Pin::new(PHRASE.to_owned())).unwrap().sign(Scheme::EcdsaP256Sha256, &signed.canonical());
+    let sig = wire::signature_to_wire(Profile::Notary, Scheme::EcdsaP256Sha256, &raw.unwrap()).unwrap();
+    let signature = object([
+        ("keyid", entry.id.as_str().into()),
+        ("method", "ecdsa".into()),
+        ("sig", base64ct::Base64::encode_string(&sig).into()),
+    ]);
+    let signatures = String::from_utf8(Json::Array(vec![signature]).canonical()).unwrap();
+    let whole = format!("{{\"signed\":{message},\"signatures\":{signatures}}}");
+    put(state, "medium/targets/camera-station.json", whole.as_bytes());
+    std::env::set_current_dir(state).unwrap();
+    let (code, out, err) =
+        Played::new("released", NOW.parse().unwrap()).run(&["keyrite", "-C", "record", "import", "medium"]);
+    assert_eq!(code, 0, "{out}{err}");
+}
+
 #[test]
 fn every_window_comes_out_as_it_did() {
-    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join("golden-screens");
-    let _ = fs::remove_dir_all(&scratch);
-    drop(played("grant-delegation", &scratch));
-    let state = scratch.join("grant-delegation");
+    let (scratch, states) = (scratch(), states());
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/screens");
     let mut differ: Vec<(PathBuf, PathBuf)> = Vec::new();
     let part = std::env::var("SCREENS").unwrap_or_default();
     for scene in scenes().iter().filter(|scene| scene.name.contains(&part)) {
         let mut all = Vec::new();
         for size in SIZES {
-            let (seen, raw) = windows(&state, scene, size);
+            let (seen, raw) = windows(&states[&scene.state], scene, size);
             let name = format!("{}-{}x{}.txt", scene.name, size.0, size.1);
             let fresh = scratch.join(&name);
             fs::write(&fresh, &seen).unwrap();
             fs::write(fresh.with_extension("raw"), &raw).unwrap();
-            judge(scene, size.0, &raw);
-            all.push(words(&raw));
+            all.push(words(&judge(scene.name, size.0, &raw)));
             if fs::read_to_string(kept.join(&name)).ok().as_deref() != Some(seen.as_str()) {
                 differ.push((kept.join(&name), fresh));
             }
@@ -446,4 +645,66 @@ fn every_window_comes_out_as_it_did() {
     let lines: Vec<String> =
         differ.iter().map(|(kept, fresh)| format!("cp {} {}", fresh.display(), kept.display())).collect();
     assert!(lines.is_empty(), "these windows differ; read them, then:\n{}", lines.join("\n"));
+}
+
+/// A text as TOML writes it, with every character that is not plain as an escape.
+fn escaped(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_ascii_graphic() { c.to_string() } else { format!("\\u{:04X}", u32::from(c)) })
+        .collect()
+}
+
+/// Whatever title, names, questions and files hold: it is shown letter by letter, or the file is refused.
+/// Nobody's new line begins a line, since what it is in front of is not `owned`.
+#[test]
+fn what_others_wrote_is_shown_and_never_obeyed() {
+    let dir = scratch().join("hostile");
+    copy(&states()[&State::Granted], &dir);
+    let roll_call = |title: &str, person: &str, rest: &str| {
+        format!(
+            "ceremony = \"roll-call\"\ntitle = \"{title}\"\n[people]\nada = \"administrator\"\n\
+             \"{person}\" = \"witness\"\n[roll-call]\nkeys = [\"root-a\"]\n{rest}"
+        )
+    };
+    let key = |name: &str, holder: &str| {
+        format!(
+            "ceremony = \"generate-key\"\ntitle = \"A key\"\n[people]\nada = \"administrator\"\nwim = \"witness\"\n\
+             [[key]]\nname = \"{name}\"\nholder = \"{holder}\"\npurpose = \"root\"\n"
+        )
+    };
+    let grant = |application: &str, path: &str| {
+        format!(
+            "ceremony = \"grant-delegation\"\ntitle = \"A grant\"\n[people]\nada = \"administrator\"\n\
+             wim = \"witness\"\n[delegation]\napplication = \"{application}\"\nkeys = [\"dev-dana\"]\nthreshold = 1\n\
+             paths = [\"{path}\"]\nvalid-for = \"1 year\"\n"
+        )
+    };
+    for (nth, (text, shown)) in HOSTILE.into_iter().enumerate() {
+        let e = escaped(text);
+        let question = format!("[[before]]\nquestion = \"{e}\"\n");
+        let table = [
+            ("title", roll_call(&e, "wim", "")),
+            ("person", roll_call("A roll call", &e, "")),
+            ("question", roll_call("A roll call", "wim", &question)),
+            ("key", key(&e, "ada")),
+            ("holder", key("root-x", &e)),
+            ("application", grant(&e, "door/")),
+            ("path", grant("door", &e)),
+            ("member", roll_call("A roll call", "wim", &format!("\"{e}\" = 1\n"))),
+            ("raw", roll_call(text, text, "")),
+        ];
+        for (place, runbook) in table {
+            fs::write(dir.join("hostile.toml"), runbook).unwrap();
+            let name = format!("{place} {nth}");
+            let mut window = Window::open(&dir, SIZES[0], "run hostile.toml");
+            window.end();
+            let text = judge(&name, SIZES[0].0, &window.raw);
+            // A text within a text that is shown has its backslashes shown as well.
+            let ink: String = text.split_whitespace().collect::<String>().replace("\\u{5c}", "\\");
+            // Errors of the TOML reader have lines of their own, which are put into one.
+            let shown = if place == "member" { shown.replace("\\u{a}", ";") } else { shown.to_owned() };
+            assert!(place == "raw" || ink.contains(&shown), "{name}: no {shown} in {text}");
+            assert!(!text.lines().any(|line| line.starts_with("owned")), "{name}: {text}");
+        }
+    }
 }
