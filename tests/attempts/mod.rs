@@ -41,7 +41,6 @@ pub fn next_version(stage: &Stage, role: &RoleName, keys: &[&str]) -> Vec<u8> {
 
 /// The same with a target more of profile `tuf`: its path and what is in it.
 pub fn with_target(stage: &Stage, role: &RoleName, keys: &[&str], target: Option<(&str, &[u8])>) -> Vec<u8> {
-    let profile = stage.trust.profile;
     let listed = listed(stage, role);
     // Attempts of keys that are gone stay beside what their successors sign, in files of the same version.
     let signed = |held: &Envelope| held.signatures().iter().any(|s| listed.contains(&s.keyid));
@@ -58,7 +57,12 @@ pub fn with_target(stage: &Stage, role: &RoleName, keys: &[&str], target: Option
         let hashes = object([("sha256", sha256.into())]);
         targets.insert(path.to_owned(), object([("hashes", hashes), ("length", length.into())]));
     }
-    let signed = Json::Object(signed);
+    signed_by(stage, &Json::Object(signed), keys)
+}
+
+/// A document's file, signed by these keys of the record.
+pub fn signed_by(stage: &Stage, signed: &Json, keys: &[&str]) -> Vec<u8> {
+    let profile = stage.trust.profile;
     let entries = keys.iter().map(|key| entry(stage, key, &signed.canonical())).collect();
     match profile {
         // In the order in which Go writes them.
@@ -67,7 +71,7 @@ pub fn with_target(stage: &Stage, role: &RoleName, keys: &[&str], target: Option
             [b"{\"signed\":", &*signed.canonical(), b",\"signatures\":", &*entries, b"}"].concat()
         }
         Profile::Tuf => {
-            let whole = object([("signatures", Json::Array(entries)), ("signed", signed)]);
+            let whole = object([("signatures", Json::Array(entries)), ("signed", signed.clone())]);
             String::from_utf8(whole.canonical()).unwrap().replace('\n', "\\n").into_bytes()
         }
     }
@@ -109,6 +113,7 @@ fn entry(stage: &Stage, name: &str, message: &[u8]) -> Json {
     let profile = stage.trust.profile;
     let scheme = wire::scheme(profile, &public);
     let file = name.strip_prefix("dev-").map(|developer| stage.path(&format!("developers/{developer}.key")));
+    let file = file.or_else(|| Some(stage.path(&format!("keys/{name}.pem"))).filter(|file| file.exists()));
     let raw = match file {
         Some(file) => {
             let key = KeyFile::parse(&fs::read(file).unwrap()).unwrap();

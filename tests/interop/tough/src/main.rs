@@ -1,13 +1,15 @@
 //! Reads a TUF repository in a directory with `tough`, the client of Bottlerocket, to prove that
 //! a second implementation in another team's hands accepts what we make.
 //!
-//!     tough-client ROOT.json METADATA_DIR TARGETS_DIR [EXPECTED_TARGET…]
+//!     tough-client ROOT.json METADATA_DIR TARGETS_DIR [--datastore DIR] [EXPECTED_TARGET…]
 //!
 //! `ROOT.json` is the root the client trusts; it goes on from there through the newer ones in
 //! `METADATA_DIR`. Expiry is enforced. An expected target must be listed by a role that may list
 //! it, and its file must be in `TARGETS_DIR` with the size and hash that the metadata says; with
 //! `-` for `TARGETS_DIR` the files are left alone. Where snapshots are consistent, `tough` looks
-//! for `<hash>.dir/name`, unlike the specification's `dir/<hash>.name`.
+//! for `<hash>.dir/name`, unlike the specification's `dir/<hash>.name`. `--datastore` keeps its state
+//! between two runs, which is what rollback protection works on; without it every run is a client's
+//! first.
 //!
 //! Prints what was seen as JSON (roles with their versions, delegations with names of parent and
 //! child, targets with length and SHA-256) and exits 0; exits 1 with the error on stderr.
@@ -25,13 +27,18 @@ use url::Url;
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let [root, metadata, targets, expected @ ..] = args.as_slice() else {
-        eprintln!("usage: tough-client ROOT.json METADATA_DIR TARGETS_DIR [EXPECTED_TARGET…]");
+    let [root, metadata, targets, rest @ ..] = args.as_slice() else {
+        eprintln!("usage: tough-client ROOT.json METADATA_DIR TARGETS_DIR [--datastore DIR] [EXPECTED_TARGET…]");
         return ExitCode::from(2);
     };
+    let (datastore, expected) = match rest {
+        [option, datastore, expected @ ..] if option == "--datastore" => (Some(datastore.as_str()), expected),
+        expected => (None, expected),
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().build();
-    let read =
-        runtime.map_err(Into::into).and_then(|run| run.block_on(read(root, metadata, targets, expected)));
+    let read = runtime
+        .map_err(Into::into)
+        .and_then(|run| run.block_on(read(root, metadata, targets, datastore, expected)));
     match read {
         Ok(seen) => {
             println!("{seen:#}");
@@ -48,17 +55,21 @@ async fn read(
     root: &str,
     metadata: &str,
     targets: &str,
+    datastore: Option<&str>,
     expected: &[String],
 ) -> Result<Value, Box<dyn Error>> {
     let root = std::fs::read(root)?;
     let metadata = directory(metadata)?;
     let with_files = targets != "-";
     let targets = if with_files { directory(targets)? } else { metadata.clone() };
-    let repository = RepositoryLoader::new(&root, metadata, targets)
+    let mut loader = RepositoryLoader::new(&root, metadata, targets)
         .transport(FilesystemTransport)
-        .expiration_enforcement(ExpirationEnforcement::Safe)
-        .load()
-        .await?;
+        .expiration_enforcement(ExpirationEnforcement::Safe);
+    if let Some(datastore) = datastore {
+        std::fs::create_dir_all(datastore)?;
+        loader = loader.datastore(datastore);
+    }
+    let repository = loader.load().await?;
     for name in expected {
         let target = TargetName::new(name)?;
         // Along the delegations whose paths match, as a client looks.
