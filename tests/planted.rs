@@ -340,11 +340,14 @@ fn a_session_needs_to_read_what_was_done_here() {
     let deeds = room.stage.record.join("private/deeds");
     fs::create_dir_all(&deeds).unwrap();
     fs::write(deeds.join(change), "").unwrap();
+    let begun = || fs::read_dir(room.stage.record.join("transcripts")).unwrap().count();
+    let before = begun();
     let run = ["run", utf8(&runbook), "--answers", utf8(&answers), "--unattended"];
     for line in [&run[..], &["sign", "--answers", utf8(&answers), "--unattended"]] {
         let refused = room.on(line).ended(1).json();
         assert_eq!(refused["error"]["rule"], "MEDIA-KIND", "{refused}");
     }
+    assert_eq!(begun(), before, "before anything is done");
 }
 
 /// But for what a key did here before it was stolen: that is to be done anew, without it.
