@@ -214,6 +214,19 @@ pub fn check_delegated<E: Evidence + ?Sized>(
     enough(delegator, (keys, &role.keys), payload, evidence)
 }
 
+/// Whether [`check_delegated`] accepts it by signatures that were checked before; if not, that says
+/// nothing.
+pub(crate) fn delegated_already(
+    delegator: &MetadataPayload,
+    (keys, role): (&Keys, &DelegatedRole),
+    held: &Envelope,
+) -> bool {
+    let payload = held.payload();
+    role.name == *payload.role()
+        && below(delegator, payload).is_ok()
+        && Verified::new(held).enough_already(keys, &role.keys, payload)
+}
+
 /// Refuses a delegator that can't be one of the document's role, whatever it lists.
 fn below(delegator: &MetadataPayload, payload: &MetadataPayload) -> Result<()> {
     let role = payload.role();

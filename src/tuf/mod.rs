@@ -14,6 +14,7 @@ pub mod diff;
 pub mod digest;
 pub mod document;
 pub mod evidence;
+pub(crate) mod halves;
 pub mod hashes;
 pub mod json;
 pub mod key;

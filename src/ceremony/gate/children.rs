@@ -3,16 +3,19 @@
 
 use super::scene::Scene;
 use super::{Finding, rules, trusted};
-use crate::tuf::chain::{check_delegated, check_role, not_expired, signers_of};
+use crate::tuf::chain::{check_delegated, check_role, delegated_already, not_expired, signers_of};
 use crate::tuf::client::Judge as _;
+use crate::tuf::digest::Digest;
 use crate::tuf::document::DelegatedRole;
 use crate::tuf::evidence::Evidence;
+use crate::tuf::halves::each_of;
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::Refusal;
 use crate::tuf::threshold::tally;
+use crate::tuf::time::Time;
 use crate::tuf::wire::Envelope;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Looks at targets, and at each delegation whose document or delegator the change makes; at all
 /// of them where there is no change.
@@ -28,14 +31,18 @@ pub(super) fn check(scene: &Scene<'_>, findings: &mut Vec<Finding>) {
     let everything = scene.changed.is_empty();
     let looked_at = |role: &RoleName| everything || scene.changed.contains(role);
     let delegators = Delegators::of(scene);
-    let mut there = 0_usize;
-    for (role, held) in scene.documents.all() {
-        if !matches!(role, RoleName::Delegated(_)) {
-            continue;
-        }
-        let named = delegators.named.get(role).copied();
-        there = there.saturating_add(usize::from(named.is_some()));
-        let by = named.map(|(by, listed)| (by, Some(listed)));
+    let all: Vec<_> =
+        scene.documents.all().filter(|(role, _)| matches!(role, RoleName::Delegated(_))).collect();
+    let glance = Glance {
+        delegators: &delegators,
+        changed: &scene.changed,
+        planned: scene.judge.planned(),
+        now: scene.now,
+    };
+    let seen = each_of(&all, |(role, held)| glance.at(role, held));
+    let there = seen.iter().filter(|seen| seen.named).count();
+    for ((role, held), _) in all.into_iter().zip(seen).filter(|(_, seen)| !seen.good) {
+        let by = delegators.named.get(role).map(|(by, listed)| (*by, Some(*listed)));
         let Some((by, listed)) = by.or_else(|| Some((delegators.of_bin(role)?, None))) else { continue };
         if looked_at(role) || looked_at(by.payload().role()) {
             below(scene, (by, listed), held, findings);
@@ -129,6 +136,43 @@ fn revoked(
     let Ok((keys, was)) = signers_of(before.document(), role) else { return false };
     let before = tally(keys, was, held.payload(), evidence);
     !before.met() || before.signed.iter().any(|key| !after.listed.contains(key))
+}
+
+/// A first look at one of thousands of documents that a change leaves alone: nearly all of them are good
+/// by what was found out of them when they were read, and two can be looked at at once.
+struct Glance<'g, 'a> {
+    delegators: &'g Delegators<'a>,
+    changed: &'g BTreeSet<&'a RoleName>,
+    planned: &'g BTreeSet<Digest>,
+    now: Time,
+}
+
+/// What it shows.
+struct Seen {
+    /// Whether a delegator lists the role by name.
+    named: bool,
+    /// Whether nothing is to be found of the document; if not, that says nothing.
+    good: bool,
+}
+
+impl Glance<'_, '_> {
+    fn at(&self, role: &RoleName, held: &Envelope) -> Seen {
+        let Some((by, listed)) = self.delegators.named.get(role) else {
+            return Seen { named: false, good: false };
+        };
+        let payload = held.payload();
+        let changed = |role| self.changed.is_empty() || self.changed.contains(role);
+        if !changed(role) && !changed(by.payload().role()) {
+            return Seen { named: true, good: true };
+        }
+        // Who is to sign what the change makes is no matter of signatures that are there.
+        let good = !self.planned.contains(&payload.digest())
+            && by.payload().document().as_targets().is_some_and(|targets| {
+                delegated_already(by.payload(), (&targets.delegations.keys, listed), held)
+            })
+            && not_expired(payload, self.now).is_ok();
+        Seen { named: true, good }
+    }
 }
 
 /// Who delegates to whom, as the change leaves it: the top level first, as clients search.

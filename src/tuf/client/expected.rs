@@ -37,6 +37,11 @@ impl Expected {
         Self { signers, planned, ..Self::default() }
     }
 
+    /// The payloads that are to be signed still.
+    pub const fn planned(&self) -> &BTreeSet<Digest> {
+        &self.planned
+    }
+
     /// The keys with which the backend signs snapshot and timestamp from now on.
     pub fn online(&self, keys: BTreeSet<KeyIdentity>) {
         self.online.replace(keys);

@@ -9,6 +9,7 @@ use super::plain::Plain;
 use super::{ours, read};
 use crate::tuf::apart::Items;
 use crate::tuf::document::{DelegatedRole, Delegations, Keys};
+use crate::tuf::halves::in_halves;
 use crate::tuf::payload::MetadataPayload;
 use crate::tuf::profile::Profile;
 use crate::tuf::rule::Result;
@@ -16,7 +17,6 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
-use std::thread;
 
 /// The delegations of a document, not read yet, and the canonical forms of those that were.
 pub(super) struct Roles<'a> {
@@ -29,9 +29,6 @@ pub(super) struct Roles<'a> {
 
 /// The version before, and its delegations.
 type Before<'a> = (&'a MetadataPayload, &'a Delegations);
-
-/// As many as are worth a second thread.
-const MANY: usize = 512;
 
 /// The canonical form of one, and whether it was read plainly from that very text.
 pub(super) struct Form<'a> {
@@ -46,6 +43,7 @@ impl AsRef<[u8]> for Form<'_> {
 }
 
 /// What was read of some of them.
+#[derive(Default)]
 struct Share<'a> {
     read: Vec<Arc<DelegatedRole>>,
     forms: Vec<Form<'a>>,
@@ -81,17 +79,9 @@ impl<'a> Roles<'a> {
         keys: &Keys,
         quirks: &mut Quirks,
     ) -> Result<Vec<Arc<DelegatedRole>>> {
-        let many = self.len();
-        let middle = if many < MANY { many } else { many.div_ceil(2) };
-        let later = || self.share(middle..many, profile, keys);
-        let (first, second) = thread::scope(|scope| {
-            let beside = (middle < many).then(|| thread::Builder::new().spawn_scoped(scope, later));
-            let first = self.share(0..middle, profile, keys);
-            // Where there is no thread to be had, or it ended in a panic, they are read here.
-            let second = beside.and_then(std::result::Result::ok).and_then(|beside| beside.join().ok());
-            (first, second)
-        });
-        let (mut all, second) = (first?, second.unwrap_or_else(later)?);
+        let (first, second) = in_halves(self.len(), |places| self.share(places, profile, keys));
+        let mut all = first?;
+        let second = second.transpose()?.unwrap_or_default();
         all.read.extend(second.read);
         all.forms.extend(second.forms);
         quirks.extend(all.quirks.into_iter().chain(second.quirks));
