@@ -130,6 +130,7 @@ impl Words<'_> {
         let mut unchanged = |role: &RoleKeys, keys: &Keys| {
             *looked_at.entry(role.list()).or_insert_with(|| same_entries(role, keys, &new.keys))
         };
+        let mut told = HashMap::new();
         for (place, role) in new.roles.iter().enumerate() {
             let before = old.and_then(|o| Some((o.role_near(place, role)?, &o.keys)));
             if before.is_some_and(|(was, keys)| same(was, role) && unchanged(&role.keys, keys)) {
@@ -143,7 +144,11 @@ impl Words<'_> {
                     self.say(format!("{title}: now {} (was {})", describe_reach(role), describe_reach(was)));
                 }
             }
-            self.role(&title, before.map(|(was, keys)| (&was.keys, keys)), (&role.keys, &new.keys));
+            let before = before.map(|(was, keys)| (&was.keys, keys));
+            let lists = |keys: &RoleKeys| (keys.list(), keys.threshold);
+            let which = (before.map(|(was, _)| lists(was)), lists(&role.keys));
+            let lines = told.entry(which).or_insert_with(|| self.role_words(before, (&role.keys, &new.keys)));
+            self.lines.extend(lines.iter().map(|line| format!("{title}: {line}")));
         }
         let before = old.iter().flat_map(|o| o.roles.iter().enumerate());
         for (_, role) in before.filter(|(place, role)| new.role_near(*place, role).is_none()) {
@@ -185,6 +190,12 @@ impl Words<'_> {
 
     /// Threshold and keys of one role, each with the entries of its document.
     fn role(&mut self, title: &str, old: Option<(&RoleKeys, &Keys)>, new: (&RoleKeys, &Keys)) {
+        let lines = self.role_words(old, new);
+        self.lines.extend(lines.iter().map(|line| format!("{title}: {line}")));
+    }
+
+    /// The same without the role's title.
+    fn role_words(&self, old: Option<(&RoleKeys, &Keys)>, new: (&RoleKeys, &Keys)) -> Vec<String> {
         let (role, keys) = new;
         let count = |role: &RoleKeys| {
             let mut ids: Vec<_> = role.keyids.iter().collect();
@@ -195,11 +206,11 @@ impl Words<'_> {
         };
         let Some((was, was_keys)) = old else {
             let all: Vec<_> = role.keyids.iter().map(|id| self.key(id.as_str(), keys.get(id))).collect();
-            self.say(format!("{title}: {} must sign: {}", count(role), all.join(", ")));
-            return;
+            return vec![format!("{} must sign: {}", count(role), all.join(", "))];
         };
+        let mut lines = Vec::new();
         if count(role) != count(was) {
-            self.say(format!("{title}: {} must sign (was {})", count(role), count(was)));
+            lines.push(format!("{} must sign (was {})", count(role), count(was)));
         }
         let identity = |key: Option<&DocumentKey>| key.and_then(|k| Some(k.public.as_ref()?.identity()));
         let identities = |role: &RoleKeys, keys: &Keys| -> BTreeSet<KeyIdentity> {
@@ -214,28 +225,29 @@ impl Words<'_> {
                 continue;
             }
             let text = self.key(id.as_str(), here);
-            self.say(if there {
-                format!("{title}: another key under the id {id}: {text}")
+            lines.push(if there {
+                format!("another key under the id {id}: {text}")
             } else if identity(here).is_some_and(|i| then.contains(&i)) {
-                format!("{title}: {text} under another id or certificate")
+                format!("{text} under another id or certificate")
             } else {
-                format!("{title}: adds {text}")
+                format!("adds {text}")
             });
         }
         for id in was.keyids.iter().filter(|id| !role.keyids.contains(id)) {
             let there = was_keys.get(id);
             if identity(there).is_none_or(|i| !now.contains(&i)) {
                 let text = self.key(id.as_str(), there);
-                self.say(format!("{title}: removes {text}"));
+                lines.push(format!("removes {text}"));
             } else if role.keyids.len() < was.keyids.len() {
-                self.say(format!("{title}: no longer lists the id {id}, its key stays"));
+                lines.push(format!("no longer lists the id {id}, its key stays"));
             }
         }
         if role.keyids != was.keyids
             && BTreeSet::from_iter(&*role.keyids) == BTreeSet::from_iter(&*was.keyids)
         {
-            self.say(format!("{title}: lists its keys in another order"));
+            lines.push("lists its keys in another order".to_owned());
         }
+        lines
     }
 
     /// Keys that a document holds and no role of it lists.
