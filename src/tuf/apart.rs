@@ -8,6 +8,7 @@
 
 use super::json::{Json, Members, Named, Seed, Sink, write_members};
 use super::rule::Result;
+use super::wire;
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -34,6 +35,14 @@ pub(super) struct Items<'a> {
 ///
 /// As [`Json::parse`], but for what is wrong within the items.
 pub(super) fn parse<'a>(bytes: &'a [u8], depth: usize, place: &[&str]) -> Result<(Json, Option<Items<'a>>)> {
+    let quick = (bytes.len() >= LARGE && !place.is_empty()).then(|| at_once(bytes, depth, place));
+    quick.flatten().map_or_else(|| one_by_one(bytes, depth, place), Ok)
+}
+
+/// Bytes of a document that may have hundreds of delegations.
+const LARGE: usize = 64 * 1024;
+
+fn one_by_one<'a>(bytes: &'a [u8], depth: usize, place: &[&str]) -> Result<(Json, Option<Items<'a>>)> {
     let mut found = None;
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = if place.is_empty() {
@@ -43,6 +52,20 @@ pub(super) fn parse<'a>(bytes: &'a [u8], depth: usize, place: &[&str]) -> Result
     };
     let value = value.and_then(|value| reader.end().map(|()| value)).map_err(|e| Json::refuse(&e))?;
     Ok((value, found.map(|(depth, texts)| Items { whole: bytes, depth, texts })))
+}
+
+/// The same of delegations whose texts are found without a parser of JSON, since all of them are in the
+/// one form that [`wire::listed`] knows: what is around them is read with another item in their place.
+/// None says nothing.
+fn at_once<'a>(bytes: &'a [u8], depth: usize, place: &[&str]) -> Option<(Json, Option<Items<'a>>)> {
+    let (before, texts, after) = wire::listed(std::str::from_utf8(bytes).ok()?)?;
+    let around = [before, "0", after].concat();
+    let (value, items) = one_by_one(around.as_bytes(), depth, place).ok()?;
+    let Items { depth, texts: instead, .. } = items?;
+    // Nothing else stands there, nor is it another array of delegations that was read apart.
+    let at = instead.first()?.as_ptr().addr().checked_sub(around.as_ptr().addr());
+    let there = instead == ["0"] && at == Some(before.len());
+    there.then_some((value, Some(Items { whole: bytes, depth, texts })))
 }
 
 /// What [`parse`] makes of the payload of a targets document, whose delegations are known to stand at
@@ -58,7 +81,7 @@ pub(super) fn around<'a>(bytes: &'a [u8], places: &[Range<usize>]) -> Result<Opt
     let texts: Option<Vec<_>> = places.iter().map(text).collect();
     let (Some((before, after)), Some(texts)) = (parts, texts) else { return Ok(None) };
     let frame = [before, after].concat();
-    let frame = super::wire::escaped(&frame);
+    let frame = wire::escaped(&frame);
     let (value, empty) = parse(&frame, 1, &ROLES)?;
     let depth = empty.map(|empty| empty.depth);
     let items = depth.map(|depth| Items { whole: bytes, depth, texts });
@@ -113,9 +136,14 @@ impl Frame {
 
     /// With the items in their place.
     pub(super) fn filled<T: AsRef<[u8]>>(&self, items: &[T]) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.parts(items).map(<[u8]>::len).sum());
+        let mut out = Vec::with_capacity(self.filled_len(items));
         self.parts(items).for_each(|part| out.extend_from_slice(part));
         out
+    }
+
+    /// How long that is.
+    pub(super) fn filled_len<T: AsRef<[u8]>>(&self, items: &[T]) -> usize {
+        self.parts(items).map(<[u8]>::len).sum()
     }
 
     /// Whether that is `bytes`.
@@ -304,6 +332,58 @@ mod tests {
         }
     }
 
+    /// Whether the delegations of a text are found at once; then as one by one.
+    fn found_at_once(text: &str) -> bool {
+        let place = ["a", "roles"];
+        let Some((value, items)) = at_once(text.as_bytes(), 0, &place) else { return false };
+        let (same, others) = one_by_one(text.as_bytes(), 0, &place).unwrap();
+        let (items, others) = (items.unwrap(), others.unwrap());
+        assert_eq!((value, items.depth, items.texts), (same, others.depth, others.texts), "{text}");
+        assert_eq!(items.whole, others.whole);
+        true
+    }
+
+    #[test]
+    fn delegations_in_one_form_are_found_at_once() {
+        let item = r#"{"keyids":["k"],"name":"n","paths":["a/*","]}"],"terminating":false,"threshold":2}"#;
+        let text = format!("{{\"a\":{{\"roles\":[{item},{item}]}},\"z\":1}}");
+        let table = [
+            ("", "", true),
+            ("false", "true", true),
+            ("\"n\"", "\"caf\u{e9}\"", true),
+            ("{\"a\"", " { \"a\"", true),
+            ("\"z\"", "\"\\u0061\\n\"", true),
+            // Of another form, or no JSON.
+            ("]},\"z\"", "]],\"z\"", false),
+            ("},{", "} ,{", false),
+            ("},{", "}{", false),
+            ("},{", "},,{", false),
+            ("},{", "},1,{", false),
+            ("\"n\"", "\"\\u0061\"", false),
+            (":2}]", ":2},]", false),
+            (":2}]", ":2,\"x\":1}]", false),
+            (":1}", ":1}}", false),
+            (":1}", ":1", false),
+            (":1}", ":1,\"z\":1}", false),
+            (":1}", ":1,\"a\":{\"roles\":[]}}", false),
+            // Not where delegations are looked for.
+            ("\"a\":", "\"b\":", false),
+            ("{\"a\":", &format!("{{\"0\":{{\"roles\":[{item}]}},\"a\":"), false),
+            ("\"roles\":[", "\"roles\":[0],\"more\":[", false),
+            ("\"roles\":[", &format!("\"more\":{{\"roles\":[{item}]}},\"roles\":["), false),
+        ];
+        for (from, to, expected) in table {
+            let text = text.replacen(from, to, 1);
+            assert_eq!(found_at_once(&text), expected, "{text}");
+        }
+        assert!(!found_at_once("{\"a\":{\"roles\":[]}}"));
+        assert!(!found_at_once(&format!("{{\"0\":{{\"roles\":[{item}]}},\"a\":{{\"roles\":[0]}}}}")));
+        assert!(at_once(b"{\"a\":{\"roles\":[{\"keyids\":[\"\xff\"]}]}}", 0, &["a", "roles"]).is_none());
+        let many = format!("{{\"a\":{{\"roles\":[{item}{}]}}}}", format!(",{item}").repeat(LARGE / 50));
+        assert!(found_at_once(&many));
+        assert_eq!(parse(many.as_bytes(), 0, &["a", "roles"]).unwrap().1.unwrap().len(), 1 + LARGE / 50);
+    }
+
     proptest! {
         #[test]
         fn apart_is_as_the_whole_whatever_comes(items in "[\\[\\]{}:,\"abc10 \\\\]{0,40}") {
@@ -314,6 +394,14 @@ mod tests {
                 (Err(_), Err(_)) => {}
                 (ours, whole) => prop_assert!(false, "{:?} {:?}", ours, whole),
             }
+        }
+
+        #[test]
+        fn what_is_found_at_once_is_found_one_by_one(
+            items in "(\\{\"keyids\":\\[\\],\"name\":\"[a\\]}]?\",\"paths\":\\[\\](,\"terminating\":(true|false))?,\"threshold\":1\\}[,\\]}]{1,2}){1,3}",
+            after in "[\\]}, ]{0,4}",
+        ) {
+            found_at_once(&format!("{{\"a\":{{\"roles\":[{items}{after}"));
         }
     }
 }

@@ -22,6 +22,7 @@ use super::time::Time;
 use super::wire::write::{meta_file, meta_name, number, target_file};
 use super::wire::{self, notary, ours, read};
 use roles::Roles;
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 
@@ -161,23 +162,23 @@ pub fn targets(
         ));
     }
     let view = base.and_then(|base| base.document().as_targets()).map(|targets| &targets.delegations);
-    let text = base.map(|base| wire::escaped(base.bytes()));
-    let (signed, items) = match (base, &text) {
+    let text = LazyCell::new(|| base.map(|base| wire::escaped(base.bytes())).unwrap_or_default());
+    let (signed, items) = match base {
         // Delegations that nothing is done to stay the text that they are.
-        (Some(base), Some(text)) if profile == Profile::Tuf => {
+        Some(base) if profile == Profile::Tuf => {
             same_role(profile, role, base)?;
             let known = base.plain_roles().map(|places| apart::around(base.bytes(), &places)).transpose()?;
             let (signed, items) = match known.flatten() {
                 Some((signed, items)) => (signed, Some(items)),
-                None => apart::parse(text, 1, &apart::ROLES)?,
+                None => apart::parse(&text, 1, &apart::ROLES)?,
             };
             match signed {
                 Json::Object(members) => (members, items),
                 _ => (Members::new(), None),
             }
         }
-        (Some(base), _) => (members_of(profile, role, base)?, None),
-        (None, _) => (Members::new(), None),
+        Some(base) => (members_of(profile, role, base)?, None),
+        None => (Members::new(), None),
     };
     let mut signed = start(profile, role, version, expires, signed)?;
     let mut files = take_object(&mut signed, "targets");
@@ -222,7 +223,7 @@ pub fn targets(
     signed.insert("targets".to_owned(), Json::Object(files));
     // What was made goes before the bytes are read into it again: of many megabytes, once is enough.
     let bytes = Frame::of(&Json::Object(signed), &apart::ROLES).filled(&roles.left()?);
-    wire::read_next(profile, role, &bytes, base)
+    wire::read_next(profile, role, bytes, base)
 }
 
 /// A snapshot over the given documents.

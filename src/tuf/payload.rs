@@ -87,22 +87,22 @@ impl Places {
 /// Bytes within others that are kept anyway: the `signed` part within its file.
 #[derive(Debug)]
 pub(in crate::tuf) struct Span {
-    whole: Arc<[u8]>,
+    whole: Arc<Vec<u8>>,
     place: Range<usize>,
 }
 
 impl Span {
     /// Those bytes of `whole`; nothing if they aren't there.
-    pub(in crate::tuf) const fn within(whole: Arc<[u8]>, place: Range<usize>) -> Self {
+    pub(in crate::tuf) const fn within(whole: Arc<Vec<u8>>, place: Range<usize>) -> Self {
         Self { whole, place }
     }
 
     /// All of them.
-    pub(in crate::tuf) fn all(whole: Arc<[u8]>) -> Self {
-        Self { place: 0..whole.len(), whole }
+    pub(in crate::tuf) fn all(whole: Vec<u8>) -> Self {
+        Self { place: 0..whole.len(), whole: Arc::new(whole) }
     }
 
-    fn bytes(&self) -> &[u8] {
+    pub(in crate::tuf) fn bytes(&self) -> &[u8] {
         self.whole.get(self.place.clone()).unwrap_or_default()
     }
 }
@@ -119,16 +119,16 @@ impl PartialEq for MetadataPayload {
 impl Eq for MetadataPayload {}
 
 impl MetadataPayload {
-    /// For [`super::wire`] alone, which has just parsed `document` from `bytes`, with these quirks.
+    /// For [`super::wire`] alone, which has just parsed `document` from `bytes`, with these quirks;
+    /// `digest` is that of `bytes`.
     pub(in crate::tuf) fn parsed(
         profile: Profile,
         role: RoleName,
-        bytes: Span,
+        (bytes, digest): (Span, Digest),
         document: Document,
         quirks: Quirks,
         roles: Places,
     ) -> Self {
-        let digest = Digest::of(bytes.bytes());
         let quirks = quirks.into_iter().collect();
         Self { read: Arc::new(Read { profile, role, bytes, digest, document, quirks, roles }) }
     }

@@ -19,12 +19,15 @@ mod tuf1;
 pub(in crate::tuf) mod write;
 
 pub(in crate::tuf) use memo::KeyMemo;
+pub(in crate::tuf) use plain::listed;
 pub use quirk::Quirk;
 pub use tuf1::SPEC_VERSION;
 
 use super::apart::{self, Frame};
+use super::digest::Digest;
 use super::document::{Document, DocumentKey, Keys};
 use super::evidence::Checks;
+use super::halves::beside;
 use super::json::{self, Json};
 use super::key::{Algorithm, KeyId, PublicKey, Scheme};
 use super::payload::{MetadataPayload, Places, Span};
@@ -37,6 +40,7 @@ use fields::Fields;
 pub(in crate::tuf) use fields::Quirks;
 use roles::{Form, Roles};
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// One entry of a document's `signatures`, believed in nothing.
@@ -55,7 +59,7 @@ pub struct WireSignature {
 pub struct Envelope {
     payload: MetadataPayload,
     signatures: Vec<WireSignature>,
-    bytes: Arc<[u8]>,
+    bytes: Arc<Vec<u8>>,
     quirks: Vec<Quirk>,
     known: Known,
 }
@@ -76,7 +80,7 @@ impl Envelope {
     fn of(
         payload: MetadataPayload,
         signatures: Vec<WireSignature>,
-        bytes: Arc<[u8]>,
+        bytes: Arc<Vec<u8>>,
         mut quirks: Quirks,
     ) -> Self {
         quirks.extend(payload.quirks());
@@ -141,11 +145,12 @@ fn read_file(memo: &mut KeyMemo, role: &RoleName, bytes: &[u8]) -> Result<Envelo
     let mut roles = items.map(Roles::of);
     let document = read::document(memo, role, signed, roles.as_mut(), &mut quirks)?;
     let forms = roles.map(Roles::forms).unwrap_or_default();
-    let canonical = frame.filled(&forms);
     let places = places(&frame, &forms);
-    let file: Arc<[u8]> = bytes.into();
-    let payload =
-        MetadataPayload::parsed(profile, role.clone(), span_of(canonical, &file), document, quirks, places);
+    let file = Arc::new(bytes.to_vec());
+    let signed = span_of(&frame, &forms, &file);
+    let digest = Digest::of(signed.bytes());
+    let signed = (signed, digest);
+    let payload = MetadataPayload::parsed(profile, role.clone(), signed, document, quirks, places);
     Ok(Envelope::of(payload, signatures, file, beside))
 }
 
@@ -153,6 +158,9 @@ fn read_file(memo: &mut KeyMemo, role: &RoleName, bytes: &[u8]) -> Result<Envelo
 fn places(frame: &Frame, forms: &[Form<'_>]) -> Places {
     Places::of(frame.places(forms).zip(forms.iter().map(|form| form.plain)))
 }
+
+/// Bytes of a document of which two things are done at once.
+const LARGE: usize = 256 * 1024;
 
 /// Where a document has its delegations, if it is of a role that can have any.
 const fn within<'p>(role: &RoleName, place: &'p [&'p str]) -> &'p [&'p str] {
@@ -179,18 +187,17 @@ fn read_signatures(profile: Profile, mut fields: Fields, quirks: &mut Quirks) ->
 
 /// The canonical bytes of the signed part: most files hold them as they are, before or after the
 /// signatures, and then they are kept once.
-fn span_of(canonical: Vec<u8>, file: &Arc<[u8]>) -> Span {
+fn span_of(frame: &Frame, forms: &[Form<'_>], file: &Arc<Vec<u8>>) -> Span {
     const FIRST: &[u8] = b"{\"signed\":";
-    let after = file.strip_prefix(FIRST).is_some_and(|rest| rest.starts_with(&canonical));
-    let last = file.strip_suffix(b"}").is_some_and(|rest| rest.ends_with(&canonical));
-    let from = match (after, last) {
-        (true, _) => Some(FIRST.len()),
-        (_, true) => file.len().checked_sub(canonical.len()).and_then(|from| from.checked_sub(1)),
-        _ => None,
-    };
-    match from.and_then(|from| Some(from..from.checked_add(canonical.len())?)) {
+    let long = frame.filled_len(forms);
+    let after = file.starts_with(FIRST).then_some(FIRST.len());
+    let last = file.strip_suffix(b"}").and_then(|rest| rest.len().checked_sub(long));
+    let place = |from: usize| Some(from..from.checked_add(long)?);
+    let mut places = [after, last].into_iter().flatten().filter_map(place);
+    let there = |place: &Range<usize>| file.get(place.clone()).is_some_and(|at| frame.filled_is(forms, at));
+    match places.find(there) {
         Some(place) => Span::within(Arc::clone(file), place),
-        None => Span::all(canonical.into()),
+        None => Span::all(frame.filled(forms)),
     }
 }
 
@@ -218,7 +225,7 @@ fn read_signature(profile: Profile, item: Json, quirks: &mut Quirks) -> Result<W
 ///
 /// `PAYLOAD-FORM` if the bytes are not canonical; else as [`parse`] and [`super::make`].
 pub fn read_payload(profile: Profile, role: &RoleName, bytes: &[u8]) -> Result<MetadataPayload> {
-    read_next(profile, role, bytes, None)
+    read_next(profile, role, bytes.to_vec(), None)
 }
 
 /// [`read_payload`] of what may be the next version of another: delegations whose text is byte for byte
@@ -230,15 +237,18 @@ pub fn read_payload(profile: Profile, role: &RoleName, bytes: &[u8]) -> Result<M
 pub(in crate::tuf) fn read_next(
     profile: Profile,
     role: &RoleName,
-    bytes: &[u8],
+    bytes: Vec<u8>,
     before: Option<&MetadataPayload>,
 ) -> Result<MetadataPayload> {
     let mut quirks = Quirks::new();
     // What is the same text in another profile means something else.
     let before = before.filter(|before| before.profile() == profile);
-    let read = read_ours(profile, role, bytes, before, &mut quirks).map_err(|e| e.at(role))?;
-    let (document, places) = read;
-    Ok(MetadataPayload::parsed(profile, role.clone(), Span::all(bytes.into()), document, quirks, places))
+    let mut read = || read_ours(profile, role, &bytes, before, &mut quirks);
+    let digest = || Digest::of(&bytes);
+    let (read, digest) = if bytes.len() < LARGE { (read(), digest()) } else { beside(read, digest) };
+    let (document, places) = read.map_err(|e| e.at(role))?;
+    let signed = (Span::all(bytes), digest);
+    Ok(MetadataPayload::parsed(profile, role.clone(), signed, document, quirks, places))
 }
 
 fn read_ours(
@@ -389,7 +399,7 @@ pub fn seal(payload: &MetadataPayload, keys: &Keys, signatures: &[Signature]) ->
 ///
 /// As [`seal`].
 pub fn unsigned(payload: &MetadataPayload) -> Result<Envelope> {
-    Ok(Envelope::of(payload.clone(), Vec::new(), file(payload, &[])?.into(), Quirks::new()))
+    Ok(Envelope::of(payload.clone(), Vec::new(), Arc::new(file(payload, &[])?), Quirks::new()))
 }
 
 /// Writes the file, and reads it back: its signatures as JSON, and its signed part, which in canonical

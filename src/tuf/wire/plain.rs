@@ -20,9 +20,29 @@ struct Text<'a> {
     keyids: &'a str,
     name: &'a str,
     paths: &'a str,
-    terminating: bool,
+    terminating: Option<bool>,
     threshold: NonZeroU32,
 }
+
+/// The items of the first array of delegations in a text, of which each is in that form but may end the
+/// search: what stands before them, they, and what stands after them. None if there is no such array.
+pub(in crate::tuf) fn listed(text: &str) -> Option<(&str, Vec<&str>, &str)> {
+    let before = "\"roles\":[";
+    let from = text.find(&format!("{before}{FIRST}"))?.checked_add(before.len())?;
+    let (before, mut rest) = text.split_at_checked(from)?;
+    let mut items = Vec::new();
+    loop {
+        let (_, after) = Text::first(rest)?;
+        items.push(rest.get(..rest.len().checked_sub(after.len())?)?);
+        match after.strip_prefix(',') {
+            Some(next) => rest = next,
+            None => return after.starts_with(']').then_some((before, items, after)),
+        }
+    }
+}
+
+/// How each begins.
+const FIRST: &str = "{\"keyids\":[";
 
 /// Reads them, each list of keys once: thousands of delegations have few.
 pub(super) struct Plain<'a, 'k> {
@@ -54,7 +74,7 @@ impl<'a, 'k> Plain<'a, 'k> {
             Profile::Notary => PathRule::Prefixes(paths),
         };
         let keys = RoleKeys { keyids, threshold: found.threshold };
-        Some(DelegatedRole { name, keys, paths, terminating: found.terminating })
+        Some(DelegatedRole { name, keys, paths, terminating: false })
     }
 
     fn list(&mut self, text: &'a str) -> Arc<[KeyId]> {
@@ -77,29 +97,43 @@ impl<'a, 'k> Plain<'a, 'k> {
 }
 
 impl<'a> Text<'a> {
+    /// The delegation of that text, unless it ends the search.
     fn of(profile: Profile, text: &'a str) -> Option<Self> {
-        let (keyids, rest) = list(text.strip_prefix("{\"keyids\":[")?)?;
+        let (found, rest) = Self::first(text)?;
+        let usual = match profile {
+            Profile::Tuf => found.terminating != Some(true),
+            Profile::Notary => found.terminating.is_none(),
+        };
+        (usual && rest.is_empty()).then_some(found)
+    }
+
+    /// The delegation with which a text begins, and what stands after it.
+    fn first(text: &'a str) -> Option<(Self, &'a str)> {
+        let (keyids, rest) = list(text.strip_prefix(FIRST)?)?;
         let (name, rest) = string(rest.strip_prefix(",\"name\":\"")?)?;
         let (paths, rest) = list(rest.strip_prefix(",\"paths\":[")?)?;
-        let (terminating, rest) = match (profile, rest.strip_prefix(",\"terminating\":")) {
-            (_, None) => (false, rest),
-            (Profile::Tuf, Some(rest)) => (false, rest.strip_prefix("false")?),
-            (Profile::Notary, Some(_)) => return None,
+        let (terminating, rest) = match rest.strip_prefix(",\"terminating\":") {
+            None => (None, rest),
+            Some(rest) => match rest.strip_prefix("false") {
+                Some(rest) => (Some(false), rest),
+                None => (Some(true), rest.strip_prefix("true")?),
+            },
         };
-        let digits = rest.strip_prefix(",\"threshold\":")?.strip_suffix('}')?;
+        let (digits, rest) = rest.strip_prefix(",\"threshold\":")?.split_once('}')?;
         let plain = digits.len() < 10 && digits.bytes().all(|byte| byte.is_ascii_digit());
         if !plain || digits.starts_with('0') {
             return None;
         }
-        Some(Self { keyids, name, paths, terminating, threshold: digits.parse().ok()? })
+        Some((Self { keyids, name, paths, terminating, threshold: digits.parse().ok()? }, rest))
     }
 }
 
 /// What stands before a string's end, and after it.
 fn string(text: &str) -> Option<(&str, &str)> {
-    let end = text.bytes().position(|byte| byte < 0x20 || matches!(byte, b'"' | b'\\'))?;
-    let (string, rest) = text.split_at_checked(end)?;
-    Some((string, rest.strip_prefix('"')?))
+    let (string, rest) = text.split_once('"')?;
+    // All of it is looked at: that is quicker than to stop at the first.
+    let plain = string.bytes().fold(true, |plain, byte| plain & (byte >= 0x20) & (byte != b'\\'));
+    plain.then_some((string, rest))
 }
 
 /// The strings of an array with what is between them, and what stands after it.
