@@ -22,6 +22,7 @@ use made::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 fn verdict<T>(result: &Result<T>) -> &'static str {
     result.as_ref().map_or_else(|e| e.rule().name, |_| "ok")
@@ -293,7 +294,7 @@ fn hundreds_of_delegations(odd: Option<usize>) {
     let amend = |n: usize| {
         TargetsEdit::Amend(Amendment {
             role: one(n),
-            remove: BTreeSet::from([gone.clone()]),
+            remove: Arc::new(BTreeSet::from([gone.clone()])),
             add: Vec::new(),
             threshold: None,
             add_paths: vec!["more/*".to_owned()],

@@ -25,6 +25,7 @@ use roles::Roles;
 use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 /// Who is to sign for a role.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,8 +72,8 @@ pub struct Grant {
 pub struct Amendment {
     /// Which.
     pub role: RoleName,
-    /// Ids that it lists no longer.
-    pub remove: BTreeSet<KeyId>,
+    /// Ids that it lists no longer; thousands of delegations lose the same.
+    pub remove: Arc<BTreeSet<KeyId>>,
     /// Keys that it lists from now on, each from [`super::wire::key_entry`].
     pub add: Vec<DocumentKey>,
     /// Distinct keys that must sign; none leaves it.

@@ -8,6 +8,7 @@ use super::rework::{After, Rework};
 use crate::ceremony::facts::{Facts, KeyRecord};
 use crate::tuf::document::Targets;
 use crate::tuf::evidence::Trusted;
+use crate::tuf::halves::each_of;
 use crate::tuf::profile::Profile;
 use crate::tuf::text::visible;
 
@@ -19,11 +20,17 @@ pub fn after(rework: &Rework<'_>) -> Vec<String> {
     let mut lines = Vec::new();
     let mut untouched = Vec::new();
     let mut more = 0_usize;
-    for after in rework.changed.values() {
+    let changed: Vec<_> = rework.changed.values().collect();
+    let seen = each_of(&changed, |after| {
         let role = &after.now.role.name;
         let document = rework.facts.documents.get(role);
         let again = rework.reissue.filter(|_| rework.again.contains(role));
-        if document.is_none_or(|document| again.is_none() && after.vouches(document)) {
+        let same = document.is_none_or(|document| again.is_none() && after.vouches(document));
+        (document, again, same)
+    });
+    for (after, (document, again, same)) in changed.into_iter().zip(seen) {
+        let role = &after.now.role.name;
+        if same {
             // There can be thousands, of which few are named.
             if untouched.len() < NAMED {
                 untouched.push(unnoticed(rework, after, document));

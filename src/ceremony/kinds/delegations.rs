@@ -9,7 +9,9 @@ use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// Every delegation of the newest documents, and every key of the record by what it is.
 pub struct Delegations<'a> {
@@ -57,11 +59,9 @@ impl<'a> Delegations<'a> {
                 }
             }
         }
-        // By name; of those of one name the first that was found comes before the others.
-        all.sort_unstable_by_key(|(name, found, _)| (*name, *found));
         let mut by_role: Vec<Delegation<'_>> = Vec::with_capacity(all.len());
         let mut further = Vec::new();
-        for (name, found, delegation) in all {
+        for (name, found, delegation) in sorted(all) {
             if by_role.last().is_some_and(|last| last.role.name == *name) {
                 further.push((found, delegation));
             } else {
@@ -192,11 +192,31 @@ impl Delegation<'_> {
     }
 }
 
-/// Under which ids delegations list some keys: thousands of them share few lists of ids, each of which
-/// is looked at once.
+/// A list of keys without some: thousands of delegations share few such lists.
+pub struct Left {
+    /// Ids that are listed no longer.
+    pub remove: Arc<BTreeSet<KeyId>>,
+    /// Those that still are.
+    pub ids: Arc<[KeyId]>,
+    /// Whose they are.
+    pub staying: BTreeSet<KeyIdentity>,
+}
+
+impl Left {
+    /// Of the keys that this delegation lists.
+    pub fn without(now: &Delegation<'_>, remove: BTreeSet<KeyId>) -> Self {
+        let stays = |id: &KeyId| !remove.contains(id);
+        let staying = now.keys().filter(|(id, _)| stays(id)).filter_map(|(_, key)| key).collect();
+        let ids = now.role.keys.keyids.iter().filter(|id| stays(id)).cloned().collect();
+        Self { remove: Arc::new(remove), ids, staying }
+    }
+}
+
+/// What is left of delegations' lists of keys without some: thousands of them share few lists of ids,
+/// each of which is looked at once.
 pub struct Listing<'k> {
     keys: &'k BTreeSet<KeyIdentity>,
-    known: HashMap<(usize, usize), BTreeSet<KeyId>>,
+    known: HashMap<(usize, usize), Option<Arc<Left>>>,
 }
 
 impl<'k> Listing<'k> {
@@ -205,11 +225,40 @@ impl<'k> Listing<'k> {
         Self { keys, known: HashMap::new() }
     }
 
-    /// As [`Delegation::ids_of`], of one that outlives the others that are asked about.
-    pub fn ids(&mut self, delegation: &Delegation<'_>) -> &BTreeSet<KeyId> {
+    /// Without the ids of [`Delegation::ids_of`], of one that outlives the others that are asked about;
+    /// none if there are no such ids.
+    pub fn left(&mut self, delegation: &Delegation<'_>) -> Option<Arc<Left>> {
         let which = (std::ptr::from_ref(delegation.entries).addr(), delegation.role.keys.list());
-        self.known.entry(which).or_insert_with(|| delegation.ids_of(self.keys))
+        let look = || {
+            let remove = delegation.ids_of(self.keys);
+            (!remove.is_empty()).then(|| Arc::new(Left::without(delegation, remove)))
+        };
+        self.known.entry(which).or_insert_with(look).clone()
     }
+}
+
+/// By name; of those of one name the first that was found comes before the others. Thousands of names
+/// mostly begin alike, and numbers of what follows are quicker to compare.
+fn sorted<'a>(
+    all: Vec<(&'a RoleName, usize, Delegation<'a>)>,
+) -> impl Iterator<Item = (&'a RoleName, usize, Delegation<'a>)> {
+    let text = |name: &'a RoleName| name.as_str().as_bytes();
+    let alike = |a: &[u8], b: &[u8]| a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    let first = all.first().map(|(name, ..)| text(name)).unwrap_or_default();
+    let begin = all.iter().map(|(name, ..)| alike(first, text(name))).min().unwrap_or_default();
+    let mark = |name: &'a RoleName| {
+        let mut mark = [0; 8];
+        mark.iter_mut().zip(text(name).iter().skip(begin)).for_each(|(to, byte)| *to = *byte);
+        // Top-level roles, which nobody delegates to, are not ordered by their names' letters.
+        (matches!(name, RoleName::Delegated(_)), u64::from_be_bytes(mark))
+    };
+    let mut marked: Vec<_> = all.into_iter().map(|one| (mark(one.0), one)).collect();
+    marked.sort_unstable_by(|(a, (name, found, _)), (b, (other, later, _))| {
+        let delegated = a.0 && b.0;
+        let marks = if delegated { a.1.cmp(&b.1) } else { Ordering::Equal };
+        marks.then_with(|| name.cmp(other)).then(found.cmp(later))
+    });
+    marked.into_iter().map(|(_, one)| one)
 }
 
 fn identity(entries: &Keys, id: &KeyId) -> Option<KeyIdentity> {

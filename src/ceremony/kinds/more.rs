@@ -117,7 +117,7 @@ impl Spec {
             "{} lets {role} sign with any {} of: {}",
             after.now.delegator,
             after.threshold,
-            customers::names(&delegations.living(after.keys()))
+            customers::names(&delegations.living(after.keys().iter().copied()))
         )];
         if !after.add_paths.is_empty() {
             let paths: Vec<_> = after.add_paths.iter().map(|path| visible(path)).collect();

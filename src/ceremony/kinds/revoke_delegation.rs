@@ -23,6 +23,7 @@ use crate::ceremony::runbook::Runbook;
 use crate::ceremony::step::{self, Act, PersonAct, Step};
 use crate::ceremony::strict::Word;
 use crate::ceremony::{Ceremony, Kind};
+use crate::tuf::halves::beside;
 use crate::tuf::make::TargetsEdit;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
@@ -54,7 +55,6 @@ impl Ceremony for Spec {
         let gone = self.revoked(facts)?;
         let rework = self.rework(facts, &delegations, &gone)?;
         let mut edits = rework.edits()?;
-        let mut summary = self.summary(&rework, &gone);
         let top = self.top(frame, facts, &gone, || edits.remove(&RoleName::Targets))?;
         let declared = match (&top, self.revoke.because.event()) {
             (None, Some(event)) => {
@@ -68,7 +68,9 @@ impl Ceremony for Spec {
             items: Vec::new(),
             summary: Vec::new(),
         });
-        let (documents, rests) = rework.documents(frame, edits)?;
+        let make = || rework.documents(frame, edits);
+        let (made, mut summary) = beside(make, || self.summary(&rework, &gone));
+        let (documents, rests) = made?;
         items.extend(documents);
         items.extend(declared);
         base.documents.extend(rests.documents);
@@ -218,11 +220,12 @@ impl Spec {
         for (role, after) in &rework.changed {
             let keys = after.keys();
             let living = || customers::names(&rework.delegations.living(keys.iter().copied()));
+            let which = (after.list(), after.add.iter().map(|key| &key.name).collect::<Vec<_>>());
             lines.push(format!(
                 "{} lets {role} go on with any {} of: {}",
                 after.now.delegator,
                 after.threshold,
-                named.entry(keys.clone()).or_insert_with(living)
+                named.entry(which).or_insert_with(living)
             ));
             if keys.len() <= usize::try_from(after.threshold.get()).unwrap_or(usize::MAX) {
                 lines.push(format!(

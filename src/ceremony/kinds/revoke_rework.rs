@@ -64,12 +64,9 @@ impl Spec {
         let mut short = Vec::new();
         let mut listing = Listing::of(&identities);
         for now in scope {
-            let remove = listing.ids(&now);
-            if remove.is_empty() {
-                continue;
-            }
+            let Some(left) = listing.left(&now) else { continue };
             no_software(facts, &new, facts.limits.delegations.software_keys, &now.role.name)?;
-            let mut after = After::without(now, remove.clone());
+            let mut after = After::leaving(now, left);
             after.add = coming(&new, &after);
             match (fitted(&after, delegations), self.revoke.below_threshold) {
                 (Fits::Yes, _) => {}

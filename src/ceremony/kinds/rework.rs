@@ -4,14 +4,15 @@
 //! Each document of the change is made once, with all that changes in it; it asks the keys that its
 //! role has afterwards.
 
-use super::delegations::{Delegation, Delegations};
+use super::delegations::{Delegation, Delegations, Left};
 use super::making::{asks, entry, expires, kept};
 use super::rules;
 use crate::ceremony::change::{Base, Counts, Frame, Item};
 use crate::ceremony::facts::{Facts, KeyRecord};
 use crate::ceremony::strict::Word;
 use crate::tuf::digest::Digest;
-use crate::tuf::evidence::Trusted;
+use crate::tuf::document::RoleKeys;
+use crate::tuf::evidence::{Evidence as _, Trusted, Verified};
 use crate::tuf::key::{KeyId, KeyIdentity};
 use crate::tuf::make::{self, Amendment, TargetsEdit};
 use crate::tuf::role::RoleName;
@@ -19,8 +20,10 @@ use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
 use crate::tuf::time::{Term, Time};
 use serde::Deserialize;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 /// How long the documents that grant are valid from now on; without it, their expiry stays.
 #[derive(Deserialize)]
@@ -64,13 +67,10 @@ impl Terms {
 /// One delegation as the change leaves it.
 pub struct After<'a> {
     pub now: Delegation<'a>,
-    /// Ids that it lists no longer.
-    remove: BTreeSet<KeyId>,
+    left: Arc<Left>,
     pub add: Vec<&'a KeyRecord>,
     pub threshold: NonZeroU32,
     pub add_paths: Vec<String>,
-    /// See [`Self::staying`]: asked again and again of each of thousands.
-    staying: BTreeSet<KeyIdentity>,
 }
 
 impl<'a> After<'a> {
@@ -81,33 +81,50 @@ impl<'a> After<'a> {
 
     /// As it is, but without these ids.
     pub fn without(now: Delegation<'a>, remove: BTreeSet<KeyId>) -> Self {
-        let threshold = now.role.keys.threshold;
-        let staying = now.keys().filter(|(id, _)| !remove.contains(*id)).filter_map(|(_, key)| key).collect();
-        Self { now, remove, add: Vec::new(), threshold, add_paths: Vec::new(), staying }
+        let left = Arc::new(Left::without(&now, remove));
+        Self::leaving(now, left)
+    }
+
+    /// As it is, but with what is left of its list of keys.
+    pub fn leaving(now: Delegation<'a>, left: Arc<Left>) -> Self {
+        Self { threshold: now.role.keys.threshold, now, left, add: Vec::new(), add_paths: Vec::new() }
     }
 
     /// The keys of those that it lists today that stay.
-    pub const fn staying(&self) -> &BTreeSet<KeyIdentity> {
-        &self.staying
+    pub fn staying(&self) -> &BTreeSet<KeyIdentity> {
+        &self.left.staying
+    }
+
+    /// The same for those that lose the same keys of the same list.
+    pub fn list(&self) -> usize {
+        Arc::as_ptr(&self.left).addr()
     }
 
     /// Every key that it lists afterwards, of a kind that keyrite knows.
-    pub fn keys(&self) -> BTreeSet<KeyIdentity> {
-        let mut keys = self.staying.clone();
-        keys.extend(self.add.iter().map(|record| record.public.identity()));
+    pub fn keys(&self) -> Cow<'_, BTreeSet<KeyIdentity>> {
+        let mut keys = Cow::Borrowed(self.staying());
+        if !self.add.is_empty() {
+            keys.to_mut().extend(self.add.iter().map(|record| record.public.identity()));
+        }
         keys
     }
 
     /// Whether a document has enough signatures of keys that stay.
     pub fn vouches(&self, document: &Trusted) -> bool {
-        let signed = self.now.signed(document).iter().filter(|key| self.staying.contains(key)).count();
+        // Thousands of documents are asked about, of nearly all of which that was found out before.
+        let staying = RoleKeys { keyids: Arc::clone(&self.left.ids), threshold: self.threshold };
+        let evidence = Verified::new(document.envelope());
+        if evidence.enough_already(self.now.entries, &staying, document.payload()) {
+            return true;
+        }
+        let signed = self.now.signed(document).iter().filter(|key| self.staying().contains(key)).count();
         u32::try_from(signed).is_ok_and(|signed| signed >= self.threshold.get())
     }
 
     pub fn edit(&self, facts: &Facts) -> Result<TargetsEdit> {
         Ok(TargetsEdit::Amend(Amendment {
             role: self.now.role.name.clone(),
-            remove: self.remove.clone(),
+            remove: Arc::clone(&self.left.remove),
             add: self.add.iter().map(|record| entry(facts, record)).collect::<Result<_>>()?,
             threshold: Some(self.threshold),
             add_paths: self.add_paths.clone(),
@@ -158,7 +175,7 @@ impl<'a> Rework<'a> {
     /// The keys of the record that a role has afterwards.
     pub fn signers(&self, role: &RoleName) -> Vec<&'a KeyRecord> {
         match self.changed.get(role) {
-            Some(after) => self.delegations.living(after.keys()),
+            Some(after) => self.delegations.living(after.keys().iter().copied()),
             None => self.delegations.signers(self.facts, role),
         }
     }

@@ -10,7 +10,8 @@ use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::Result;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 /// Delegations in the order of search. One that is removed leaves its place empty.
 pub(super) struct Roles<'a> {
@@ -19,13 +20,35 @@ pub(super) struct Roles<'a> {
     base: Option<(Items<'a>, &'a Delegations)>,
     /// Those that are no longer, or never were, where the base has them.
     places: BTreeMap<String, usize>,
+    /// By which list of keys and which keys it loses.
+    shorter: HashMap<(usize, usize), Shorter>,
+}
+
+/// A list of keys that loses some: thousands of delegations share few.
+struct Shorter {
+    /// How the canonical text of a delegation begins that has the list as it was,
+    before: String,
+    /// and how as it is then.
+    after: String,
+    ids: Arc<[KeyId]>,
+}
+
+impl Shorter {
+    fn of(was: &[KeyId], remove: &BTreeSet<KeyId>) -> Self {
+        let ids: Arc<[KeyId]> = was.iter().filter(|id| !remove.contains(*id)).cloned().collect();
+        let text = |ids: &[KeyId]| {
+            let ids: Vec<_> = ids.iter().map(|id| format!("\"{}\"", id.as_str())).collect();
+            format!("{{\"keyids\":[{}],\"name\":\"", ids.join(","))
+        };
+        Self { before: text(was), after: text(&ids), ids }
+    }
 }
 
 enum Entry {
     /// As the base has it, by its place there.
     Kept(usize),
     /// With fewer keys than in the base, or another threshold: the canonical text, and its ids.
-    Short(String, Vec<KeyId>),
+    Short(String, Arc<[KeyId]>),
     Made(Json),
 }
 
@@ -34,7 +57,7 @@ impl<'a> Roles<'a> {
     pub(super) fn of(roles: Option<Json>, base: Option<(Items<'a>, &'a Delegations)>) -> Self {
         if let Some((items, _)) = &base {
             let entries = (0..items.len()).map(|place| Some(Entry::Kept(place))).collect();
-            return Self { entries, base, places: BTreeMap::new() };
+            return Self { entries, base, places: BTreeMap::new(), shorter: HashMap::new() };
         }
         let entries = if let Some(Json::Array(roles)) = roles { roles } else { Vec::new() };
         let name = |(place, role): (usize, &Json)| {
@@ -42,7 +65,8 @@ impl<'a> Roles<'a> {
         };
         // Each delegation stands there once (wire::read).
         let places = entries.iter().enumerate().filter_map(name).collect();
-        Self { entries: entries.into_iter().map(|entry| Some(Entry::Made(entry))).collect(), base, places }
+        let entries = entries.into_iter().map(|entry| Some(Entry::Made(entry))).collect();
+        Self { entries, base, places, shorter: HashMap::new() }
     }
 
     /// The ids of keys that they list.
@@ -58,7 +82,11 @@ impl<'a> Roles<'a> {
                     }
                 }
                 (Entry::Kept(_), None) => {}
-                (Entry::Short(_, own), _) => ids.extend(own.iter().map(KeyId::as_str)),
+                (Entry::Short(_, own), _) => {
+                    if seen.insert(own.as_ptr().addr()) {
+                        ids.extend(own.iter().map(KeyId::as_str));
+                    }
+                }
                 (Entry::Made(entry), _) => ids.extend(keyids(entry)),
             }
         }
@@ -108,25 +136,22 @@ impl<'a> Roles<'a> {
 
     /// One of the base's with fewer keys or another threshold, as most changes of thousands have it,
     /// where its text is in the usual form; none if more is asked, or it has another form.
-    fn shortened(&self, place: usize, amendment: &Amendment) -> Option<Entry> {
+    fn shortened(&mut self, place: usize, amendment: &Amendment) -> Option<Entry> {
         let more = !amendment.add.is_empty() || !amendment.add_paths.is_empty();
         let (Some(Some(Entry::Kept(place))), false) = (self.entries.get(place), more) else { return None };
         let (items, view) = self.base.as_ref()?;
         let keys = &view.roles.get(*place)?.keys;
-        let list = |ids: &[&KeyId]| {
-            let ids: Vec<_> = ids.iter().map(|id| id.as_str()).collect();
-            if ids.is_empty() { String::new() } else { format!("\"{}\"", ids.join("\",\"")) }
-        };
+        let which = (keys.list(), Arc::as_ptr(&amendment.remove).addr());
+        let shorter = || Shorter::of(&keys.keyids, &amendment.remove);
+        let shorter = self.shorter.entry(which).or_insert_with(shorter);
         let text = items.text(*place);
-        let before = format!("{{\"keyids\":[{}],\"name\":\"", list(&keys.keyids.iter().collect::<Vec<_>>()));
-        let (middle, threshold) = text.strip_prefix(&before)?.rsplit_once(",\"threshold\":")?;
-        if text.contains('\\') || threshold != format!("{}}}", keys.threshold) {
+        let (middle, threshold) = text.strip_prefix(&*shorter.before)?.rsplit_once(",\"threshold\":")?;
+        if text.contains('\\') || threshold.strip_suffix('}')? != keys.threshold.to_string() {
             return None;
         }
-        let ids: Vec<_> = keys.keyids.iter().filter(|id| !amendment.remove.contains(*id)).collect();
-        let threshold = amendment.threshold.unwrap_or(keys.threshold);
-        let text = format!("{{\"keyids\":[{}],\"name\":\"{middle},\"threshold\":{threshold}}}", list(&ids));
-        Some(Entry::Short(text, ids.into_iter().cloned().collect()))
+        let threshold = amendment.threshold.unwrap_or(keys.threshold).to_string();
+        let text = [&shorter.after, middle, ",\"threshold\":", &threshold, "}"].concat();
+        Some(Entry::Short(text, Arc::clone(&shorter.ids)))
     }
 
     /// Adds one, in the place of one of that name.
