@@ -5,6 +5,7 @@
 
 pub use super::limits_moved::{Direction, differences};
 
+use super::address::Address;
 use super::limits_moved::length;
 use super::people::{KeyName, Person};
 use super::{limits_toml, rules, strict};
@@ -112,6 +113,9 @@ pub struct CeremonyLimits {
     pub offline: bool,
     /// Whether none is held by a process that could not give up all that it should.
     pub confined: bool,
+    /// Where modules may connect to beyond the machine that they are loaded on. What signs root is
+    /// offline anyway.
+    pub connections: BTreeSet<Address>,
 }
 
 /// Keys that `sign-snapshot --unattended` may use, in profile `tuf`.
@@ -186,6 +190,7 @@ impl Limits {
                 excluded: BTreeSet::new(),
                 offline: false,
                 confined: false,
+                connections: BTreeSet::new(),
             },
             online: OnlineLimits::default(),
             clients: BTreeSet::new(),
@@ -346,6 +351,8 @@ mod tests {
             limits.ceremony.sign_within = Term::new(48, Unit::Hours);
             limits.ceremony.record_no_older = Term::new(1, Unit::Days);
             (limits.ceremony.offline, limits.ceremony.confined) = (true, true);
+            limits.ceremony.connections =
+                ["192.0.2.7:1792", "[2001:db8::7]:1"].map(|a| a.parse().unwrap()).into();
             limits.ceremony.excluded = ["carol", "dana"].map(|p| p.parse().unwrap()).into();
             limits.online.snapshot = ["snapshot-a"].map(|p| p.parse().unwrap()).into();
             limits.online.timestamp = ["timestamp-a"].map(|p| p.parse().unwrap()).into();
@@ -384,6 +391,12 @@ mod tests {
                 "format = 1\n[delegations]\npossession = \"no\"",
                 "LIMITS-FORM",
                 "line 3, column 14",
+            ),
+            (
+                "no address",
+                "format = 1\n[ceremony]\nconnections = [\"hsm:1\"]",
+                "LIMITS-FORM",
+                "line 3, column 16",
             ),
             ("no client", "format = 1\n[clients]\nnamed = [\"curl\"]", "LIMITS-FORM", "line 3, column 10"),
             ("member twice", "format = 1\n[root]\nwitnesses = 1\nwitnesses = 2", "LIMITS-FORM", "line 4"),

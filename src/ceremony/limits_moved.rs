@@ -67,6 +67,7 @@ pub fn differences(old: &Limits, new: &Limits) -> Vec<(String, Direction)> {
     found.longer_is_looser("ceremonies: record no older than", was.record_no_older, is.record_no_older);
     found.choice("ceremonies: all offline", was.offline, is.offline, true);
     found.choice("ceremonies: all confined", was.confined, is.confined, true);
+    found.set("modules' connections", &was.connections, &is.connections, Direction::Loosening);
     found.set("excluded people", &was.excluded, &is.excluded, Direction::Tightening);
     let (was, is) = (&old.online, &new.online);
     found.set("online keys for snapshot", &was.snapshot, &is.snapshot, Direction::Loosening);
@@ -203,6 +204,11 @@ mod tests {
                 false,
             ),
             ("[ceremony]\nexcluded = [\"bob\"]", "excluded people: bob is added", false),
+            (
+                "[ceremony]\nconnections = [\"192.0.2.7:1792\"]",
+                "modules' connections: 192.0.2.7:1792 is added",
+                true,
+            ),
             ("[online]\nsnapshot = [\"s\"]", "online keys for snapshot: s is added", true),
             ("[online]\ntimestamp = [\"t\"]", "online keys for timestamp: t is added", true),
             ("[clients]\nnamed = [\"tough\"]", "clients: tough is added", false),

@@ -1,5 +1,6 @@
 //! The form of limits files: what TOML holds, apart from what it means.
 
+use super::address::Address;
 use super::limits::{ClientName, Limits, PossessionLimit};
 use super::people::{KeyName, Person};
 use super::rules;
@@ -78,6 +79,7 @@ struct Ceremony {
     excluded: Option<Vec<Word<Person>>>,
     offline: Option<bool>,
     confined: Option<bool>,
+    connections: Option<Vec<Word<Address>>>,
 }
 
 #[derive(Clone, Deserialize)]
@@ -154,6 +156,7 @@ impl Members {
             put(&mut to.excluded, words(from.excluded));
             put(&mut to.offline, from.offline);
             put(&mut to.confined, from.confined);
+            put(&mut to.connections, words(from.connections));
         }
         if let Some(from) = self.online {
             put(&mut limits.online.snapshot, words(from.snapshot));
@@ -255,6 +258,9 @@ pub(super) fn write(limits: &Limits) -> String {
         let demands = [("offline", limits.ceremony.offline), ("confined", limits.ceremony.confined)];
         let demands = demands.iter().filter(|(_, demanded)| *demanded && table == "ceremony");
         lines.extend(demands.map(|(member, _)| format!("{member:<17} = true")));
+        if table == "ceremony" && !limits.ceremony.connections.is_empty() {
+            lines.push(format!("{:<17} = {}", "connections", names(&limits.ceremony.connections)));
+        }
         if let Some(oldest) = limits.oldest_root.filter(|_| table == "clients") {
             lines.push(format!("{:<17} = {oldest}", "oldest-root"));
         }
@@ -263,7 +269,7 @@ pub(super) fn write(limits: &Limits) -> String {
     lines.join("\n")
 }
 
-/// Names need no escaping: they are of `a-z 0-9 - _`.
+/// Names need no escaping: they are of `a-z 0-9 - _`. Nor do addresses.
 fn names<T: Display>(set: &BTreeSet<T>) -> String {
     let quoted: Vec<_> = set.iter().map(|name| format!("\"{name}\"")).collect();
     format!("[{}]", quoted.join(", "))

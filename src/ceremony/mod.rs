@@ -4,6 +4,7 @@
 //! example into `ceremonies/`. Nothing here reaches a token, a terminal, the disk, the network or
 //! a clock; everything that can be refused is refused before a token is touched.
 
+pub mod address;
 pub mod answers;
 pub mod answers_form;
 pub mod attestation;

@@ -8,6 +8,7 @@
 
 use super::session::{TEXT_CAP, shown};
 use super::{files, rules};
+use crate::ceremony::address::Address;
 use crate::ceremony::facts::{Anchor, Device};
 use crate::ceremony::people::{KeyName, Person};
 use crate::record::media;
@@ -36,6 +37,8 @@ pub struct DeviceMap {
     pub modules: BTreeMap<String, ModulePin>,
     /// Folders that a module writes in, by its name in the map; of `SoftHSM` they are known.
     pub folders: BTreeMap<String, Vec<PathBuf>>,
+    /// Where a module connects to, by its name in the map; a limit has to allow it.
+    pub connections: BTreeMap<String, Address>,
     /// One's own keys.
     pub keys: BTreeMap<KeyName, DeviceKey>,
     /// The backend's address, for the lines that a person types: `https://notary.example.com`.
@@ -111,6 +114,7 @@ impl DeviceMap {
             head: None,
             modules: BTreeMap::new(),
             folders: BTreeMap::new(),
+            connections: BTreeMap::new(),
             keys: BTreeMap::new(),
             backend: None,
             enrolments: BTreeMap::new(),
@@ -248,6 +252,7 @@ url = "https://notary.example.com/"
 path = "/usr/lib/softhsm/libsofthsm2.so"
 sha256 = "{HEX}"
 folders = ["tokens", "/var/lib/tokens"]
+connects-to = "192.0.2.7:1792"
 
 [key.root-a]
 uri = "pkcs11:token=root-a;serial=12;object=root-a"
@@ -313,6 +318,7 @@ dora = "2026-12-02"
         assert_eq!(map.module_of(&targets), None);
         let folders: Vec<_> = map.folders["softhsm2"].iter().map(|folder| folder.to_str().unwrap()).collect();
         assert_eq!(folders, ["/home/ada/tokens", "/var/lib/tokens"]);
+        assert_eq!(map.connections["softhsm2"].to_string(), "192.0.2.7:1792");
         let dana = "dev-dana".parse::<KeyName>().unwrap();
         assert_eq!(map.enrolments[&dana], Path::new("/home/ada/dana.enrol.json"));
         assert!(map.devices()[&"targets-1".parse::<KeyName>().unwrap()].software);
@@ -364,10 +370,11 @@ dora = "2026-12-02"
             (one(";connector=http://127.0.0.1:8080", ";connector=http://hsm:8080"), "127.0.0.1"),
             (one("pin-auditor = \"pins/auditor\"", "module = \"softhsm2\""), "with a module"),
             (one("folders = [\"tokens\"", "folders = [\"/\""), "the folder \"/\""),
+            (one("192.0.2.7:1792", "hsm.example.com:1792"), "an IP address and a port"),
             (one("max-payload = 2028", "max-payload = 0"), "max-payload = 0"),
-            (one("max-payload = 2028", "max-payload = -1"), "line 34"),
+            (one("max-payload = 2028", "max-payload = -1"), "line 35"),
             (one("pin = \"pins/targets-1\"", "pin = \"tty\"\nmax-payload = 9"), "with a max-payload"),
-            (one("2026-12-02", "2026-12-32"), "line 54"),
+            (one("2026-12-02", "2026-12-32"), "line 55"),
             (one("https://notary.example.com/", "https://a b"), "the backend"),
             (one("https://notary.example.com/", "ftp://notary"), "the backend"),
             (one("https://notary.example.com/", "https://x;rm"), "the backend"),

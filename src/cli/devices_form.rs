@@ -2,6 +2,7 @@
 
 use super::devices::{DeviceKey, DeviceMap, DutyPins, PinFrom, backend_url};
 use super::rules;
+use crate::ceremony::address::Address;
 use crate::ceremony::facts::Anchor;
 use crate::ceremony::strict::{self, Word};
 use crate::signer::backends::ModulePin;
@@ -62,12 +63,13 @@ struct BackendPart {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct ModulePart {
     path: PathBuf,
     sha256: Word<Digest>,
     #[serde(default)]
     folders: Vec<PathBuf>,
+    connects_to: Option<Word<Address>>,
 }
 
 #[derive(Deserialize)]
@@ -137,6 +139,9 @@ impl DeviceMap {
             if !folders.is_empty() {
                 map.folders.insert(name.clone(), folders);
             }
+            if let Some(address) = part.connects_to {
+                map.connections.insert(name.clone(), address.0);
+            }
             map.modules.insert(name, pin);
         }
         for (name, part) in file.key {
@@ -185,6 +190,9 @@ impl DeviceMap {
             if let Some(folders) = self.folders.get(name) {
                 let folders: Vec<String> = folders.iter().map(|folder| path(folder)).collect();
                 let _ = writeln!(text, "folders = [{}]", folders.join(", "));
+            }
+            if let Some(address) = self.connections.get(name) {
+                let _ = writeln!(text, "connects-to = \"{address}\"");
             }
         }
         for (name, key) in &self.keys {

@@ -9,6 +9,7 @@ use super::enrolment::{self, Enrolments};
 use super::machine::{self, Needs};
 use super::pins::Pins;
 use super::rules;
+use crate::ceremony::address::Address;
 use crate::ceremony::change::{Change, Item};
 use crate::ceremony::facts::{Facts, Trust};
 use crate::ceremony::people::KeyName;
@@ -221,6 +222,15 @@ impl Keyring {
         })
     }
 
+    /// Where the modules of one's own keys connect to, each with its name in the map.
+    pub fn connections(&self) -> impl Iterator<Item = (&str, Address)> {
+        let map = self.map.iter();
+        map.flat_map(|map| {
+            let used = self.used_modules().map(|(name, _)| name);
+            used.filter_map(|name| Some((name.as_str(), *map.connections.get(name)?)))
+        })
+    }
+
     /// What has to stay in reach of a session with these keys, in a process that is confined: `record`
     /// and the program's own file, whose digest goes into the transcript, beside what the map names.
     pub fn needs(&self, record: &Path, program: Option<PathBuf>) -> Needs {
@@ -236,6 +246,10 @@ impl Keyring {
             needs.read.extend(path.parent().map(Path::to_owned));
         }
         needs.write.extend(map.folders.values().flatten().cloned());
+        needs.local = !map.modules.is_empty();
+        for (_, address) in self.connections() {
+            needs.connect(address.port(), address.to_string());
+        }
         for key in map.keys.values() {
             if let KeyUri::File(file) = &key.uri {
                 needs.write.extend(file.parent().map(folder_of));
@@ -243,9 +257,10 @@ impl Keyring {
             match &key.uri {
                 KeyUri::YubiHsm(YubiHsmUri { way: Way::Connector(connector), .. }) => {
                     let address = connector.address();
-                    needs.tcp.insert(address.port(), address.to_string());
+                    needs.connect(address.port(), address.to_string());
                 }
                 KeyUri::YubiHsm(YubiHsmUri { way: Way::Usb, .. }) => needs.usb = true,
+                KeyUri::Piv(_) => needs.local = true,
                 _ => {}
             }
             if let PinFrom::File(file) = &key.pin {

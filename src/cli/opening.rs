@@ -2,8 +2,9 @@
 //!
 //! In production a person types today's date, and the host's clock must agree: every date of a
 //! change is counted from that clock, and a machine that was in a drawer for a year has a wrong one.
-//! What the machine is like is shown and recorded, not judged: who watches decides. But root is signed
-//! in production only where no network interface is up.
+//! What the machine is like is shown and recorded, not judged: who watches decides. But root is signed,
+//! root keys are made, and keys leave and enter tokens, in production only where no network interface
+//! is up; and no module connects beyond this machine but where limits say.
 //!
 //! Never: a secret in a process that could still give it up. Where keys of one's own may be used, the
 //! process is confined ([`machine`](super::machine)) before anyone is asked for a PIN.
@@ -13,7 +14,7 @@ use super::keyring::Keyring;
 use super::machine::Confined;
 use super::rules;
 use super::session::Session;
-use crate::ceremony::change::Change;
+use crate::ceremony::change::{Change, Item, Purpose};
 use crate::ceremony::facts::{Facts, Stage};
 use crate::ceremony::limits::Limits;
 use crate::ceremony::rules::CLOCK;
@@ -35,16 +36,47 @@ const APART: Term = Term::new(1, Unit::Days);
 /// The words of the question.
 const QUESTION: &str = "What is today's date, by a calendar and not by this machine?";
 
-/// Refuses to sign a root in production, or anything where the limits in force say so, while a network
-/// interface is up, or where the system doesn't say.
+/// Refuses to sign a root in production, to make its keys, to let keys or wrap keys out of tokens or in,
+/// or anything where the limits in force say so, while a network interface is up, or where the system
+/// doesn't say.
 ///
 /// # Errors
 ///
 /// `NETWORK-UP`.
 pub fn offline(session: &Session, change: &Change, facts: &Facts) -> Result<()> {
     let root = change.documents().any(|document| *document.role() == RoleName::Root);
-    let demanded = root || facts.limits.ceremony.offline;
+    let demanded = root || change.items.iter().any(bares) || facts.limits.ceremony.offline;
     if facts.trust.stage == Stage::Production && demanded { network(session) } else { Ok(()) }
+}
+
+/// Whether a private key of root comes into being by it, or any is outside a token, wrapped or in shares.
+fn bares(item: &Item) -> bool {
+    match item {
+        Item::NewKey(new) => new.purpose == Purpose::Root,
+        Item::Shares(_) | Item::KeyCopy { .. } | Item::Restored(_) => true,
+        _ => false,
+    }
+}
+
+/// Refuses modules that connect beyond this machine where the limits in force don't say so.
+///
+/// # Errors
+///
+/// `CONNECTION`.
+pub fn connections(keyring: &Keyring, limits: &Limits) -> Result<()> {
+    let allowed = &limits.ceremony.connections;
+    let Some((module, address)) =
+        keyring.connections().find(|(_, address)| !address.is_here() && !allowed.contains(address))
+    else {
+        return Ok(());
+    };
+    let named: Vec<_> = allowed.iter().map(ToString::to_string).collect();
+    let expected = if named.is_empty() { "none".to_owned() } else { named.join(", ") };
+    Err(Refusal::new(
+        &rules::CONNECTION,
+        format!("the module {}, which connects to {address}", visible(module)),
+        format!("this machine, or what the limits in force allow: {expected}"),
+    ))
 }
 
 /// Refuses to begin in production without what must be there before the process is confined, and without
@@ -77,7 +109,8 @@ pub fn network(session: &Session) -> Result<()> {
 ///
 /// # Errors
 ///
-/// What reading the deeds refuses; `CONFINEMENT`; `CLOCK` if host and person are more than a day apart, or a transcript of the record ends more
+/// What reading the deeds refuses; `CONNECTION`; `CONFINEMENT`; `CLOCK` if host and person are more than a
+/// day apart, or a transcript of the record ends more
 /// than a day from now.
 pub fn settle(
     session: &Session,
@@ -93,6 +126,7 @@ pub fn settle(
         return Ok(found);
     }
     if let Some(keyring) = keyring {
+        connections(keyring, &contents.facts.limits)?;
         found.extend(keyring.load_modules());
         let confined = session.confine(|| keyring.needs(record.path(), session.program_path()));
         if let Some(confined) = confined {

@@ -15,7 +15,7 @@ use crate::ceremony::answers::ALONE;
 use crate::ceremony::answers_form::template;
 use crate::ceremony::attestation::Tally;
 use crate::ceremony::change::Change;
-use crate::ceremony::facts::Facts;
+use crate::ceremony::facts::{Facts, Stage};
 use crate::ceremony::messages::{self, TooLong};
 use crate::ceremony::step::{Act, PersonAct, Prompt, Step};
 use crate::ceremony::{engine, gate};
@@ -23,6 +23,7 @@ use crate::record::Contents;
 use crate::tuf::digest::Digest;
 use crate::tuf::json::{Json, Members, object};
 use crate::tuf::rule::{Exit, Result};
+use crate::tuf::text::visible;
 use crate::ui::paper;
 use crate::ui::paper::script::Later;
 use crate::ui::screen::{Screen, Tone};
@@ -51,6 +52,8 @@ struct Script {
     rehearsed: Option<String>,
     /// Each step in a sentence.
     sentences: Vec<String>,
+    /// Where modules here connect to.
+    connections: Vec<String>,
     /// The record as it was planned on, for the script to print.
     contents: Contents,
 }
@@ -164,6 +167,13 @@ fn plan(table: &Table, path: &Path, outcome: Outcome) -> Result<Planned> {
     };
     let Frozen { runbook, ceremony, change, clients } = *frozen;
     let steps = engine::assemble(&runbook, ceremony.steps(&change, &contents.facts)?)?;
+    if contents.facts.trust.stage == Stage::Production {
+        opening::connections(&table.keyring, &contents.facts.limits)?;
+    }
+    let connections = table.keyring.connections();
+    let connections: Vec<_> = connections
+        .map(|(name, address)| format!("the module {} connects to {address}", visible(name)))
+        .collect();
     let digest = table.record.add_change(&change, runbook.text().as_bytes())?;
     let today = opening::prompt(contents.facts.trust.stage);
     let clients = if gate::concerns(&change) { clients.lines() } else { Vec::new() };
@@ -177,6 +187,7 @@ fn plan(table: &Table, path: &Path, outcome: Outcome) -> Result<Planned> {
         clients,
         steps,
         change,
+        connections,
         contents,
     })))
 }
@@ -314,6 +325,10 @@ impl Planned {
             let lines = script.clients.iter().map(String::as_str);
             screen = screen.heading("What customers' clients will make of it").items(lines);
         }
+        if !script.connections.is_empty() {
+            let lines = script.connections.iter().map(String::as_str);
+            screen = screen.heading("Connections of this machine's modules").items(lines);
+        }
         for (title, found) in shown_besides(&script.steps) {
             screen = screen.heading(title).items(found.iter().map(String::as_str));
         }
@@ -343,6 +358,7 @@ impl Planned {
                         ("kind", frame.kind.as_str().into()),
                         ("summary", texts(script.lines.clone())),
                         ("clients", texts(script.clients.clone())),
+                        ("connections", texts(script.connections.clone())),
                         ("rehearsed", script.rehearsed.as_deref().map_or(Json::Null, Json::from)),
                         ("steps", texts(script.steps.iter().map(|s| s.id.to_string()).collect())),
                         ("prompts", texts(script.prompts.iter().map(|p| p.id.to_string()).collect())),

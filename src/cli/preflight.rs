@@ -49,6 +49,7 @@ pub fn run(session: &Session, _args: &Preflight) -> Result<Ended> {
     found.extend(confined.map(Confined::findings).unwrap_or_default());
     if stage != Some(Stage::Rehearsal) {
         problems.extend(opening::network(session).err());
+        problems.extend(limits.as_ref().and_then(|limits| opening::connections(&keyring, limits).err()));
         let demand = confined.zip(limits.as_ref());
         problems.extend(demand.and_then(|(confined, limits)| opening::enough(confined, limits).err()));
     }

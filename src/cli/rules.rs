@@ -50,7 +50,9 @@ crate::rules! {
         "fetch the public key from the vault once more, and name its file with --public";
     CONFINEMENT: "CONFINEMENT", Refused, "where limits demand it, a session gives up all that it can before a PIN is asked for", "threats T19",
         "keyrite preflight tells what is missing: for memory, sudo prlimit --memlock=unlimited --pid $$ in the shell that starts keyrite, or sudo swapoff -a; for the rest, a newer kernel";
-    NETWORK_UP: "NETWORK-UP", Refused, "root is signed where no network interface is up, and so is all else where limits demand it", "threats T19",
+    CONNECTION: "CONNECTION", Refused, "a module connects to this machine alone, or to an address that the limits in force allow", "threats T19",
+        "take connects-to out of the device map; or have the limits allow it: connections under [ceremony], signed by the root keys";
+    NETWORK_UP: "NETWORK-UP", Refused, "root is signed, its keys are made, and keys leave and enter tokens, where no network interface is up; so is all else where limits demand it", "threats T19",
         "set the interfaces down, as by: sudo ip link set NAME down; then run the same command again";
     STEP_UNKNOWN: "STEP-UNKNOWN", Refused, "every step is one that this keyrite performs", "design",
         "use the keyrite that planned the change, or a newer one";

@@ -148,6 +148,28 @@ impl Stage {
         self.on(copy, devices, &["sign", "--answers", utf8(&answers), "--unattended"])
     }
 
+    /// The program where an interface is up that is not the machine's own loop.
+    pub fn networked(&self, map: &Path, arguments: &[&str]) -> Done {
+        let up = "ip link add net0 type dummy || ip link add net0 type ifb || ip tuntap add dev net0 mode tun; \
+                  ip link set net0 up; exec \"$@\"";
+        let mut command = Command::new("unshare");
+        if !rustix::process::getuid().is_root() {
+            command.args(["--user", "--map-root-user"]);
+        }
+        command.args([
+            "--net",
+            "sh",
+            "-c",
+            up,
+            "sh",
+            env!("CARGO_BIN_EXE_keyrite"),
+            "-C",
+            utf8(&self.record),
+        ]);
+        command.args(["--devices", utf8(map), "--json"]).args(arguments).current_dir(&self.dir);
+        Done::of(command.env("SOFTHSM2_CONF", self.path("softhsm2.conf")))
+    }
+
     /// `developer new`, typed at a terminal: the key file and the enrolment.
     pub fn developer(&self, name: &str) -> (PathBuf, PathBuf) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_keyrite"));

@@ -3,13 +3,14 @@
 //!
 //! [`never`], when the program begins: looking into other processes, typing on the
 //! terminal in a person's place, and what could go round a filter.
-//! [`in_session`], once the modules are loaded and before a PIN is asked for: any network but the
-//! socket of the smart card service, and the start of any program. A socket of a family is refused
-//! when it is made; what is open already stays.
+//! [`in_session`], once the modules are loaded and before a PIN is asked for: any network, the sockets
+//! of the file system where no module and no smart card service needs them (a desktop's session bus
+//! would start programs for us), and the start of any program. A socket of a family is refused when it
+//! is made; what is open already stays.
 //!
 //! Numbers of the x32 form of a call are refused as well, since a filter sees those as others.
 
-use super::Tcp;
+use super::Needs;
 use libc::{AF_INET, AF_INET6, AF_NETLINK, AF_UNIX, EPERM, c_long};
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
@@ -60,17 +61,29 @@ pub fn never() -> bool {
     apply(rules)
 }
 
-/// Refuses programs, and every socket but those of `tcp` and the one that tells of `usb`. False if the
-/// kernel won't have it.
-pub fn in_session(tcp: &Tcp, usb: bool) -> bool {
+/// Refuses programs, and every socket but those that are needed. False if the kernel won't have it.
+pub fn in_session(needs: &Needs) -> bool {
+    let tcp = &needs.tcp;
     let mut rules = Rules::new();
     refuse(&mut rules, libc::SYS_execve, &[]);
     refuse(&mut rules, libc::SYS_execveat, &[]);
-    let mut families = vec![AF_UNIX];
-    families.extend(usb.then_some(AF_NETLINK));
-    families.extend([AF_INET, AF_INET6].into_iter().filter(|_| !tcp.is_empty()));
-    let mut all: Vec<Vec<_>> =
-        vec![families.iter().map(|family| (0, SeccompCmpOp::Ne, word(*family))).collect()];
+    let wanted = [
+        (AF_UNIX, needs.local),
+        // Tells of what is plugged in.
+        (AF_NETLINK, needs.usb),
+        (AF_INET, !tcp.is_empty()),
+        (AF_INET6, !tcp.is_empty()),
+    ];
+    let mut others: Vec<_> = wanted
+        .iter()
+        .filter(|(_, wanted)| *wanted)
+        .map(|(family, _)| (0, SeccompCmpOp::Ne, word(*family)))
+        .collect();
+    if others.is_empty() {
+        // A family that no kernel has: a list without conditions is none.
+        others.push((0, SeccompCmpOp::Ne, u64::from(u16::MAX)));
+    }
+    let mut all = vec![others];
     all.push(vec![(0, SeccompCmpOp::Eq, word(AF_NETLINK)), (2, SeccompCmpOp::Ne, KOBJECT_UEVENT)]);
     if !tcp.is_empty() {
         // A port is taken by listening alone, without bind(2), which the fence knows.

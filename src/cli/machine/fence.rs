@@ -1,8 +1,8 @@
 //! Files and TCP ports beyond a fence are out of reach, for this program and for the modules in it
 //! (landlock(7)). The fence can't be taken down again.
 //!
-//! Open files stay open, and so do connections. Paths can still be seen, and sockets of the file
-//! system be reached, such as that of the smart card service. Of `/etc` there is what anyone on the
+//! Open files stay open, and so do connections. Paths can still be seen. Sockets of the file system are
+//! no business of a fence's: [`calls`](super::calls) has them. Of `/etc` there is what anyone on the
 //! machine may read, since modules have their configuration there.
 
 use super::{Needs, Tcp};

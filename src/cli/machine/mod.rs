@@ -40,6 +40,21 @@ pub struct Needs {
     pub tcp: Tcp,
     /// Whether tokens are spoken to by USB, by this program or a module.
     pub usb: bool,
+    /// Whether sockets of the file system are needed: that of the smart card service, or whatever a
+    /// PKCS#11 module speaks to.
+    pub local: bool,
+}
+
+impl Needs {
+    /// A port, and the host that it is for: more than one host may have it.
+    pub fn connect(&mut self, port: u16, host: String) {
+        let hosts = self.tcp.entry(port).or_default();
+        if hosts.is_empty() {
+            *hosts = host;
+        } else if !hosts.split(" and ").any(|known| known == host) {
+            *hosts = format!("{hosts} and {host}");
+        }
+    }
 }
 
 /// What a process has given up.
@@ -55,6 +70,8 @@ pub struct Confined {
     pub calls: bool,
     /// What may still be connected to.
     pub tcp: Tcp,
+    /// Whether sockets of the file system may be.
+    pub local: bool,
 }
 
 impl Confined {
@@ -85,6 +102,14 @@ impl Confined {
         }
     }
 
+    fn local(&self) -> &'static str {
+        match (self.calls, self.local) {
+            (false, _) => "NOT refused",
+            (true, true) => "open, for modules and the smart card service",
+            (true, false) => "none",
+        }
+    }
+
     /// What is recorded of it, by name.
     pub fn findings(&self) -> BTreeMap<String, String> {
         let missing = self.missing();
@@ -96,6 +121,7 @@ impl Confined {
             ("files", self.files.words()),
             ("system calls", calls.to_owned()),
             ("connections", self.connections()),
+            ("local sockets", self.local().to_owned()),
             ("confinement", level),
         ])
     }
@@ -118,8 +144,8 @@ pub fn confine(needs: &Needs) -> Confined {
     let memory = memory::lock();
     let swap = facts::swaps_to_disk();
     let files = fence::put_up(needs);
-    let calls = calls::never() && calls::in_session(&needs.tcp, needs.usb);
-    Confined { memory, swap, files, calls, tcp: needs.tcp.clone() }
+    let calls = calls::never() && calls::in_session(needs);
+    Confined { memory, swap, files, calls, tcp: needs.tcp.clone(), local: needs.local }
 }
 
 /// What the machine is like, by name.

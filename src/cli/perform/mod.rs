@@ -20,6 +20,7 @@ mod sign;
 pub use make_key::{certificate, possession};
 
 use super::keyring::Keyring;
+use super::opening;
 use super::session::Session;
 use crate::ceremony::change::Change;
 use crate::ceremony::engine::{self, Next, Progress, Waiting};
@@ -146,6 +147,10 @@ impl Room<'_> {
             let entry = self.journal.head().filter(|_| self.session.verbose > 1);
             let on = entry.map(|(n, digest)| format!(", after entry {n} {digest}")).unwrap_or_default();
             self.console.progress(&format!("step {}{on}", step.id).into());
+        }
+        // A cable may have been put in since the session began.
+        if matches!(step.act, Act::Token(_) | Act::Secret(_)) {
+            opening::offline(self.session, agenda.change, facts)?;
         }
         match &step.act {
             Act::Person(act) => self.ask(agenda, step, act, facts),

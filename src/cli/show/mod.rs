@@ -88,7 +88,7 @@ enum Known {
     /// A document, signed or only its payload.
     Document(MetadataPayload, Page),
     /// A limits file.
-    Limits(Limits, Page),
+    Limits(Box<Limits>, Page),
     /// Anything else.
     Other(Page),
 }

@@ -273,7 +273,7 @@ pub fn toml(beside: &Beside, text: &str) -> Result<Known> {
         .digest("file", Digest::of(text.as_bytes()))
         .list("Other than the built-in limits", built_in.into_iter().map(|(line, _)| line).collect())
         .exact("In full", limits.to_toml().lines().map(str::to_owned).collect());
-    Ok(Known::Limits(limits, page))
+    Ok(Known::Limits(Box::new(limits), page))
 }
 
 /// Members of any object, one line each.
