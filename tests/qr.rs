@@ -5,13 +5,17 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
     reason = "a test fails by panicking"
 )]
 
+mod browser;
 mod stage;
 
+use keyrite::ceremony::carry::frames::Collected;
 use keyrite::ceremony::facts::Stage as Kind;
 use keyrite::ceremony::limits::Limits;
+use keyrite::tuf::digest::Digest;
 use keyrite::tuf::profile::Profile;
 use serde_json::{Value, json};
 use stage::{Devices, Done, Stage, fill, shipped, utf8};
@@ -165,6 +169,13 @@ fn other_codes_and_other_words_take_nothing_in() {
     let others = gap.shows(&elsewhere.record, &["send"], &foreign);
     let few = [mine.join("frame-001.png"), mine.join("frame-002.png")];
     assert_eq!(rule(gap.reads(&copy, &[&few[0], &few[1]], digest(&all)), 4), "QR-MISSING");
+    // One of another message comes first: then its own lack the rest, and it is told why.
+    let strange = stage.path("mine/frame-000.png");
+    fs::copy(foreign.join("frame-001.png"), &strange).unwrap();
+    let refused = gap.reads(&copy, &[&mine], digest(&all)).ended(1).json();
+    assert_eq!(refused["error"]["rule"], "QR-MIXED", "{refused}");
+    assert!(refused["error"]["found"].as_str().unwrap().contains("of the first message 1 of"), "{refused}");
+    fs::remove_file(strange).unwrap();
     let first =
         fs::read_dir(&foreign).unwrap().map(|e| e.unwrap().path()).find(|p| p.extension().unwrap() == "png");
     let first = first.unwrap();
@@ -176,6 +187,7 @@ fn other_codes_and_other_words_take_nothing_in() {
     // Only what the other side lacks.
     let less = gap.shows(&stage.record, &["send", "--besides", utf8(&copy)], &stage.path("less"));
     assert!(less["codes"].as_u64() < all["codes"].as_u64(), "{less} {all}");
+    on_paper(&gap, &copy, &less, shown["digest"].as_str().unwrap());
     let line = ["-C", utf8(&stage.record), "--json", "qr", "send", "--besides", utf8(&elsewhere.record)];
     let never = stage.path("never");
     let line = [line.as_slice(), &["--into", utf8(&never)]].concat();
@@ -190,4 +202,100 @@ fn other_codes_and_other_words_take_nothing_in() {
     gap.shows(&stage.record, &["digest", &gap.change], &stage.path("digest"));
     let read = told("digest").ended(0).json();
     assert!(read["read"][0]["of"].as_str().unwrap().starts_with("the change"), "{read}");
+}
+
+/// The page as a browser prints it, and the SVG files, read by another program than keyrite, and by keyrite
+/// from the printed page.
+fn on_paper(gap: &Gap, copy: &Path, less: &Value, signatures: &str) {
+    let stage = &gap.stage;
+    let page = stage.path("codes.html");
+    let line =
+        ["-C", utf8(&stage.record), "--json", "qr", "send", "--besides", utf8(copy), "--print", utf8(&page)];
+    let printed = stage.keyrite(line).ended(0).json();
+    assert_eq!(printed["digest"], less["digest"]);
+    for (size, ..) in browser::SIZES {
+        let pdf = browser::print(&page, size);
+        let mut collected = Collected::default();
+        let texts = browser::all_scanned(&pdf);
+        assert_eq!(
+            Some(texts.len() as u64),
+            printed["codes"].as_u64(),
+            "each code once, whole, on one page: {size}"
+        );
+        for text in &texts {
+            collected.take(text).unwrap();
+        }
+        let message = collected.message().unwrap();
+        assert_eq!(Digest::of(&message).hex(), digest(&printed), "{size}");
+        // By keyrite, from the pages as images.
+        let pages: Vec<PathBuf> = browser::images(&pdf, 200);
+        let read: Vec<String> = pages
+            .iter()
+            .flat_map(|png| keyrite::ui::qr::read::texts(fs::read(png).unwrap()).unwrap())
+            .collect();
+        let mut own = Collected::default();
+        for text in &read {
+            own.take(text).unwrap();
+        }
+        assert_eq!(own.message().unwrap(), message, "{size}: {} of {} read", read.len(), texts.len());
+    }
+    let drawn = browser::all_scanned(&browser::pdf_of(&stage.path("back/signatures.svg")));
+    assert_eq!(drawn.len(), 1, "{drawn:?}");
+    assert_eq!(Digest::of(drawn[0].as_bytes()).hex(), signatures);
+}
+
+/// A picture as large as one may be, and more bits a pixel than any camera's.
+fn picture(color: png::ColorType, depth: png::BitDepth, noisy: bool) -> Vec<u8> {
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, 5_000, 5_000);
+    encoder.set_color(color);
+    encoder.set_depth(depth);
+    encoder.set_compression(png::Compression::Fast);
+    let mut writer = encoder.write_header().unwrap();
+    let bits = color.samples() * if depth == png::BitDepth::Sixteen { 16 } else { 8 };
+    let mut seed = 1_u64;
+    let mut byte = || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        if noisy && seed >> 63 == 1 { 0 } else { 0xff }
+    };
+    let mut stream = writer.stream_writer().unwrap();
+    for _ in 0..5_000 {
+        let row: Vec<u8> = (0..5_000 * bits / 8).map(|_| byte()).collect();
+        std::io::Write::write_all(&mut stream, &row).unwrap();
+    }
+    stream.finish().unwrap();
+    drop(writer);
+    file
+}
+
+/// The largest pictures that are read at all, in a process that may have no more than 768 MiB of addresses,
+/// libraries, stacks and all: they are refused by a rule, or read, and nothing is aborted.
+#[test]
+fn one_hostile_image_costs_no_more_memory_than_is_set_aside() {
+    let limits = Limits::default_for(Profile::Notary);
+    let stage = Stage::new("qr-memory", Profile::Notary, Kind::Production, &limits);
+    let mut jpeg = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/qr/code.jpg")).unwrap();
+    let head = jpeg.windows(2).position(|two| two == [0xff, 0xc0]).unwrap();
+    jpeg[head + 5..head + 9].copy_from_slice(&[0x13, 0x88, 0x13, 0x88]); // 5,000 by 5,000
+    let images = [
+        ("white.png", picture(png::ColorType::Grayscale, png::BitDepth::Eight, false)),
+        ("noise.png", picture(png::ColorType::Grayscale, png::BitDepth::Eight, true)),
+        ("deep.png", picture(png::ColorType::Rgba, png::BitDepth::Sixteen, false)),
+        ("claims.jpg", jpeg),
+    ];
+    for (name, bytes) in images {
+        let path = stage.path(name);
+        fs::write(&path, bytes).unwrap();
+        let mut command = std::process::Command::new("sh");
+        command.args([
+            "-c",
+            &format!("ulimit -v {}; exec \"$@\"", 768 * 1024),
+            "sh",
+            env!("CARGO_BIN_EXE_keyrite"),
+        ]);
+        command.args(["-C", utf8(&stage.record), "--json", "qr", "read", utf8(&path)]);
+        let refused = Done::of(&mut command).ended(1).json()["error"]["rule"].clone();
+        let rules = ["QR-NONE", "QR-TIME", "QR-IMAGE"];
+        assert!(rules.iter().any(|rule| refused == *rule), "{name}: {refused}");
+    }
 }

@@ -107,6 +107,44 @@ fn what_stands_on_a_terminal_is_read_from_its_picture() {
     );
 }
 
+/// Answers the three questions for words of a digest.
+fn type_words(session: &mut PtySession, words: &[&str]) {
+    let mut typed = Vec::new();
+    while typed.len() < 3 {
+        let asked = session.exp_regex(r"word +([0-9]+) ").unwrap().1;
+        let number: usize = asked.trim().trim_start_matches("word").trim().parse().unwrap();
+        // A line is drawn again once it is typed.
+        if !typed.contains(&number) {
+            session.send_line(words[number - 1]).unwrap();
+            typed.push(number);
+        }
+    }
+}
+
+/// Whoever shows a code whose words are others on the other side says so, and is told that it failed.
+#[test]
+fn what_the_other_side_has_is_confirmed_where_it_was_shown() {
+    let day = day(Upto::End);
+    for no in [true, false] {
+        let mut session = on_terminal(&day, (100, 40), &["qr", "signatures", "root-a"]);
+        until(&mut session, "Enter ends it");
+        types(&mut session, "\r");
+        session.exp_string("on the other screen").unwrap();
+        if no {
+            session.exp_regex(r"word +[0-9]+ ").unwrap();
+            session.send_line("no").unwrap();
+        } else {
+            for _ in 0..3 {
+                type_words(&mut session, &Digest::of(b"another code").words());
+                session.exp_string("These are not the words").unwrap();
+            }
+        }
+        session.exp_string("NOT-CONFIRMED").unwrap();
+        session.exp_eof().unwrap();
+        assert!(format!("{:?}", session.process().wait().unwrap()).ends_with(", 1)"));
+    }
+}
+
 /// A dozen frames go by, each drawn over the one before, and each is whole on the screen.
 #[test]
 fn frames_go_by_on_a_terminal_until_they_are_enough() {
@@ -131,9 +169,18 @@ fn frames_go_by_on_a_terminal_until_they_are_enough() {
             break;
         }
     }
+    let message = collected.message().unwrap();
+    // Then the other side reads its words out: others are refused, and what was shown is confirmed.
     types(&mut session, "\r");
-    session.exp_eof().unwrap();
-    let files = keyrite::ceremony::carry::files::unpack(&collected.message().unwrap()).unwrap();
+    session.exp_string("on the other screen").unwrap();
+    let (words, other) = (Digest::of(&message).words(), Digest::of(b"what someone else has shown").words());
+    type_words(&mut session, &other);
+    session.exp_string("These are not the words").unwrap();
+    type_words(&mut session, &words);
+    let said = session.exp_eof().unwrap();
+    assert!(said.contains("the other side has what you have shown"), "{said}");
+    assert!(format!("{:?}", session.process().wait().unwrap()).ends_with(", 0)"));
+    let files = keyrite::ceremony::carry::files::unpack(&message).unwrap();
     assert!(files.keys().any(|path| path.ends_with("/change.json")), "{:?}", files.keys());
 }
 
@@ -156,16 +203,7 @@ fn a_scanner_types_codes_and_answers_nothing() {
     session.exp_string("QR-CHECK").unwrap();
     types(&mut session, &format!("{code}\r\nYes\rsame\r{code}\r"));
     session.exp_string("Which words").unwrap();
-    let mut typed = Vec::new();
-    while typed.len() < 3 {
-        let asked = session.exp_regex(r"word +([0-9]+) ").unwrap().1;
-        let number: usize = asked.trim().trim_start_matches("word").trim().parse().unwrap();
-        // A line is drawn again once it is typed.
-        if !typed.contains(&number) {
-            session.send_line(words[number - 1]).unwrap();
-            typed.push(number);
-        }
-    }
+    type_words(&mut session, &words);
     // It was in the record before.
     let report = session.exp_eof().unwrap();
     assert!(report.contains("known before") && !report.contains("not the words"), "{report}");

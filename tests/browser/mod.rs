@@ -141,3 +141,30 @@ pub fn scanned(pdf: &Path) -> String {
     let mut command = Command::new("zbarimg");
     run(command.args(["--quiet", "--raw", "-Sdisable", "-Sqrcode.enable"]).arg(png)).trim().to_owned()
 }
+
+/// Prints any file that a browser shows, as it is, into a PDF beside it.
+pub fn pdf_of(file: &Path) -> PathBuf {
+    let pdf = file.with_extension("pdf");
+    let mut command = chromium(file);
+    command.arg("--no-pdf-header-footer").arg(format!("--print-to-pdf={}", pdf.to_str().unwrap()));
+    run(command.arg(url(file)));
+    pdf
+}
+
+/// The pages of a PDF as images of so many dots an inch.
+pub fn images(pdf: &Path, dots: u32) -> Vec<PathBuf> {
+    let folder = pdf.with_extension(format!("pages-{dots}"));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    run(Command::new("pdftoppm").args(["-r", &dots.to_string(), "-png"]).args([pdf, &folder.join("page")]));
+    let mut pages: Vec<PathBuf> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    pages.sort();
+    pages
+}
+
+/// What all QR codes on all pages say.
+pub fn all_scanned(pdf: &Path) -> Vec<String> {
+    let mut command = Command::new("zbarimg");
+    command.args(["--quiet", "--raw", "-Sdisable", "-Sqrcode.enable"]).args(images(pdf, 200));
+    run(&mut command).lines().map(str::to_owned).collect()
+}

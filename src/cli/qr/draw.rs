@@ -1,12 +1,15 @@
 //! Codes out: on the terminal, as files of pictures, on paper.
 //!
 //! The words of what a code holds stand on the screen of whoever shows it, never beside the code: whoever
-//! changed one on its way would have changed the other.
+//! changed one on its way would have changed the other. Where what is shown is taken in at once, whoever
+//! shows it types words from the other side's screen then, as the other side did from theirs: so both know
+//! that it is the same.
 
 use crate::ceremony::carry::code::{Code, KeyBegin};
 use crate::ceremony::carry::files::pack;
 use crate::ceremony::carry::frames::{self, Frames};
 use crate::ceremony::change::Item;
+use crate::ceremony::confirm::Places;
 use crate::ceremony::facts::Stage;
 use crate::ceremony::people::{KeyName, Person};
 use crate::cli::arguments::Out;
@@ -21,6 +24,7 @@ use crate::tuf::rule::{Refusal, Result};
 use crate::ui::paper::Paper;
 use crate::ui::qr::{Picture, Soil, letters, no_room, side_of};
 use crate::ui::screen::{Screen, Tone};
+use crate::ui::{Console, Prompt};
 use std::path::Path;
 
 /// Pixels of a module in a file.
@@ -39,6 +43,8 @@ struct Shown<'a> {
     codes: Codes,
     name: &'a str,
     next: String,
+    /// Whether the other side takes it in, and people at both ends say so.
+    taken_in: bool,
 }
 
 enum Codes {
@@ -58,6 +64,7 @@ pub fn files(session: &Session, person: Option<&str>, besides: Option<&Path>, ou
         digest: frames::digest(&message),
         codes: Codes::Message(message),
         name: "frame",
+        taken_in: true,
         next: "keyrite qr read    on the other side: with the images, or with a scanner".to_owned(),
     };
     show(session, &record, shown, out)
@@ -140,7 +147,8 @@ fn one(
         Code::Signatures { .. } => Digest::of(text.as_bytes()),
     };
     let next = "keyrite qr read    on the other side: with an image, or with a scanner".to_owned();
-    show(session, record, Shown { what, digest, codes: Codes::One(text), name, next }, out)
+    let taken_in = matches!(code, Code::Signatures { .. });
+    show(session, record, Shown { what, digest, codes: Codes::One(text), name, next, taken_in }, out)
 }
 
 fn show(session: &Session, record: &Record, shown: Shown<'_>, out: &Out) -> Result<Ended> {
@@ -167,6 +175,9 @@ fn show(session: &Session, record: &Record, shown: Shown<'_>, out: &Out) -> Resu
         let screen = screen.fact("codes", count.to_string()).next(shown.next);
         session.report(&screen, json(&shown.digest, count))?;
         console.draw(&*text, count == 1)?;
+        if shown.taken_in {
+            confirmed(session, &mut *console, &shown.digest)?;
+        }
         return Ok(Ended::Done);
     }
     let texts = match &shown.codes {
@@ -195,6 +206,16 @@ fn show(session: &Session, record: &Record, shown: Shown<'_>, out: &Out) -> Resu
     }
     session.report(&screen.next(shown.next.as_str()), json(&shown.digest, pictures.len()))?;
     Ok(Ended::Done)
+}
+
+/// Has words of the digest typed that whoever has taken it in reads out.
+fn confirmed(session: &Session, console: &mut dyn Console, digest: &Digest) -> Result<()> {
+    let text =
+        "Which words of the digest of the whole are on the other screen, once it says that it was taken in?";
+    let prompt = Prompt::new("other-side", text)
+        .help("Have them read out to you. If they are others, what was taken in there is not what you have shown: type no.");
+    console.confirm_words(&prompt, digest, Places::from_random(session.random::<3>()?))?;
+    console.show(&Screen::default().callout(Tone::Done, "the other side has what you have shown"))
 }
 
 /// Frames for files and paper: in the coarsest codes that are not too many, and some more than are

@@ -1,6 +1,6 @@
 //! Codes in: from images, folders of images, or a scanner that types.
 //!
-//! All of them are read before anything is asked, and nothing is taken in before a person has typed words
+//! All of them are read before anything is asked, by one deadline, and nothing is taken in before a person has typed words
 //! that are in no code. Then the record judges what came in as it judges a medium's files.
 
 use crate::ceremony::carry::code::{Code, KeyBegin};
@@ -8,6 +8,7 @@ use crate::ceremony::carry::files::unpack;
 use crate::ceremony::carry::frames::{self, Collected, Taken};
 use crate::ceremony::confirm::Places;
 use crate::ceremony::facts::Stage;
+use crate::ceremony::rules::{QR_MISSING, QR_MIXED};
 use crate::cli::arguments::Answers;
 use crate::cli::import;
 use crate::cli::rules;
@@ -21,18 +22,21 @@ use crate::tuf::key::PublicKey;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
 use crate::ui::qr::image::MOST_BYTES;
-use crate::ui::qr::read::texts;
+use crate::ui::qr::read::texts_within;
 use crate::ui::rules::QR_TIME;
 use crate::ui::screen::{Safe, Screen, Tone};
 use crate::ui::table::Table;
 use crate::ui::{Console, Prompt};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// The most images of one reading.
 const MOST_IMAGES: usize = 1_000;
-/// How many of them may take until the deadline.
+/// How many of them may take until their own deadline.
 const MOST_SLOW: usize = 2;
+/// How long all of them may take: a thousand that are each just quick enough would take hours.
+const DEADLINE: Duration = Duration::from_secs(300);
 
 /// What was read: static codes, each once, and the frames of one message.
 #[derive(Default)]
@@ -58,6 +62,25 @@ impl Read {
         Ok("a code".to_owned())
     }
 
+    /// The message of the frames, if there are any. Where some are missing, those of another message
+    /// come first: its frames may be the ones that were wanted.
+    fn message(&self) -> Result<Option<Vec<u8>>> {
+        if self.frames.progress().1 == 0 {
+            return Ok(None);
+        }
+        let mixed = self.left.iter().filter(|(_, why)| why.rule() == &QR_MIXED);
+        self.frames.message().map(Some).map_err(|refusal| match mixed.clone().next() {
+            Some((name, why)) if refusal.rule() == &QR_MISSING => {
+                let (have, need) = self.frames.progress();
+                let many = mixed.count();
+                let found =
+                    format!("{}, {many} such in all; of the first message {have} of {need}", why.found());
+                Refusal::new(&QR_MIXED, found, why.expected()).at(name.clone())
+            }
+            _ => refusal,
+        })
+    }
+
     fn whole(&self) -> bool {
         let (have, need) = self.frames.progress();
         have == need && (need > 0 || !self.codes.is_empty())
@@ -70,9 +93,9 @@ pub fn run(session: &Session, from: &[PathBuf], answers: &Answers) -> Result<End
     if from.is_empty() {
         scan(session.console(answers)?.as_mut(), &mut read)?;
     } else {
-        images(from, &mut read)?;
+        images(from, &mut read, DEADLINE)?;
     }
-    let message = if read.frames.progress().1 > 0 { Some(read.frames.message()?) } else { None };
+    let message = read.message()?;
     if message.is_none() && read.codes.is_empty() {
         return Err(match read.left.into_iter().next() {
             Some((name, refusal)) => refusal.at(name),
@@ -129,7 +152,8 @@ fn scan(console: &mut dyn Console, read: &mut Read) -> Result<()> {
     })
 }
 
-fn images(from: &[PathBuf], read: &mut Read) -> Result<()> {
+fn images(from: &[PathBuf], read: &mut Read, deadline: Duration) -> Result<()> {
+    let begun = Instant::now();
     let mut files = Vec::new();
     for path in from {
         if path.is_dir() { files.extend(in_folder(path)?) } else { files.push(path.clone()) }
@@ -141,7 +165,12 @@ fn images(from: &[PathBuf], read: &mut Read) -> Result<()> {
     let mut slow = 0_usize;
     for file in files {
         let name = shown(&file);
-        let found = media::read_file(&file, MOST_BYTES).and_then(texts);
+        let left = deadline.saturating_sub(begun.elapsed());
+        if left.is_zero() {
+            let found = format!("images that take longer than {} s together", deadline.as_secs());
+            return Err(Refusal::new(&QR_TIME, found, "fewer at once, or smaller ones").at(name));
+        }
+        let found = media::read_file(&file, MOST_BYTES).and_then(|file| texts_within(left, file));
         match found {
             Ok(found) => {
                 for text in found {
@@ -261,7 +290,10 @@ fn taken(
         return Err(why.clone().at(name));
     }
     let rehearsal = record.trust().stage == Stage::Rehearsal;
-    let screen = import::screen(report, "codes", rehearsal).digest("of the whole", digest);
+    let screen = import::screen(report, "codes", rehearsal).digest("of the whole", digest).callout(
+        Tone::Note,
+        "Whoever showed the codes is asked for words of this digest now: read them out.",
+    );
     Ok((import::with_signatures(screen, report, contents), import::json(report)))
 }
 
@@ -309,4 +341,25 @@ fn of_what(contents: &Contents, digest: &Digest) -> String {
         return format!("the key {name}");
     }
     "nothing that this record has under it".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn all_images_together_have_a_deadline() {
+        let code = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/qr/code.jpg"));
+        let all = vec![code; 3];
+        let mut read = Read::default();
+        images(&all, &mut read, DEADLINE).unwrap();
+        assert_eq!((read.codes.len(), read.left.len()), (1, 0));
+        let begun = Instant::now();
+        let late = images(&vec![all[0].clone(); MOST_IMAGES], &mut Read::default(), Duration::from_millis(1));
+        let late = late.unwrap_err();
+        assert_eq!(late.rule().name, "QR-TIME", "{late}");
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    }
 }

@@ -29,7 +29,16 @@ const MOST_CODES: usize = 64;
 ///
 /// `QR-IMAGE`, `QR-NONE`, `QR-TIME`.
 pub fn texts(file: Vec<u8>) -> Result<Vec<String>> {
-    within(DEADLINE, move || {
+    texts_within(DEADLINE, file)
+}
+
+/// The same in less time, as what is left of that of many images.
+///
+/// # Errors
+///
+/// As [`texts`].
+pub fn texts_within(left: Duration, file: Vec<u8>) -> Result<Vec<String>> {
+    within(left.min(DEADLINE), move || {
         let image = Grey::read(&file)?;
         let found = codes(&image);
         if found.is_empty() {
