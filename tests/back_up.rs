@@ -35,7 +35,9 @@ impl Room {
     fn new(name: &str) -> Self {
         let mut limits = Limits::default_for(Profile::Tuf);
         limits.root.witnesses = 0;
-        let stage = Stage::new(name, Profile::Tuf, Kind::Rehearsal, &limits);
+        let stage = Stage::new(name, Profile::Tuf, Kind::Production, &limits);
+        // A medium, mounted before the session begins.
+        fs::create_dir(stage.path("copies")).unwrap();
         let serials = ["t1", "t2", "spare"].map(|label| stage.token(label)).to_vec();
         let devices = stage.devices().on_token("t1", &serials[0]).on_token("t2", &serials[1]);
         let file = devices.write("devices.toml");
@@ -134,6 +136,11 @@ fn a_key_is_backed_up_its_token_lost_and_the_key_restored() {
     // The token is gone; a custodian's spare takes its place. Two of three cards.
     let spare = room.after_the_loss();
     let restore = room.restore(&room.serials[0]);
+    // Not while an interface is up: the wrap key comes together again.
+    let (_, answers) = room.stage.answers(&spare, &restore);
+    let run = ["run", utf8(&restore), "--answers", utf8(&answers), "--unattended"];
+    let online = room.stage.networked(&spare, &run).ended(1).json();
+    assert_eq!(online["error"]["rule"], "NETWORK-UP", "{online}");
     let back = room.hold(&spare, &restore, &[made.cards[2].clone(), made.cards[0].clone()]);
     assert_eq!(back.code, 0, "{}", back.text);
     // The record has it on that token now, and there it signs as the key that it was.

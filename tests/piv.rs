@@ -722,7 +722,7 @@ fn a_key_that_ykman_made_comes_into_the_record() {
         let key = "[[key]]\nname = \"root-b\"\nholder = \"ada\"\npurpose = \"root\"\n";
         let mut limits = Limits::default_for(Profile::Tuf);
         limits.root.witnesses = 0;
-        let stage = Stage::new("ykman", Profile::Tuf, Kind::Rehearsal, &limits);
+        let stage = Stage::new("ykman", Profile::Tuf, Kind::Production, &limits);
         let runbook = stage.write("1.toml", &format!("ceremony = \"generate-key\"\n{HEAD}{key}"));
         let map = stage.devices().on_yubikey("root-b", A).write("devices.toml");
         let (_, done) = stage.hold(&map, &runbook);
@@ -767,7 +767,7 @@ fn a_script_prepares_a_new_yubikey() {
     cards::with("a_script_prepares_a_new_yubikey", &["12345678"], |cards| {
         let mut limits = Limits::default_for(Profile::Tuf);
         limits.root.witnesses = 0;
-        let stage = Stage::new("yubikey-script", Profile::Tuf, Kind::Rehearsal, &limits);
+        let stage = Stage::new("yubikey-script", Profile::Tuf, Kind::Production, &limits);
         let key = "[[key]]\nname = \"r1\"\nholder = \"ada\"\npurpose = \"root\"\n";
         let runbook = stage.write("1.toml", &format!("ceremony = \"generate-key\"\n{HEAD}{key}"));
         let map = stage.devices().on_yubikey("r1", A).write("devices.toml");
@@ -911,6 +911,100 @@ fn simulated_vendor(demanded: bool) {
     stage.keyrite(line).ended(0);
     let report = told("report", &std::fs::read_to_string(&report).unwrap());
     assert!(report.contains("SIMULATED"), "{report}");
+}
+
+/// In production, so behind the fence: keys made natively by the program, and a root signed by them through a
+/// module that another maker wrote. It speaks to pcscd all the while.
+fn fenced(module: &str, cards: &Cards) {
+    (0..3).for_each(prepared_elsewhere);
+    let mut limits = Limits::default_for(Profile::Tuf);
+    limits.root.witnesses = 0;
+    limits.targets.software_keys = true;
+    let name = Path::new(module).file_stem().unwrap().to_str().unwrap();
+    let stage = Stage::new(&format!("fenced-{name}"), Profile::Tuf, Kind::Production, &limits);
+    std::fs::create_dir_all(stage.path("keys")).unwrap();
+    let online = |devices: stage::Devices<'_>| -> String {
+        let devices =
+            ["t1", "s1", "m1"].iter().fold(devices, |d, key| d.in_file(key, &format!("keys/{key}.pem")));
+        std::fs::read_to_string(devices.write("part.toml")).unwrap()
+    };
+    let mut text = format!("ceremony = \"generate-key\"\n{HEAD}");
+    for (key, holder, purpose) in [
+        ("r1", "ada", "root"),
+        ("r2", "bea", "root"),
+        ("r3", "cy", "root"),
+        ("t1", "uma", "targets"),
+        ("s1", "ops", "snapshot"),
+        ("m1", "ops", "timestamp"),
+    ] {
+        writeln!(text, "[[key]]\nname = \"{key}\"\nholder = \"{holder}\"\npurpose = \"{purpose}\"").unwrap();
+    }
+    let natively = stage.devices().on_yubikey("r1", A).on_yubikey("r2", B).on_yubikey("r3", 34_567_890);
+    let map = stage.write("natively.toml", &online(natively));
+    stage.hold(&map, &stage.write("1.toml", &text)).1.ended(0);
+
+    // Where the module has each of them.
+    let pin = ModulePin { path: module.into(), sha256: None };
+    let modules = Modules::new();
+    let mut listing = modules.list(std::slice::from_ref(&pin));
+    let sha256 = Digest::of(&std::fs::read(module).unwrap());
+    let mut map =
+        format!("{}\n[module.m]\npath = \"{module}\"\nsha256 = \"{sha256}\"\n", online(stage.devices()));
+    let mut named = 0;
+    for key in ["r1", "r2", "r3"] {
+        let file = std::fs::read_dir(stage.record.join("keys").join(key)).unwrap().next().unwrap().unwrap();
+        let file: serde_json::Value = serde_json::from_slice(&std::fs::read(file.path()).unwrap()).unwrap();
+        let identity = file["identity"].as_str().unwrap();
+        for token in &mut listing.tokens {
+            let keys = token.keys(&mut pins()).unwrap();
+            let publics = keys.iter().filter_map(|key| key.public.as_ref());
+            if publics.into_iter().any(|public| public.identity().to_string() == identity) {
+                let at = token.identity();
+                let uri = KeyUri::Pkcs11(Pkcs11Uri {
+                    token: Some(at.label.clone()),
+                    serial: Some(at.serial.clone()),
+                    ..Pkcs11Uri::default()
+                });
+                writeln!(map, "[key.{key}]\nuri = \"{uri}\"\nmodule = \"m\"\npin = \"pin\"").unwrap();
+                named += 1;
+            }
+        }
+    }
+    assert_eq!(named, 3, "{:?}\n{map}", listing.problems);
+    drop((listing, modules));
+    let map = stage.write("module.toml", &map);
+    let root = format!(
+        "ceremony = \"create-root\"\n{HEAD}[root]\nkeys = [\"r1\", \"r2\", \"r3\"]\nthreshold = 2\n\
+         valid-for = \"2 years\"\n[targets]\nkeys = [\"t1\"]\nthreshold = 1\nvalid-for = \"1 year\"\n\
+         [snapshot]\nkeys = [\"s1\"]\nthreshold = 1\n[timestamp]\nkeys = [\"m1\"]\nthreshold = 1\n"
+    );
+    let serials = [A, B, 34_567_890];
+    let before = serials.map(|serial| cards.touches(serial));
+    stage.hold(&map, &stage.write("2.toml", &root)).1.ended(0);
+    for (serial, before) in serials.iter().zip(before) {
+        assert!(cards.touches(*serial) > before, "{serial} has signed");
+    }
+    stage.verify().ended(0);
+    let (mut sessions, mut modules) = (0, 0);
+    for folder in std::fs::read_dir(stage.record.join("transcripts")).unwrap() {
+        let mut files: Vec<_> =
+            std::fs::read_dir(folder.unwrap().path()).unwrap().map(|file| file.unwrap().path()).collect();
+        files.sort();
+        let begin: serde_json::Value = serde_json::from_slice(&std::fs::read(&files[0]).unwrap()).unwrap();
+        let checks = &begin["outcome"]["host-checks"];
+        let said = |name: &str| checks[name].as_str().unwrap_or_else(|| panic!("{name}: {checks}"));
+        assert!(said("files").starts_with("fenced in"), "{checks}");
+        assert_eq!((said("system calls"), said("connections")), ("filtered", "none"));
+        assert!(said("local sockets").starts_with("open"), "{checks}");
+        modules += usize::from(checks["module m"] == sha256.hex());
+        sessions += 1;
+    }
+    assert_eq!((sessions, modules), (2, 1));
+}
+
+#[test]
+fn a_root_is_signed_through_ykcs11_behind_the_fence() {
+    cards::with("a_root_is_signed_through_ykcs11_behind_the_fence", &SERIALS, |cards| fenced(YKCS11, cards));
 }
 
 /// Answers whatever is asked on a terminal by the question that stands last; gives all that it showed.

@@ -338,7 +338,7 @@ fn with_devices(name: &str, limits: impl FnOnce(&mut Limits)) -> (&'static Stage
     all.root.witnesses = 0;
     all.targets.software_keys = true;
     limits(&mut all);
-    let stage: &'static Stage = Box::leak(Box::new(Stage::new(name, Profile::Tuf, Kind::Rehearsal, &all)));
+    let stage: &'static Stage = Box::leak(Box::new(Stage::new(name, Profile::Tuf, Kind::Production, &all)));
     for (duty, password) in
         [("administrator", "administers"), ("backup", "backs it up"), ("auditor", "reads the log")]
     {

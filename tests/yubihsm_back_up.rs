@@ -158,13 +158,15 @@ fn a_key_leaves_wrapped_and_comes_back_on_another_device() {
 fn room(name: &str) -> (Stage, Vec<Hsm>) {
     let mut limits = Limits::default_for(Profile::Tuf);
     limits.root.witnesses = 0;
-    let stage = Stage::new(name, Profile::Tuf, Kind::Rehearsal, &limits);
+    let stage = Stage::new(name, Profile::Tuf, Kind::Production, &limits);
     for (duty, password) in
         [("administrator", "administers"), ("backup", "backs it up"), ("auditor", "reads the log")]
     {
         let path = stage.write(&format!("pin-{duty}"), password);
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
     }
+    // A medium, mounted before the session begins.
+    std::fs::create_dir(stage.path("copies")).unwrap();
     let dir = hsms::folder(name);
     let hsms = SERIALS.map(|serial| Hsm::new(&dir, serial)).into();
     (stage, hsms)
