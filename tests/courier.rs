@@ -24,7 +24,7 @@ use keyrite::tuf::digest::Digest;
 use keyrite::tuf::profile::Profile;
 use repository::Repository;
 use serde_json::{Value, json};
-use server::{Backend, publishes, upload, uploads};
+use server::{Backend, publishes, uploads};
 use stage::{Done, Stage, shipped, utf8};
 use std::collections::BTreeMap;
 use std::fs;
@@ -94,6 +94,14 @@ fn fetch(stage: &Stage, backend: &Backend, into: &str, more: &[&str]) -> Done {
     courier(&stage.dir, &line)
 }
 
+fn push(stage: &Stage, backend: &Backend, upload: &str) -> Done {
+    let (trust, upload) = (stage.record.join("trust.json"), stage.record.join(upload));
+    let reach = reach(stage, backend);
+    let mut line = vec!["push", utf8(&upload), "--trust", utf8(&trust), "--into", "pushed"];
+    line.extend(reach.iter().map(String::as_str));
+    courier(&stage.dir, &line)
+}
+
 fn imported(stage: &Stage, from: &str) -> Value {
     let report = stage.keyrite(["-C", utf8(&stage.record), "--json", "import", from]).ended(0).json();
     assert_eq!(report["left"], json!([]), "{report}");
@@ -131,7 +139,15 @@ fn first_day(mode: &str) {
         stage.hold(&map, &shipped(&format!("first-day/{runbook}.toml"))).1.ended(0);
     }
     let sealed = uploads(&stage.hold(&map, &shipped("first-day/04-root.toml")).1.ended(0).json());
-    let first = upload(&stage, &backend, &sealed[0]);
+    let first = stage.record.join(&sealed[0]);
+    if backend.asks {
+        let trust = stage.record.join("trust.json");
+        let line =
+            ["push", utf8(&first), "--trust", utf8(&trust), "--server", &backend.url, "--into", "never"];
+        assert_eq!(refused(courier(&stage.dir, &line), 1), "SERVER-LOGIN");
+    }
+    assert_eq!(push(&stage, &backend, &sealed[0]).ended(0).json()["came"], "taken");
+    assert!(imported(&stage, "pushed")["taken"].to_string().contains("receipts/"));
 
     // What came up is fetched, byte for byte, and the record takes all of it in.
     let report = fetch(&stage, &backend, "published", &["--keys", "incoming"]).ended(0).json();
@@ -159,7 +175,7 @@ fn first_day(mode: &str) {
     let known = devices.knowing(&stage.root()).write("devices-2.toml");
     let granted =
         uploads(&stage.hold(&known, &shipped("first-day/05-camera-station.toml")).1.ended(0).json());
-    upload(&stage, &backend, &granted[0]);
+    push(&stage, &backend, &granted[0]).ended(0);
     let report = fetch(&stage, &backend, "published", &[]).ended(0).json();
     assert_eq!(report["unreleased"], json!([CAMERA]), "{report}");
     publishes(&stage, &backend, "dana", CAMERA, "camera-station/firmware-1.bin");
@@ -563,6 +579,8 @@ fn rehearsals_stay_on_this_machine() {
     let trust = stage.record.join("trust.json");
     for server in ["https://notary.example.com", "http://127.0.0.1.example.com", "http://10.0.0.1"] {
         let line = ["fetch", "--trust", utf8(&trust), "--into", "never", "--server", server];
+        assert_eq!(refused(courier(&stage.dir, &line), 1), "UPLOAD-STAGE", "{server}");
+        let line = ["push", "none", "--trust", utf8(&trust), "--into", "never", "--server", server];
         assert_eq!(refused(courier(&stage.dir, &line), 1), "UPLOAD-STAGE", "{server}");
     }
 }

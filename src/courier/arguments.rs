@@ -35,6 +35,8 @@ pub struct Arguments {
 pub enum Command {
     /// Fetch what is published, as a folder that keyrite import takes
     Fetch(Fetch),
+    /// Hand over an upload, look at what is served then, and bring back a receipt
+    Push(Push),
 }
 
 /// How a server is reached.
@@ -111,6 +113,26 @@ pub struct Fetch {
     /// Fetch the older versions of targets and delegations too
     #[arg(long)]
     pub history: bool,
+}
+
+/// `push`
+#[derive(Debug, Args)]
+pub struct Push {
+    /// The folder of the upload, in the record's uploads
+    #[arg(value_name = "UPLOAD")]
+    pub upload: PathBuf,
+
+    /// How the server is reached
+    #[command(flatten)]
+    pub reach: Reach,
+
+    /// The trust's trust.json
+    #[arg(long, value_name = "FILE")]
+    pub trust: PathBuf,
+
+    /// The folder to make of what is served then, with the receipt; an earlier one there is replaced, but for receipts
+    #[arg(long, value_name = "DIR")]
+    pub into: PathBuf,
 }
 
 #[cfg(test)]

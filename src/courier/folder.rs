@@ -1,17 +1,23 @@
 //! A folder of fetched files: it appears whole, or not at all.
 //!
 //! What is served now takes the place of what was fetched before, so that a file that the server no longer
-//! has is not taken in as if it had. Nothing but an earlier fetch is ever replaced.
+//! has is not taken in as if it had. Nothing but an earlier fetch is ever replaced, and receipts in it stay.
 
 use super::rules;
 use crate::cli::rules::FILE_WRITE;
 use crate::cli::session::shown;
+use crate::record::media;
 use crate::tuf::rule::{Refusal, Result};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Error, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
+
+/// Where receipts are, as in a record.
+const RECEIPTS: &str = "receipts";
+/// The most bytes of a receipt.
+const RECEIPT: u64 = 16 * 1024 * 1024;
 
 /// Makes the folder `into` with these files, in the place of an earlier fetch if there is one.
 ///
@@ -21,7 +27,11 @@ use std::path::{Path, PathBuf};
 pub fn put<'a>(into: &Path, files: &BTreeMap<&'a str, &'a [u8]>) -> Result<()> {
     let there = is_fetched(into)?;
     let part = beside(into)?;
-    let made = write(&part, files).and_then(|()| {
+    let kept = if there { receipts(into)? } else { BTreeMap::new() };
+    let mut all: BTreeMap<&str, &[u8]> =
+        kept.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    all.extend(files);
+    let made = write(&part, &all).and_then(|()| {
         let flag = if there { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE };
         renameat_with(CWD, &part, CWD, into, flag)?;
         File::open(folder_of(into))?.sync_all()
@@ -54,12 +64,29 @@ pub fn is_fetched(into: &Path) -> Result<bool> {
         let name = entry.file_name();
         let ours = name.to_str().and_then(|name| name.strip_suffix(".json"));
         let ours = ours.is_some_and(|stem| !stem.starts_with('.'));
+        let receipts = entry.file_type().is_ok_and(|kind| kind.is_dir()) && name == RECEIPTS;
         // A record, and a repository's own folder, hold more.
-        if !plain || !ours || name == "trust.json" {
+        if !receipts && (!plain || !ours || name == "trust.json") {
             return refuse(&format!("it holds {}", shown(Path::new(&name))));
         }
     }
     Ok(true)
+}
+
+/// The receipts of earlier uploads, which nobody may have taken in yet.
+fn receipts(into: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
+    let folder = into.join(RECEIPTS);
+    let mut found = BTreeMap::new();
+    let entries = match fs::read_dir(&folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(found),
+        entries => entries.map_err(|error| failed(&folder, &error))?,
+    };
+    for entry in entries {
+        let path = entry.map_err(|error| failed(&folder, &error))?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        found.insert(format!("{RECEIPTS}/{name}"), media::read_file(&path, RECEIPT)?);
+    }
+    Ok(found)
 }
 
 fn beside(into: &Path) -> Result<PathBuf> {
@@ -80,7 +107,9 @@ fn write(part: &Path, files: &BTreeMap<&str, &[u8]>) -> std::io::Result<()> {
         _ => fs::create_dir(part)?,
     }
     for (name, bytes) in files {
-        let mut file = File::create_new(part.join(name))?;
+        let path = part.join(name);
+        fs::create_dir_all(folder_of(&path))?;
+        let mut file = File::create_new(path)?;
         file.write_all(bytes)?;
         file.sync_all()?;
     }
@@ -112,6 +141,10 @@ mod tests {
         assert_eq!(names(&into), ["root.json"]);
         assert_eq!(fs::read(into.join("root.json")).unwrap(), b"3");
         assert_eq!(names(&dir), ["published"]);
+        let receipt = format!("receipts/{}.json", "0".repeat(64));
+        put(&into, &BTreeMap::from([(receipt.as_str(), b"4".as_slice())])).unwrap();
+        put(&into, &files).unwrap();
+        assert_eq!(fs::read(into.join(&receipt)).unwrap(), b"4", "a receipt that nobody took in stays");
         for other in ["notes.txt", "trust.json", ".hidden.json"] {
             fs::write(into.join(other), "").unwrap();
             assert_eq!(put(&into, &files).unwrap_err().rule().name, "FETCH-PLACE", "{other}");

@@ -26,11 +26,17 @@ pub mod progress;
 #[cfg(feature = "courier")]
 pub mod published;
 #[cfg(feature = "courier")]
+pub mod push;
+#[cfg(feature = "courier")]
 pub mod server;
 #[cfg(feature = "courier")]
 pub mod source;
 #[cfg(feature = "courier")]
 pub mod told;
+#[cfg(feature = "courier")]
+pub mod tree;
+#[cfg(feature = "courier")]
+pub mod upload;
 #[cfg(feature = "courier")]
 pub mod url;
 #[cfg(feature = "courier")]

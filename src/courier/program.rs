@@ -1,7 +1,7 @@
 //! The program: arguments in, one exit code out.
 
 use super::arguments::{Arguments, Command};
-use super::{fetch, told};
+use super::{fetch, push, told};
 use crate::cli::host::System;
 use crate::cli::report;
 use crate::tuf::rule::Result;
@@ -29,5 +29,6 @@ pub fn main(line: &[OsString]) -> ExitCode {
 fn obey(command: &Command) -> Result<told::Told> {
     match command {
         Command::Fetch(args) => fetch::run(args),
+        Command::Push(args) => push::run(args),
     }
 }

@@ -7,7 +7,7 @@
 use super::progress::Progress;
 use super::rules;
 use super::source::Source;
-use crate::tuf::client::{Caps, check_listed, listed_name};
+use crate::tuf::client::{Caps, check_listed, listed_name, versioned_name};
 use crate::tuf::digest::Digest;
 use crate::tuf::document::{Document, MetaFile};
 use crate::tuf::profile::Profile;
@@ -195,10 +195,7 @@ impl<'a> Reading<'a> {
         for version in 1..newest {
             let name = match self.profile {
                 Profile::Notary => format!("{version}.{}.json", role.as_str()),
-                Profile::Tuf => {
-                    let meta = MetaFile { version: Some(version), ..MetaFile::default() };
-                    listed_name(self.profile, role, &meta, true)?
-                }
+                Profile::Tuf => versioned_name(role, version),
             };
             // Versions may have gaps.
             if let Some(held) = self.get(role, &name, self.caps.targets)? {

@@ -40,4 +40,16 @@ crate::rules! {
         "name an empty folder, or one that does not exist yet, with --into";
     BACKEND_KEY: "BACKEND-KEY", Refused, "the backend's keys are fetched once and kept; a root lists the very same", "notary-v1 4",
         "never replace the file by hand: ask who runs the backend which key is right, and why there is another";
+
+    // --- what is handed over
+    UPLOAD_NAME: "UPLOAD-NAME", Refused, "each file of an upload holds the document that its name says", "threats T17",
+        "write the upload again from the record";
+    UPLOAD_UNFIT: "UPLOAD-UNFIT", Refused, "nothing goes up that the backend would refuse over what it serves now", "notary-v1 4",
+        "fetch and import what is served now; keyrite status then says whether the upload still waits, or withdraw its change and plan again";
+    UPLOAD_REFUSED: "UPLOAD-REFUSED", Refused, "a backend takes an upload as a whole", "notary-v1 4",
+        "fetch and import what is served now; keyrite status then says whether the upload still waits, or withdraw its change and plan again";
+    ROLE_TAKEN: "ROLE-TAKEN", Refused, "a version of a role is one document for good", "threats T10",
+        "somebody else has published this version: fetch it, import it, and find out who; then withdraw the change and plan again";
+    UPLOAD_UNSEEN: "UPLOAD-UNSEEN", Refused, "what is served after an upload is what went up", "notary-v1 3",
+        "keep the folder as it is, and ask who runs the server; clients may get something else";
 }

@@ -102,6 +102,19 @@ pub fn file(files: &BTreeMap<String, Vec<u8>>, asked: &Asked) -> Reply {
     }
 }
 
+/// What a server at `http://…` answers to the same question, with its head, as it came.
+pub fn handed_on(url: &str, asked: &Asked) -> Vec<u8> {
+    let mut stream = TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap();
+    let headers = asked.headers.iter().filter(|(name, _)| *name != "connection");
+    let headers: Vec<_> = headers.map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let head =
+        format!("{} {} HTTP/1.1\r\n{}Connection: close\r\n\r\n", asked.method, asked.path, headers.concat());
+    stream.write_all(&[head.as_bytes(), &asked.body].concat()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    answer
+}
+
 fn hear(stream: &TcpStream) -> Option<Asked> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();

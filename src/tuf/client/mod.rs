@@ -276,6 +276,11 @@ pub fn listed_name(profile: Profile, role: &RoleName, meta: &MetaFile, consisten
     }
 }
 
+/// The name of one version of a document, as clients of profile `tuf` ask for it (TUF 6.2).
+pub fn versioned_name(role: &RoleName, version: u64) -> String {
+    tuf1::file_name(role, Some(version))
+}
+
 /// Compares a file with what snapshot or timestamp say of it, as the profile's clients do.
 ///
 /// # Errors
