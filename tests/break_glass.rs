@@ -126,13 +126,10 @@ fn every_case_is_on_the_page() {
         }
         // What someone could do, up to the new documents and from then on.
         let (_, then) = section.split_once("**Before**").unwrap_or_else(|| panic!("no before in {section}"));
-        let both = then.strip_prefix(" and **after**");
-        let (before, after) = match both {
-            Some(both) => (both, both),
-            None => {
-                let after = then.split_once("**After**");
-                after.unwrap_or_else(|| panic!("no after in {section}"))
-            }
+        let (before, after) = if let Some(both) = then.strip_prefix(" and **after**") {
+            (both, both)
+        } else {
+            then.split_once("**After**").unwrap_or_else(|| panic!("no after in {section}"))
         };
         for said in [before, after] {
             let said = said.split("**").next().unwrap();
@@ -199,7 +196,7 @@ impl Rehearsed {
                 if name == "timestamp.json" {
                     let json: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
                     timestamps.insert(json["signed"]["version"].as_u64().unwrap(), file);
-                } else if name.ends_with(".json") {
+                } else if file.extension().is_some_and(|end| end == "json") {
                     fs::copy(&file, repository.join(name)).unwrap();
                 }
             }

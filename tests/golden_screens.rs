@@ -177,6 +177,7 @@ fn with_people(begin: &[Step], end: &[Step]) -> Vec<Step> {
     [begin, &people, end].concat()
 }
 
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn scenes() -> Vec<Scene> {
     let about = |way: &'static str| Choose("What is it about?", way, FIRST);
     let later = [Choose("What comes next?", "later", LATER)];
@@ -574,12 +575,12 @@ fn made(scratch: &Path) -> BTreeMap<State, PathBuf> {
     let released = scratch.join("released");
     copy(&granted, &released);
     let targets = HOSTILE.iter().map(|(name, _)| format!("camera-station/{name}"));
-    release(&released, targets.collect());
+    release(&released, &targets.collect::<Vec<_>>());
     BTreeMap::from([(State::Granted, granted), (State::NewKey, new_key), (State::Released, released)])
 }
 
 /// Dana's own tool releases files of these names, and the record takes in what it made.
-fn release(state: &Path, targets: Vec<String>) {
+fn release(state: &Path, targets: &[String]) {
     let key = KeyFile::parse(&fs::read(state.join("dana.key")).unwrap()).unwrap();
     let kept = fs::read_dir(state.join("record/keys/dev-dana")).unwrap().next().unwrap().unwrap();
     let kept: serde_json::Value = serde_json::from_slice(&fs::read(kept.path()).unwrap()).unwrap();
