@@ -68,8 +68,8 @@ impl Ceremony for Spec {
             items: Vec::new(),
             summary: Vec::new(),
         });
-        let make = || rework.documents(frame, edits);
-        let (made, mut summary) = beside(make, || self.summary(&rework, &gone));
+        let documents = || rework.documents(frame, edits);
+        let (made, mut summary) = beside(documents, || self.summary(&rework, &gone));
         let (documents, rests) = made?;
         items.extend(documents);
         items.extend(declared);

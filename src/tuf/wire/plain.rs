@@ -132,8 +132,8 @@ impl<'a> Text<'a> {
 fn string(text: &str) -> Option<(&str, &str)> {
     let (string, rest) = text.split_once('"')?;
     // All of it is looked at: that is quicker than to stop at the first.
-    let plain = string.bytes().fold(true, |plain, byte| plain & (byte >= 0x20) & (byte != b'\\'));
-    plain.then_some((string, rest))
+    let odd = string.bytes().fold(false, |odd, byte| odd | matches!(byte, 0..0x20 | b'\\'));
+    (!odd).then_some((string, rest))
 }
 
 /// The strings of an array with what is between them, and what stands after it.
