@@ -14,10 +14,16 @@ mod gathering;
 mod stage;
 
 use gathering::{Copied, Told};
+use keyrite::ceremony::change::Possession;
 use keyrite::ceremony::facts::Stage as Kind;
 use keyrite::ceremony::limits::Limits;
+use keyrite::ceremony::share_manifest::ShareManifest;
+use keyrite::ceremony::transcript::{Begin, CeremonyId, Outcome, Said, TokenSeen, Transcript};
+use keyrite::record::{Inputs, KeyFile, Record};
+use keyrite::tuf::digest::Digest;
 use keyrite::tuf::profile::Profile;
 use stage::{Stage, utf8};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -75,19 +81,36 @@ impl Room {
         )
     }
 
-    /// The same wrap key once more, for a key that was not copied under it.
+    /// The same wrap key once more, by the cards that are out.
     fn second_back_up(&self) -> PathBuf {
-        let key = if self.stage.path("spare.toml").exists() { "t1" } else { "t2" };
         let text = format!(
-            "ceremony = \"back-up\"\n{HEAD}[wrap-key]\nname = \"wrap-1\"\n[[key]]\nname = \"{key}\"\n[[key]]\nname = \"t2\"\n"
+            "ceremony = \"back-up\"\n{HEAD}[wrap-key]\nname = \"wrap-1\"\nshares = \"{}\"\n[[key]]\nname = \"t1\"\n[[key]]\nname = \"t2\"\n",
+            self.shares()
         );
         self.stage.write("4.toml", &text)
     }
 
     fn restore(&self, serial: &str) -> PathBuf {
-        let text =
-            format!("ceremony = \"restore\"\n{HEAD}[[key]]\nname = \"t1\"\nlost-token = \"{serial}\"\n");
+        let text = restoring(&self.shares(), serial, &self.copy());
         self.stage.write("3.toml", &text)
+    }
+
+    /// The first digits of the one file in the folder of copies that ends so; zeros if there is none.
+    fn digest_of(&self, end: &str) -> String {
+        let files = all_files(&self.stage.path("copies"));
+        let file = files.iter().find(|path| path.to_str().unwrap().ends_with(end));
+        file.map_or_else(
+            || "0".repeat(16),
+            |path| Digest::of(&fs::read(path).unwrap()).hex()[..16].to_owned(),
+        )
+    }
+
+    fn shares(&self) -> String {
+        self.digest_of(".shares.json")
+    }
+
+    fn copy(&self) -> String {
+        self.digest_of(".copy.json")
     }
 
     fn hold(&self, devices: &Path, runbook: &Path, brought: &[Copied]) -> Told {
@@ -99,9 +122,16 @@ impl Room {
     }
 }
 
-/// Every file of a folder and below it.
+fn restoring(shares: &str, serial: &str, copy: &str) -> String {
+    format!(
+        "ceremony = \"restore\"\n{HEAD}[wrap-key]\nname = \"wrap-1\"\nshares = \"{shares}\"\n\
+         [[key]]\nname = \"t1\"\nlost-token = \"{serial}\"\ncopy = \"{copy}\"\n"
+    )
+}
+
+/// Every file of a folder and below it; none of one that isn't there.
 fn all_files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let entries = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { all_files(&path) } else { vec![path] }).collect()
 }
 
@@ -159,6 +189,209 @@ fn a_key_is_backed_up_its_token_lost_and_the_key_restored() {
     assert_eq!(report["problems"], serde_json::json!([]), "{report}");
 }
 
+/// Cards brought to a real restore that are not the ones to be brought: each is named by its rule, and by
+/// its number where its words say one, and after three of them nothing has come back anywhere.
+#[test]
+fn wrong_shares_restore_nothing_and_are_named() {
+    let room = Room::new("back-up-wrong-shares");
+    let devices = room.devices("devices.toml", &room.map);
+    // A card typed back wrong is shown again, and the next comes only when it is right.
+    let stranger = Room::new("back-up-wrong-shares-by");
+    let theirs = stranger.devices("devices.toml", &stranger.map);
+    let theirs = stranger.hold(&theirs, &stranger.back_up(), &[]).cards;
+    let made = room.hold(&devices, &room.back_up(), &[theirs[0].clone()]);
+    assert_eq!(made.code, 0, "{}", made.text);
+    let places = [
+        "Only bruno is",
+        "SHARE-FOREIGN",
+        "share 1 is read back",
+        "Only carol is",
+        "share 2 is read back",
+        "Only dana is",
+    ];
+    let places =
+        places.map(|words| made.text.find(words).unwrap_or_else(|| panic!("{words}: {}", made.text)));
+    assert!(places.is_sorted(), "{places:?} {}", made.text);
+    let [bruno, carol, dana] = [1, 2, 3].map(|at| made.cards[at].clone());
+
+    let other = |word: &str| if word == "acid" { "acne" } else { "acid" };
+    let changed = |card: &Copied, at: usize, to: &str| {
+        let mut words: Vec<&str> = card.words.split(' ').collect();
+        words[at] = to;
+        Copied { words: words.join(" "), ..card.clone() }
+    };
+    let mistyped = changed(&carol, 6, other(carol.words.split(' ').nth(6).unwrap()));
+    let mut words: Vec<&str> = carol.words.split(' ').collect();
+    let far = (20..30).find(|at| words[*at] != words[8]).unwrap();
+    words.swap(8, far);
+    let swapped = Copied { words: words.join(" "), ..carol.clone() };
+    let no_word = changed(&carol, 4, &format!("hunter-2:{}", carol.words.split(' ').nth(4).unwrap()));
+    let wrong_salt = Copied { salt: dana.salt.clone(), ..carol.clone() };
+    let objects = || {
+        let files = all_files(&room.stage.dir).into_iter();
+        files.filter(|path| path.extension().is_some_and(|e| e == "object")).count()
+    };
+    let on_tokens = objects();
+    let spare = room.after_the_loss();
+    let runbook = room.restore(&room.serials[0]);
+    for (what, cards, rule, named) in [
+        ("foreign", vec![theirs[1].clone(); 3], "SHARE-FOREIGN", "share 2 of a set with the identifier"),
+        ("with another's salt", vec![wrong_salt; 3], "SHARE-COMMITMENT", "that of share 2"),
+        ("mistyped", vec![mistyped; 3], "SHARE-CHECKSUM", "share 2: "),
+        ("swapped", vec![swapped; 3], "SHARE-SWAPPED", "share 2: "),
+        ("twice", vec![bruno.clone(); 4], "SHARE-GIVEN", "share 1, held by bruno"),
+    ] {
+        let told = room.hold(&spare, &runbook, &cards);
+        let said = told.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(told.code, 1, "{what}: {}", told.text);
+        assert!(said.contains(rule) && said.contains(named), "{what}: {}", told.text);
+        // Nothing of it is in the record or on the token but the session's own entries.
+        let keys = all_files(&room.stage.record.join("keys")).len();
+        assert_eq!(keys, 2, "{what}");
+        assert_eq!(objects(), on_tokens, "{what}");
+    }
+    // A word that is none is asked for again where it stands; then the right cards do.
+    let back = room.hold(&spare, &runbook, &[no_word, theirs[2].clone(), dana]);
+    let said = back.text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("SHARE-WORD") && said.contains("word 5"), "{}", back.text);
+    assert_eq!(back.code, 0, "{}", back.text);
+}
+
+/// Writes what nobody did into the record, as whoever has the medium for a minute can: entries of
+/// a transcript of its own for a change.
+fn plant(room: &Room, id: u8, change: Digest, outcomes: Vec<Outcome>) {
+    let record = Record::open(&room.stage.record).unwrap();
+    let mut transcript = Transcript::new(CeremonyId::from_bytes([id; 16]));
+    let begin = Outcome::Begin(Box::new(Begin {
+        keyrite: "0.1.0".to_owned(),
+        binary: Digest::of(b"program"),
+        people: BTreeMap::new(),
+        stage: Kind::Rehearsal,
+        runbooks: Vec::new(),
+        heads: Vec::new(),
+        host_checks: BTreeMap::new(),
+    }));
+    for (at, outcome) in std::iter::once(begin).chain(outcomes).enumerate() {
+        let change = (at > 0).then_some(change);
+        let said = Said { by: None, change, step: None, outcome, private: BTreeMap::new() };
+        let appended = transcript.append("2026-01-01T00:00:00Z".parse().unwrap(), said).unwrap();
+        record.add_outcome(transcript.ceremony(), &appended).unwrap();
+    }
+}
+
+/// The change of a kind in the record, the copy's digest and the true manifest, as the record has them.
+fn told(room: &Room) -> (Digest, ShareManifest, Outcome) {
+    let now = "2099-01-01T00:00:00Z".parse().unwrap();
+    let contents = Record::open(&room.stage.record).unwrap().read_all(now, &Inputs::default()).unwrap();
+    let change = contents.changes.values().find(|c| c.change.frame.kind.as_str() == "back-up").unwrap();
+    let sets = &contents.facts.copies.sets[&"wrap-1".parse().unwrap()];
+    let entries = contents.transcripts.values().flat_map(Transcript::entries);
+    let copy = entries.map(|(entry, _)| entry.outcome.clone()).find(|o| matches!(o, Outcome::Copy { .. }));
+    (change.digest, sets[0].manifest.clone(), copy.unwrap())
+}
+
+/// Shares and a copy that nobody made, in a transcript that anyone can write: none of them is taken, and a
+/// runbook that would go by them is refused.
+#[test]
+fn planted_shares_and_copies_decide_nothing() {
+    let room = Room::new("back-up-planted");
+    let devices = room.devices("devices.toml", &room.map);
+    let made = room.hold(&devices, &room.back_up(), &[]);
+    assert_eq!(made.code, 0, "{}", made.text);
+    let (change, manifest, copy) = told(&room);
+    let theirs = ShareManifest { title: "Theirs".to_owned(), ..manifest };
+    let sha = theirs.digest().unwrap();
+    let shares = Outcome::Shares { wrap_key: "wrap-1".parse().unwrap(), manifest: Box::new(theirs) };
+    let Outcome::Copy { key, identity, wrap_key, form, token, .. } = copy else { unreachable!() };
+    let file = Digest::of(b"a copy of theirs");
+    let copy = Outcome::Copy { key, identity, wrap_key, shares: sha, form, file, token };
+    // Newer than the true ones, for the very change and for another.
+    plant(&room, 1, change, vec![shares.clone(), copy.clone()]);
+    plant(&room, 2, Digest::of(b"another change"), vec![shares, copy]);
+
+    // What was done here is known for all that.
+    let again = room.hold(&devices, &room.back_up(), &[]);
+    assert!(again.code == 0 && again.text.contains("already held"), "{}", again.text);
+    // A new set under the name asks about every one that transcripts tell of.
+    let more =
+        fs::read_to_string(room.back_up()).unwrap().replace("title = \"Wrap", "title = \"Another wrap");
+    let plan = |text: &str| {
+        let runbook = room.stage.write("more.toml", text);
+        room.stage.on(&room.stage.record, &devices, &["plan", utf8(&runbook)]).text()
+    };
+    let said = plan(&more);
+    assert!(said.contains("WRAP-KEY-TAKEN") && said.contains(&sha.hex()[..12]), "{said}");
+    let sets = format!("instead-of = [\"{}\", \"{}\"]\nneeded", &sha.hex()[..31], room.shares());
+    let said = plan(&more.replace("needed", &sets));
+    assert!(!said.contains("refused") && said.contains("is made and dealt out"), "{said}");
+
+    // The runbook names the true set and the true copy, and they are what is shown and used.
+    let spare = room.after_the_loss();
+    let mixed = restoring(&room.shares(), &room.serials[0], &file.hex()[..16]);
+    assert!(plan(&mixed).contains("COPY-MISSING"));
+    let mixed = restoring(&sha.hex()[..16], &room.serials[0], &room.copy());
+    assert!(plan(&mixed).contains("COPY-MISSING"));
+    let restore = room.restore(&room.serials[0]);
+    let said = room.stage.on(&room.stage.record, &spare, &["plan", utf8(&restore)]).text();
+    assert!(said.contains(&room.copy()[..12]) && said.contains(&room.shares()[..12]), "{said}");
+    // A key file as this restore would write it, but that no key vouches for: it is none of a session cut off.
+    gathering::stop_at(&room.stage, &spare, &restore, "Words 1 to 33");
+    let now = "2099-01-01T00:00:00Z".parse().unwrap();
+    let record = Record::open(&room.stage.record).unwrap();
+    let contents = record.read_all(now, &Inputs::default()).unwrap();
+    let change = contents.changes.values().find(|c| c.change.frame.kind.as_str() == "restore").unwrap();
+    let (old, _) = contents.key_files.values().find(|(file, _)| file.name.as_str() == "t1").unwrap();
+    // One with no proof at all, and one with the proof that the key gave when it was made.
+    for possession in [Possession::Proved(Digest::of(b"no such statement")), old.possession.clone()] {
+        let (change, replaces) = (change.digest, Some(old.digest()));
+        record.add_key(&KeyFile { change, replaces, possession, ..old.clone() }).unwrap();
+    }
+    drop(record);
+    let back = room.hold(&spare, &restore, &[made.cards[1].clone(), made.cards[0].clone()]);
+    assert_eq!(back.code, 0, "{}", back.text);
+    assert!(back.text.contains("Gather the cards"), "{}", back.text);
+    let call = format!("ceremony = \"roll-call\"\n{HEAD}[roll-call]\nkeys = [\"t1\"]\n");
+    room.stage.hold(&spare, &room.stage.write("call.toml", &call)).1.ended(0);
+}
+
+/// Before anything was dealt out: the entries of others hold no ceremony, neither in this change's name nor
+/// in that of one to come.
+#[test]
+fn planted_entries_hold_no_back_up() {
+    let (first, second) = (Room::new("back-up-forestalled"), Room::new("back-up-forestalled-by"));
+    let devices = second.devices("devices.toml", &second.map);
+    assert_eq!(second.hold(&devices, &second.back_up(), &[]).code, 0);
+    let (_, manifest, _) = told(&second);
+    let sha = manifest.digest().unwrap();
+    let devices = first.devices("devices.toml", &first.map);
+    // Stopped at the first card, with its change in the record.
+    let stopped = gathering::stop_at(&first.stage, &devices, &first.back_up(), "Only bruno is before");
+    assert_ne!(stopped.code, 0, "{}", stopped.text);
+    let now = "2099-01-01T00:00:00Z".parse().unwrap();
+    let contents = Record::open(&first.stage.record).unwrap().read_all(now, &Inputs::default()).unwrap();
+    let change = contents.changes.values().find(|c| c.change.frame.kind.as_str() == "back-up").unwrap();
+    let identity = contents.facts.keys[&"t1".parse().unwrap()].public.identity();
+    let shares = Outcome::Shares { wrap_key: "wrap-1".parse().unwrap(), manifest: Box::new(manifest) };
+    let copy = Outcome::Copy {
+        key: "t1".parse().unwrap(),
+        identity,
+        wrap_key: "wrap-1".parse().unwrap(),
+        shares: sha,
+        form: "aes-key-wrap-pad".to_owned(),
+        file: Digest::of(b"a copy of theirs"),
+        token: TokenSeen { label: "t1".to_owned(), serial: first.serials[0].clone() },
+    };
+    // Their set is not the one that the session goes on with: cards are dealt, and none is asked for.
+    plant(&first, 1, change.digest, vec![shares.clone()]);
+    let dealt = gathering::stop_at(&first.stage, &devices, &first.back_up(), "Only bruno is before");
+    assert!(!dealt.text.contains("Gather the cards"), "{}", dealt.text);
+    // All of it done, by their word: it is not held, and whoever deals anew is asked about their set.
+    plant(&first, 2, change.digest, vec![shares, copy]);
+    let said = first.hold(&devices, &first.back_up(), &[]);
+    assert!(said.code == 1 && said.text.contains("WRAP-KEY-TAKEN"), "{}", said.text);
+    assert!(said.text.contains(&sha.hex()[..12]) && said.cards.is_empty(), "{}", said.text);
+}
+
 /// What is planned wrong is refused before anyone has come, and what is brought wrong before it is used.
 #[test]
 fn what_is_not_as_it_was_agreed_is_refused_by_name() {
@@ -185,9 +418,10 @@ fn what_is_not_as_it_was_agreed_is_refused_by_name() {
     let early =
         format!("ceremony = \"back-up\"\n{HEAD}[wrap-key]\nname = \"wrap-1\"\n[[key]]\nname = \"t1\"\n");
     assert!(plan("early.toml", &early).contains("WRAP-KEY-SET"));
+    let early = fs::read_to_string(room.second_back_up()).unwrap();
+    assert!(plan("early.toml", &early).contains("WRAP-KEY-SET"));
     let restore = |serial: &str| fs::read_to_string(room.restore(serial)).unwrap();
-    assert!(plan("early.toml", &restore(&room.serials[0])).contains("COPY-MISSING"));
-    assert!(plan("early.toml", &restore("0123")).contains("RESTORE-TOKEN"));
+    assert!(plan("early.toml", &restore(&room.serials[0])).contains("WRAP-KEY-SET"));
 
     // Nobody can be shown a card in a script.
     let (_, unattended) = room.stage.hold(&devices, &room.back_up());
@@ -199,8 +433,11 @@ fn what_is_not_as_it_was_agreed_is_refused_by_name() {
 
     let made = room.hold(&devices, &room.back_up(), &[]);
     assert_eq!(made.code, 0, "{}", made.text);
-    let more = good.replace("name = \"t1\"", "name = \"t2\"");
+    let more = good.replace("title = \"Wrap", "title = \"Another wrap");
     assert!(plan("more.toml", &more).contains("WRAP-KEY-TAKEN"));
+    assert!(plan("early.toml", &restore("0123")).contains("RESTORE-TOKEN"));
+    let lost = restoring(&room.shares(), &room.serials[0], &room.shares());
+    assert!(plan("lost.toml", &lost).contains("COPY-MISSING"));
     let copy = fs::read_dir(room.stage.path("copies")).unwrap().map(|entry| entry.unwrap().path());
     let copy = { copy }.find(|path| path.to_str().unwrap().ends_with(".copy.json")).unwrap();
     let whole = fs::read_to_string(&copy).unwrap();

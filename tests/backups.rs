@@ -26,6 +26,8 @@ use keyrite::tuf::statement::{Sentence, Statement, TrustId};
 use keyrite::tuf::verify::Signature;
 use lab::{Lab, alone, module, stage};
 use pins::Pins;
+use std::fs;
+use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 fn pins() -> Pins {
@@ -113,11 +115,13 @@ fn a_key_leaves_wrapped_and_comes_back_on_another_token() {
             // Another wrap key, one bit of the file, another form.
             backups.put_wrap_key(&secret(8), &under, &mut pins).unwrap();
             assert_eq!(rule(restore(backups, &wrapped)), "WRAP-REFUSED");
-            backups.remove_wrap_key(&under, &mut pins).unwrap();
+            // It went with the session in which that failed.
+            assert!(!backups.holds_wrap_key(&under, &mut pins).unwrap());
             backups.put_wrap_key(&secret(7), &under, &mut pins).unwrap();
             let mut bent = wrapped.clone();
             bent.bytes[20] ^= 1;
             assert_eq!(rule(restore(backups, &bent)), "WRAP-REFUSED");
+            backups.put_wrap_key(&secret(7), &under, &mut pins).unwrap();
             let other = WrappedKey { form: WrapForm::YubiHsmCcm, bytes: wrapped.bytes.clone() };
             assert_eq!(rule(restore(backups, &other)), "WRAP-REFUSED");
             let back = restore(backups, &wrapped).unwrap();
@@ -147,7 +151,60 @@ fn a_key_leaves_wrapped_and_comes_back_on_another_token() {
         let again =
             third.backups().unwrap().restore(&wrapped, &own.public, &tag("swapped", 1), &under, &mut pins);
         assert_eq!(rule(again), "WRAP-PUBLIC");
+        // What was refused is gone, and the next try brings back the right one.
+        assert!(third.keys(&mut pins).unwrap().is_empty());
+        let backups = third.backups().unwrap();
+        let back = backups.restore(&wrapped, &own.public, &tag("swapped", 1), &under, &mut pins).unwrap();
+        assert_eq!(sign(&mut *third, &back.public).unwrap().key(), own.public.identity());
     });
+}
+
+/// Cut off when the private half was there and the public one was not: found, and made whole. Cut off
+/// while what was refused was being destroyed: the public half that is left is in nobody's way.
+#[test]
+fn a_key_without_one_of_its_halves_is_gone_on_with() {
+    let under = tag("wrap-1", 0xee);
+    let Some(stage) = stage() else {
+        let name = "a_key_without_one_of_its_halves_is_gone_on_with";
+        let lab = Lab::new(name);
+        let tokens = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("lab-{name}/tokens"));
+        for (stage, public_goes) in [("made", true), ("again", false), ("anew", false)] {
+            lab.run(stage, &[]);
+            // A token's objects are files, and in the clear stands the label of a public half alone.
+            let named = |path: &PathBuf| fs::read(path).unwrap().windows(8).any(|at| at == b"restored");
+            let files = |folder: PathBuf| fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+            let spare = files(tokens.clone()).find(|token| files(token.clone()).any(|path| named(&path)));
+            let halves = files(spare.unwrap()).filter(|path| {
+                path.extension().is_some_and(|e| e == "object") && !path.ends_with("token.object")
+            });
+            let (public, private): (Vec<_>, Vec<_>) = halves.partition(named);
+            assert_eq!((public.len(), private.len()), (1, 1), "after {stage}");
+            fs::remove_file(if public_goes { &public[0] } else { &private[0] }).unwrap();
+        }
+        return;
+    };
+    let modules = Modules::new();
+    let mut pins = pins();
+    if stage == "made" {
+        let mut first = prepared(&modules, "first");
+        let backups = first.backups().unwrap();
+        let spec = KeySpec::EcdsaP256;
+        let made = backups.generate_exportable(spec, &tag("own", 1), &under, &mut pins).unwrap();
+        backups.put_wrap_key(&secret(7), &under, &mut pins).unwrap();
+        let wrapped = backups.export(&made.public, &under, &mut pins).unwrap();
+        fs::write(lab::dir().join("wrapped"), &wrapped.bytes).unwrap();
+        fs::write(lab::dir().join("public"), made.public.spki_der()).unwrap();
+        prepared(&modules, "spare");
+    }
+    let read = |name: &str| fs::read(lab::dir().join(name)).unwrap();
+    let wrapped = WrappedKey { form: WrapForm::AesKeyWrapPad, bytes: read("wrapped") };
+    let public = PublicKey::from_spki_der(&read("public")).unwrap();
+    let tokens = modules.list(&[module()]).tokens;
+    let mut token = tokens.into_iter().find(|token| token.identity().label == "spare").unwrap();
+    let backups = token.backups().unwrap();
+    backups.put_wrap_key(&secret(7), &under, &mut pins).unwrap();
+    let back = backups.restore(&wrapped, &public, &tag("restored", 2), &under, &mut pins).unwrap();
+    assert_eq!(sign(&mut *token, &back.public).unwrap().key(), public.identity(), "{stage}");
 }
 
 /// `SoftHSM` has no way to wrap Ed25519: that is said before anyone relies on it.

@@ -219,9 +219,20 @@ fn keys_of_a_lost_device_come_back_on_the_fourth() {
     let on: Vec<_> = keys.iter().map(|(key, at, _)| (*key, &hsms[if *at == 0 { 3 } else { *at }])).collect();
     let spare = map(&stage, "spare.toml", &on);
     let lost = format!("lost-token = \"{:010}\"", SERIALS[0]);
-    let text = format!(
-        "ceremony = \"restore\"\n{HEAD}[[key]]\nname = \"t1\"\n{lost}\n[[key]]\nname = \"t4\"\n{lost}\n"
+    let digest = |start: &str, end: &str| {
+        let mut files = std::fs::read_dir(stage.path("copies")).unwrap().map(|file| file.unwrap().path());
+        let name = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
+        let file = files.find(|path| name(path).starts_with(start) && name(path).ends_with(end)).unwrap();
+        Digest::of(&std::fs::read(file).unwrap()).hex()[..16].to_owned()
+    };
+    let mut text = format!(
+        "ceremony = \"restore\"\n{HEAD}[wrap-key]\nname = \"wrap-1\"\nshares = \"{}\"\n",
+        digest("wrap-1.", ".shares.json")
     );
+    for key in ["t1", "t4"] {
+        let copy = digest(&format!("{key}."), ".copy.json");
+        writeln!(text, "[[key]]\nname = \"{key}\"\n{lost}\ncopy = \"{copy}\"").unwrap();
+    }
     let restore = stage.write("3.toml", &text);
     // It is cut off when a key has just come in.
     hsms[3].faults("after 4b\n");

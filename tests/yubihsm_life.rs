@@ -245,7 +245,18 @@ fn a_lost_yubihsm_is_replaced_and_nothing_that_any_of_them_did_is_missing() {
     // ada's device is gone. A fourth one, as from the factory, takes its place.
     room.hsms[0].stop();
     room.on.insert("root-a", 3);
-    let lost = format!("[[key]]\nname = \"root-a\"\nlost-token = \"{:010}\"\n", SERIALS[0]);
+    let digits = |end: &str| {
+        let mut files = fs::read_dir(room.stage.path("copies")).unwrap().map(|file| file.unwrap().path());
+        let file = files.find(|path| path.to_str().unwrap().ends_with(end)).unwrap();
+        Digest::of(&fs::read(file).unwrap()).hex()[..16].to_owned()
+    };
+    let lost = format!(
+        "[wrap-key]\nname = \"wrap-1\"\nshares = \"{}\"\n[[key]]\nname = \"root-a\"\n\
+         lost-token = \"{:010}\"\ncopy = \"{}\"\n",
+        digits(".shares.json"),
+        SERIALS[0],
+        digits(".copy.json")
+    );
     let restored = room.runbook("restore", &lost);
     room.gathered(&restored, &[cards[2].clone(), cards[0].clone()]);
 

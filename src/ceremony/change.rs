@@ -143,6 +143,8 @@ pub enum Item {
         identity: KeyIdentity,
         /// Under which wrap key.
         wrap_key: KeyName,
+        /// The digest of the manifest of its shares; none where this very change deals them out.
+        shares: Option<Digest>,
     },
     /// A key to come back on another token (`restore`).
     Restored(RestoredKey),
@@ -170,6 +172,8 @@ pub struct RestoredKey {
     pub identity: KeyIdentity,
     /// Under which wrap key its copy is.
     pub wrap_key: KeyName,
+    /// The digest of the manifest of the wrap key's shares.
+    pub shares: Digest,
     /// The digest of the copy's file.
     pub copy: Digest,
     /// The digest of the key file that the new one stands for.

@@ -4,7 +4,7 @@ use super::change::{
     Ask, Base, CertificateTemplate, Change, Counts, EnrolledKey, Frame, Item, LimitsFile, NewCertificate,
     NewKey, NewShares, Possession, Rehearsal, RestoredKey,
 };
-use super::members::{self, Reader, base64, digest, number};
+use super::members::{self, Reader, base64, digest, number, or_null};
 use super::rules;
 use crate::tuf::digest::Digest;
 use crate::tuf::json::{Json, Members, object};
@@ -117,10 +117,11 @@ fn item(item: &Item) -> Json {
             ("title", new.title.as_str().into()),
             ("wrap-key", new.wrap_key.as_str().into()),
         ]),
-        Item::KeyCopy { key, identity, wrap_key } => object([
+        Item::KeyCopy { key, identity, wrap_key, shares } => object([
             ("item", "key-copy".into()),
             ("identity", digest(&identity.digest())),
             ("key", key.as_str().into()),
+            ("shares", or_null(shares.as_ref())),
             ("wrap-key", wrap_key.as_str().into()),
         ]),
         Item::Restored(back) => object([
@@ -129,6 +130,7 @@ fn item(item: &Item) -> Json {
             ("identity", digest(&back.identity.digest())),
             ("key", back.key.as_str().into()),
             ("replaces", digest(&back.replaces)),
+            ("shares", digest(&back.shares)),
             ("wrap-key", back.wrap_key.as_str().into()),
         ]),
     }
@@ -327,11 +329,13 @@ fn read_item(from: &mut Reader<'_>, payload: Option<&Vec<u8>>, profile: Profile)
             key: from.parsed("key")?,
             identity: from.parsed("identity")?,
             wrap_key: from.parsed("wrap-key")?,
+            shares: from.parsed_or_null("shares")?,
         },
         "restored-key" => Item::Restored(RestoredKey {
             key: from.parsed("key")?,
             identity: from.parsed("identity")?,
             wrap_key: from.parsed("wrap-key")?,
+            shares: from.parsed("shares")?,
             copy: from.parsed("copy")?,
             replaces: from.parsed("replaces")?,
         }),

@@ -104,6 +104,8 @@ pub enum Outcome {
         identity: KeyIdentity,
         /// Under which wrap key.
         wrap_key: KeyName,
+        /// The digest of the manifest of its shares.
+        shares: Digest,
         /// How the bytes are made: `aes-key-wrap-pad`.
         form: String,
         /// The digest of the file that holds them, which is no part of the record.

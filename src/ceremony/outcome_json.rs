@@ -54,11 +54,12 @@ impl Outcome {
             Self::Shares { wrap_key, manifest } => {
                 object([("manifest", manifest.as_json()), ("wrap-key", wrap_key.as_str().into())])
             }
-            Self::Copy { key, identity, wrap_key, form, file, token } => object([
+            Self::Copy { key, identity, wrap_key, shares, form, file, token } => object([
                 ("file", digest(file)),
                 ("form", form.as_str().into()),
                 ("identity", digest(&identity.digest())),
                 ("key", key.as_str().into()),
+                ("shares", digest(shares)),
                 ("token", token.to_json()),
                 ("wrap-key", wrap_key.as_str().into()),
             ]),
@@ -167,6 +168,7 @@ impl Outcome {
                 key: from.parsed("key")?,
                 identity: from.parsed("identity")?,
                 wrap_key: from.parsed("wrap-key")?,
+                shares: from.parsed("shares")?,
                 form: form_word(from.text("form")?)?,
                 file: from.parsed("file")?,
                 token: TokenSeen::read(&mut from)?,

@@ -272,10 +272,16 @@ fn token(act: &TokenAct, change: &Change, facts: &Facts) -> View {
         TokenAct::Drain { key } => View::of(format!("Read the audit log of {key}'s token"))
             .line(held(key, facts))
             .act(format!("connect the token of {key}")),
-        TokenAct::Copy { key, wrap_key } => View::of(format!("Copy the key {key}"))
-            .line(format!("It leaves its token wrapped under {wrap_key}, into a file of its own."))
-            .line(held(key, facts))
-            .act(format!("connect the token of {key}")),
+        TokenAct::Copy { key, wrap_key, shares } => {
+            let view = View::of(format!("Copy the key {key}"))
+                .line(format!("It leaves its token wrapped under {wrap_key}, into a file of its own."))
+                .line(held(key, facts));
+            let view = match shares {
+                Some(shares) => view.digest(format!("the cards' manifest of {wrap_key}"), *shares),
+                None => view,
+            };
+            view.act(format!("connect the token of {key}"))
+        }
         TokenAct::Restore(back) => View::of(format!("Restore the key {}", back.key))
             .line(format!(
                 "Its copy under {} comes back on the token that the device map names.",
@@ -283,6 +289,7 @@ fn token(act: &TokenAct, change: &Change, facts: &Facts) -> View {
             ))
             .line(held(&back.key, facts))
             .digest(format!("the copy of {}", back.key), back.copy)
+            .digest(format!("the cards' manifest of {}", back.wrap_key), back.shares)
             .act(format!("connect the other token for {}", back.key)),
         TokenAct::Destroy { key } => View::of(format!("Destroy the key {key}"))
             .line("Nothing brings it back.")

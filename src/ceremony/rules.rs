@@ -120,10 +120,12 @@ crate::rules! {
         "take the answer out, or correct the step's name";
 
     // --- shares
-    WRAP_KEY_SET: "WRAP-KEY-SET", Refused, "a wrap key was dealt out once, in one set of shares", "threats T25",
-        "make it with a `back-up` that says who holds the shares; where transcripts tell of two sets, back up under another name";
-    COPY_MISSING: "COPY-MISSING", Refused, "a key that is restored has been backed up", "design",
-        "import the copy of the record that has the transcript of its `back-up`";
+    WRAP_KEY_SET: "WRAP-KEY-SET", Refused, "a runbook names a wrap key's shares by their manifest, which a transcript has", "threats T25",
+        "write shares = with the 16 digits that were shown when the cards were dealt out (keyrite show of the manifest's file has it), or import the copy of the record that has the transcript";
+    WRAP_KEY_TAKEN: "WRAP-KEY-TAKEN", Refused, "a wrap key is dealt out again only by people who know of every set before", "threats T25",
+        "to use the wrap key that is on the cards, write shares = with 16 digits of its manifest, and neither needed, holders nor title; to deal out a new one of this name, or where nobody has the cards, write instead-of = with all the digits";
+    COPY_MISSING: "COPY-MISSING", Refused, "a runbook names the copy of a key that is restored, which a transcript has", "threats T25",
+        "write copy = with the 16 digits that its `back-up` showed (keyrite show of the copy's file has it), or import the copy of the record that has the transcript";
     SHARE_MANIFEST: "SHARE-MANIFEST", Refused, "a share manifest says numbers that fit each other", "design, threats T25",
         "ask the administrator for the manifest again; do not repair it by hand";
     SHARE_HOLDERS: "SHARE-HOLDERS", Refused, "no one holds as many shares as bring the secret back", "threats T32",

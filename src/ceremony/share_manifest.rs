@@ -125,6 +125,15 @@ impl ShareManifest {
         Ok(self.as_json().canonical())
     }
 
+    /// The digest of the file's bytes: by it runbooks name the set.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::to_json`].
+    pub fn digest(&self) -> Result<Digest> {
+        Ok(Digest::of(&self.to_json()?))
+    }
+
     /// The same before it is bytes; [`Self::to_json`] says whether it is a manifest at all.
     pub(super) fn as_json(&self) -> Json {
         let share = |line: &ShareLine| {

@@ -274,7 +274,7 @@ fn state(roles: &Roles<'_>, items: &[ItemStanding], gathered: &Gathered) -> Stat
         let mut own = items.iter().filter(|standing| standing.item == at);
         own.any(|standing| standing.needs.iter().all(Need::met))
     };
-    if change.items.iter().enumerate().all(|(at, item)| in_place(item, facts, || met(at))) {
+    if change.items.iter().enumerate().all(|(at, item)| in_place(change, item, facts, || met(at))) {
         return State::Sealed;
     }
     // Each answer to a roll-call counts by itself: on its day it ends with those who have answered.
@@ -298,7 +298,7 @@ fn state(roles: &Roles<'_>, items: &[ItemStanding], gathered: &Gathered) -> Stat
 /// Whether the record already shows what an item makes. A document that is newer than what its role
 /// has today was sealed by a key that was given up, and is still to be made; `met` says whether today's
 /// keys have signed it, for a role that has none.
-fn in_place(item: &Item, facts: &Facts, met: impl Fn() -> bool) -> bool {
+fn in_place(change: &Change, item: &Item, facts: &Facts, met: impl Fn() -> bool) -> bool {
     match item {
         Item::Document { payload, .. } => {
             let newest = facts.newest(payload.role());
@@ -313,10 +313,8 @@ fn in_place(item: &Item, facts: &Facts, met: impl Fn() -> bool) -> bool {
             let destroyed = |k: &KeyRecord| k.life.iter().any(|(event, _)| *event == KeyEvent::Destroyed);
             facts.keys.get(key).is_some_and(destroyed)
         }
-        Item::Shares(new) => facts.copies.set(&new.wrap_key).is_ok(),
-        Item::KeyCopy { key, identity, wrap_key } => {
-            facts.copies.newest(key, identity).is_ok_and(|copy| copy.wrap_key == *wrap_key)
-        }
+        Item::Shares(new) => facts.copies.dealt_by(&change.digest(), &new.wrap_key).is_some(),
+        Item::KeyCopy { key, .. } => facts.copies.copied_by(&change.digest(), key).is_some(),
         Item::Restored(back) => facts.keys.get(&back.key).is_some_and(|k| k.file != back.replaces),
     }
 }

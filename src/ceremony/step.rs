@@ -135,6 +135,8 @@ pub enum TokenAct {
         key: KeyName,
         /// Under which wrap key.
         wrap_key: KeyName,
+        /// The digest of the manifest of its shares; none where the change deals them out.
+        shares: Option<Digest>,
     },
     /// Takes a key in that left another token.
     Restore(RestoredKey),
@@ -243,8 +245,8 @@ pub fn coming_in(change: &Change, facts: &Facts) -> Vec<Step> {
                 let act = Act::Secret(SecretAct::Deal(new.clone()));
                 steps.push(Step::new(&format!("deal.{}", new.wrap_key), leader, act));
             }
-            Item::KeyCopy { key, wrap_key, .. } => {
-                let act = TokenAct::Copy { key: key.clone(), wrap_key: wrap_key.clone() };
+            Item::KeyCopy { key, wrap_key, shares, .. } => {
+                let act = TokenAct::Copy { key: key.clone(), wrap_key: wrap_key.clone(), shares: *shares };
                 steps.push(Step::new(&format!("copy.{key}"), holder(key), Act::Token(act)));
             }
             Item::Restored(back) => {

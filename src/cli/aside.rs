@@ -92,7 +92,7 @@ fn acted(stored: &StoredChange, contents: &Contents, here: &Here<'_>) -> Result<
     let living = |key: &KeyName| contents.facts.keys.get(key).is_none_or(|record| record.life.is_empty());
     Ok(here(&stored.digest)?.iter().any(|deed| match deed {
         Deed::Signed(key) | Deed::Made(key) => living(key),
-        Deed::Sealed | Deed::Destroying(_) | Deed::Destroyed(_) => false,
+        Deed::Sealed | Deed::Destroying(_) | Deed::Destroyed(_) | Deed::Dealt(..) | Deed::Copied(..) => false,
     }))
 }
 

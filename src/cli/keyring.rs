@@ -13,6 +13,7 @@ use crate::ceremony::address::Address;
 use crate::ceremony::change::{Change, Item};
 use crate::ceremony::facts::{Facts, Trust};
 use crate::ceremony::people::KeyName;
+use crate::ceremony::sharing::Dealt;
 use crate::record::{Inputs, SignedStatement};
 use crate::signer::backends::external::{Brought, ExternalToken};
 use crate::signer::backends::{ModulePin, Modules};
@@ -22,6 +23,7 @@ use crate::signer::slip39::Secret;
 use crate::signer::uri::KeyUri;
 use crate::signer::yubihsm::{Way, YubiHsmUri};
 use crate::signer::{PinAsk, PinSource, Token, TokenIdentity};
+use crate::tuf::digest::Digest;
 use crate::tuf::key::PublicKey;
 use crate::tuf::rule::{Exit, Refusal, Result};
 use crate::tuf::statement::TrustId;
@@ -41,7 +43,8 @@ pub struct Keyring {
     enrolments: Enrolments,
     memory: BTreeMap<KeyName, Zeroizing<String>>,
     brought: BTreeSet<KeyName>,
-    wrap_keys: BTreeMap<KeyName, Secret>,
+    /// By the digest of the manifest of its shares.
+    wrap_keys: BTreeMap<Digest, Secret>,
     /// Tokens whose log this session has put on record.
     settled: BTreeSet<TokenIdentity>,
 }
@@ -119,14 +122,20 @@ impl Keyring {
         self.place(key).is_some_and(|place| place.existing)
     }
 
-    /// Keeps a wrap key until the session ends: it is wiped then.
-    pub fn hold_wrap_key(&mut self, name: KeyName, secret: Secret) {
-        self.wrap_keys.insert(name, secret);
+    /// Keeps a new wrap key until the session ends, when it is wiped: once every card of its manifest is
+    /// read back, and not before.
+    pub fn hold_wrap_key(&mut self, shares: Digest, secret: Secret, _: &Dealt) {
+        self.hold_gathered(shares, secret);
     }
 
-    /// A wrap key that this session has made or brought back.
-    pub fn wrap_key(&self, name: &KeyName) -> Option<&Secret> {
-        self.wrap_keys.get(name)
+    /// The same of one that cards brought back.
+    pub fn hold_gathered(&mut self, shares: Digest, secret: Secret) {
+        self.wrap_keys.insert(shares, secret);
+    }
+
+    /// A wrap key that this session has made or brought back, by its shares' manifest.
+    pub fn wrap_key(&self, shares: &Digest) -> Option<&Secret> {
+        self.wrap_keys.get(shares)
     }
 
     /// Where copies of keys lie.

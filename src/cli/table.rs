@@ -409,8 +409,12 @@ fn only_signed(stored: &StoredChange, contents: &Contents) -> bool {
         Item::Certificate(new) => came(&new.key),
         Item::DestroyedKey { key, .. } => gone(key),
         Item::Restored(back) => came(&back.key),
-        Item::Shares(new) => contents.facts.copies.set(&new.wrap_key).is_ok(),
-        Item::KeyCopy { key, identity, .. } => contents.facts.copies.newest(key, identity).is_ok(),
+        Item::Shares(new) => {
+            contents.facts.copies.dealt_by(&stored.digest, &new.wrap_key).is_some_and(|set| set.here)
+        }
+        Item::KeyCopy { key, .. } => {
+            contents.facts.copies.copied_by(&stored.digest, key).is_some_and(|copy| copy.here)
+        }
     })
 }
 

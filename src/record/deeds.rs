@@ -7,6 +7,7 @@
 
 use super::create::{Access, Existing};
 use super::store::{PRIVATE, Record};
+use crate::ceremony::backups::Copies;
 use crate::ceremony::people::KeyName;
 use crate::ceremony::transcript::{Intent, Outcome};
 use crate::tuf::digest::Digest;
@@ -28,6 +29,10 @@ pub enum Deed {
     Destroying(KeyName),
     /// It was seen to be gone.
     Destroyed(KeyName),
+    /// A wrap key was dealt out, in the set of shares whose manifest has this digest.
+    Dealt(KeyName, Digest),
+    /// A key left its token, into the file of this digest.
+    Copied(KeyName, Digest),
 }
 
 impl Deed {
@@ -39,6 +44,10 @@ impl Deed {
             Outcome::Seal { .. } => Some(Self::Sealed),
             Outcome::Intent { key, what: Intent::Destroy, .. } => Some(Self::Destroying(key.clone())),
             Outcome::Destroy { key, .. } => Some(Self::Destroyed(key.clone())),
+            Outcome::Shares { wrap_key, manifest } => {
+                manifest.digest().ok().map(|digest| Self::Dealt(wrap_key.clone(), digest))
+            }
+            Outcome::Copy { key, file, .. } => Some(Self::Copied(key.clone(), *file)),
             _ => None,
         }
     }
@@ -51,11 +60,17 @@ impl Deed {
             Self::Sealed => "sealed".to_owned(),
             Self::Destroying(key) => format!("destroying.{key}"),
             Self::Destroyed(key) => format!("destroyed.{key}"),
+            Self::Dealt(key, manifest) => format!("dealt.{key}.{manifest}"),
+            Self::Copied(key, file) => format!("copied.{key}.{file}"),
         }
     }
 
     fn read(note: &str) -> Option<Self> {
         let (what, key) = note.split_once('.').unwrap_or((note, ""));
+        let both = || {
+            let (key, digest) = key.split_once('.')?;
+            Some((key.parse().ok()?, digest.parse().ok()?))
+        };
         let key = || key.parse().ok();
         match what {
             "signed" => Some(Self::Signed(key()?)),
@@ -63,12 +78,31 @@ impl Deed {
             "sealed" => Some(Self::Sealed),
             "destroying" => Some(Self::Destroying(key()?)),
             "destroyed" => Some(Self::Destroyed(key()?)),
+            "dealt" => both().map(|(key, digest)| Self::Dealt(key, digest)),
+            "copied" => both().map(|(key, digest)| Self::Copied(key, digest)),
             _ => None,
         }
     }
 }
 
 impl Record {
+    /// Marks the sets of shares and the copies that sessions of this very copy have made.
+    pub(super) fn mark_own(&self, copies: &mut Copies) {
+        let done = |change: Option<Digest>, deed: &Deed| {
+            change.is_some_and(|change| self.deeds(&change).is_ok_and(|deeds| deeds.contains(deed)))
+        };
+        for (name, sets) in &mut copies.sets {
+            for set in sets {
+                set.here = done(set.change, &Deed::Dealt(name.clone(), set.digest));
+            }
+        }
+        for (name, made) in &mut copies.made {
+            for copy in made {
+                copy.here = done(copy.change, &Deed::Copied(name.clone(), copy.file));
+            }
+        }
+    }
+
     /// Notes what is done here for a change, if an entry tells of it.
     ///
     /// # Errors

@@ -196,6 +196,7 @@ impl Record {
             )
         });
         contents.findings.extend(others.chain(found.strays));
+        self.mark_own(&mut contents.facts.copies);
         Ok(contents)
     }
 

@@ -65,7 +65,8 @@ pub trait Backups {
     /// `TOKEN-CANNOT`, `TOKEN-FAILED`.
     fn random(&mut self, pins: &mut dyn PinSource) -> Result<Zeroizing<[u8; 32]>>;
 
-    /// Puts a wrap key on the token: for wrapping and unwrapping alone, and not to be read again.
+    /// Puts a wrap key on the token: for wrapping and unwrapping alone, and not to be read again. It may
+    /// be gone after any call that failed: a PKCS#11 token has it for the session only.
     ///
     /// # Errors
     ///
@@ -120,6 +121,7 @@ pub trait Backups {
     /// key back. A token that doesn't tell the public half of a key that it unwrapped is told
     /// `public`; so what comes back proves nothing until the key has signed ([`sign`](super::sign)). A key
     /// that is there under `tag` already was unwrapped by a session that was cut off, and is given out.
+    /// What is refused after it was unwrapped is destroyed again.
     ///
     /// # Errors
     ///

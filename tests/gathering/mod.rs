@@ -5,6 +5,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
     reason = "a test fails by panicking; not every test looks at all of it"
 )]
 
@@ -31,7 +32,7 @@ pub struct Told {
 
 /// Holds a runbook at a terminal. `brought` are the cards that people have with them, in order.
 pub fn hold(stage: &Stage, devices: &Path, runbook: &Path, brought: &[Copied]) -> Told {
-    hold_typing(stage, devices, runbook, brought, &[])
+    held(stage, devices, runbook, (brought, &[]), None)
 }
 
 /// The same, with people who type what no file has: what they are asked for, and what they type.
@@ -41,6 +42,21 @@ pub fn hold_typing(
     runbook: &Path,
     brought: &[Copied],
     passwords: &[(&str, &str)],
+) -> Told {
+    held(stage, devices, runbook, (brought, passwords), None)
+}
+
+/// The same until a question with these words, at which someone stops it.
+pub fn stop_at(stage: &Stage, devices: &Path, runbook: &Path, words: &str) -> Told {
+    held(stage, devices, runbook, (&[], &[]), Some(words))
+}
+
+fn held(
+    stage: &Stage,
+    devices: &Path,
+    runbook: &Path,
+    (brought, passwords): (&[Copied], &[(&str, &str)]),
+    stop: Option<&str>,
 ) -> Told {
     let mut command = Command::new("sh");
     let line = "stty rows 40 cols 100 && exec \"$0\" \"$@\"";
@@ -76,11 +92,22 @@ pub fn hold_typing(
         if !prompts.contains(&found.as_str()) {
             break;
         }
+        if stop.is_some_and(|words| before.contains(words)) {
+            pty.send_control('c').unwrap();
+            continue;
+        }
         let answer = match found.as_str() {
             "(not shown) > " if before.contains("Words 1 to 33") => {
                 let card = told.cards.last().filter(|_| brought.len() == 0).cloned();
                 let card = card.or_else(|| brought.next().cloned()).expect("a card to type");
                 typing.insert(card).words.clone()
+            }
+            // A word of it was none: the right one stands behind.
+            "(not shown) > " if before.contains(" to 33") => {
+                let from = before.rsplit("Words ").next().unwrap().split(' ').next().unwrap();
+                let card = typing.as_ref().unwrap().words.replace("hunter-2:", "");
+                let rest: Vec<&str> = card.split(' ').skip(from.parse::<usize>().unwrap() - 1).collect();
+                rest.join(" ")
             }
             "(not shown) > " if before.contains("The salt") => typing.take().unwrap().salt,
             "Type same once"

@@ -5,10 +5,12 @@
 //! own shares: what is split is the wrap key, and a root's redundancy is more root keys.
 //!
 //! A key can only leave if it was made so (`wrap-key` in `generate-key`), and only under the wrap key
-//! that was named then.
+//! that was named then. Which secret that name means people say themselves: by the digest of the
+//! manifest of its cards, since a transcript can be written by anyone.
 
 use super::making::unknown;
 use super::rules;
+use crate::ceremony::backups::Digits;
 use crate::ceremony::change::{Base, Change, Frame, Item, NewShares};
 use crate::ceremony::facts::{Facts, KeyRecord};
 use crate::ceremony::people::{KeyName, Person};
@@ -44,15 +46,28 @@ struct Spec {
     key: Vec<KeyTable>,
 }
 
-/// A new wrap key says who holds its shares; one that is there says its name alone.
+/// A new wrap key says who holds its shares; one that is there the digest of its shares' manifest.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrapKeyTable {
     name: Word<KeyName>,
+    /// The first digits of its shares' manifest.
+    shares: Option<Word<Digits>>,
     title: Option<String>,
     needed: Option<u8>,
     #[serde(default)]
     holders: Vec<Word<Person>>,
+    /// The sets of shares of this name that it takes the place of.
+    #[serde(default, rename = "instead-of")]
+    instead_of: Vec<Word<Digits>>,
+}
+
+/// What a runbook says of its wrap key.
+enum Wrapping<'a> {
+    /// It is made and dealt out.
+    New(NewShares),
+    /// It is brought back by the cards of the manifest whose digest begins so.
+    There(&'a Digits),
 }
 
 #[derive(Deserialize)]
@@ -66,7 +81,13 @@ impl Ceremony for Spec {
         let wrap_key = &self.wrap_key.name.0;
         let mut items = Vec::new();
         let mut summary = Vec::new();
-        if let Some(new) = self.wrap_key.shares(frame, facts)? {
+        let wrapping = self.wrap_key.wrapping()?;
+        let shares = match &wrapping {
+            Wrapping::New(_) => None,
+            Wrapping::There(shares) => Some(facts.copies.named(wrap_key, shares)?.digest),
+        };
+        if let Wrapping::New(new) = wrapping {
+            self.wrap_key.expect_new(&new, frame, facts)?;
             let holders: Vec<&str> = new.holders.iter().map(Person::as_str).collect();
             summary.push(format!(
                 "the wrap key {wrap_key} is made and dealt out: any {} of {} cards bring it back",
@@ -75,10 +96,8 @@ impl Ceremony for Spec {
             ));
             summary.push(format!("  cards go to {}", holders.join(", ")));
             items.push(Item::Shares(new));
-        } else {
-            let set = facts.copies.set(wrap_key)?;
-            let (needed, of) = (set.needed, set.of());
-            summary.push(format!("the wrap key {wrap_key} is brought back by {needed} of {of} cards"));
+        } else if let Some(shares) = &shares {
+            summary.extend(gathered(wrap_key, shares, facts)?);
         }
         for (at, Word(name)) in self.key.iter().map(|key| &key.name).enumerate() {
             if self.key.iter().take(at).any(|earlier| earlier.name.0 == *name) {
@@ -100,7 +119,7 @@ impl Ceremony for Spec {
             }
             let identity = record.public.identity();
             summary.push(format!("{name} of {} leaves its token, wrapped under {wrap_key}", record.holder));
-            items.push(Item::KeyCopy { key: name.clone(), identity, wrap_key: wrap_key.clone() });
+            items.push(Item::KeyCopy { key: name.clone(), identity, wrap_key: wrap_key.clone(), shares });
         }
         if self.key.is_empty() {
             return Err(Refusal::new(
@@ -114,24 +133,43 @@ impl Ceremony for Spec {
     }
 
     fn held(&self, facts: &Facts) -> bool {
-        facts.copies.set(&self.wrap_key.name.0).is_ok()
-            && self.key.iter().all(|key| {
-                let identity = facts.keys.get(&key.name.0).map(|record| record.public.identity());
-                let copy = identity.map(|identity| facts.copies.newest(&key.name.0, &identity));
-                copy.is_some_and(|copy| copy.is_ok_and(|copy| copy.wrap_key == self.wrap_key.name.0))
+        let copied = |shares: &Digest| {
+            self.key.iter().all(|key| {
+                let record = facts.keys.get(&key.name.0);
+                record.is_some_and(|r| facts.copies.copied_here(&key.name.0, &r.public.identity(), shares))
             })
+        };
+        match self.wrap_key.wrapping() {
+            Ok(Wrapping::There(shares)) => {
+                facts.copies.named(&self.wrap_key.name.0, shares).is_ok_and(|set| copied(&set.digest))
+            }
+            Ok(Wrapping::New(new)) => {
+                let mut sets = facts.copies.sets.get(&new.wrap_key).into_iter().flatten();
+                sets.any(|set| set.here && is_as_asked(&set.manifest, &new) && copied(&set.digest))
+            }
+            Err(_) => false,
+        }
     }
 }
 
 impl WrapKeyTable {
-    /// The shares that are to be dealt; none if the wrap key is there.
-    fn shares(&self, frame: &Frame, facts: &Facts) -> Result<Option<NewShares>> {
+    fn wrapping(&self) -> Result<Wrapping<'_>> {
         let runbook = |found: &str| {
-            let expected = "title, needed and holders for a new wrap key, or its name alone";
+            let expected = "title, needed and holders for a new wrap key, or the first digits of its shares' manifest alone";
             Refusal::new(&crate::ceremony::rules::RUNBOOK, format!("[wrap-key] with {found}"), expected)
         };
         let new = match (&self.title, self.needed, self.holders.as_slice()) {
-            (None, None, []) => return Ok(None),
+            (None, None, []) if self.instead_of.is_empty() => {
+                let missing = || {
+                    Refusal::new(
+                        &crate::ceremony::rules::WRAP_KEY_SET,
+                        format!("[wrap-key] {} without shares", self.name.0),
+                        "shares = the first digits of its manifest, or who is to hold a new one's",
+                    )
+                };
+                return self.shares.as_ref().map(|shares| Wrapping::There(&shares.0)).ok_or_else(missing);
+            }
+            _ if self.shares.is_some() => return Err(runbook("both shares and those of a new one")),
             (None, _, _) => return Err(runbook("no title")),
             (_, None, _) => return Err(runbook("no needed")),
             (_, _, []) => return Err(runbook("no holders")),
@@ -142,14 +180,35 @@ impl WrapKeyTable {
                 holders: holders.iter().map(|holder| holder.0.clone()).collect(),
             },
         };
-        if facts.copies.sets.contains_key(&self.name.0) {
-            let found = format!("{}, which was dealt out", self.name.0);
-            return Err(Refusal::new(&rules::WRAP_KEY_TAKEN, found, "a name that no wrap key has had"));
-        }
-        // What a manifest refuses is refused before anyone has agreed to anything.
-        planned(&new, frame, facts).to_json()?;
-        Ok(Some(new))
+        Ok(Wrapping::New(new))
     }
+
+    fn expect_new(&self, new: &NewShares, frame: &Frame, facts: &Facts) -> Result<()> {
+        let instead_of: Vec<Digits> = self.instead_of.iter().map(|digits| digits.0.clone()).collect();
+        facts.copies.expect_new(&self.name.0, &instead_of)?;
+        // What a manifest refuses is refused before anyone has agreed to anything.
+        planned(new, frame, facts).to_json().map(|_| ())
+    }
+}
+
+/// Whether a manifest is of the set that was asked for.
+fn is_as_asked(manifest: &ShareManifest, new: &NewShares) -> bool {
+    (manifest.needed, &manifest.title) == (new.needed, &new.title)
+        && manifest.shares.iter().map(|line| &line.holder).eq(&new.holders)
+}
+
+/// How a wrap key comes back, in words: by the cards of that very manifest.
+pub(super) fn gathered(wrap_key: &KeyName, shares: &Digest, facts: &Facts) -> Result<[String; 2]> {
+    let set = facts.copies.set(wrap_key, shares)?;
+    Ok([
+        format!(
+            "the wrap key {wrap_key} is brought back by {} of {} cards of set {}",
+            set.needed,
+            set.of(),
+            set.set
+        ),
+        format!("  their manifest: {shares}"),
+    ])
 }
 
 /// The manifest as far as it can be known before the shares are made: every number in it that people

@@ -3,9 +3,12 @@
 //! The custodians' cards bring the wrap key back; the token unwraps the copy; then the key signs its
 //! proof of possession, which is checked against the public key on record. Only then is it in the
 //! record as a key of that token. The wrap key leaves the token again.
+//!
+//! Which copy and which cards the runbook says, by their digests: no transcript decides it.
 
-use super::back_up::present;
+use super::back_up::{gathered, present};
 use super::rules;
+use crate::ceremony::backups::Digits;
 use crate::ceremony::change::{Base, Change, Frame, Item, RestoredKey};
 use crate::ceremony::facts::Facts;
 use crate::ceremony::people::KeyName;
@@ -34,9 +37,18 @@ impl Kind for Restore {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Spec {
+    wrap_key: WrapKeyTable,
     key: Vec<KeyTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrapKeyTable {
+    name: Word<KeyName>,
+    /// The first digits of the manifest of its shares.
+    shares: Word<Digits>,
 }
 
 #[derive(Deserialize)]
@@ -47,12 +59,16 @@ struct KeyTable {
     /// is due any more, and the very same runbook does nothing.
     #[serde(rename = "lost-token")]
     lost_token: String,
+    /// The first digits of the file of its copy.
+    copy: Word<Digits>,
 }
 
 impl Ceremony for Spec {
     fn change(&self, frame: &Frame, facts: &Facts) -> Result<Change> {
         let mut items = Vec::new();
-        let mut summary = Vec::new();
+        let wrap_key = &self.wrap_key.name.0;
+        let shares = facts.copies.named(wrap_key, &self.wrap_key.shares.0)?.digest;
+        let mut summary: Vec<String> = gathered(wrap_key, &shares, facts)?.into();
         for (at, key) in self.key.iter().enumerate() {
             let name = &key.name.0;
             if self.key.iter().take(at).any(|earlier| earlier.name.0 == *name) {
@@ -68,13 +84,9 @@ impl Ceremony for Spec {
                 ));
             }
             let identity = record.public.identity();
-            let copy = facts.copies.newest(name, &identity)?;
-            let set = facts.copies.set(&copy.wrap_key)?;
-            summary.push(format!(
-                "{name} of {} comes back on another token, from its copy under {}",
-                record.holder, copy.wrap_key
-            ));
-            summary.push(format!("  {} of {} cards of {} are gathered", set.needed, set.of(), copy.wrap_key));
+            let copy = facts.copies.copy((name, &identity), (wrap_key, &shares), &key.copy.0)?;
+            summary.push(format!("{name} of {} comes back on another token, from its copy", record.holder));
+            summary.push(format!("  {copy}"));
             // A YubiHSM has no label.
             let label = if record.label.is_empty() {
                 String::new()
@@ -88,8 +100,9 @@ impl Ceremony for Spec {
             items.push(Item::Restored(RestoredKey {
                 key: name.clone(),
                 identity,
-                wrap_key: copy.wrap_key.clone(),
-                copy: copy.file,
+                wrap_key: wrap_key.clone(),
+                shares,
+                copy,
                 replaces: record.file,
             }));
         }
@@ -104,10 +117,11 @@ impl Ceremony for Spec {
     }
 
     fn held(&self, facts: &Facts) -> bool {
+        // A key that may still leave is on the token on which it was made.
         self.key.iter().all(|key| {
-            facts.keys.get(&key.name.0).is_some_and(|record| {
-                record.serial != key.lost_token && facts.copies.made.contains_key(&key.name.0)
-            })
+            facts.keys.get(&key.name.0).is_some_and(|record| record.serial != key.lost_token)
+                && !facts.copies.leaves.contains_key(&key.name.0)
+                && facts.copies.made.contains_key(&key.name.0)
         })
     }
 }

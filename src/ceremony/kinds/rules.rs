@@ -19,8 +19,6 @@ crate::rules! {
         "make the key with generate-key as p256";
     WRAP_KEY_OTHER: "WRAP-KEY-OTHER", Refused, "a key leaves its token only under the wrap key that it was made for", "threats T25",
         "name that wrap key, or make another key with wrap-key = in a generate-key runbook";
-    WRAP_KEY_TAKEN: "WRAP-KEY-TAKEN", Refused, "a wrap key is dealt out once", "threats T25",
-        "leave needed, holders and title out, to use the wrap key that is there; or choose another name";
     RESTORE_TOKEN: "RESTORE-TOKEN", Refused, "a key is restored that the record has on the token that was lost", "threats T22",
         "write as lost-token the serial number that `keyrite show` has of the key's token";
     EXPIRY_LIMIT: "EXPIRY-LIMIT", Refused, "documents live no longer than limits allow", "design, threats T11",

@@ -115,6 +115,7 @@ fn outcomes() -> Vec<Outcome> {
             key: key("root-a"),
             identity,
             wrap_key: key("wrap-1"),
+            shares: sha("manifest"),
             form: "aes-key-wrap-pad".to_owned(),
             file: sha("copy"),
             token: token(),

@@ -101,7 +101,7 @@ impl Room<'_> {
     }
 
     /// The token of a key, if it keeps a log.
-    fn logging(&mut self, key: &KeyName) -> Result<Option<TokenIdentity>> {
+    pub(super) fn logging(&mut self, key: &KeyName) -> Result<Option<TokenIdentity>> {
         self.keyring.with_token(key, self.console, &mut |token, _| {
             let identity = token.identity().clone();
             Ok(token.audit_log().map(|_| identity))

@@ -3,12 +3,17 @@
 //! The wrap key is in this process's memory and on a token for as long as a key takes to leave it or
 //! to come back, and nowhere else. A session that was cut off has forgotten it; the next one gathers
 //! the cards. A key that came back has to sign before the record takes it for the one that left.
+//!
+//! Which set of shares counts is said by the change, or by what this very copy of the record has done
+//! for it. A session that is cut off at any instant loses nothing: that cards are out is in the record
+//! before the file of their manifest is written, which the next session writes if it is missing; a copy's
+//! file is there before the record tells of it; a key that came back is found again by its tag.
 
 use super::journal::Of;
 use super::make_key::possession_of;
 use super::sign::{described, seen};
 use super::{Agenda, Room};
-use crate::ceremony::backups::wrap_key_id;
+use crate::ceremony::backups::{Digits, wrap_key_id};
 use crate::ceremony::change::{Item, NewShares, Possession, RestoredKey};
 use crate::ceremony::kinds;
 use crate::ceremony::people::KeyName;
@@ -27,6 +32,7 @@ use crate::tuf::key::Scheme as KeyScheme;
 use crate::tuf::payload::Payload;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::statement::TrustId;
+use crate::tuf::text::visible;
 use crate::ui::screen::{Screen, Tone};
 use crate::ui::share_desk::{Fresh, Hand, deal, gather};
 use zeroize::Zeroizing;
@@ -63,16 +69,23 @@ impl Room<'_> {
         let (manifest, cards) = shares(contents, agenda, new, &secret, set, &self.session.randomness())?;
         let rehearsal = contents.facts.trust.stage == crate::ceremony::facts::Stage::Rehearsal;
         let fresh = Fresh { manifest: &manifest, cards: &cards, secret: &secret, rehearsal };
-        let _dealt = deal(self.console, &fresh, Hand::Screen)?;
-        let file = copies.write_manifest(&new.wrap_key, &manifest)?;
+        let dealt = deal(self.console, &fresh, Hand::Screen)?;
+        let digest = manifest.digest()?;
         let outcome =
             Outcome::Shares { wrap_key: new.wrap_key.clone(), manifest: Box::new(manifest.clone()) };
         self.journal.say(self.record, self.session, of, outcome)?;
-        self.keyring.hold_wrap_key(new.wrap_key.clone(), secret);
+        self.keyring.hold_wrap_key(digest, secret, &dealt);
+        let file = copies.write_manifest(&new.wrap_key, &manifest)?;
         let screen = Screen::default()
             .callout(Tone::Done, format!("every card of {} is read back", new.wrap_key))
             .fact("the manifest, for drills", file)
-            .digest("the manifest", Digest::of(&manifest.to_json()?));
+            .digest("the manifest", digest)
+            .text("Runbooks that use these cards name them by it:")
+            .exact([
+                "[wrap-key]".to_owned(),
+                format!("name = \"{}\"", new.wrap_key),
+                format!("shares = \"{}\"", Digits::of(&digest)),
+            ]);
         self.console.show(&screen)
     }
 
@@ -82,14 +95,21 @@ impl Room<'_> {
         contents: &Contents,
         agenda: &Agenda<'_>,
         step: &Step,
-        (key, wrap_key): (&KeyName, &KeyName),
+        (key, wrap_key, shares): (&KeyName, &KeyName, Option<Digest>),
     ) -> Result<()> {
         let of = Of { change: Some(agenda.digest), step: Some(step) };
         let facts = &contents.facts;
         let record = facts.keys.get(key).ok_or_else(|| kinds::key_unknown(key))?;
         let public = record.public.clone();
         let token = self.token_of(key, facts)?;
-        let secret = self.wrap_secret(contents, wrap_key)?;
+        let manifest = match shares {
+            Some(shares) => facts.copies.set(wrap_key, &shares)?.clone(),
+            None => self.dealt(contents, agenda, wrap_key)?,
+        };
+        let shares = manifest.digest()?;
+        let copies = self.keyring.copies()?;
+        copies.write_manifest(wrap_key, &manifest)?;
+        let secret = self.wrap_secret(wrap_key, &manifest)?;
         let under = wrap_tag(&facts.trust.id, wrap_key);
         self.settle(key)?;
         let line = format!("{key} of {} leaves {}, wrapped", record.holder, described(&token));
@@ -115,18 +135,22 @@ impl Room<'_> {
             form: wrapped.form,
             bytes: wrapped.bytes,
         };
-        let (digest, path) = self.keyring.copies()?.write(&file)?;
+        let (digest, path) = copies.write(&file)?;
         let outcome = Outcome::Copy {
             key: key.clone(),
             identity: public.identity(),
             wrap_key: wrap_key.clone(),
+            shares,
             form: wrapped.form.name().to_owned(),
             file: digest,
             token: seen(&token),
         };
         self.journal.say(self.record, self.session, of, outcome)?;
-        let screen =
-            Screen::default().callout(Tone::Done, format!("the copy of {key} is written")).fact("file", path);
+        let screen = Screen::default()
+            .callout(Tone::Done, format!("the copy of {key} is written"))
+            .fact("file", path)
+            .text("A runbook that restores it names it by this line, under its [[key]]:")
+            .exact([format!("copy = \"{}\"", Digits::of(&digest))]);
         self.console.show(&screen)
     }
 
@@ -181,7 +205,8 @@ impl Room<'_> {
         let copy = self.keyring.copies()?.read(&back.key, back.copy)?;
         copy.expect(&contents.facts.trust.id, back)?;
         let wrapped = copy.wrapped();
-        let secret = self.wrap_secret(contents, &back.wrap_key)?;
+        let manifest = contents.facts.copies.set(&back.wrap_key, &back.shares)?;
+        let secret = self.wrap_secret(&back.wrap_key, manifest)?;
         let under = wrap_tag(&contents.facts.trust.id, &back.wrap_key);
         let tag = KeyTag { label: back.key.to_string(), id: agenda.change.tag(&back.key), place: None };
         self.console.progress(&format!("{} comes back on {}", back.key, described(token)).into());
@@ -192,27 +217,14 @@ impl Room<'_> {
                 b.restore(&wrapped, &old.public, &tag, &under, pins)
             })
         })?;
-        let named = (&back.key, &old.holder, old.purpose);
-        let statement = possession_of(agenda.change, agenda.digest, named, &old.public)?;
-        let payload = Payload::Statement(statement.clone());
-        let scheme = KeyScheme::of(old.public.algorithm());
-        let signature = match self.have_signed(Some(agenda.digest), &back.key, &old.public, scheme, &payload)
-        {
-            Ok(signature) => signature,
+        let proof = match self.prove(agenda, back, old) {
+            Ok(proof) => proof,
             Err(refusal) => {
-                // What can't sign as the key that left is not it, and must not look like it.
-                if *refusal.rule() == crate::tuf::rules::SIGNATURE_WRONG {
-                    let public = &old.public;
-                    let gone = self
-                        .keyring
-                        .with_token(&back.key, self.console, &mut |t, pins| t.destroy(public, pins));
-                    drop(gone);
-                }
+                self.give_up(back, old, &refusal);
                 return Err(refusal);
             }
         };
-        let proof = SignedStatement::new(statement, old.public.clone(), &signature)?;
-        let proof = self.record.add_statement(&proof)?;
+        // If this fails the file may be there all the same, so the key stays: the next session finds both.
         self.record.add_key(&KeyFile {
             change: agenda.digest,
             possession: Possession::Proved(proof),
@@ -223,17 +235,62 @@ impl Room<'_> {
         })
     }
 
-    /// The wrap key: as this session made it, or from its cards.
-    fn wrap_secret(&mut self, contents: &Contents, wrap_key: &KeyName) -> Result<WrapSecret> {
-        if self.keyring.wrap_key(wrap_key).is_none() {
-            let manifest = contents.facts.copies.set(wrap_key)?;
+    /// Has a key that came back sign as the one that left, and puts that on record.
+    fn prove(&mut self, agenda: &Agenda<'_>, back: &RestoredKey, old: &KeyFile) -> Result<Digest> {
+        let named = (&back.key, &old.holder, old.purpose);
+        let statement = possession_of(agenda.change, agenda.digest, named, &old.public)?;
+        let payload = Payload::Statement(statement.clone());
+        let scheme = KeyScheme::of(old.public.algorithm());
+        let signature = self.have_signed(Some(agenda.digest), &back.key, &old.public, scheme, &payload)?;
+        let proof = SignedStatement::new(statement, old.public.clone(), &signature)?;
+        self.record.add_statement(&proof)
+    }
+
+    /// Destroys what came back and is no key of the record, whyever not: it must not look like one. The
+    /// next session takes it in anew. A token that keeps a log has read the key's public half itself, and
+    /// would count its end against its holder; there the next session finds it.
+    fn give_up(&mut self, back: &RestoredKey, old: &KeyFile, why: &Refusal) {
+        let logs = self.logging(&back.key).is_ok_and(|token| token.is_some());
+        if logs && *why.rule() != crate::tuf::rules::SIGNATURE_WRONG {
+            return;
+        }
+        let public = &old.public;
+        let gone =
+            self.keyring.with_token(&back.key, self.console, &mut |token, pins| token.destroy(public, pins));
+        drop(gone);
+    }
+
+    /// The set of shares that this change has had made, by the entry of a session in this very copy of
+    /// the record.
+    fn dealt(&self, contents: &Contents, agenda: &Agenda<'_>, wrap_key: &KeyName) -> Result<ShareManifest> {
+        let entries = self.entries(contents, &agenda.digest)?;
+        let own = entries.into_iter().find_map(|entry| match entry.outcome {
+            Outcome::Shares { wrap_key: name, manifest } if name == *wrap_key => Some(*manifest),
+            _ => None,
+        });
+        own.ok_or_else(|| {
+            Refusal::new(
+                &crate::ceremony::rules::WRAP_KEY_SET,
+                format!("no set of shares of {wrap_key} that was dealt out in this copy of the record"),
+                "the copy of the record in which the cards were dealt out",
+            )
+        })
+    }
+
+    /// The wrap key: as this session made it, or from the cards of that manifest.
+    fn wrap_secret(&mut self, wrap_key: &KeyName, manifest: &ShareManifest) -> Result<WrapSecret> {
+        let digest = manifest.digest()?;
+        if self.keyring.wrap_key(&digest).is_none() {
             let screen = Screen::new(format!("Gather the cards of {wrap_key}"))
-                .text("Custodians come forward one after the other and type their cards, unseen.");
+                .text("Custodians come forward one after the other and type their cards, unseen.")
+                .fact("secret", visible(&manifest.title))
+                .fact("set, as on the cards", manifest.set.to_string())
+                .digest("its manifest", digest);
             self.console.show(&screen)?;
             let secret = gather(self.console, manifest)?;
-            self.keyring.hold_wrap_key(wrap_key.clone(), secret);
+            self.keyring.hold_gathered(digest, secret);
         }
-        let secret = self.keyring.wrap_key(wrap_key).ok_or_else(|| {
+        let secret = self.keyring.wrap_key(&digest).ok_or_else(|| {
             Refusal::new(&crate::signer::rules::WRAP_KEY, format!("no {wrap_key}"), "its cards")
         })?;
         let mut bytes = Zeroizing::new([0; 32]);

@@ -134,7 +134,9 @@ impl Room<'_> {
         self.console.confirm_word(&prompt, "reset")
     }
 
-    /// The key file that a session wrote just before it was cut off.
+    /// The key file that a session wrote just before it was cut off: nothing is wrong with it but that the
+    /// transcript lacks the entry that was to come next, and the key has signed its possession for this very
+    /// change. Anyone can put a file there that says so of itself.
     pub(super) fn written_before(
         contents: &Contents,
         agenda: &Agenda<'_>,
@@ -143,7 +145,21 @@ impl Room<'_> {
     ) -> Option<Digest> {
         let ours =
             |file: &KeyFile| file.name == *name && file.change == agenda.digest && file.public == *public;
-        contents.key_files.iter().find(|(_, (file, _))| ours(file)).map(|(digest, _)| *digest)
+        let sound = |refusal: &Option<Refusal>| {
+            refusal.as_ref().is_none_or(|r| *r.rule() == crate::record::rules::KEY_UNWITNESSED)
+        };
+        let proved = |file: &KeyFile| {
+            let Possession::Proved(statement) = &file.possession else { return false };
+            contents.statements.get(statement).is_some_and(|stored| {
+                let said = stored.signed.statement().sentence();
+                *stored.signed.public() == *public
+                    && matches!(said, Sentence::Possession { key, nonce, .. }
+                        if *key == public.identity() && *nonce == agenda.digest)
+            })
+        };
+        let mut files = contents.key_files.iter();
+        let found = files.find(|(_, (file, refusal))| ours(file) && sound(refusal) && proved(file));
+        found.map(|(digest, _)| *digest)
     }
 
     fn write_key(

@@ -168,8 +168,8 @@ impl Room<'_> {
                 gathered.signatures.push((signed.key(), signed.payload()));
                 self.drain(key)
             }
-            Act::Token(TokenAct::Copy { key, wrap_key }) => {
-                self.copy_key(contents, agenda, step, (key, wrap_key))?;
+            Act::Token(TokenAct::Copy { key, wrap_key, shares }) => {
+                self.copy_key(contents, agenda, step, (key, wrap_key, *shares))?;
                 self.drain(key)
             }
             Act::Token(TokenAct::Restore(back)) => {
@@ -212,7 +212,7 @@ impl Room<'_> {
     }
 
     /// Every entry of this change: those on record before this session, and this session's.
-    fn entries(&self, contents: &Contents, change: &Digest) -> Result<Vec<Entry>> {
+    pub(super) fn entries(&self, contents: &Contents, change: &Digest) -> Result<Vec<Entry>> {
         let own = self.journal.ceremony();
         let before = contents.transcripts.iter().filter(|(ceremony, _)| **ceremony != own);
         let before = before.flat_map(|(_, t)| t.entries().iter().map(|(entry, _)| entry));
@@ -226,10 +226,12 @@ impl Room<'_> {
                 contents.facts.keys.get(name).is_some_and(|record| record.file == *file)
             }
             Said::Seal { .. } | Said::Upload { .. } => sealed,
-            // Nothing in a record shows that a key is gone from its token: only who saw it counts.
-            Said::Destroy { .. } | Said::Intent { what: Intent::Destroy, .. } => {
-                Deed::of(&entry.outcome).is_some_and(|deed| deeds.contains(&deed))
-            }
+            // Nothing in a record shows that a key is gone from its token, or left it wrapped, nor what is
+            // on cards: only who saw it counts.
+            Said::Destroy { .. }
+            | Said::Intent { what: Intent::Destroy, .. }
+            | Said::Shares { .. }
+            | Said::Copy { .. } => Deed::of(&entry.outcome).is_some_and(|deed| deeds.contains(&deed)),
             _ => true,
         };
         let before = before.filter(borne_out);

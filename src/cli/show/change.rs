@@ -117,10 +117,14 @@ fn about_item(beside: &Beside, page: Page, base: &Base, item: &Item, stored: Opt
             let how = format!("any {} of {} cards bring it back", new.needed, holders.len());
             vec![visible(&new.title), how, format!("held by {}", holders.join(", "))]
         }
-        Item::KeyCopy { identity, wrap_key, .. } => {
-            vec![format!("wrapped under {wrap_key}"), format!("identity {identity}")]
+        Item::KeyCopy { identity, wrap_key, shares, .. } => {
+            let cards = shares.map(|shares| format!("by the cards of the manifest {shares}"));
+            let lines =
+                [Some(format!("wrapped under {wrap_key}")), cards, Some(format!("identity {identity}"))];
+            lines.into_iter().flatten().collect()
         }
         Item::Restored(back) => vec![
+            format!("by the cards of the manifest {}", back.shares),
             format!("from its copy under {}: {}", back.wrap_key, back.copy),
             format!("identity {}", back.identity),
         ],

@@ -132,15 +132,16 @@ fn words(entry: &Entry) -> String {
             format!("{key} {how}{}: {}", on(token), short(&identity.digest()))
         }
         Outcome::Shares { wrap_key, manifest } => {
+            let digest = manifest.digest().map_or_else(|e| e.to_string(), |digest| digest.hex());
             format!(
-                "{wrap_key} was dealt out, {} of {}: set {}",
+                "{wrap_key} was dealt out, {} of {}: set {}, manifest {digest}",
                 manifest.needed,
                 manifest.of(),
                 manifest.set
             )
         }
         Outcome::Copy { key, wrap_key, file, token, .. } => {
-            format!("{key} left{} under {wrap_key}: {}", on(token), short(file))
+            format!("{key} left{} under {wrap_key}: copy {file}", on(token))
         }
         Outcome::Drain { entries, unaccounted, token, .. } => {
             let more = match unaccounted {

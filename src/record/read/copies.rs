@@ -1,6 +1,6 @@
 //! Wrap keys and copies, as transcripts tell of them.
 
-use crate::ceremony::backups::{Copies, KeyCopy};
+use crate::ceremony::backups::{Copies, DealtSet, KeyCopy};
 use crate::ceremony::facts::KeyRecord;
 use crate::ceremony::people::KeyName;
 use crate::ceremony::transcript::{CeremonyId, Outcome, Transcript};
@@ -21,11 +21,21 @@ pub(super) fn read(
     for entry in entries {
         match &entry.outcome {
             Outcome::Shares { wrap_key, manifest } => {
-                let set = (entry.change, manifest.as_ref().clone());
+                // One that has no bytes is no manifest; a transcript with it would not have been read.
+                let Ok(digest) = manifest.digest() else { continue };
+                let manifest = manifest.as_ref().clone();
+                let set = DealtSet { change: entry.change, manifest, digest, here: false };
                 copies.sets.entry(wrap_key.clone()).or_default().push(set);
             }
-            Outcome::Copy { key, identity, wrap_key, file, .. } => {
-                let copy = KeyCopy { wrap_key: wrap_key.clone(), identity: *identity, file: *file };
+            Outcome::Copy { key, identity, wrap_key, shares, file, .. } => {
+                let copy = KeyCopy {
+                    change: entry.change,
+                    wrap_key: wrap_key.clone(),
+                    shares: *shares,
+                    identity: *identity,
+                    file: *file,
+                    here: false,
+                };
                 copies.made.entry(key.clone()).or_default().push(copy);
             }
             _ => {}

@@ -228,17 +228,25 @@ fn doubt(places: &[u16]) -> Refusal {
     }
     alone.dedup();
     if let [place] = alone.as_slice() {
-        let found = format!("a checksum that is wrong as if word {} alone were", place.saturating_add(1));
+        let (which, word) = (which(places, *place), place.saturating_add(1));
+        let found = format!("{which}a checksum that is wrong as if word {word} alone were");
         return Refusal::new(&rules::SHARE_CHECKSUM, found, expected);
     }
     match swapped(places).as_slice() {
         [(a, b)] => {
-            let found =
-                format!("words {} and {} in each other's place", a.saturating_add(1), b.saturating_add(1));
+            let (which, a, b) = (which(places, *a), a.saturating_add(1), b.saturating_add(1));
+            let found = format!("{which}words {a} and {b} in each other's place");
             Refusal::new(&rules::SHARE_SWAPPED, found, expected)
         }
         _ => Refusal::new(&rules::SHARE_CHECKSUM, "a wrong checksum: two words or more are wrong", expected),
     }
+}
+
+/// The number that the words say, in front of a doubt about other words than those that say it: so that
+/// people know which card is meant.
+fn which(places: &[u16], doubted: usize) -> String {
+    let number = places.get(HEAD.saturating_sub(1)).filter(|_| doubted >= HEAD).map(|word| (word >> 4) & 15);
+    number.map_or_else(String::new, |number| format!("share {}: ", number.saturating_add(1)))
 }
 
 /// Pairs of words whose swap would make the share sound.

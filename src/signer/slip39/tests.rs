@@ -62,7 +62,8 @@ fn every_single_word_error_is_noticed_where_it_is() {
                 let mut typed = right.clone();
                 typed[place] ^= change;
                 let refused = Share::of_words(&Words::of(&typed)).err().unwrap();
-                let found = format!("a checksum that is wrong as if word {} alone were", place + 1);
+                let which = if place < 4 { String::new() } else { format!("{share}: ") };
+                let found = format!("{which}a checksum that is wrong as if word {} alone were", place + 1);
                 // A word may have been swapped in from elsewhere only if both are wrong.
                 assert_eq!((refused.rule().name, refused.found()), ("SHARE-CHECKSUM", found.as_str()));
                 tried += 1;
@@ -118,7 +119,8 @@ fn two_wrong_words_are_told_from_two_that_are_swapped() {
             swapped.swap(a, b);
             if swapped != right {
                 let refused = Share::of_words(&Words::of(&swapped)).err().unwrap();
-                let found = format!("words {} and {} in each other's place", a + 1, b + 1);
+                let which = if a < 4 { "" } else { "share 2: " };
+                let found = format!("{which}words {} and {} in each other's place", a + 1, b + 1);
                 assert_eq!((refused.rule().name, refused.found()), ("SHARE-SWAPPED", found.as_str()));
             }
             let drawn = random.bytes::<4>().unwrap();

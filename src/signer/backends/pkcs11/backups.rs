@@ -2,12 +2,16 @@
 //!
 //! RFC 5649 over PKCS#8 (`CKM_AES_KEY_WRAP_PAD`) is the one form: what it gives can be opened by any
 //! program that has the wrap key, for years. A module without it is refused by name, and so is a kind
-//! of key that the module can't wrap (SoftHSM 2.6.1: Ed25519). A module's "not extractable" says
-//! nothing of which wrap key may take a key out; what keeps a key in is that the wrap key is on the
-//! token for minutes, and in nobody's hand alone.
+//! of key that the module can't wrap (SoftHSM 2.6.1: Ed25519). "Extractable" doesn't say which wrap key
+//! may take a key out: whoever has the token's PIN can put one of their own there. So what keeps such a
+//! key in is its holder's PIN, and every other key "not extractable", which nothing takes back.
+//!
+//! A wrap key is an object of the session, not of the token: it is gone with the session, also where
+//! the power fails.
 //!
 //! PKCS#11 doesn't tell the public half of a private key that was unwrapped. So the public key is put
-//! beside it, and whoever restores has the key sign before anything rests on it.
+//! beside it, and whoever restores has the key sign before anything rests on it. A session that was cut
+//! off between the two is gone on with; what was unwrapped and then refused is destroyed.
 
 use super::Pkcs11Token;
 use super::attributes::{self, flag};
@@ -68,15 +72,19 @@ impl Pkcs11Token {
         self.logged_in(None, pins)
     }
 
-    /// The private key that was unwrapped under `tag`, if it is here already.
-    fn unwrapped(&self, session: &Session, tag: &KeyTag) -> Result<Option<ObjectHandle>> {
+    /// Objects of a class that have this tag.
+    fn tagged(&self, session: &Session, class: ObjectClass, tag: &KeyTag) -> Result<Vec<ObjectHandle>> {
         let template = [
-            Attribute::Class(ObjectClass::PRIVATE_KEY),
+            Attribute::Class(class),
             Attribute::Label(tag.label.clone().into_bytes()),
             Attribute::Id(cka_id(self, tag)),
         ];
-        let found = session.find_objects(&template).map_err(|e| token_said("look for keys", &e))?;
-        Ok(found.first().copied())
+        session.find_objects(&template).map_err(|e| token_said("look for keys", &e))
+    }
+
+    /// The private key that was unwrapped under `tag`, if it is here already.
+    fn unwrapped(&self, session: &Session, tag: &KeyTag) -> Result<Option<ObjectHandle>> {
+        Ok(self.tagged(session, ObjectClass::PRIVATE_KEY, tag)?.first().copied())
     }
 }
 
@@ -99,7 +107,7 @@ impl Backups for Pkcs11Token {
         let mut template = vec![
             Attribute::Class(ObjectClass::SECRET_KEY),
             Attribute::KeyType(KeyType::AES),
-            Attribute::Token(true),
+            Attribute::Token(false),
             Attribute::Private(true),
             Attribute::Sensitive(true),
             Attribute::Extractable(false),
@@ -201,21 +209,44 @@ impl Backups for Pkcs11Token {
         pins: &mut dyn PinSource,
     ) -> Result<Generated> {
         let session = self.wrapping(pins)?;
-        if let Some(private) = self.unwrapped(&session, tag)? {
-            return self.restored(&session, private, public);
+        let private = match self.unwrapped(&session, tag)? {
+            Some(private) => private,
+            None => self.unwrap(&session, wrapped, public, tag, under)?,
+        };
+        let came =
+            self.add_public(&session, public, tag).and_then(|()| self.restored(&session, private, public));
+        if came.is_err() {
+            // Nobody knows it, and it must not look like a key of the record.
+            drop(self.destroy_tagged(&session, tag));
         }
-        if wrapped.form != self.form() {
+        came
+    }
+}
+
+impl Pkcs11Token {
+    /// Unwraps the private half under `tag`.
+    fn unwrap(
+        &self,
+        session: &Session,
+        wrapped: &WrappedKey,
+        public: &PublicKey,
+        tag: &KeyTag,
+        under: &KeyTag,
+    ) -> Result<ObjectHandle> {
+        if wrapped.form != WrapForm::AesKeyWrapPad {
             let found = format!("a key wrapped as {}", wrapped.form.name());
-            return Err(Refusal::new(&rules::WRAP_REFUSED, found, self.form().name()));
+            return Err(Refusal::new(&rules::WRAP_REFUSED, found, WrapForm::AesKeyWrapPad.name()));
         }
-        let wrap = self.expect_wrap_key(&session, under)?;
+        let wrap = self.expect_wrap_key(session, under)?;
         let id = cka_id(self, tag);
-        expect_free(&session, &tag.label, &id)?;
-        let (kind, beside) = public_parts(public)?;
+        // A public half alone is what a session left that was cut off while it destroyed what it had refused.
+        self.destroy_tagged(session, tag)?;
+        expect_free(session, &tag.label, &id)?;
+        let (kind, _) = public_parts(public)?;
         let mut template = vec![Attribute::Class(ObjectClass::PRIVATE_KEY), Attribute::KeyType(kind)];
         template.extend(template_of(&tag.label, &id, true, false));
-        let private = match session.unwrap_key(&Mechanism::AesKeyWrapPad, wrap, &wrapped.bytes, &template) {
-            Ok(private) => private,
+        match session.unwrap_key(&Mechanism::AesKeyWrapPad, wrap, &wrapped.bytes, &template) {
+            Ok(private) => Ok(private),
             Err(Error::Pkcs11(
                 RvError::GeneralError
                 | RvError::WrappedKeyInvalid
@@ -223,15 +254,22 @@ impl Backups for Pkcs11Token {
                 | RvError::FunctionFailed
                 | RvError::EncryptedDataInvalid,
                 _,
-            )) => {
-                return Err(self.after(Refusal::new(
-                    &rules::WRAP_REFUSED,
-                    format!("bytes that \"{}\" can't unwrap", visible(&self.identity.label)),
-                    format!("a key that was wrapped under \"{}\"", visible(&under.label)),
-                )));
-            }
-            Err(e) => return Err(self.after(token_said("unwrap a key", &e))),
-        };
+            )) => Err(self.after(Refusal::new(
+                &rules::WRAP_REFUSED,
+                format!("bytes that \"{}\" can't unwrap", visible(&self.identity.label)),
+                format!("a key that was wrapped under \"{}\"", visible(&under.label)),
+            ))),
+            Err(e) => Err(self.after(token_said("unwrap a key", &e))),
+        }
+    }
+
+    /// Puts the public half beside the private one, unless it is there: a session may have been cut off
+    /// before it was, and a key that nobody can find again is none.
+    fn add_public(&self, session: &Session, public: &PublicKey, tag: &KeyTag) -> Result<()> {
+        if !self.tagged(session, ObjectClass::PUBLIC_KEY, tag)?.is_empty() {
+            return Ok(());
+        }
+        let (kind, beside) = public_parts(public)?;
         let mut half = vec![
             Attribute::Class(ObjectClass::PUBLIC_KEY),
             Attribute::KeyType(kind),
@@ -239,19 +277,23 @@ impl Backups for Pkcs11Token {
             Attribute::Private(false),
             Attribute::Verify(true),
             Attribute::Label(tag.label.clone().into_bytes()),
-            Attribute::Id(id),
+            Attribute::Id(cka_id(self, tag)),
         ];
         half.extend(beside);
-        // A key that nobody can find again is none.
-        if let Err(e) = session.create_object(&half) {
-            drop(session.destroy_object(private));
-            return Err(self.after(token_said("take a public key", &e)));
-        }
-        self.restored(&session, private, public)
+        session.create_object(&half).map(|_| ()).map_err(|e| token_said("take a public key", &e))
     }
-}
 
-impl Pkcs11Token {
+    /// Destroys both halves of what has this tag, the private one first. A tag is of one change and one
+    /// key, so what has it is nobody else's.
+    fn destroy_tagged(&self, session: &Session, tag: &KeyTag) -> Result<()> {
+        for class in [ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY] {
+            for object in self.tagged(session, class, tag)? {
+                session.destroy_object(object).map_err(|e| token_said("destroy a key", &e))?;
+            }
+        }
+        Ok(())
+    }
+
     /// A key as it is after it was unwrapped: it says that it is not local, which is true.
     fn restored(&self, session: &Session, private: ObjectHandle, public: &PublicKey) -> Result<Generated> {
         if let Some(found) = attributes::public_of(session, private).filter(|found| found != public) {

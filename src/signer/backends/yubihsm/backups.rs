@@ -3,8 +3,9 @@
 //! The device's own form: AES-256-CCM over the key with its number, label, domains and capabilities
 //! (YubiHSM 2 user guide, "Wrap keys"), which another YubiHSM takes in just as it was: so a key keeps
 //! its number, a number that is taken there is refused, and what could leave once can leave again.
-//! Which wrap key may take a key out a YubiHSM doesn't say; what keeps a key in is that the wrap key is
-//! on the device for minutes, and in nobody's hand alone.
+//! Which wrap key may take a key out a YubiHSM doesn't say: whoever has the backup's password can put one
+//! of their own there, and the device's log shows it. A wrap key is an object of the device, which stays
+//! where a session is cut off; the next one deletes it.
 //!
 //! What a device attests of a key that it did not make is that it did not make it, so no attestation
 //! goes with one that came back. A device that is as from the factory is prepared before it takes a
