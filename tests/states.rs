@@ -19,7 +19,7 @@ mod stage;
 use duo::{Duo, copied, first_root, held_in, online, rule, status};
 use keyrite::ceremony::facts::Stage as Kind;
 use serde_json::{Value, json};
-use server::{Backend, uploads};
+use server::{Backend, take_published, upload, uploads};
 use stage::{Done, Stage, block, blocks, made_elsewhere, utf8};
 use std::fs;
 use std::path::Path;
@@ -245,6 +245,65 @@ fn a_root_that_the_server_turns_away_is_withdrawn_and_the_next_one_goes_up() {
     assert_eq!(sends(stage, &backend, &folder), 0);
     assert_eq!(stage.root().0, 1);
     assert_eq!(duo.status()["loose"][0]["payload"], json!(loose));
+    duo.verified();
+}
+
+/// The same for a rotation: root 2 asks for backend keys that the server doesn't have. What it serves stays as
+/// it was, and the next root 2 goes up and is followed by a client that was there before.
+#[test]
+fn a_rotation_that_the_server_turns_away_is_withdrawn_and_another_takes_its_number() {
+    let duo = Duo::keys("states-rotation-turned-away", Kind::Rehearsal);
+    let stage = &duo.stage;
+    let backend = Backend::up(stage, "signer");
+    let mut enrol = backend.enrolled(stage, duo.all());
+    for role in ["snapshot", "timestamp"] {
+        let gone = stage.path(&format!("gone-{role}.pem"));
+        made_elsewhere(&gone);
+        enrol = enrol.enrol(&format!("gone-{role}"), &gone);
+    }
+    let enrolled = enrol.write("laptop.toml");
+    let enroll = duo.runbook("Keys", "enroll-key", &(online("backend") + &online("gone")));
+    stage.hold(&enrolled, &enroll).1.ended(0);
+    let first = duo.runbook("Root of trust", "create-root", &first_root("backend"));
+    let folder = uploads(&stage.hold(&enrolled, &first).1.ended(0).json()).remove(0);
+    take_published(stage, &backend, &upload(stage, &backend, &folder));
+    let collection = stage.trust.collection.as_str();
+    let follows = |version: u64| {
+        backend.client(&stage.path("client"), &["list", collection]).ended(0);
+        let kept = stage.path(&format!("client/tuf/{collection}/metadata/root.json"));
+        let root: Value = serde_json::from_slice(&fs::read(kept).unwrap()).unwrap();
+        assert_eq!(root["signed"]["version"], version);
+    };
+    follows(1);
+
+    let before = stage.root();
+    let knows = |name: &str| enrol.knowing(&stage.root()).write(name);
+    let tables = "[root]\nadd = [\"root-c\"]\nremove = [\"root-b\"]\nvalid-for = \"2 years\"\n\
+        [snapshot]\nkeys = [\"gone-snapshot\"]\n[timestamp]\nkeys = [\"gone-timestamp\"]\n";
+    let wrong = duo.runbook("Wrong backend", "rotate-root", tables);
+    let folder = uploads(&stage.hold(&knows("one.toml"), &wrong).1.ended(0).json()).remove(0);
+    assert_eq!(stage.root().0, 2);
+    assert_ne!(sends(stage, &backend, &folder), 0, "the server has no key to sign its timestamp with");
+    follows(1);
+
+    // A named state with a way forward, for whom the server turned it away.
+    assert_eq!(duo.state("Wrong backend"), "sealed");
+    let way = duo.next("only if the backend turns it away").unwrap();
+    assert!(way.contains("of the kind withdraw, for \"Wrong backend\""), "{way}");
+    let loose = stage.root().1;
+    duo.everyone(&duo.withdrawal("Wrong backend", ""));
+    assert_eq!(duo.state("Wrong backend"), "withdrawn: it went wrong");
+    assert_eq!(stage.root(), before);
+    assert_eq!(duo.status()["loose"], json!([{"role": "root", "version": 2, "payload": loose}]));
+
+    let right = duo.rotation("Carla for Bruno", "root-c");
+    let folders = uploads(&stage.hold(&knows("two.toml"), &right).1.ended(0).json());
+    assert_eq!(folders.len(), 1, "{folders:?}");
+    take_published(stage, &backend, &upload(stage, &backend, &folders[0]));
+    assert_eq!(stage.root().0, 2);
+    assert_ne!(stage.root().1, loose);
+    follows(2);
+    assert_eq!(duo.state("Carla for Bruno"), "published");
     duo.verified();
 }
 
