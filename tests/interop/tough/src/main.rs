@@ -2,6 +2,9 @@
 //! a second implementation in another team's hands accepts what we make.
 //!
 //!     tough-client ROOT.json METADATA_DIR TARGETS_DIR [--datastore DIR] [EXPECTED_TARGET…]
+//!     tough-client --make METADATA_DIR KEYS_DIR VERSION
+//!
+//! The second makes a repository instead ([`make`]).
 //!
 //! `ROOT.json` is the root the client trusts; it goes on from there through the newer ones in
 //! `METADATA_DIR`. Expiry is enforced. An expected target must be listed by a role that may list
@@ -15,6 +18,8 @@
 //! child, targets with length and SHA-256) and exits 0; exits 1 with the error on stderr.
 //!
 //! Our own reading code is not used here, on purpose.
+
+mod make;
 
 use std::error::Error;
 use std::path::Path;
@@ -36,10 +41,11 @@ fn main() -> ExitCode {
         expected => (None, expected),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build();
-    let read = runtime
-        .map_err(Into::into)
-        .and_then(|run| run.block_on(read(root, metadata, targets, datastore, expected)));
-    match read {
+    let done = runtime.map_err(Into::into).and_then(|run| match (root.as_str(), expected) {
+        ("--make", [version]) => run.block_on(make::make(metadata.as_ref(), targets.as_ref(), version)),
+        _ => run.block_on(read(root, metadata, targets, datastore, expected)),
+    });
+    match done {
         Ok(seen) => {
             println!("{seen:#}");
             ExitCode::SUCCESS
