@@ -81,6 +81,7 @@ impl Spec {
                 }
                 (_, Some(Below::Remove)) => {
                     rework.removed.insert(&now.role.name);
+                    rework.ending.push(after);
                     continue;
                 }
                 (_, _) => short.push(format!(

@@ -140,6 +140,8 @@ pub struct Rework<'a> {
     pub changed: BTreeMap<&'a RoleName, After<'a>>,
     /// Delegations that go.
     pub removed: BTreeSet<&'a RoleName>,
+    /// Those of them that go since too few of their keys stay, without the keys that go.
+    pub ending: Vec<After<'a>>,
     /// Roles whose documents are signed again as they are.
     pub again: BTreeSet<RoleName>,
     /// What becomes of roles where another document lists them once more, by that document.
@@ -158,7 +160,17 @@ impl<'a> Rework<'a> {
         reissue: Option<&'a Reissue>,
     ) -> Self {
         let (changed, removed, again) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
-        Self { facts, delegations, changed, removed, again, further: Vec::new(), terms, reissue }
+        Self {
+            facts,
+            delegations,
+            changed,
+            removed,
+            ending: Vec::new(),
+            again,
+            further: Vec::new(),
+            terms,
+            reissue,
+        }
     }
 
     /// Delegations whose newest document has too few signatures of keys that stay: what clients no

@@ -19,10 +19,11 @@ use crate::tuf::text::visible;
 /// How many hexadecimal digits of a file's digest are shown: enough to tell releases apart.
 const SHORT: usize = 16;
 
-/// By application, every file that is new since, by whom it was signed first, and what else is new.
+/// By application, every file that is new since, by whom it was signed first, and what else is new. Of one
+/// that ends with the keys as well: whoever has installed what a thief put there has it still.
 pub fn signed_alone(rework: &Rework<'_>) -> Vec<String> {
     let mut lines = Vec::new();
-    for after in rework.changed.values() {
+    for after in rework.changed.values().chain(&rework.ending) {
         if let Some(newest) = rework.facts.documents.get(&after.now.role.name) {
             lines.extend(since(rework, after, newest));
         }
