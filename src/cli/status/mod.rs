@@ -63,8 +63,13 @@ fn next(session: &Session, contents: &Contents, view: &View<'_>, server: Option<
         return stuck;
     }
     let going = contents.changes.values().filter(|stored| going_on(stored) && !keys_only(stored));
-    // A withdrawal comes first: others may be waiting for it.
-    if let Some(stored) = going.min_by_key(|stored| !ways::settles(&stored.change)) {
+    // A withdrawal comes first: others may be waiting for it. A roll-call comes last, nothing waits for it; of
+    // the rest what is to be signed earliest, and not whichever has the lowest digest.
+    let pressing = |stored: &&StoredChange| {
+        let change = &stored.change;
+        (!ways::settles(change), change.is_roll_call(), change.frame.sign_by)
+    };
+    if let Some(stored) = going.min_by_key(pressing) {
         let title = visible(&stored.change.frame.title);
         let runbook = ways::runbook(session, stored);
         let needed = stored.standing.as_ref().map(Standing::needed).unwrap_or_default();
