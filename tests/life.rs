@@ -174,7 +174,8 @@ impl<'a> Life<'a> {
         self.comes_in();
     }
 
-    /// The server refuses the next version of a document that these keys alone have signed.
+    /// The server refuses the next version of a document that these keys alone have signed, and the record a
+    /// root, by its rule.
     fn refused(&self, role: &str, keys: &[&str], because: &str) {
         let bytes = attempts::next_version(self.stage, &RoleName::from_name(role), keys);
         fs::write(self.carried.join("attempt.json"), bytes).unwrap();
@@ -183,6 +184,14 @@ impl<'a> Life<'a> {
         let post = format!("curl -sS -F 'files=@attempt.json;filename={role}' {place}\n");
         let answer = self.backend.types(&self.carried, &format!("{}{post}", block(&lines, "URL="))).text();
         assert!(answer.contains("\"errors\"") && answer.contains(because), "{role} by {keys:?}: {answer}");
+        if role == "root" {
+            let medium = self.stage.path("attempted");
+            fs::create_dir_all(&medium).unwrap();
+            fs::copy(self.carried.join("attempt.json"), medium.join("root.json")).unwrap();
+            let taken = ["-C", utf8(&self.stage.record), "--json", "import", utf8(&medium)];
+            let report = self.stage.keyrite(taken).ended(1).json();
+            assert_eq!(report["error"]["rule"], "ROOT-THRESHOLD-OLD", "by {keys:?}: {report}");
+        }
         self.sees(&self.before);
     }
 
@@ -295,6 +304,8 @@ fn a_trust_is_changed_in_every_way_and_no_client_is_lost() {
     life.holds(&certify);
     let again = life.runbook("again", "rotate-root", "[root]\nvalid-for = \"2 years\"\n");
     life.changes("certified", &again, &["root"]);
+    // What it signs under its old certificate counts no more.
+    life.refused("root", &["old root-e", "root-f", "root-g"], NO_ROTATION);
 
     // Gera leaves: her root key and her part of the application at once.
     life.root_keys(&[("root-i", "ines")]);

@@ -95,8 +95,10 @@ fn documents(stage: &Stage, role: &RoleName) -> Vec<Envelope> {
     all
 }
 
-/// One entry of `signatures`, under the id that some document of the record gives the key: the newest.
+/// One entry of `signatures`, under the id that some document of the record gives the key: the newest, or the
+/// first that there was, by its first certificate, of a name after `old `.
 fn entry(stage: &Stage, name: &str, message: &[u8]) -> Json {
+    let (name, old) = name.strip_prefix("old ").map_or((name, false), |name| (name, true));
     let public = public(stage, name);
     let id = [RoleName::Root, RoleName::Targets].iter().find_map(|role| {
         let keys = |held: &Envelope| -> Keys {
@@ -106,7 +108,11 @@ fn entry(stage: &Stage, name: &str, message: &[u8]) -> Json {
                 _ => Keys::new(),
             }
         };
-        let ids = documents(stage, role).into_iter().rev().flat_map(|held| keys(&held));
+        let mut held = documents(stage, role);
+        if !old {
+            held.reverse();
+        }
+        let ids = held.iter().flat_map(keys);
         ids.into_iter().find(|(_, key)| key.public.as_ref() == Some(&public)).map(|(id, _)| id)
     });
     let id = id.unwrap_or_else(|| panic!("no document has ever listed {name}"));
