@@ -24,6 +24,7 @@ use keyrite::tuf::profile::Profile;
 use keyrite::tuf::role::RoleName;
 use server::{Backend, take_published, upload, uploads};
 use stage::{Devices, Done, Stage, block, blocks, brought, shell, shipped, utf8};
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -273,14 +274,15 @@ impl<'a> Served<'a> {
             let (key, enrolment) = stage.developer(name);
             let dev = format!("dev-{name}");
             devices = devices.in_file(&dev, utf8(&key)).enrol(&dev, &enrolment);
-            enrolled +=
-                &format!("[[key]]\nname = \"{dev}\"\nholder = \"{name}\"\npurpose = \"delegation\"\n");
+            writeln!(enrolled, "[[key]]\nname = \"{dev}\"\nholder = \"{name}\"\npurpose = \"delegation\"")
+                .unwrap();
         }
         let mut online = String::new();
         for role in ["snapshot", "timestamp"] {
             let key = format!("online-{role}");
             devices = devices.in_file(&key, &format!("keys/{key}.pem"));
-            online += &format!("[[key]]\nname = \"{key}\"\nholder = \"operations\"\npurpose = \"{role}\"\n");
+            writeln!(online, "[[key]]\nname = \"{key}\"\nholder = \"operations\"\npurpose = \"{role}\"")
+                .unwrap();
         }
         let operations =
             Stage { dir: stage.dir.clone(), record: stage.path("operations"), trust: stage.trust.clone() };

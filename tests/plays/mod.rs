@@ -3,6 +3,7 @@
 #![allow(
     dead_code,
     clippy::unwrap_used,
+    clippy::too_many_lines,
     reason = "a test fails by panicking; not every test plays every part"
 )]
 
