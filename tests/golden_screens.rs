@@ -18,6 +18,7 @@
 )]
 
 mod play;
+mod raw;
 
 use base64ct::Encoding as _;
 use keyrite::cli::host::{Host, Program, Stream, System};
@@ -30,7 +31,6 @@ use keyrite::tuf::json::{Json, object};
 use keyrite::tuf::key::{PublicKey, Scheme};
 use keyrite::tuf::profile::Profile;
 use keyrite::tuf::rule::Result;
-use keyrite::tuf::text::visible;
 use keyrite::tuf::time::Time;
 use keyrite::tuf::wire;
 use keyrite::ui::Console;
@@ -482,45 +482,14 @@ fn windows(state: &Path, scene: &Scene, size: (u16, u16)) -> (String, Vec<u8>) {
 /// What `child` writes before the program begins.
 const BEGINS: &[u8] = b"\x1b[2J\x1b[H";
 
-/// Every sequence that the program may send: plain, bold, dim, and the colours of callouts; a line drawn
-/// again; the cursor hidden, shown, and some lines up or down.
-fn ours(sequence: &str) -> bool {
-    let number = |text: &str| !text.is_empty() && text.len() < 4 && text.bytes().all(|b| b.is_ascii_digit());
-    let ends = |end| sequence.strip_suffix(end).is_some_and(number);
-    let listed = ["0m", "1m", "2m", "31m", "32m", "33m", "2K", "?25l", "?25h"];
-    listed.contains(&sequence) || ends('A') || ends('B')
-}
-
-/// What came to a terminal, byte by byte: text that [`visible`] would leave as it is, line ends, and
-/// sequences of [`ours`]. Gives the text.
-fn plain(raw: &[u8]) -> std::result::Result<String, String> {
-    let begin = raw.windows(BEGINS.len()).position(|part| part == BEGINS).map_or(0, |at| at + BEGINS.len());
-    let text = std::str::from_utf8(&raw[begin..]).map_err(|e| e.to_string())?;
-    let mut plain = String::new();
-    let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        rest = &rest[c.len_utf8()..];
-        match c {
-            '\u{1b}' => {
-                let end = rest.find(|c: char| c.is_ascii_alphabetic()).map_or(rest.len(), |at| at + 1);
-                let sequence = rest[..end].strip_prefix('[').filter(|sequence| ours(sequence));
-                sequence.ok_or_else(|| format!("an escape and {:?}", &rest[..end]))?;
-                rest = &rest[end..];
-            }
-            '\n' | '\r' | '\\' | '\u{2500}' => plain.push(c),
-            c if visible(c.encode_utf8(&mut [0; 4])) == c.to_string() => plain.push(c),
-            c => return Err(format!("{c:?}, after {:?}", plain.lines().next_back())),
-        }
-    }
-    Ok(plain)
-}
-
 /// A line of the device map that is copied as a whole: TOML can't break it, the window does.
 const WHOLE: &str = "    root = { version = ";
 
 /// Nothing came but what is ours, and no line is as wide as the window.
 fn judge(name: &str, columns: u16, raw: &[u8]) -> String {
-    let text = plain(raw).unwrap_or_else(|found| panic!("{name}, {columns}: {found}"));
+    let begin = raw.windows(BEGINS.len()).position(|part| part == BEGINS).unwrap();
+    let text =
+        raw::plain(&raw[begin + BEGINS.len()..]).unwrap_or_else(|found| panic!("{name}, {columns}: {found}"));
     for line in text.split(['\n', '\r']).filter(|line| !line.starts_with(WHOLE)) {
         assert!(line.chars().count() < usize::from(columns), "{name}, {columns}: {line}");
     }

@@ -9,6 +9,7 @@
 )]
 
 mod day;
+mod raw;
 
 use day::{Day, Upto, day};
 use rexpect::session::spawn_command;
@@ -24,9 +25,7 @@ fn shown(day: &Day, size: (usize, usize), arguments: &[&str]) -> Vec<String> {
     let mut session = spawn_command(command, Some(30_000)).unwrap();
     // It takes every byte for a letter.
     let bytes: Vec<u8> = session.exp_eof().unwrap().chars().map(|c| u8::try_from(c).unwrap()).collect();
-    let text = String::from_utf8(bytes).unwrap();
-    let text = console::strip_ansi_codes(&text).into_owned();
-    assert!(!text.contains('\u{1b}'), "{text:?}");
+    let text = raw::plain(&bytes).unwrap_or_else(|found| panic!("{arguments:?}, {columns}: {found}"));
     text.lines().map(|line| line.trim_end().to_owned()).collect()
 }
 
