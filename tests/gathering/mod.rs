@@ -32,7 +32,19 @@ pub struct Told {
 
 /// Holds a runbook at a terminal. `brought` are the cards that people have with them, in order.
 pub fn hold(stage: &Stage, devices: &Path, runbook: &Path, brought: &[Copied]) -> Told {
-    held(stage, devices, runbook, (brought, &[]), None)
+    held(stage, devices, runbook, &Room { brought, ..Room::default() })
+}
+
+/// The same where cards are only brought when they are gathered: what is dealt out is typed as it was
+/// shown. `under` is a program and its arguments beneath which the session runs.
+pub fn hold_under(
+    stage: &Stage,
+    devices: &Path,
+    runbook: &Path,
+    brought: &[Copied],
+    under: &[String],
+) -> Told {
+    held(stage, devices, runbook, &Room { brought, under, gathered_only: true, ..Room::default() })
 }
 
 /// The same, with people who type what no file has: what they are asked for, and what they type.
@@ -43,24 +55,29 @@ pub fn hold_typing(
     brought: &[Copied],
     passwords: &[(&str, &str)],
 ) -> Told {
-    held(stage, devices, runbook, (brought, passwords), None)
+    held(stage, devices, runbook, &Room { brought, passwords, ..Room::default() })
 }
 
 /// The same until a question with these words, at which someone stops it.
 pub fn stop_at(stage: &Stage, devices: &Path, runbook: &Path, words: &str) -> Told {
-    held(stage, devices, runbook, (&[], &[]), Some(words))
+    held(stage, devices, runbook, &Room { stop: Some(words), ..Room::default() })
 }
 
-fn held(
-    stage: &Stage,
-    devices: &Path,
-    runbook: &Path,
-    (brought, passwords): (&[Copied], &[(&str, &str)]),
-    stop: Option<&str>,
-) -> Told {
+/// Who is there, and what they have with them.
+#[derive(Default)]
+struct Room<'a> {
+    brought: &'a [Copied],
+    passwords: &'a [(&'a str, &'a str)],
+    stop: Option<&'a str>,
+    under: &'a [String],
+    gathered_only: bool,
+}
+
+fn held(stage: &Stage, devices: &Path, runbook: &Path, room: &Room<'_>) -> Told {
+    let Room { brought, passwords, stop, under, gathered_only } = *room;
     let mut command = Command::new("sh");
     let line = "stty rows 40 cols 100 && exec \"$0\" \"$@\"";
-    command.args(["-c", line, env!("CARGO_BIN_EXE_keyrite")]);
+    command.args(["-c", line]).args(under).arg(env!("CARGO_BIN_EXE_keyrite"));
     command.args(["-C", utf8(&stage.record), "--devices", utf8(devices), "run", utf8(runbook)]);
     // Whoever types secrets also wants to know what the program tells when it is asked to tell all.
     command.args((!passwords.is_empty()).then_some("-vv"));
@@ -98,7 +115,8 @@ fn held(
         }
         let answer = match found.as_str() {
             "(not shown) > " if before.contains("Words 1 to 33") => {
-                let card = told.cards.last().filter(|_| brought.len() == 0).cloned();
+                let dealt = brought.len() == 0 || gathered_only && !before.contains("can bring one");
+                let card = told.cards.last().filter(|_| dealt).cloned();
                 let card = card.or_else(|| brought.next().cloned()).expect("a card to type");
                 typing.insert(card).words.clone()
             }

@@ -76,20 +76,35 @@ impl Killer {
         Self { program }
     }
 
-    /// Runs `program` over `dir`; `with` adds arguments and environment.
-    pub fn run(&self, dir: &Path, mode: Mode, program: &OsStr, with: impl FnOnce(&mut Command)) -> Run {
-        let report = self.program.with_extension("report");
+    /// The line beneath which a program is run over `dir`, for whoever starts it themselves.
+    pub fn line(&self, dir: &Path, mode: Mode) -> Vec<String> {
         let (word, n) = match mode {
             Mode::Count => ("before", 0),
             Mode::Before(n) => ("before", n),
             Mode::Torn(n) => ("torn", n),
         };
-        let mut command = Command::new(&self.program);
-        command.arg(dir).arg(word).arg(n.to_string()).arg(&report).arg(program);
+        let path = |path: &Path| path.to_str().unwrap().to_owned();
+        vec![path(&self.program), path(dir), word.to_owned(), n.to_string(), path(&self.report())]
+    }
+
+    /// The calls of the last run, a line each.
+    pub fn calls(&self) -> Vec<String> {
+        fs::read_to_string(self.report()).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    fn report(&self) -> PathBuf {
+        self.program.with_extension("report")
+    }
+
+    /// Runs `program` over `dir`; `with` adds arguments and environment.
+    pub fn run(&self, dir: &Path, mode: Mode, program: &OsStr, with: impl FnOnce(&mut Command)) -> Run {
+        let line = self.line(dir, mode);
+        let mut command = Command::new(&line[0]);
+        command.args(&line[1..]).arg(program);
         with(&mut command);
         let output = command.output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let calls = fs::read_to_string(&report).unwrap();
+        let calls = fs::read_to_string(self.report()).unwrap();
         let code = output.status.code();
         assert_ne!(code, Some(125), "killat failed: {}", text(&output.stderr));
         Run {
