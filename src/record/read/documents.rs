@@ -4,22 +4,28 @@
 //! its role only if the newest delegator does, as for a client (TUF 5.6). What the backend has
 //! published is what a trusted snapshot and a trusted timestamp name.
 
-use super::roots::{Signed, Weight, one_payload, parse, weight};
+mod deciding;
+mod delegators;
+mod published;
+
+use deciding::{Deciding, current, former_give_way, one_payload_of, served_instead, sides};
+use delegators::{Delegators, Ready};
+use published::{named_by_snapshot, publish};
+
+use super::roots::{Signed, parse, weight};
 use super::statements::Said;
 use super::withdrawn::Withdrawn;
-use super::{Decided, Desk, by_newest_root, by_some_root, decision, met};
+use super::{Desk, by_some_root, decision};
 use crate::ceremony::facts::{Earlier, MADE_AHEAD, Stage};
 use crate::record::contents::StoredDocument;
 use crate::record::names::Place;
 use crate::record::receipt::{Answer, Receipt};
 use crate::record::rules;
 use crate::tuf::chain::{accept, signers_of};
-use crate::tuf::diff::words;
 use crate::tuf::digest::Digest;
-use crate::tuf::document::{Document, MetaFile, SuccinctRoles};
+use crate::tuf::document::Document;
 use crate::tuf::evidence::Trusted;
-use crate::tuf::key::{KeyIdentity, PublicKey};
-use crate::tuf::profile::Profile;
+use crate::tuf::key::PublicKey;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::Refusal;
 use crate::tuf::time::Time;
@@ -139,73 +145,6 @@ impl Documents {
             keys.values().any(|listed| listed.public.as_ref() == Some(key))
         })
     }
-}
-
-/// Documents that delegate, in the order in which they are asked, looked up by what they list: there
-/// can be thousands of roles.
-#[derive(Default)]
-struct Delegators {
-    all: Vec<Trusted>,
-    by_role: BTreeMap<RoleName, Vec<usize>>,
-    /// Those that delegate to hash bins.
-    bins: Vec<usize>,
-}
-
-impl Delegators {
-    fn push(&mut self, delegator: Trusted) {
-        let place = self.all.len();
-        for role in named(&delegator) {
-            self.by_role.entry(role).or_default().push(place);
-        }
-        if bins(&delegator).is_some() {
-            self.bins.push(place);
-        }
-        self.all.push(delegator);
-    }
-
-    /// Those that list a role.
-    fn of(&self, role: &RoleName) -> impl Iterator<Item = &Trusted> {
-        let mut places = self.by_role.get(role).cloned().unwrap_or_default();
-        let bin =
-            |place: &&usize| self.all.get(**place).is_some_and(|d| signers_of(d.document(), role).is_ok());
-        places.extend(self.bins.iter().filter(bin));
-        places.sort_unstable();
-        places.dedup();
-        places.into_iter().filter_map(|place| self.all.get(place))
-    }
-}
-
-/// Roles that wait and have a delegator. Snapshots come first: they can settle which of two
-/// documents clients have.
-#[derive(Default)]
-struct Ready(BTreeSet<(bool, RoleName)>);
-
-impl Ready {
-    fn look<T>(&mut self, delegator: &Trusted, waiting: &BTreeMap<RoleName, T>) {
-        let found = named(delegator).into_iter().filter(|role| waiting.contains_key(role));
-        self.0.extend(found.map(|role| (!role.is_online(), role)));
-        if let Some(bins) = bins(delegator) {
-            let found = waiting.keys().filter(|role| bins.is_bin(role));
-            self.0.extend(found.map(|role| (!role.is_online(), role.clone())));
-        }
-    }
-
-    fn next(&mut self) -> Option<RoleName> {
-        self.0.pop_first().map(|(_, role)| role)
-    }
-}
-
-/// The roles that a document lists by name.
-fn named(delegator: &Trusted) -> Vec<RoleName> {
-    match delegator.document() {
-        Document::Root(root) => root.roles.keys().filter(|role| **role != RoleName::Root).cloned().collect(),
-        Document::Targets(targets) => targets.delegations.roles.iter().map(|r| r.name.clone()).collect(),
-        Document::Snapshot(_) | Document::Timestamp(_) => Vec::new(),
-    }
-}
-
-fn bins(delegator: &Trusted) -> Option<&SuccinctRoles> {
-    delegator.document().as_targets().and_then(|targets| targets.delegations.succinct.as_ref())
 }
 
 /// A document that met its thresholds.
@@ -427,184 +366,4 @@ fn role_documents(
 struct Voices<'a> {
     said: &'a Said,
     roots: &'a [Trusted],
-}
-
-/// Who decides between documents of a role: those who sign for its delegator, never those whose
-/// documents conflict.
-struct Deciding<'a> {
-    roots: &'a [Trusted],
-    /// The document that lists the delegator's keys, and the delegator's role; none below root.
-    above: Option<(Trusted, RoleName)>,
-}
-
-impl<'a> Deciding<'a> {
-    fn of(
-        documents: &Documents,
-        delegators: &Delegators,
-        roots: &'a [Trusted],
-        delegator: Option<&Trusted>,
-    ) -> Self {
-        let below = delegator.filter(|d| *d.role() != RoleName::Root);
-        let above = below.and_then(|d| Some((current(documents, delegators, d.role())?, d.role().clone())));
-        Self { roots, above }
-    }
-
-    fn counts(&self, signers: &BTreeSet<KeyIdentity>) -> bool {
-        match &self.above {
-            None => by_newest_root(self.roots, signers),
-            Some((lists, role)) => signers_of(lists.document(), role)
-                .is_ok_and(|(keys, role)| met(keys, role, lists.payload(), signers)),
-        }
-    }
-}
-
-/// That the document which a snapshot names stands before the others.
-fn served_instead(served: Digest, files: &[(Place, Vouched)]) -> Decided {
-    let others = files.iter().map(|(_, v)| v.payload()).filter(|payload| *payload != served);
-    Decided { keep: Some(served), out: others.collect(), ..Decided::default() }
-}
-
-/// What each of several documents says.
-fn sides(files: &[(Place, Vouched)]) -> BTreeMap<Digest, Vec<String>> {
-    let payloads: BTreeMap<Digest, &Vouched> = files.iter().map(|(_, v)| (v.payload(), v)).collect();
-    if payloads.len() < 2 {
-        return BTreeMap::new();
-    }
-    payloads.into_iter().map(|(payload, v)| (payload, words(None, v.trusted.payload(), &|_| None))).collect()
-}
-
-/// Of files of one version, those for which today's delegator vouches stand: whoever has a key that
-/// was revoked can sign any number of others, and none of them may come before a successor's. They
-/// are kept, and nothing rests on them: clients take none.
-fn former_give_way(
-    desk: &mut Desk<'_>,
-    files: &mut Vec<(Place, Vouched)>,
-    delegator: Option<&Trusted>,
-    role: &RoleName,
-) {
-    let (Some(delegator), true) = (delegator, files.len() > 1) else { return };
-    let today = |v: &Vouched| {
-        v.by == (delegator.role().clone(), delegator.version())
-            || accept(delegator, role, v.trusted.envelope().clone(), None).is_ok()
-    };
-    let standing: BTreeSet<Digest> =
-        files.iter().filter(|(_, v)| today(v)).map(|(_, v)| v.payload()).collect();
-    if standing.is_empty() {
-        return;
-    }
-    files.retain(|(place, v)| {
-        let stays = standing.contains(&v.payload());
-        if !stays {
-            desk.accept(place);
-        }
-        stays
-    });
-}
-
-/// As [`one_payload`]; the other files of the winning payload are history too.
-fn one_payload_of(
-    desk: &mut Desk<'_>,
-    what: &str,
-    files: Vec<(Place, Vouched)>,
-    decided: &Decided,
-    all: &mut Vec<Vouched>,
-    weigh: impl Fn(&Vouched) -> Weight,
-) -> Option<(Place, Vouched)> {
-    let others: Vec<(Place, Vouched)> = files
-        .iter()
-        .map(|(place, v)| {
-            (place.clone(), Vouched { trusted: v.trusted.clone(), file: v.file, by: v.by.clone() })
-        })
-        .collect();
-    let (place, best) = one_payload(desk, what, files, decided, weigh)?;
-    for (other, vouched) in others {
-        if vouched.payload() == best.payload() {
-            desk.accept(&other);
-            if other != place {
-                all.push(vouched);
-            }
-        }
-    }
-    Some((place, best))
-}
-
-/// The delegator that clients would ask for a role today: the newest root for the top-level roles;
-/// else, of the newest documents, the first that lists it.
-fn current(documents: &Documents, delegators: &Delegators, role: &RoleName) -> Option<Trusted> {
-    if RoleName::TOP.contains(role) {
-        return delegators.all.iter().find(|d| *d.role() == RoleName::Root).cloned();
-    }
-    let newest = |d: &&Trusted| {
-        documents.newest.get(d.role()).is_some_and(|n| n.payload().digest() == d.payload().digest())
-    };
-    delegators.of(role).filter(newest).find(|d| signers_of(d.document(), role).is_ok()).cloned()
-}
-
-/// Of rival files, the one that the newest trusted snapshot names.
-fn named_by_snapshot(
-    documents: &Documents,
-    role: &RoleName,
-    version: u64,
-    rivals: &[Digest],
-    profile: Profile,
-) -> Option<Digest> {
-    let Document::Snapshot(snapshot) = documents.newest.get(&RoleName::Snapshot)?.document() else {
-        return None;
-    };
-    let meta = snapshot.meta.get(role)?;
-    meta.hashes.get("sha256")?;
-    rivals.iter().find(|file| names(meta, version, file, profile)).copied()
-}
-
-/// Whether snapshot or timestamp mean this very file.
-fn names(meta: &MetaFile, version: u64, file: &Digest, profile: Profile) -> bool {
-    let hash = meta.hashes.get("sha256").map(|hash| hash == file.as_bytes());
-    match profile {
-        Profile::Notary => hash == Some(true),
-        Profile::Tuf => meta.version == Some(version) && hash != Some(false),
-    }
-}
-
-/// What trusted timestamps and the snapshots that they name say is published. A snapshot of profile
-/// `tuf` names no root: there a root is published with the first document that needs it.
-fn publish(
-    documents: &mut Documents,
-    all: &[Vouched],
-    roots: &[Trusted],
-    profile: Profile,
-    withdrawn: &Withdrawn<'_>,
-) {
-    let of = |role: RoleName| all.iter().filter(move |v| *v.trusted.role() == role);
-    for timestamp in of(RoleName::Timestamp) {
-        let Document::Timestamp(view) = timestamp.trusted.document() else { continue };
-        for snapshot in of(RoleName::Snapshot) {
-            if !names(&view.snapshot, snapshot.trusted.version(), &snapshot.file, profile) {
-                continue;
-            }
-            let Document::Snapshot(list) = snapshot.trusted.document() else { continue };
-            documents.published.extend([timestamp.payload(), snapshot.payload()]);
-            let named = |meta: &MetaFile, version, file: &Digest| names(meta, version, file, profile);
-            documents.served_withdrawn.extend(withdrawn.served(&list.meta, named));
-            for document in all {
-                let meta = list.meta.get(document.trusted.role());
-                if meta.is_some_and(|m| names(m, document.trusted.version(), &document.file, profile)) {
-                    documents.published.insert(document.payload());
-                }
-            }
-        }
-    }
-    if profile == Profile::Notary {
-        return;
-    }
-    let published = all.iter().filter(|v| documents.published.contains(&v.payload()));
-    let needed = published.filter_map(|v| {
-        let role = v.trusted.role();
-        let vouches = |root: &&Trusted| accept(root, role, v.trusted.envelope().clone(), None).is_ok();
-        roots.iter().find(vouches).map(Trusted::version)
-    });
-    if let Some(newest) = needed.max() {
-        let served = roots.iter().filter(|root| root.version() <= newest);
-        let served: Vec<Digest> = served.map(|root| root.payload().digest()).collect();
-        documents.published.extend(served);
-    }
 }
