@@ -25,7 +25,7 @@ use keyrite::tuf::rule::Result;
 use keyrite::tuf::statement::TrustId;
 use keyrite::ui::interrupt::Interrupt;
 use keyrite::ui::share_card::ShareCard;
-use keyrite::ui::share_desk::{Fresh, Hand, deal, gather};
+use keyrite::ui::share_desk::{Fresh, Hand, Printer, deal, gather};
 use keyrite::ui::terminal::Terminal;
 use program::{ended, folder, on_terminal, run};
 use rexpect::session::PtySession;
@@ -283,6 +283,24 @@ fn names(dir: &Path) -> Vec<String> {
     fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
+/// A printer that notes whose pages it had; it has one at a time.
+#[derive(Default)]
+struct Printed(Vec<String>, bool);
+
+impl Printer for Printed {
+    fn page(&mut self, line: &ShareLine, page: zeroize::Zeroizing<String>) -> Result<String> {
+        assert!(page.contains(line.holder.as_str()) && !self.1);
+        self.0.push(line.holder.to_string());
+        self.1 = true;
+        Ok(format!("page-{}", line.number))
+    }
+
+    fn gone(&mut self) -> Result<()> {
+        self.1 = false;
+        Ok(())
+    }
+}
+
 /// What the child does at its terminal, and how it tells what came of it.
 fn stage(name: &str) -> Result<String> {
     let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
@@ -296,14 +314,9 @@ fn stage(name: &str) -> Result<String> {
     match name {
         "gather" => gather(&mut console, &manifest).map(|back| format!("brought back {}", back.is(&secret))),
         "paper" => {
-            let mut printed = Vec::new();
-            let mut print = |line: &ShareLine, page: zeroize::Zeroizing<String>| {
-                assert!(page.contains(line.holder.as_str()));
-                printed.push(line.holder.to_string());
-                Ok(())
-            };
-            deal(&mut console, &fresh, Hand::Paper(&mut print))?;
-            Ok(format!("dealt to {}", printed.join(" ")))
+            let mut printed = Printed::default();
+            deal(&mut console, &fresh, Hand::Paper(&mut printed))?;
+            Ok(format!("dealt to {}", printed.0.join(" ")))
         }
         _ => deal(&mut console, &fresh, Hand::Screen).map(|_| "dealt".to_owned()),
     }
@@ -379,6 +392,7 @@ fn cards_are_printed_each_for_its_holder() {
     let mut pty = start("paper");
     for (line, (share, salt)) in manifest.shares.iter().zip(&cards) {
         enter(&mut pty, &format!("Only {} is before the screen", line.holder));
+        enter(&mut pty, &format!("Print page-{} once", line.number));
         let words: Vec<&str> = share.words().iter().collect();
         if line.number == 3 {
             // Typed with another's salt first: no second card is printed for that.

@@ -47,6 +47,9 @@ pub struct DeviceMap {
     pub enrolments: BTreeMap<KeyName, PathBuf>,
     /// The folder of copies of keys, and of share manifests: on a medium that is kept apart.
     pub copies: Option<PathBuf>,
+    /// The folder in memory where pages of share cards are written; none if they are copied from the
+    /// screen.
+    pub cards: Option<PathBuf>,
     /// Who is away until when, as far as the owner knows: plans ask them from then on.
     pub away: BTreeMap<Person, Time>,
 }
@@ -119,6 +122,7 @@ impl DeviceMap {
             backend: None,
             enrolments: BTreeMap::new(),
             copies: None,
+            cards: None,
             away: BTreeMap::new(),
         }
     }
@@ -289,6 +293,9 @@ file = "dana.enrol.json"
 [copies]
 folder = "copies"
 
+[cards]
+folder = "/dev/shm/cards"
+
 [away]
 dora = "2026-12-02"
 "#
@@ -329,6 +336,7 @@ dora = "2026-12-02"
         let limit = |name: &str| map.devices()[&name.parse::<KeyName>().unwrap()].max_payload;
         assert_eq!((limit("root-a"), limit("root-c")), (None, Some(2028)));
         assert_eq!(map.copies.as_deref(), Some(Path::new("/home/ada/copies")));
+        assert_eq!(map.cards.as_deref(), Some(Path::new("/dev/shm/cards")));
         assert_eq!(map.away[&"dora".parse::<Person>().unwrap()].to_string(), "2026-12-02T00:00:00Z");
         assert!(map.devices()[&"root-b".parse::<KeyName>().unwrap()].software, "as good as a file");
     }

@@ -30,7 +30,8 @@ struct File {
     key: BTreeMap<String, KeyPart>,
     #[serde(default)]
     enrol: BTreeMap<String, EnrolPart>,
-    copies: Option<CopiesPart>,
+    copies: Option<FolderPart>,
+    cards: Option<FolderPart>,
     #[serde(default)]
     away: BTreeMap<String, Word<Day>>,
 }
@@ -106,7 +107,7 @@ struct EnrolPart {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct CopiesPart {
+struct FolderPart {
     folder: PathBuf,
 }
 
@@ -152,6 +153,7 @@ impl DeviceMap {
             map.enrolments.insert(name.parse()?, folder.join(part.file));
         }
         map.copies = file.copies.map(|copies| folder.join(copies.folder));
+        map.cards = file.cards.map(|cards| folder.join(cards.folder));
         for (person, until) in file.away {
             map.away.insert(person.parse()?, until.0.0);
         }
@@ -228,6 +230,9 @@ impl DeviceMap {
         }
         if let Some(copies) = &self.copies {
             let _ = writeln!(text, "\n[copies]\nfolder = {}", path(copies));
+        }
+        if let Some(cards) = &self.cards {
+            let _ = writeln!(text, "\n[cards]\nfolder = {}", path(cards));
         }
         if !self.away.is_empty() {
             text.push_str("\n[away]\n");

@@ -3,6 +3,7 @@
 //! A token stays open until the session ends, so that its PIN is asked once. Nothing is opened
 //! before a step needs it.
 
+use super::cards::CardsFolder;
 use super::copies::CopiesFolder;
 use super::devices::{DeviceKey, DeviceMap, PinFrom};
 use super::enrolment::{self, Enrolments};
@@ -45,6 +46,8 @@ pub struct Keyring {
     brought: BTreeSet<KeyName>,
     /// By the digest of the manifest of its shares.
     wrap_keys: BTreeMap<Digest, Secret>,
+    /// Where pages of cards are written, once the session has looked; none without such a folder.
+    cards: Option<Result<CardsFolder>>,
     /// Tokens whose log this session has put on record.
     settled: BTreeSet<TokenIdentity>,
 }
@@ -65,6 +68,7 @@ impl Keyring {
             memory: BTreeMap::new(),
             brought: BTreeSet::new(),
             wrap_keys: BTreeMap::new(),
+            cards: None,
             settled: BTreeSet::new(),
         }
     }
@@ -168,6 +172,39 @@ impl Keyring {
         };
         let writes: Vec<bool> = change.items.iter().filter_map(here).collect();
         if writes.is_empty() { Ok(()) } else { self.copies()?.ready(writes.contains(&true)) }
+    }
+
+    /// Begins a session: removes the pages of cards that one has left which was killed, and says how many.
+    /// The folder stays in reach only of a session that `deals` cards out.
+    ///
+    /// # Errors
+    ///
+    /// `FILE-WRITE` for a page that stays.
+    pub fn sweep_cards(&mut self, deals: bool) -> Result<usize> {
+        let Some(folder) = self.map.as_ref().and_then(|map| map.cards.as_deref()) else { return Ok(0) };
+        let cards = CardsFolder::open(folder);
+        let gone = cards.as_ref().map_or(Ok(0), CardsFolder::sweep)?;
+        self.cards = deals.then_some(cards);
+        Ok(gone)
+    }
+
+    /// Where pages of cards are written; none if they are copied from the screen.
+    ///
+    /// # Errors
+    ///
+    /// `CARDS-FOLDER`.
+    pub fn cards(&self) -> Result<Option<CardsFolder>> {
+        self.cards.clone().transpose()
+    }
+
+    /// Refuses to begin a dealing whose pages could not be written.
+    ///
+    /// # Errors
+    ///
+    /// `CARDS-FOLDER`.
+    pub fn cards_ready(&self, change: &Change) -> Result<()> {
+        let deals = change.items.iter().any(|item| matches!(item, Item::Shares(_)));
+        if deals { self.cards().map(drop) } else { Ok(()) }
     }
 
     /// The modules that are loaded.
@@ -282,6 +319,9 @@ impl Keyring {
         needs.read.extend(map.enrolments.values().cloned());
         // One that isn't there is no reason to open the folder that it would be made in.
         needs.write.extend(map.copies.clone());
+        if let Some(Ok(cards)) = &self.cards {
+            needs.write.push(cards.path().to_owned());
+        }
         needs
     }
 

@@ -6,6 +6,7 @@
 mod adopt;
 pub mod arguments;
 mod aside;
+pub mod cards;
 pub mod completions;
 pub mod copies;
 pub mod developer;

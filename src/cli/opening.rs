@@ -84,9 +84,10 @@ pub fn connections(keyring: &Keyring, limits: &Limits) -> Result<()> {
 ///
 /// # Errors
 ///
-/// `NETWORK-UP`, `COPIES-FOLDER`.
+/// `NETWORK-UP`, `COPIES-FOLDER`; `CARDS-FOLDER`, in a rehearsal too.
 pub fn ready(session: &Session, keyring: &Keyring, change: &Change, facts: &Facts) -> Result<()> {
     offline(session, change, facts)?;
+    keyring.cards_ready(change)?;
     if facts.trust.stage == Stage::Production { keyring.copies_ready(change) } else { Ok(()) }
 }
 

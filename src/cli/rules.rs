@@ -7,6 +7,8 @@ crate::rules! {
         "do not go on with this machine";
     COPIES_FOLDER: "COPIES-FOLDER", Usage, "the device map says where copies of keys lie, and the folder is there before the session begins", "design",
         "add [copies] with folder = to the device map: a folder on a medium that is kept apart; mount the medium and make the folder, then run again";
+    CARDS_FOLDER: "CARDS-FOLDER", Usage, "pages of share cards are only ever in memory, in a folder of one's own", "threats T25",
+        "name such a folder under [cards], by mkdir -m 700 /dev/shm/cards, and switch swap off; without [cards] cards are copied from the screen";
     COPY_FILE: "COPY-FILE", Refused, "a copy of a key is the file that the transcript of its back-up names", "threats T25",
         "bring the medium with the copies of this trust, and name its folder in the device map";
     TEXT_FILE: "TEXT-FILE", Usage, "runbooks, answers and device maps are text in UTF-8", "design",

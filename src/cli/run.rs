@@ -32,6 +32,17 @@ pub fn run(session: &Session, args: &Run) -> Result<Ended> {
     Ok(report.ended())
 }
 
+/// Removes what a session left that was killed while it dealt cards out.
+fn sweep(table: &mut Table, runbooks: &[(PathBuf, Runbook)], console: &mut dyn Console) -> Result<()> {
+    let deals = runbooks.iter().any(|(_, runbook)| runbook.kind == "back-up");
+    let left = table.keyring.sweep_cards(deals)?;
+    if left == 0 {
+        return Ok(());
+    }
+    let text = format!("pages of share cards that a session left which was cut off: {left}, now removed");
+    console.show(&Screen::default().callout(Tone::Careful, text))
+}
+
 /// Holds runbooks in order, each with the path by which people know it, as one session with one
 /// transcript.
 ///
@@ -45,6 +56,7 @@ pub fn hold(
     console: &mut dyn Console,
 ) -> Result<Report> {
     table.record.lock()?;
+    sweep(table, &runbooks, console)?;
     let parts: Vec<_> = runbooks.iter().map(|(path, _)| part(path)).collect();
     let own: Vec<_> = opening::prompt(table.record.trust().stage).into_iter().map(|p| p.id).collect();
     console.parts(&parts, &own)?;

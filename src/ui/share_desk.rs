@@ -24,8 +24,25 @@ const TRIES: usize = 3;
 pub enum Hand<'a> {
     /// Copied by hand from the screen.
     Screen,
-    /// Printed: gets whose card it is and the page, one at a time, and keeps neither.
-    Paper(&'a mut dyn FnMut(&ShareLine, Zeroizing<String>) -> Result<()>),
+    /// Printed, one page at a time.
+    Paper(&'a mut dyn Printer),
+}
+
+/// From where pages are printed.
+pub trait Printer {
+    /// Takes the page of a card, and says where its holder finds it.
+    ///
+    /// # Errors
+    ///
+    /// What keeps it from being there.
+    fn page(&mut self, line: &ShareLine, page: Zeroizing<String>) -> Result<String>;
+
+    /// Has no page any more: the card is read back, or the dealing has ended.
+    ///
+    /// # Errors
+    ///
+    /// What keeps it from being gone.
+    fn gone(&mut self) -> Result<()>;
 }
 
 /// A set that was just split.
@@ -48,6 +65,14 @@ pub struct Fresh<'a> {
 /// `SHARE-DEALT`, `SHARE-CHOICES` before anyone has seen a card; what a card is refused for the third
 /// time it is typed; `SHOWN-ALONE`; what printing refuses.
 pub fn deal(console: &mut dyn Console, set: &Fresh<'_>, mut hand: Hand<'_>) -> Result<Dealt> {
+    let dealt = dealing(console, set, &mut hand);
+    // Also where it was refused, or someone has stopped it.
+    let gone = hand.gone();
+    let dealt = dealt?;
+    gone.map(|()| dealt)
+}
+
+fn dealing(console: &mut dyn Console, set: &Fresh<'_>, hand: &mut Hand<'_>) -> Result<Dealt> {
     let shares: Vec<&Share> = set.cards.iter().map(|(share, _)| share).collect();
     let agreed = all_agree(&shares, set.secret)?;
     let mut dealing = Dealing::begin(set.manifest, agreed)?;
@@ -55,7 +80,7 @@ pub fn deal(console: &mut dyn Console, set: &Fresh<'_>, mut hand: Hand<'_>) -> R
     loop {
         match dealing.turn() {
             Turn::Show(line) => {
-                give_out(console, set, line, &mut hand)?;
+                give_out(console, set, line, hand)?;
                 dealing.shown(line.number)?;
                 tries = 0;
             }
@@ -66,6 +91,7 @@ pub fn deal(console: &mut dyn Console, set: &Fresh<'_>, mut hand: Hand<'_>) -> R
                 let card = read_card(console, set.manifest)?;
                 match dealing.read_back(&seen(&card.0, &card.1)) {
                     Ok(()) => {
+                        hand.gone()?;
                         let text = format!("share {} is read back", line.number);
                         console.show(&Screen::default().callout(Tone::Done, text))?;
                     }
@@ -74,12 +100,21 @@ pub fn deal(console: &mut dyn Console, set: &Fresh<'_>, mut hand: Hand<'_>) -> R
                         say(console, &refusal, "Compare, and type it again.")?;
                         // What is printed is there; another page of it would be another card.
                         if matches!(hand, Hand::Screen) {
-                            give_out(console, set, line, &mut hand)?;
+                            give_out(console, set, line, hand)?;
                         }
                     }
                 }
             }
             Turn::Done => return dealing.finish(),
+        }
+    }
+}
+
+impl Hand<'_> {
+    fn gone(&mut self) -> Result<()> {
+        match self {
+            Self::Screen => Ok(()),
+            Self::Paper(printer) => printer.gone(),
         }
     }
 }
@@ -104,7 +139,11 @@ fn give_out(console: &mut dyn Console, set: &Fresh<'_>, line: &ShareLine, hand: 
             let copied = Prompt::new(come.id.clone(), "Copy every word with its number, and the salt.");
             console.show_alone(&card.text(), &copied)
         }
-        Hand::Paper(print) => print(line, card.html()),
+        Hand::Paper(printer) => {
+            let place = printer.page(line, card.html())?;
+            let print = Prompt::new(come.id.clone(), format!("Print {place} once, and take the page"));
+            console.press_enter(&print.help("It is removed as soon as the card is typed back."))
+        }
     }
 }
 

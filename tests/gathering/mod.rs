@@ -47,6 +47,18 @@ pub fn hold_under(
     held(stage, devices, runbook, &Room { brought, under, gathered_only: true, ..Room::default() })
 }
 
+/// The same where cards are printed: `print` gets the path of each page, as it lies there, and gives the
+/// card as its holder has it on paper.
+pub fn hold_printing(
+    stage: &Stage,
+    devices: &Path,
+    runbook: &Path,
+    print: &dyn Fn(&Path) -> Copied,
+    (under, stop): (&[String], Option<&str>),
+) -> Told {
+    held(stage, devices, runbook, &Room { print: Some(print), under, stop, ..Room::default() })
+}
+
 /// The same, with people who type what no file has: what they are asked for, and what they type.
 pub fn hold_typing(
     stage: &Stage,
@@ -71,10 +83,11 @@ struct Room<'a> {
     stop: Option<&'a str>,
     under: &'a [String],
     gathered_only: bool,
+    print: Option<&'a dyn Fn(&Path) -> Copied>,
 }
 
 fn held(stage: &Stage, devices: &Path, runbook: &Path, room: &Room<'_>) -> Told {
-    let Room { brought, passwords, stop, under, gathered_only } = *room;
+    let Room { brought, passwords, stop, under, gathered_only, print } = *room;
     let mut command = Command::new("sh");
     let line = "stty rows 40 cols 100 && exec \"$0\" \"$@\"";
     command.args(["-c", line]).args(under).arg(env!("CARGO_BIN_EXE_keyrite"));
@@ -153,6 +166,12 @@ fn held(stage: &Stage, devices: &Path, runbook: &Path, room: &Room<'_>) -> Told 
             _ => {
                 if before.contains("Copy every word") {
                     told.cards.push(copied(&before));
+                }
+                if let Some((_, place)) =
+                    before.split_once("Print ").filter(|_| before.contains("once, and take"))
+                {
+                    let page = Path::new(place.split(" once").next().unwrap());
+                    told.cards.push(print.expect("a printer")(page));
                 }
                 String::new()
             }

@@ -5,6 +5,7 @@ use crate::tuf::text::visible;
 use rustix::rand::{GetRandomFlags, getrandom};
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 /// All of it, by name.
 pub(super) fn all() -> BTreeMap<String, String> {
@@ -18,8 +19,31 @@ pub(super) fn all() -> BTreeMap<String, String> {
     ])
 }
 
+/// Where what is in a folder is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// In memory that no swap takes (ramfs).
+    Memory,
+    /// In memory that goes where swap is (tmpfs).
+    Swappable,
+    /// On a disk or over a network, or the kernel doesn't say.
+    Elsewhere,
+}
+
+/// Where the files of a folder are kept (statfs(2)).
+pub fn memory_of(folder: &Path) -> Kept {
+    const TMPFS: u64 = 0x0102_1994;
+    const RAMFS: u64 = 0x8584_58f6;
+    // Its type is another integer on other machines.
+    match rustix::fs::statfs(folder).ok().and_then(|found| u64::try_from(found.f_type).ok()) {
+        Some(RAMFS) => Kept::Memory,
+        Some(TMPFS) => Kept::Swappable,
+        _ => Kept::Elsewhere,
+    }
+}
+
 /// Whether pages could go to a disk in clear, or the kernel doesn't say.
-pub(super) fn swaps_to_disk() -> bool {
+pub fn swaps_to_disk() -> bool {
     in_clear(&swap(&read("/proc/swaps").unwrap_or_default(), &uuid_of))
 }
 

@@ -17,6 +17,7 @@ mod links;
 mod memory;
 mod modules;
 
+pub use facts::{Kept, memory_of, swaps_to_disk};
 pub use fence::Fence;
 pub use links::Interfaces;
 pub use memory::Locked;

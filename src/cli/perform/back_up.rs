@@ -20,6 +20,7 @@ use crate::ceremony::people::KeyName;
 use crate::ceremony::share_manifest::{SetId, ShareLine, ShareManifest, ShareUse};
 use crate::ceremony::step::Step;
 use crate::ceremony::transcript::{Intent, Outcome};
+use crate::cli::cards::Pages;
 use crate::cli::copies::CopyFile;
 use crate::record::key_file::{EvidenceNote, TokenNote};
 use crate::record::{Contents, KeyFile, SignedStatement};
@@ -69,7 +70,10 @@ impl Room<'_> {
         let (manifest, cards) = shares(contents, agenda, new, &secret, set, &self.session.randomness())?;
         let rehearsal = contents.facts.trust.stage == crate::ceremony::facts::Stage::Rehearsal;
         let fresh = Fresh { manifest: &manifest, cards: &cards, secret: &secret, rehearsal };
-        let dealt = deal(self.console, &fresh, Hand::Screen)?;
+        let dealt = match self.keyring.cards()? {
+            Some(folder) => deal(self.console, &fresh, Hand::Paper(&mut Pages::new(folder)))?,
+            None => deal(self.console, &fresh, Hand::Screen)?,
+        };
         let digest = manifest.digest()?;
         let outcome =
             Outcome::Shares { wrap_key: new.wrap_key.clone(), manifest: Box::new(manifest.clone()) };
