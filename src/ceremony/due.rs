@@ -15,8 +15,8 @@ use crate::tuf::time::{Term, Time, Unit};
 /// Root in profile `notary` is due this long before its end, so that six months are never left: by
 /// then the stock client publishes nothing any more (notary-v1 6).
 pub const NOTARY_ROOT: Term = Term::new(9, Unit::Months);
-/// From then on the stock client blocks (notary-v1 6).
-pub const NOTARY_BLOCKS: Term = Term::new(6, Unit::Months);
+/// With so many months left the stock client blocks (notary-v1 6).
+pub const NOTARY_BLOCKS: u16 = 6;
 /// Any other document.
 const DOCUMENT: Term = Term::new(90, Unit::Days);
 /// A root key's certificate takes a new root (notary-v1 5), with all the people that it needs.
@@ -74,6 +74,12 @@ impl Ending {
     }
 }
 
+/// Whether what ends at `end` leaves the stock client more than [`NOTARY_BLOCKS`] at `now`, as that
+/// client itself counts months.
+pub fn in_time(now: Time, end: Time) -> bool {
+    now.plus_months_of_go(NOTARY_BLOCKS).is_ok_and(|least| least < end)
+}
+
 /// Everything that ends and that people renew, the first to be renewed first.
 pub fn endings(facts: &Facts) -> Vec<Ending> {
     let profile = facts.trust.profile;
@@ -82,7 +88,7 @@ pub fn endings(facts: &Facts) -> Vec<Ending> {
         let (what, at) = (document.role().clone(), document.document().header().expires);
         let notary_root = what == RoleName::Root && profile == Profile::Notary;
         let before = if notary_root { NOTARY_ROOT } else { DOCUMENT };
-        let blocked = notary_root.then(|| earlier(at, NOTARY_BLOCKS));
+        let blocked = notary_root.then(|| at.minus_months_of_go(NOTARY_BLOCKS).unwrap_or(at));
         Ending { what: What::Document(what), at, due: earlier(at, before), blocked }
     });
     let certificates = facts.keys.values().filter_map(|key| certificate_of(facts, key));

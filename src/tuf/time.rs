@@ -13,6 +13,8 @@ use std::str::FromStr;
 pub struct Time(i64);
 
 const EPOCH: DateTime = datetime(1970, 1, 1, 0, 0, 0, 0);
+/// In seconds.
+const DAY: i64 = 86_400;
 const FORM: &str = "%Y-%m-%dT%H:%M:%S";
 
 /// How a date that others wrote departs from TUF's form.
@@ -111,9 +113,26 @@ impl Time {
         })
     }
 
+    /// The beginning of the first day on which [`Self::plus_months_of_go`] comes as far as this moment.
+    ///
+    /// That is up to three days before the calendar's own: by Go, six months after August 30 and 31 it
+    /// is March already.
+    ///
+    /// # Errors
+    ///
+    /// `DATE` before 1970.
+    pub fn minus_months_of_go(self, months: u16) -> Result<Self> {
+        let day = |t: Self| t.0.div_euclid(DAY);
+        let near = self.minus(Term::new(months, Unit::Months))?;
+        let days = (-3..=1).map(|days| Self(day(near).saturating_add(days).saturating_mul(DAY)));
+        let comes = |from: &Self| from.plus_months_of_go(months).is_ok_and(|to| day(to) >= day(self));
+        let first = days.into_iter().find(comes).unwrap_or(near);
+        Self::from_unix(first.0)
+    }
+
     /// Whole days from `now` until this moment, rounded down; negative once it has passed.
     pub fn days_after(self, now: Self) -> i64 {
-        self.0.saturating_sub(now.0).div_euclid(86_400)
+        self.0.saturating_sub(now.0).div_euclid(DAY)
     }
 
     /// The year, for names that people give things.
@@ -331,6 +350,37 @@ mod tests {
         }
         let last: Time = "9999-12-31T00:00:00Z".parse().unwrap();
         assert_eq!(last.plus_months_of_go(6).unwrap_err().rule().name, "DATE");
+    }
+
+    #[test]
+    fn the_first_day_on_which_months_of_go_come_so_far() {
+        let table = [
+            ("2027-05-22T13:00:00Z", "2026-11-22"),
+            ("2027-03-01T00:00:00Z", "2026-08-29"),
+            ("2027-03-02T23:59:59Z", "2026-08-30"),
+            ("2027-03-03T12:00:00Z", "2026-08-31"),
+            ("2027-03-04T12:00:00Z", "2026-09-04"),
+            ("2028-03-01T12:00:00Z", "2027-08-30"),
+            ("2027-07-01T12:00:00Z", "2026-12-31"),
+            ("2027-08-31T12:00:00Z", "2027-03-01"),
+        ];
+        for (end, first) in table {
+            let end: Time = end.parse().unwrap();
+            assert_eq!(end.minus_months_of_go(6).unwrap().to_string(), format!("{first}T00:00:00Z"), "{end}");
+        }
+        // Day by day through a leap year and three others, for any number of months.
+        let begin: Time = "2026-01-01T12:00:00Z".parse().unwrap();
+        for (day, months) in (0..1_461).flat_map(|day| [(day, 1), (day, 6), (day, 13)]) {
+            let end = Time(begin.0 + day * DAY);
+            let first = end.minus_months_of_go(months).unwrap();
+            let comes = |second: i64| Time(second).plus_months_of_go(months).unwrap() >= end;
+            assert!(comes(first.0 + DAY - 1), "{end} less {months}: {first}");
+            assert!((1..40).all(|before| !comes(first.0 - before * DAY + DAY - 1)), "{end} less {months}");
+        }
+        let first: Time = "1970-06-01T00:00:00Z".parse().unwrap();
+        assert_eq!(first.minus_months_of_go(6).unwrap_err().rule().name, "DATE");
+        let first: Time = "1970-07-02T00:00:00Z".parse().unwrap();
+        assert_eq!(first.minus_months_of_go(6).unwrap().to_string(), "1970-01-02T00:00:00Z");
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 use super::scene::Scene;
 use super::{Finding, Report, rules};
+use crate::ceremony::due::in_time;
 use crate::tuf::certificate;
 use crate::tuf::client::Judge as _;
 use crate::tuf::document::DocumentKey;
@@ -15,15 +16,12 @@ use crate::tuf::rule::Refusal;
 use crate::tuf::threshold::tally;
 use crate::tuf::time::Time;
 
-/// Months that root must have left.
-const LEFT: u16 = 6;
-
 /// Looks at the newest root's expiry and certificates, and says what to pin.
 pub(super) fn check(scene: &Scene<'_>, report: &mut Report) {
     let (Some(held), Some(root)) = (scene.newest(), scene.newest_root()) else { return };
     let Some(role) = root.roles.get(&RoleName::Root) else { return };
     let version = root.header.version;
-    let in_time = |until: Time| scene.now.plus_months_of_go(LEFT).is_ok_and(|least| least < until);
+    let in_time = |until: Time| in_time(scene.now, until);
     let mut say = |found: String, expected: &str| {
         let refusal = Refusal::new(&rules::CLIENT_DEADLINE, found, expected);
         let finding = if scene.makes_root() { Finding::stops(refusal) } else { Finding::tells(refusal) };

@@ -10,7 +10,7 @@ use super::rework::{Rework, Terms};
 use super::root_change::{Wanted, root_change};
 use super::rules;
 use crate::ceremony::change::{Base, Change, Frame, Item};
-use crate::ceremony::due::{NOTARY_BLOCKS, NOTARY_ROOT};
+use crate::ceremony::due::{NOTARY_BLOCKS, NOTARY_ROOT, in_time};
 use crate::ceremony::facts::Facts;
 use crate::ceremony::runbook::Runbook;
 use crate::ceremony::strict::Word;
@@ -182,13 +182,13 @@ impl Spec {
         let Some(root) = facts.root().filter(|_| facts.trust.profile == Profile::Notary && !due.root) else {
             return Ok(());
         };
-        if root.header.expires > held_at.plus(NOTARY_BLOCKS)? {
+        if in_time(held_at, root.header.expires) {
             return Ok(());
         }
         Err(Refusal::new(
             &rules::ROOT_PUBLISH,
             format!("root that ends {}", root.header.expires),
-            format!("one that ends more than {NOTARY_BLOCKS} after {held_at}"),
+            format!("one that ends more than {NOTARY_BLOCKS} months after {held_at}"),
         ))
     }
 }

@@ -1,7 +1,8 @@
 //! What ends, and from when on it is to be renewed.
 
 use super::world::*;
-use crate::ceremony::due::{Urgency, What, endings};
+use crate::ceremony::due::{Urgency, What, endings, in_time};
+use crate::tuf::make::{self, RootSpec};
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 
@@ -34,6 +35,40 @@ fn root_in_notary_is_due_nine_months_before_and_blocks_six() {
     ];
     for (now, urgency) in table {
         assert_eq!(notary.urgency(now), urgency, "{now}");
+    }
+}
+
+/// By Go's months, not the calendar's, as the gate counts them.
+#[test]
+fn root_in_notary_blocks_from_the_day_on_which_the_gate_stops() {
+    let table = [
+        ("2030-01-01", "2029-07-01"),
+        ("2030-02-28", "2029-08-28"),
+        ("2030-03-01", "2029-08-29"),
+        ("2030-03-03", "2029-08-31"),
+        ("2030-07-01", "2029-12-31"),
+        ("2030-08-31", "2030-03-01"),
+    ];
+    for (end, day) in table {
+        let spec = RootSpec {
+            version: 1,
+            expires: time(end),
+            root: role("abc", 2),
+            targets: role("t", 1),
+            snapshot: role("s", 1),
+            timestamp: role("u", 1),
+        };
+        let root = make::root(Profile::Tuf, &spec, None).unwrap();
+        let mut facts = facts(&[(&root, "abc")], &[]);
+        facts.trust.profile = Profile::Notary;
+        let all = endings(&facts);
+        let root = all.iter().find(|e| e.what == What::Document(RoleName::Root)).unwrap();
+        let blocked = root.blocked.unwrap();
+        assert_eq!(blocked.to_string(), format!("{day}T00:00:00Z"), "{end}");
+        let second = |second: i64| crate::tuf::time::Time::from_unix(blocked.unix() + second).unwrap();
+        assert!(in_time(second(-1), root.at), "{end}: the day before");
+        assert!(!in_time(second(86_399), root.at), "{end}: the end of that day");
+        assert_eq!([-1, 0].map(|s| root.urgency(second(s))), [Urgency::Due, Urgency::Blocked], "{end}");
     }
 }
 

@@ -74,7 +74,7 @@ pub fn names(word: &str) -> Vec<String> {
     word.chars().map(String::from).collect()
 }
 
-fn role(word: &str, threshold: u32) -> RoleSpec {
+pub fn role(word: &str, threshold: u32) -> RoleSpec {
     let keys = names(word).iter().map(|n| wire::key_entry(Profile::Tuf, &public(n), None).unwrap()).collect();
     RoleSpec { keys, threshold: NonZeroU32::new(threshold).unwrap() }
 }
