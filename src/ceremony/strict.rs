@@ -49,9 +49,14 @@ pub(super) fn read_some<T: DeserializeOwned>(
 fn refusal(text: &str, rule: &'static Rule, what: &str, error: &toml::de::Error) -> Refusal {
     let place = error.span().map_or_else(String::new, |span| place(text, &span));
     let message = error.message().trim_end().replace('\n', "; ");
+    let message = match message.strip_prefix(SHOWN) {
+        // By our own refusal, escaped where it was made.
+        Some(shown) => shown.split('\\').map(visible).collect::<Vec<_>>().join("\\"),
+        None => visible(&message),
+    };
     Refusal::new(
         rule,
-        format!("{what}{place}: {}", visible(&message)),
+        format!("{what}{place}: {message}"),
         "TOML 1.0 with the members that the manual lists, and no others",
     )
 }
@@ -64,6 +69,9 @@ pub(super) fn place(text: &str, span: &Range<usize>) -> String {
     let column = before.get(start..).map_or(0, |s| s.chars().count()).saturating_add(1);
     format!(", line {line}, column {column}")
 }
+
+/// Begins what a [`Word`]'s refusal says; nothing that the reader of TOML says begins so.
+const SHOWN: char = '\u{0}';
 
 /// A member that is one of our own words: read by [`FromStr`], refused where it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,7 +97,7 @@ impl<'de, T: FromStr<Err = Refusal>> Deserialize<'de> for Word<T> {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> std::result::Result<Word<T>, E> {
-                text.parse().map(Word).map_err(E::custom)
+                text.parse().map(Word).map_err(|refusal: Refusal| E::custom(format!("{SHOWN}{refusal}")))
             }
         }
 
@@ -139,5 +147,24 @@ mod tests {
         assert!(refusal.found().contains("NAME"), "{refusal}");
         let refusal = read::<File>("keys = [\"a\"]\n\u{202e} = 1", &rules::RUNBOOK, "the file").unwrap_err();
         assert!(refusal.found().is_ascii(), "{refusal}");
+    }
+
+    #[test]
+    fn what_stands_in_a_file_is_escaped_once() {
+        // A word of our own, which its own refusal shows; a name, which the reader of TOML shows.
+        let table = [
+            ("keys = [\"\\u001b[2J\"]", "\\u{1b}[2J", ""),
+            ("keys = ['a\\b']", "a\\u{5c}b", ""),
+            ("keys = [\"\\u0000\\u202e\"]", "\\u{0}\\u{202e}", ""),
+            ("keys = []\n\"\\u001b[2J\" = 1", "\\u{1b}[2J", ""),
+            ("keys = []\n'\\u{1b}' = 1", "\\u{5c}u{1b}", "\\u{1b}"),
+            ("keys = []\n\"\\u0000\\u001b\" = 1", "\\u{0}\\u{1b}", ""),
+        ];
+        for (text, shown, never) in table {
+            let refusal = read::<File>(text, &rules::RUNBOOK, "the file").unwrap_err();
+            assert!(refusal.found().contains(shown), "{text}: {refusal}");
+            assert!(never.is_empty() || !refusal.found().contains(never), "{text}: {refusal}");
+            assert!(refusal.found().bytes().all(|b| matches!(b, b' '..=b'~')), "{text}: {refusal}");
+        }
     }
 }
