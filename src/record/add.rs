@@ -140,9 +140,7 @@ impl Record {
     /// `RECORD-WRITE`.
     pub fn add_upload(&self, upload: &Upload) -> Result<Digest> {
         let sha = Digest::of(upload.manifest());
-        for (name, bytes) in upload.files() {
-            self.put(&Place::Upload(sha, name.clone()), bytes)?;
-        }
+        self.put_upload(sha, upload.files().iter().map(|(name, bytes)| (name, bytes.as_slice())))?;
         let name = FileName::parse(manifest::NAME)?;
         self.put(&Place::Upload(sha, name), upload.manifest())?;
         Ok(sha)

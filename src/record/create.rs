@@ -2,7 +2,8 @@
 //!
 //! Temporary file, fsync, rename without replace (or a second name, where the file system has no
 //! such rename), fsync of the directory, read back (threats T20). Every write, fsync and rename of
-//! the record and of an export goes through [`Dir::create`].
+//! the record and of an export goes through [`Dir::create`], or through [`Dir::create_all`] for files
+//! that nothing rests on before all of them are there.
 
 use super::dir::{Dir, TEMPORARY, kind_of, plain, unreadable, unwritable};
 use super::rules;
@@ -79,12 +80,31 @@ impl Dir {
     /// `RECORD-CONFLICT` if something else is there that isn't torn; `RECORD-WRITE`; as
     /// [`Self::read`].
     pub fn create(&self, name: &str, bytes: &[u8], access: Access, existing: Existing) -> Result<Created> {
+        let created = self.name(name, bytes, access, existing)?;
+        // Also where it was there: a writer may have been killed between its rename and this.
+        self.sync()?;
+        self.named(name, bytes, created)?;
+        Ok(created)
+    }
+
+    /// [`Self::create`] of several, with one fsync of the directory: until it returns, any of them may
+    /// be there, whole, and the others not.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::create`]; those before the one that is refused may be there.
+    pub fn create_all(&self, files: &[(&str, &[u8])], access: Access, existing: Existing) -> Result<()> {
+        let each = files.iter().map(|(name, bytes)| self.name(name, bytes, access, existing));
+        let created: Vec<_> = each.collect::<Result<_>>()?;
+        self.sync()?;
+        files.iter().zip(created).try_for_each(|((name, bytes), created)| self.named(name, bytes, created))
+    }
+
+    /// Writes a file, has it on disk and gives it its name, unless the very same content has it already;
+    /// the name is on disk after [`Self::sync`] only.
+    fn name(&self, name: &str, bytes: &[u8], access: Access, existing: Existing) -> Result<Created> {
         let torn = match self.holds(name, bytes) {
-            Ok(true) => {
-                // A writer may have been killed between its rename and this.
-                self.sync()?;
-                return Ok(Created::Same);
-            }
+            Ok(true) => return Ok(Created::Same),
             Ok(false) => false,
             Err(r) if r.rule() == &rules::RECORD_CONFLICT && existing == Existing::Torn => true,
             Err(r) => return Err(r),
@@ -97,9 +117,13 @@ impl Dir {
         } else {
             self.put(&temporary, name)?;
         }
-        self.sync()?;
-        if self.holds(name, bytes)? {
-            return Ok(Created::New);
+        Ok(Created::New)
+    }
+
+    /// Reads back what is new.
+    fn named(&self, name: &str, bytes: &[u8], created: Created) -> Result<()> {
+        if created == Created::Same || self.holds(name, bytes)? {
+            return Ok(());
         }
         Err(unwritable(&self.place(name), "it does not read back as written"))
     }
@@ -110,7 +134,6 @@ impl Dir {
     ///
     /// `RECORD-CONFLICT` if it is there with another; as [`Self::read`].
     fn holds(&self, name: &str, bytes: &[u8]) -> Result<bool> {
-        let cap = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         let conflict = |found: String| {
             Refusal::new(
                 &rules::RECORD_CONFLICT,
@@ -118,10 +141,10 @@ impl Dir {
                 "no file of that name, or the same content",
             )
         };
-        match self.read(name, cap) {
+        match self.is(name, bytes) {
             Ok(None) => Ok(false),
-            Ok(Some(there)) if there == bytes => Ok(true),
-            Ok(Some(_)) => Err(conflict("with other content".to_owned())),
+            Ok(Some(true)) => Ok(true),
+            Ok(Some(false)) => Err(conflict("with other content".to_owned())),
             Err(r) if r.rule() == &rules::MEDIA_SIZE => Err(conflict("with more content".to_owned())),
             Err(r) => Err(r),
         }

@@ -16,7 +16,7 @@ use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -170,6 +170,40 @@ impl Dir {
     ///
     /// `MEDIA-KIND`, `MEDIA-SIZE`, `MEDIA-CHANGED`, `MEDIA-READ`, `RECORD-NAME`.
     pub fn read(&self, name: &str, cap: u64) -> Result<Option<Vec<u8>>> {
+        let Some(fd) = self.file(name)? else { return Ok(None) };
+        read_once(fd, &self.place(name), cap).map(Some)
+    }
+
+    /// Whether the regular file `name` has this very content, or none if there is none. As
+    /// [`Self::read`] with its length as `cap`, but never all of it in memory a second time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`].
+    pub(super) fn is(&self, name: &str, bytes: &[u8]) -> Result<Option<bool>> {
+        let Some(fd) = self.file(name)? else { return Ok(None) };
+        let cap = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let mut left = Some(bytes);
+        once(fd, &self.place(name), cap, |file, most| {
+            let mut piece = vec![0; PIECE];
+            let mut file = file.take(most);
+            let mut all = 0_u64;
+            loop {
+                let read = match file.read(&mut piece) {
+                    Ok(0) => return Ok(all),
+                    Ok(read) => piece.get(..read).unwrap_or_default(),
+                    Err(e) if e.kind() == ErrorKind::Interrupted => continue,
+                    Err(e) => return Err(e),
+                };
+                all = all.saturating_add(u64::try_from(read.len()).unwrap_or(u64::MAX));
+                left = left.and_then(|left| left.strip_prefix(read));
+            }
+        })?;
+        Ok(Some(left.is_some_and(<[u8]>::is_empty)))
+    }
+
+    /// The regular file `name`, open, or none if there is none.
+    fn file(&self, name: &str) -> Result<Option<OwnedFd>> {
         let shown = self.place(name);
         // Looked at before it is opened, since opening some devices does something.
         match self.stat(plain(name)?) {
@@ -179,12 +213,15 @@ impl Dir {
         }
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         match fs::openat(&self.fd, name, flags, Mode::empty()) {
-            Ok(fd) => read_once(fd, &shown, cap).map(Some),
+            Ok(fd) => Ok(Some(fd)),
             Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => Err(changed(&shown)),
             Err(e) => Err(unreadable(&shown, e)),
         }
     }
 }
+
+/// How many bytes are compared at a time.
+const PIECE: usize = 64 * 1024;
 
 /// Reads an open file once, and refuses it if it is no regular file, too large, or changes.
 ///
@@ -192,6 +229,23 @@ impl Dir {
 ///
 /// `MEDIA-KIND`, `MEDIA-SIZE`, `MEDIA-CHANGED`, `MEDIA-READ`.
 pub fn read_once(fd: OwnedFd, shown: &str, cap: u64) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    once(fd, shown, cap, |file, most| {
+        bytes.reserve_exact(usize::try_from(most).unwrap_or(usize::MAX).saturating_sub(1));
+        let read = file.take(most).read_to_end(&mut bytes)?;
+        Ok(u64::try_from(read).unwrap_or(u64::MAX))
+    })?;
+    Ok(bytes)
+}
+
+/// The same by `read`, which is given the file and the most bytes to read of it, and says how many it
+/// read.
+fn once(
+    fd: OwnedFd,
+    shown: &str,
+    cap: u64,
+    read: impl FnOnce(&File, u64) -> std::io::Result<u64>,
+) -> Result<()> {
     let before = fs::fstat(&fd).map_err(|e| unreadable(shown, e))?;
     regular(kind_of(&before).into(), shown)?;
     let size = u64::try_from(before.st_size).unwrap_or(u64::MAX);
@@ -203,16 +257,14 @@ pub fn read_once(fd: OwnedFd, shown: &str, cap: u64) -> Result<Vec<u8>> {
         ));
     }
     let file = File::from(fd);
-    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
     // One more than it should have, to see that it hasn't grown.
-    let read = (&file).take(size.saturating_add(1)).read_to_end(&mut bytes);
-    read.map_err(|e| unreadable(shown, e))?;
+    let read = read(&file, size.saturating_add(1)).map_err(|e| unreadable(shown, e))?;
     let after = fs::fstat(&file).map_err(|e| unreadable(shown, e))?;
     let stamp = |s: &Stat| (s.st_size, s.st_mtime, s.st_mtime_nsec, s.st_ctime, s.st_ctime_nsec);
-    if u64::try_from(bytes.len()).ok() != Some(size) || stamp(&before) != stamp(&after) {
+    if read != size || stamp(&before) != stamp(&after) {
         return Err(changed(shown));
     }
-    Ok(bytes)
+    Ok(())
 }
 
 pub(super) fn kind_of(stat: &Stat) -> FileType {

@@ -9,6 +9,7 @@ use super::contents::{Contents, Inputs};
 use super::create::{Access, Created, Existing};
 use super::dir::Dir;
 use super::files::{self, Files, Seen};
+use super::manifest::FileName;
 use super::names::Place;
 use super::{TrustFile, read, rules};
 use crate::ceremony::facts::Trust;
@@ -239,6 +240,19 @@ impl Record {
         put_beneath(&self.dir, place, bytes, Existing::Torn)
     }
 
+    /// Writes the files of an upload but for MANIFEST, which may only come after all of them.
+    pub(super) fn put_upload<'f>(
+        &self,
+        manifest: Digest,
+        files: impl Iterator<Item = (&'f FileName, &'f [u8])>,
+    ) -> Result<()> {
+        self.lock()?;
+        let files: Vec<_> = files.map(|(name, bytes)| (name.as_str(), bytes)).collect();
+        let folders = ["uploads".to_owned(), manifest.hex()];
+        let folder = folders_beneath(&self.dir, &folders)?;
+        folder.as_ref().unwrap_or(&self.dir).create_all(&files, Access::Public, Existing::Torn)
+    }
+
     /// Where the folder is that never leaves this copy; it is there afterwards, and the record locked.
     ///
     /// # Errors
@@ -264,11 +278,17 @@ impl Record {
 pub(super) fn put_beneath(dir: &Dir, place: &Place, bytes: &[u8], existing: Existing) -> Result<Created> {
     let path = place.path();
     let Some((name, folders)) = path.split_last() else { return Ok(Created::Same) };
+    let folder = folders_beneath(dir, folders)?;
+    folder.as_ref().unwrap_or(dir).create(name, bytes, Access::Public, existing)
+}
+
+/// The last of these folders, each made in the one before if it isn't there; none if there are none.
+fn folders_beneath(dir: &Dir, folders: &[String]) -> Result<Option<Dir>> {
     let mut folder: Option<Dir> = None;
     for part in folders {
         folder = Some(folder.as_ref().unwrap_or(dir).folder_or_make(part, Access::Public)?);
     }
-    folder.as_ref().unwrap_or(dir).create(name, bytes, Access::Public, existing)
+    Ok(folder)
 }
 
 /// Reads a limits file.
