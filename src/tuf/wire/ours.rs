@@ -5,7 +5,8 @@
 //! come from [`crate::tuf::make`] or from a payload file of the record.
 
 use super::{Quirk, fields::Quirks};
-use crate::tuf::document::{Document, DocumentKey, Keys, PathRule, RoleKeys};
+use crate::tuf::document::{DelegatedRole, Document, DocumentKey, Keys, PathRule, RoleKeys};
+use crate::tuf::halves::in_halves;
 use crate::tuf::json::Json;
 use crate::tuf::key::{KeyIdentity, PublicKey};
 use crate::tuf::profile::Profile;
@@ -13,7 +14,9 @@ use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::rules;
 use crate::tuf::text::{ours, visible};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Arc;
 
 /// Integers that every JSON reader keeps exactly (RFC 8259 6); Go's pass through a double.
 const LARGEST: i64 = 1 << 53;
@@ -123,15 +126,12 @@ pub(super) fn check_document(
         Document::Targets(targets) => {
             let delegations = &targets.delegations;
             check_keys(&delegations.keys)?;
-            // Thousands of delegations share few lists of keys.
-            let mut good = HashSet::new();
-            for delegated in &delegations.roles {
-                check_name(profile, role, &delegated.name)?;
-                if good.insert((delegated.keys.list(), delegated.keys.threshold)) {
-                    check_role(&delegated.name, &delegated.keys, &delegations.keys)?;
-                }
-                check_paths(profile, &delegated.paths).map_err(|e| e.at(&delegated.name))?;
-            }
+            let check = |places: Range<usize>| {
+                let roles = delegations.roles.get(places).unwrap_or_default();
+                check_delegations(profile, role, roles, &delegations.keys)
+            };
+            let (first, second) = in_halves(delegations.roles.len(), check);
+            first.and(second.transpose())?;
             if let Some(succinct) = &delegations.succinct {
                 check_role(&RoleName::from_name(&succinct.name_prefix), &succinct.keys, &delegations.keys)?;
             }
@@ -149,6 +149,25 @@ pub(super) fn check_document(
             "a document as keyrite makes it",
         )),
     }
+}
+
+/// Some of a document's delegations.
+fn check_delegations(
+    profile: Profile,
+    delegator: &RoleName,
+    roles: &[Arc<DelegatedRole>],
+    keys: &Keys,
+) -> Result<()> {
+    // Thousands of delegations share few lists of keys.
+    let mut good = BTreeSet::new();
+    for delegated in roles {
+        check_name(profile, delegator, &delegated.name)?;
+        if good.insert((delegated.keys.list(), delegated.keys.threshold)) {
+            check_role(&delegated.name, &delegated.keys, keys)?;
+        }
+        check_paths(profile, &delegated.paths).map_err(|e| e.at(&delegated.name))?;
+    }
+    Ok(())
 }
 
 fn check_keys(keys: &Keys) -> Result<()> {

@@ -14,7 +14,7 @@ use crate::tuf::payload::MetadataPayload;
 use crate::tuf::profile::Profile;
 use crate::tuf::rule::Result;
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -85,7 +85,7 @@ impl<'a> Roles<'a> {
         all.read.extend(second.read);
         all.forms.extend(second.forms);
         quirks.extend(all.quirks.into_iter().chain(second.quirks));
-        let mut counted = HashSet::new();
+        let mut counted = BTreeSet::new();
         for role in &all.read {
             if counted.insert((role.keys.list(), role.keys.threshold)) {
                 read::keys_quirks(&role.keys, keys, quirks);
