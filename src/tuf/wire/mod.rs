@@ -301,7 +301,7 @@ pub(in crate::tuf) fn json_of(payload: &MetadataPayload) -> Result<Json> {
 /// [`escape`] where there is anything to escape, which hardly any document has.
 pub(in crate::tuf) fn escaped(canonical: &[u8]) -> Cow<'_, [u8]> {
     // All of it is looked at: that is quicker than to stop at the first, which hardly ever comes.
-    if canonical.iter().min().is_some_and(|least| *least < 0x20) {
+    if canonical.iter().fold(u8::MAX, |least, byte| least.min(*byte)) < 0x20 {
         Cow::Owned(escape(canonical, false))
     } else {
         Cow::Borrowed(canonical)
