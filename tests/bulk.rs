@@ -1,4 +1,5 @@
-//! Reading many roots at once gives what reading them one by one gives, good and bad alike.
+//! Reading many roots at once gives what reading them one by one gives, good and bad alike, and so does
+//! one large document, of which several things are done at once.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,7 +13,10 @@ mod keys;
 
 use keyrite::tuf::bulk::parse_all;
 use keyrite::tuf::chain::RootChain;
-use keyrite::tuf::make::{self, RoleSpec, RootSpec};
+use keyrite::tuf::digest::Digest;
+use keyrite::tuf::document::TargetFile;
+use keyrite::tuf::hashes::Hashes;
+use keyrite::tuf::make::{self, RoleSpec, RootSpec, TargetsEdit};
 use keyrite::tuf::payload::Payload;
 use keyrite::tuf::profile::Profile;
 use keyrite::tuf::role::RoleName;
@@ -152,4 +156,36 @@ fn one_id_with_another_entry_is_another_key() {
     assert_eq!(read[1], wire::parse(Profile::Tuf, &RoleName::Root, &swapped));
     let envelope = read[1].as_ref().unwrap();
     assert!(envelope.quirks().contains(&wire::Quirk::KeyIdDiffers));
+}
+
+#[test]
+fn a_large_file_of_any_form_has_the_digest_of_its_signed_part() {
+    let until = "2040-01-01T00:00:00Z".parse().unwrap();
+    let file = |n: usize| {
+        let hashes = Hashes::from([("sha256".to_owned(), vec![7; 32])]);
+        TargetsEdit::PutTarget {
+            path: format!("file-{n}"),
+            file: TargetFile { length: 1, hashes, custom: None },
+        }
+    };
+    let edits: Vec<_> = (0..3000).map(file).collect();
+    let payload = make::targets(Profile::Tuf, &RoleName::Targets, 1, until, None, &edits).unwrap();
+    let signed = std::str::from_utf8(payload.bytes()).unwrap();
+    assert!(signed.len() > 256 * 1024, "{} bytes are not many", signed.len());
+    let other = r#"{"keyid":"00","sig":"00","signed":{}}"#;
+    let forms = [
+        format!("{{\"signatures\":[],\"signed\":{signed}}}"),
+        format!("{{\"signed\":{signed},\"signatures\":[]}}"),
+        format!("{{\"signatures\":[],\"signed\": {signed} }}\n"),
+        format!("{{\"signatures\":[],\"signed\":{}}}", signed.replacen(':', " : ", 1)),
+        format!("{{\"signatures\":[],\"signed\":{signed},\"more\":1}}"),
+        format!("{{\"signatures\":[{other}],\"signed\":{signed}}}"),
+        format!("{{\"a\":1,\"signed\":{signed},\"signatures\":[{other}]}}"),
+    ];
+    for form in forms {
+        let read = wire::parse(Profile::Tuf, &RoleName::Targets, form.as_bytes()).unwrap();
+        let (digest, begin) = (Digest::of(read.payload().bytes()), form.get(..60));
+        assert_eq!(read.payload().digest(), digest, "{begin:?}");
+        assert_eq!((digest, read.payload().bytes()), (payload.digest(), payload.bytes()), "{begin:?}");
+    }
 }

@@ -135,28 +135,44 @@ pub(in crate::tuf) fn parse_with(memo: &mut KeyMemo, role: &RoleName, bytes: &[u
 
 fn read_file(memo: &mut KeyMemo, role: &RoleName, bytes: &[u8]) -> Result<Envelope> {
     let profile = memo.profile();
-    let (file, items) = apart::parse(bytes, 0, within(role, &apart::IN_FILE))?;
+    let parse = || apart::parse(bytes, 0, within(role, &apart::IN_FILE));
+    let copy = || Arc::new(bytes.to_vec());
+    let (parsed, (whole, hashed)) = if bytes.len() < LARGE {
+        (parse(), (copy(), None))
+    } else {
+        beside(parse, || (copy(), last(bytes).map(|part| (part, Digest::of(part)))))
+    };
+    let (file, items) = parsed?;
     let mut fields = Fields::of(file)?;
     let signed = Json::Object(fields.object("signed")?);
-    let mut beside = Quirks::new();
-    let signatures = read_signatures(profile, fields, &mut beside)?;
+    let mut others = Quirks::new();
+    let signatures = read_signatures(profile, fields, &mut others)?;
     let frame = Frame::of(&signed, within(role, &apart::ROLES));
     let mut quirks = Quirks::new();
     let mut roles = items.map(Roles::of);
     let document = read::document(memo, role, signed, roles.as_mut(), &mut quirks)?;
     let forms = roles.map(Roles::forms).unwrap_or_default();
     let places = places(&frame, &forms);
-    let file = Arc::new(bytes.to_vec());
-    let signed = span_of(&frame, &forms, &file);
-    let digest = Digest::of(signed.bytes());
+    let signed = span_of(&frame, &forms, &whole);
+    let hashed = hashed.filter(|(part, _)| *part == signed.bytes()).map(|(_, digest)| digest);
+    let digest = hashed.unwrap_or_else(|| Digest::of(signed.bytes()));
     let signed = (signed, digest);
     let payload = MetadataPayload::parsed(profile, role.clone(), signed, document, quirks, places);
-    Ok(Envelope::of(payload, signatures, file, beside))
+    Ok(Envelope::of(payload, signatures, whole, others))
 }
 
 /// Where the delegations of a document stand in its payload.
 fn places(frame: &Frame, forms: &[Form<'_>]) -> Places {
     Places::of(frame.places(forms).zip(forms.iter().map(|form| form.plain)))
+}
+
+/// What of a file is its signed part where that is the last member and all in canonical form, as in
+/// nearly all of them. It is a guess, to be held against what reading finds.
+fn last(file: &[u8]) -> Option<&[u8]> {
+    const MEMBER: &[u8] = b",\"signed\":";
+    let begin = file.get(..file.len().min(64 * 1024))?;
+    let at = begin.windows(MEMBER.len()).position(|there| there == MEMBER)?;
+    file.get(at.checked_add(MEMBER.len())?..)?.strip_suffix(b"}")
 }
 
 /// Bytes of a document of which two things are done at once.
