@@ -37,6 +37,10 @@ pub enum Command {
     Fetch(Fetch),
     /// Hand over an upload, look at what is served then, and bring back a receipt
     Push(Push),
+    /// See what customers' computers accept, and download a target as they would
+    Update(Update),
+    /// A client as the public conformance suite for TUF calls it
+    TufClient(TufClient),
 }
 
 /// How a server is reached.
@@ -133,6 +137,81 @@ pub struct Push {
     /// The folder to make of what is served then, with the receipt; an earlier one there is replaced, but for receipts
     #[arg(long, value_name = "DIR")]
     pub into: PathBuf,
+}
+
+/// `update`
+#[derive(Debug, Args)]
+pub struct Update {
+    /// How the server is reached
+    #[command(flatten)]
+    pub reach: Reach,
+
+    /// The root that is trusted first: the root.json that comes with the program
+    #[arg(long, value_name = "ROOT")]
+    pub trust: PathBuf,
+
+    /// The collection (profile notary) [default: the one that the root's certificates name]
+    #[arg(long, value_name = "NAME")]
+    pub collection: Option<String>,
+
+    /// The folder of trusted metadata [default: one for this root below ~/.local/state/keyrite-courier]
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+
+    /// The target to find and download
+    #[arg(long, value_name = "NAME", requires = "out")]
+    pub target: Option<String>,
+
+    /// The address below which targets are that have no address of their own
+    #[arg(long, value_name = "URL", requires = "target")]
+    pub targets: Option<String>,
+
+    /// The folder that the target is put into, under the last part of its name
+    #[arg(long, value_name = "DIR", requires = "target")]
+    pub out: Option<PathBuf>,
+}
+
+/// `tuf-client`
+#[derive(Debug, Args)]
+pub struct TufClient {
+    /// The folder of trusted metadata
+    #[arg(long, value_name = "DIR")]
+    pub metadata_dir: PathBuf,
+
+    /// The address below which metadata is
+    #[arg(long, value_name = "URL")]
+    pub metadata_url: Option<String>,
+
+    /// A target to download, one after the other
+    #[arg(long, value_name = "NAME")]
+    pub target_name: Vec<String>,
+
+    /// The address below which targets are
+    #[arg(long, value_name = "URL")]
+    pub target_base_url: Option<String>,
+
+    /// The folder that targets are put into
+    #[arg(long, value_name = "DIR")]
+    pub target_dir: Option<PathBuf>,
+
+    /// What to do
+    #[command(subcommand)]
+    pub step: Step,
+}
+
+/// What the conformance suite asks for.
+#[derive(Debug, Subcommand)]
+pub enum Step {
+    /// Trust this root
+    Init {
+        /// A root.json
+        #[arg(value_name = "ROOT")]
+        root: PathBuf,
+    },
+    /// Update the metadata
+    Refresh,
+    /// Update the metadata and download the targets
+    Download,
 }
 
 #[cfg(test)]

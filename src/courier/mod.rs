@@ -14,9 +14,13 @@ pub mod arguments;
 #[cfg(feature = "courier")]
 pub mod credentials;
 #[cfg(feature = "courier")]
+pub mod download;
+#[cfg(feature = "courier")]
 pub mod fetch;
 #[cfg(feature = "courier")]
 pub mod folder;
+#[cfg(feature = "courier")]
+pub mod kept;
 #[cfg(feature = "courier")]
 pub mod keys;
 #[cfg(feature = "courier")]
@@ -35,6 +39,10 @@ pub mod source;
 pub mod told;
 #[cfg(feature = "courier")]
 pub mod tree;
+#[cfg(feature = "courier")]
+pub mod tuf_client;
+#[cfg(feature = "courier")]
+pub mod update;
 #[cfg(feature = "courier")]
 pub mod upload;
 #[cfg(feature = "courier")]

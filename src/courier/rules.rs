@@ -52,4 +52,18 @@ crate::rules! {
         "somebody else has published this version: fetch it, import it, and find out who; then withdraw the change and plan again";
     UPLOAD_UNSEEN: "UPLOAD-UNSEEN", Refused, "what is served after an upload is what went up", "notary-v1 3",
         "keep the folder as it is, and ask who runs the server; clients may get something else";
+
+    // --- what a customer's computer accepts
+    UPDATE_STATE: "UPDATE-STATE", Refused, "a folder of trusted metadata belongs to the root that was trusted first, and to one update at a time", "TUF 5.2",
+        "name another folder with --state for another root; wait for the other update to end";
+    TARGET_UNKNOWN: "TARGET-UNKNOWN", Refused, "a target is named by a role that may name it", "TUF 5.6.7",
+        "check the name; if it was there before, it was withdrawn, or its developer's key was revoked";
+    TARGET_NAME: "TARGET-NAME", Refused, "a target's last part is a plain file name", "threats T17",
+        "release it under another name";
+    TARGET_ADDRESS: "TARGET-ADDRESS", Refused, "a target is fetched from its own address, or from below one that somebody named", "design",
+        "name the address below which targets are with --targets";
+    TARGET_BYTES: "TARGET-BYTES", Refused, "a file has the length and the digests that its role says", "TUF 5.7",
+        "do not use what that server has; ask whoever released the file, and who runs the server";
+    TARGET_THERE: "TARGET-THERE", Refused, "no other file is overwritten", "design",
+        "look at the file that is there, then move it, or name another folder with --out";
 }

@@ -54,6 +54,20 @@ impl Url {
         Self { rest: format!("{}/{below}", self.rest), ..self.clone() }
     }
 
+    /// A file below this folder by a path that somebody else has made, its bytes quoted.
+    #[must_use]
+    pub fn below(&self, path: &str) -> Self {
+        let mut out = String::new();
+        for byte in path.bytes() {
+            if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+                out.push(char::from(byte));
+            } else {
+                out.extend([format!("%{byte:02X}")]);
+            }
+        }
+        self.join(&out)
+    }
+
     /// The same with a query of these, each quoted.
     #[must_use]
     pub fn query(&self, members: &[(&str, &str)]) -> Self {
@@ -211,6 +225,8 @@ mod tests {
     fn bases_take_names() {
         let base = Url::base("https://n.example.com/repo//").unwrap();
         assert_eq!(base.join("1.root.json").to_string(), "https://n.example.com/repo/1.root.json");
+        let odd = base.below("a/b c?#%\u{e9}.msi").to_string();
+        assert_eq!(odd, "https://n.example.com/repo/a/b%20c%3F%23%25%C3%A9.msi");
         let token = Url::parse("https://n.example.com").unwrap();
         let token = token.query(&[("service", "a b"), ("scope", "repository:x/y:push,pull")]);
         let text = "https://n.example.com/?service=a%20b&scope=repository:x/y:push,pull";

@@ -55,6 +55,12 @@ impl Patience {
         let Self { connect, piece, .. } = Self::METADATA;
         Self { connect: connect.min(whole), piece: piece.min(whole), whole }
     }
+
+    /// The same for a file of so many bytes: a second more for each 16 KiB, the slowest that is waited for.
+    #[must_use]
+    pub fn with_bytes(self, bytes: u64) -> Self {
+        Self { whole: self.whole.saturating_add(Duration::from_secs(bytes / 16_384)), ..self }
+    }
 }
 
 /// What a server answered.
@@ -142,7 +148,7 @@ impl Web {
     pub fn ask(&self, ask: Ask<'_>) -> Result<Answer> {
         let mut pauses = PAUSES.iter();
         loop {
-            let answer = self.follow(ask);
+            let answer = self.follow(ask).and_then(|(url, response)| read(&url, response, ask.limit));
             let again = ask.post.is_none()
                 && match &answer {
                     Ok(answer) => matches!(answer.status, 502..=504),
@@ -155,14 +161,59 @@ impl Web {
         }
     }
 
-    /// Asks, and goes where the answer leads.
-    fn follow(&self, ask: Ask<'_>) -> Result<Answer> {
+    /// Asks for a file of at most `limit` bytes and hands it on piece by piece; nobody is told who asks.
+    /// What nobody answered is asked again, what was cut off is not.
+    ///
+    /// # Errors
+    ///
+    /// `SERVER-STATUS` for anything but the file; as [`Self::ask`] and as `take` refuses.
+    pub fn pour(&self, url: &Url, limit: u64, take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        let mut pauses = PAUSES.iter();
+        let (url, mut response) = loop {
+            let came = self.follow(Ask::get(url, None, limit));
+            let again = match &came {
+                Ok((_, response)) => matches!(response.status().as_u16(), 502..=504),
+                Err(why) => [&rules::SERVER_UNREACHABLE, &rules::SERVER_CUT].contains(&why.rule()),
+            };
+            match pauses.next() {
+                Some(pause) if again => std::thread::sleep(*pause),
+                _ => break came?,
+            }
+        };
+        let status = response.status().as_u16();
+        if status != 200 {
+            let found = format!("{}: {status}", url.shown());
+            return Err(Refusal::new(&rules::SERVER_STATUS, found, "200, and the file"));
+        }
+        let told = response.body().content_length();
+        if let Some(told) = told.filter(|told| *told > limit) {
+            return Err(large(&url, &told.to_string(), limit));
+        }
+        let mut body = response.body_mut().as_reader();
+        let (mut piece, mut size) = (vec![0; 256 * 1024], 0_u64);
+        loop {
+            let read = match body.read(&mut piece) {
+                Ok(0) => break,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                read => read.map_err(|error| broken(&url, &error))?,
+            };
+            size = size.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
+            if size > limit {
+                return Err(large(&url, &format!("{size} or more"), limit));
+            }
+            take(piece.get(..read).unwrap_or_default())?;
+        }
+        cut(&url, told, size)
+    }
+
+    /// Asks, and goes where the answer leads: from where the answer came, and the answer.
+    fn follow(&self, ask: Ask<'_>) -> Result<(Url, Response<Body>)> {
         let mut url = ask.url.clone();
         for _ in 0..=REDIRECTS {
             let response = self.once(Ask { url: &url, ..ask })?;
             let location = || response.headers().get("location")?.to_str().ok();
             if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
-                return read(&url, response, ask.limit);
+                return Ok((url, response));
             }
             let location = location().unwrap_or_default().to_owned();
             let refuse = |expected: &str| {
@@ -220,13 +271,9 @@ fn read(url: &Url, mut response: Response<Body>, limit: u64) -> Result<Answer> {
     let challenges = texts("www-authenticate");
     let success = (200..300).contains(&status);
     let limit = if success { limit } else { REASON };
-    let large = |bytes: &str| {
-        let found = format!("{}: {bytes} bytes", url.shown());
-        Err(Refusal::new(&rules::SERVER_SIZE, found, format!("at most {limit} bytes")))
-    };
     let told = response.body().content_length();
     if let Some(told) = told.filter(|told| success && *told > limit) {
-        return large(&told.to_string());
+        return Err(large(url, &told.to_string(), limit));
     }
     let mut body = Vec::new();
     let taken = response.body_mut().as_reader().take(limit.saturating_add(1)).read_to_end(&mut body);
@@ -240,14 +287,29 @@ fn read(url: &Url, mut response: Response<Body>, limit: u64) -> Result<Answer> {
     let size = u64::try_from(body.len()).unwrap_or(u64::MAX);
     if size > limit {
         if success {
-            return large(&format!("{size} or more"));
+            return Err(large(url, &format!("{size} or more"), limit));
         }
         body.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    } else if let Some(told) = told.filter(|told| success && *told != size) {
-        let found = format!("{}: {size} bytes", url.shown());
-        return Err(Refusal::new(&rules::SERVER_CUT, found, format!("{told} bytes, as the answer says")));
+    } else if success {
+        cut(url, told, size)?;
     }
     Ok(Answer { status, challenges, body })
+}
+
+fn large(url: &Url, bytes: &str, limit: u64) -> Refusal {
+    let found = format!("{}: {bytes} bytes", url.shown());
+    Refusal::new(&rules::SERVER_SIZE, found, format!("at most {limit} bytes"))
+}
+
+/// Refuses a body that isn't as long as its head says.
+fn cut(url: &Url, told: Option<u64>, size: u64) -> Result<()> {
+    match told.filter(|told| *told != size) {
+        None => Ok(()),
+        Some(told) => {
+            let found = format!("{}: {size} bytes", url.shown());
+            Err(Refusal::new(&rules::SERVER_CUT, found, format!("{told} bytes, as the answer says")))
+        }
+    }
 }
 
 /// Why a body did not come.
