@@ -459,3 +459,45 @@ fn what_is_not_as_it_was_agreed_is_refused_by_name() {
     let told = room.hold(&spare, &runbook, &cards);
     assert_eq!(told.code, 0, "{}", told.text);
 }
+
+/// A drill is in the record by set, number, holder and time, and by no word; one that fails is not.
+#[test]
+fn a_drill_is_on_record() {
+    let room = Room::new("back-up-drill");
+    let devices = room.devices("devices.toml", &room.map);
+    let made = room.hold(&devices, &room.back_up(), &[]);
+    assert_eq!(made.code, 0, "{}", made.text);
+    let files = all_files(&room.stage.path("copies"));
+    let manifest = files.iter().find(|path| path.to_str().unwrap().ends_with(".shares.json")).unwrap();
+    let drill = |card: &Copied| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_keyrite"));
+        command.args(["-C", utf8(&room.stage.record), "--devices", utf8(&devices), "share", "drill"]);
+        command.args([utf8(manifest), "carol"]).env("TERM", "xterm");
+        let mut pty = rexpect::session::spawn_command(command, Some(60_000)).unwrap();
+        for (question, line) in [("Words 1 to 33", &card.words), ("The salt", &card.salt)] {
+            pty.exp_string(question).unwrap();
+            pty.exp_string("(not shown) > ").unwrap();
+            pty.send_line(line).unwrap();
+        }
+        pty.exp_eof().unwrap()
+    };
+    let drills = || {
+        let now = "2099-01-01T00:00:00Z".parse().unwrap();
+        let contents = Record::open(&room.stage.record).unwrap().read_all(now, &Inputs::default()).unwrap();
+        let entries = contents.transcripts.values().flat_map(Transcript::entries);
+        let drills = entries.filter(|(entry, _)| matches!(entry.outcome, Outcome::Drill { .. }));
+        drills.map(|(entry, _)| entry.outcome.clone()).collect::<Vec<_>>()
+    };
+    let said = drill(&made.cards[0]);
+    assert!(said.contains("SHARE-HOLDER") && drills().is_empty(), "{said}");
+    let said = drill(&made.cards[1]);
+    assert!(said.contains("on record as"), "{said}");
+    let (_, manifest, _) = told(&room);
+    let (shares, set) = (manifest.digest().unwrap(), manifest.set);
+    assert_eq!(drills(), [Outcome::Drill { shares, set, number: 2, holder: "carol".parse().unwrap() }]);
+    assert_eq!(room.report()["problems"], serde_json::json!([]));
+    let report = room.stage.path("report.html");
+    room.stage.keyrite(["-C", utf8(&room.stage.record), "verify", "--report", utf8(&report)]).ended(0);
+    let report = fs::read_to_string(&report).unwrap();
+    assert!(report.contains(&format!("carol typed the card of share 2, set {set}")), "{report}");
+}

@@ -5,7 +5,7 @@
 use super::device_log::LogEntry;
 use super::facts::Stage;
 use super::people::{Duty, KeyName, Person};
-use super::share_manifest::ShareManifest;
+use super::share_manifest::{SetId, ShareManifest};
 use crate::tuf::digest::Digest;
 use crate::tuf::json::Json;
 use crate::tuf::key::KeyIdentity;
@@ -112,6 +112,17 @@ pub enum Outcome {
         file: Digest,
         /// Which token.
         token: TokenSeen,
+    },
+    /// `drill`: a custodian typed their card, and it was the one of the manifest.
+    Drill {
+        /// The digest of the manifest of the shares.
+        shares: Digest,
+        /// Which set, as on the card.
+        set: SetId,
+        /// The number of the share.
+        number: u8,
+        /// Whose it is.
+        holder: Person,
     },
     /// `drain`: a token's own log was put on record, up to now.
     Drain {
@@ -311,6 +322,7 @@ impl Outcome {
             Self::Destroy { .. } => "destroy",
             Self::Shares { .. } => "shares",
             Self::Copy { .. } => "copy",
+            Self::Drill { .. } => "drill",
             Self::Drain { .. } => "drain",
             Self::Enrol { .. } => "enrol",
             Self::Seal { .. } => "seal",

@@ -6,7 +6,7 @@ use super::members::{Reader, digest, number};
 use super::outcome::{Begin, Confirmed, EndState, Intent, Outcome, Sealed, TokenSeen, Way, Witnessed};
 use super::people::KeyName;
 use super::rules;
-use super::share_manifest::ShareManifest;
+use super::share_manifest::{SetId, ShareManifest};
 use crate::tuf::json::{Json, Members, object};
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
@@ -62,6 +62,12 @@ impl Outcome {
                 ("shares", digest(shares)),
                 ("token", token.to_json()),
                 ("wrap-key", wrap_key.as_str().into()),
+            ]),
+            Self::Drill { shares, set, number: share, holder } => object([
+                ("holder", holder.as_str().into()),
+                ("number", number((*share).into())),
+                ("set", set.to_string().into()),
+                ("shares", digest(shares)),
             ]),
             Self::Drain { key, token, entries, unaccounted } => {
                 let hex = |entry: &LogEntry| Json::Str(base16ct::lower::encode_string(entry.raw()));
@@ -164,6 +170,7 @@ impl Outcome {
                 wrap_key: from.parsed("wrap-key")?,
                 manifest: Box::new(ShareManifest::from_json(&from.take("manifest")?.canonical())?),
             },
+            "drill" => drilled(&mut from)?,
             "copy" => Self::Copy {
                 key: from.parsed("key")?,
                 identity: from.parsed("identity")?,
@@ -316,6 +323,18 @@ fn carried(way: Way, from: &mut Reader<'_>) -> Result<Outcome> {
         files.insert(folder.to_owned(), count.ok_or_else(|| unknown("a number of files", folder))?);
     }
     Ok(Outcome::Carried { way, files, statements: from.all_parsed("statements")? })
+}
+
+fn drilled(from: &mut Reader<'_>) -> Result<Outcome> {
+    let share = from.number("number")?;
+    let number = u8::try_from(share)
+        .map_err(|_| Refusal::new(&rules::SHARE_MANIFEST, format!("share {share}"), "a number below 256"))?;
+    Ok(Outcome::Drill {
+        shares: from.parsed("shares")?,
+        set: SetId::from_bytes(from.hex("set")?),
+        number,
+        holder: from.parsed("holder")?,
+    })
 }
 
 fn read_sealed(members: &Members) -> Result<BTreeMap<RoleName, Sealed>> {

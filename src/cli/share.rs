@@ -7,10 +7,13 @@
 //! Never: a word shown or kept, a word taken from anywhere but the terminal, two shares at once.
 
 use super::arguments::{Answers, Share as Arguments, ShareAct};
+use super::perform::journal::Of;
 use super::session::{Ended, Session, shown};
-use crate::ceremony::people::Person;
-use crate::ceremony::share_manifest::ShareManifest;
+use super::table::Table;
+use crate::ceremony::people::{Duty, Person};
+use crate::ceremony::share_manifest::{ShareLine, ShareManifest};
 use crate::ceremony::sharing;
+use crate::ceremony::transcript::{EndState, Outcome};
 use crate::record::media;
 use crate::tuf::digest::Digest;
 use crate::tuf::json::{Json, object};
@@ -19,6 +22,7 @@ use crate::tuf::text::visible;
 use crate::ui::screen::{Screen, Tone};
 use crate::ui::share_card::seen;
 use crate::ui::share_desk::read_card;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The largest manifest, in bytes.
@@ -58,6 +62,10 @@ fn drill(session: &Session, file: &Path, holder: &Person) -> Result<Ended> {
         Tone::Done,
         format!("this is the card of share {} of {}, held by {holder}", line.number, manifest.of()),
     );
+    let screen = match record(session, &manifest, digest, line)? {
+        Some(entry) => screen.fact("on record as", entry),
+        None => screen.text("It is on no record: -C names none of this trust."),
+    };
     let screen = screen.next("put the card back into its envelope, and seal it");
     let json = object([
         ("holder", holder.as_str().into()),
@@ -67,6 +75,32 @@ fn drill(session: &Session, file: &Path, holder: &Person) -> Result<Ended> {
     ]);
     session.report(&screen, json)?;
     Ok(Ended::Done)
+}
+
+/// Puts on record that the card is there, in a transcript of its own, if there is a record of this trust:
+/// when, whose, of which set, and no word of it. Nobody signs it, so nothing is ever decided by it.
+fn record(
+    session: &Session,
+    manifest: &ShareManifest,
+    shares: Digest,
+    line: &ShareLine,
+) -> Result<Option<String>> {
+    if !session.directory.join("trust.json").exists() {
+        return Ok(None);
+    }
+    let mut table = Table::open(session)?;
+    if table.record.trust().id != manifest.trust {
+        return Ok(None);
+    }
+    table.record.lock()?;
+    let contents = table.contents(session)?;
+    let people = BTreeMap::from([(line.holder.clone(), Duty::Custodian)]);
+    let mut journal = table.begin(session, &contents, people, Vec::new(), session.machine())?;
+    let outcome =
+        Outcome::Drill { shares, set: manifest.set, number: line.number, holder: line.holder.clone() };
+    journal.say(&table.record, session, Of::SESSION, outcome)?;
+    table.end(session, &mut journal, EndState::Done, Vec::new())?;
+    Ok(Some(format!("an act of ceremony {}", journal.ceremony())))
 }
 
 fn opening(manifest: &ShareManifest, holder: &Person, own: &[String], digest: Digest) -> Screen {

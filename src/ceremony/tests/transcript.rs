@@ -120,6 +120,12 @@ fn outcomes() -> Vec<Outcome> {
             file: sha("copy"),
             token: token(),
         },
+        Outcome::Drill {
+            shares: sha("manifest"),
+            set: manifest().set,
+            number: 2,
+            holder: "carol".parse().unwrap(),
+        },
         Outcome::Enrol { name: key("dev-dana"), file: sha("file"), identity },
         Outcome::Close { without: vec![key("root-c")] },
         Outcome::Seal {

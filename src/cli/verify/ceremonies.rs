@@ -143,6 +143,9 @@ fn words(entry: &Entry) -> String {
         Outcome::Copy { key, wrap_key, file, token, .. } => {
             format!("{key} left{} under {wrap_key}: copy {file}", on(token))
         }
+        Outcome::Drill { shares, set, number, holder } => {
+            format!("{holder} typed the card of share {number}, set {set}, manifest {}", short(shares))
+        }
         Outcome::Drain { entries, unaccounted, token, .. } => {
             let more = match unaccounted {
                 0 => "each accounted for".to_owned(),
