@@ -488,13 +488,17 @@ fn former_keys_end_none_that_is_in_use_or_came_in_since() {
     let app = RoleName::Delegated("app".to_owned());
     // Where the key is listed, who signs for targets since root 2, who says that the key was stolen,
     // by which root; whether it acts.
-    let table: [(&str, &str, &[&str], u64, bool); 6] = [
+    let table: [(&str, &str, &[&str], u64, bool); 9] = [
         ("nowhere", "witness-b", &["targets-a"], 1, false),
         ("nowhere", "witness-b", &["witness-b"], 2, true),
         ("nowhere", "targets-a", &["targets-a"], 1, true),
         ("once", "witness-b", &["targets-a"], 1, true),
-        ("below", "witness-b", &["root-a", "root-b"], 1, false),
+        // What only another developer's document lists is protected by nobody.
+        ("below", "witness-b", &["root-a", "root-b"], 1, true),
         ("below", "witness-b", &["root-a", "root-b"], 2, true),
+        ("granted", "witness-b", &["root-a", "root-b"], 1, false),
+        ("granted", "witness-b", &["root-a", "root-b"], 2, true),
+        ("granted", "witness-b", &["witness-b"], 2, true),
     ];
     for (listed, since, by, named, acts) in table {
         let mut day = Day::whole(&folder("life-since"));
@@ -519,11 +523,13 @@ fn former_keys_end_none_that_is_in_use_or_came_in_since() {
         };
         let second = make::root(Profile::Tuf, &spec, Some(&first)).unwrap();
         add(&day, &RoleName::Root, &second, &["root-a", "root-b"]);
-        if listed == "below" {
-            add(&day, &RoleName::Targets, &granted(3, "snapshot-1"), &[since]);
-            add(&day, &app, &granting(&app, 1, "below", "delegation-a"), &["snapshot-1"]);
-        } else {
-            add(&day, &RoleName::Targets, &targets(3), &[since]);
+        match listed {
+            "below" => {
+                add(&day, &RoleName::Targets, &granted(3, "snapshot-1"), &[since]);
+                add(&day, &app, &granting(&app, 1, "below", "delegation-a"), &["snapshot-1"]);
+            }
+            "granted" => add(&day, &RoleName::Targets, &granted(3, "delegation-a"), &[since]),
+            _ => add(&day, &RoleName::Targets, &targets(3), &[since]),
         }
         let contents = day.read();
         assert_eq!(contents.facts.documents[&RoleName::Targets].version(), 3);
@@ -540,9 +546,66 @@ fn former_keys_end_none_that_is_in_use_or_came_in_since() {
         let facts = day.read().facts;
         let life = &facts.keys[&"delegation-a".parse().unwrap()].life;
         assert_eq!(!life.is_empty(), acts, "listed {listed}, {by:?} by root {named}");
-        // Which other targets keys would end: nobody published it, and root has not said it.
+        // Which other targets keys would end: root has not said it, and clients have had no document with
+        // the key, or targets list it today.
         let ends = facts.said_by_targets.contains_key(&key("delegation-a").public().identity());
-        assert_eq!(ends, acts && listed == "nowhere", "listed {listed}, {by:?} by root {named}");
+        assert_eq!(
+            ends,
+            acts && by.len() == 1 && listed != "once",
+            "listed {listed}, {by:?} by root {named}"
+        );
+    }
+}
+
+/// Whoever has a developer's key, or a targets key, can list any other in a document of theirs.
+#[test]
+fn what_root_declared_stolen_comes_back_by_no_document_below_root() {
+    let app = RoleName::Delegated("app".to_owned());
+    for listed in ["nowhere", "by targets", "by a developer"] {
+        let mut day = Day::whole(&folder("stolen-listed"));
+        day.start();
+        let add = |day: &Day, role: &RoleName, payload: &MetadataPayload, by: &[&str]| {
+            day.record.add_metadata(role, payload.version(), &sealed(payload, by)).unwrap();
+        };
+        let mut newest = day.read().facts.roots[0].payload().clone();
+        for version in [2, 3] {
+            let spec = RootSpec {
+                version,
+                expires: time("2028-11-22T13:00:00Z"),
+                root: kept::spec(&["root-a", "root-b"], 2),
+                targets: kept::spec(&["targets-a"], 1),
+                snapshot: kept::spec(&["snapshot-1"], 1),
+                timestamp: kept::spec(&["timestamp-1"], 1),
+            };
+            newest = make::root(Profile::Tuf, &spec, Some(&newest)).unwrap();
+            add(&day, &RoleName::Root, &newest, &["root-a", "root-b"]);
+            if version == 2 {
+                let contents = day.read();
+                let life = || Sentence::KeyLife {
+                    key: key("root-c").public().identity(),
+                    event: KeyEvent::Compromised,
+                    at: today(),
+                    root: contents.facts.roots[1].payload().digest(),
+                };
+                for name in ["root-a", "root-b"] {
+                    day.record.add_statement(&statement(&contents, name, life())).unwrap();
+                }
+                match listed {
+                    "by targets" => {
+                        add(&day, &RoleName::Targets, &granted(2, "root-c"), &["targets-a"]);
+                    }
+                    "by a developer" => {
+                        add(&day, &RoleName::Targets, &granted(2, "snapshot-1"), &["targets-a"]);
+                        add(&day, &app, &granting(&app, 1, "below", "root-c"), &["snapshot-1"]);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let facts = day.read().facts;
+        assert_eq!(facts.roots.len(), 3);
+        assert_eq!(facts.documents.contains_key(&app), listed == "by a developer");
+        assert_eq!(facts.keys[&"root-c".parse().unwrap()].life.len(), 1, "listed {listed}");
     }
 }
 

@@ -81,19 +81,23 @@ pub(super) fn read(desk: &mut Desk<'_>) -> Said {
 /// What became of keys: by the threshold of the root that each statement names, or, for a
 /// delegation's key, by the threshold of targets that this root lists.
 ///
-/// A root that another has followed says nothing of keys that a newest document lists today: whoever
-/// gets hold of keys that were given up long ago could otherwise end every living one for good. Nor
-/// do its targets keys end one that came in since and that nothing lists yet: they must be a
-/// threshold of today's too, unless clients have had a document with that key.
+/// A root that another has followed says nothing of keys that the newest root lists today, nor of
+/// developers' keys that the newest targets document lists: whoever gets hold of keys that were given up
+/// long ago could otherwise end every living one for good. What a developer's own document lists
+/// protects no key, nor what targets list one that was a root's: whoever has a developer's key could
+/// else bring back what was declared stolen. Nor do its targets keys end one that came in since and that
+/// nothing lists yet: they must be a threshold of today's too, unless clients have had a document with
+/// that key.
 pub(super) fn lives(said: &mut Said, roots: &[Trusted], keys: &Keys, documents: &Documents, stage: Stage) {
     let Some(last) = roots.last() else { return };
     // Which one doesn't matter: it only tells the count that it is not for root.
     let targets = documents.newest.get(&RoleName::Targets);
-    // A root can hold entries of keys that no role of it lists any more.
+    let lists = |root: &Trusted, key: &KeyIdentity| {
+        root.document().as_root().is_some_and(|root| root_lists(root, key))
+    };
     let listed = |key: &KeyIdentity| {
-        let below = |held: &Trusted| below(held, key);
-        documents.newest.values().any(below)
-            || last.document().as_root().is_some_and(|root| root_lists(root, key))
+        let grants = targets.is_some_and(|targets| delegated(targets, key));
+        lists(last, key) || (grants && !roots.iter().any(|root| lists(root, key)))
     };
     let served =
         |held: &&Trusted| stage == Stage::Rehearsal || documents.published.contains(&held.payload().digest());
@@ -129,7 +133,7 @@ pub(super) fn lives(said: &mut Said, roots: &[Trusted], keys: &Keys, documents: 
         }
         if by_root {
             for_good.insert(*key);
-        } else if !listed(key) && !had() {
+        } else if listed(key) || !had() {
             let declared = Declared { event: *event, at: *at, by: signers.clone() };
             said.by_targets.entry(*key).or_default().push(declared);
         }
@@ -146,6 +150,16 @@ fn lists(keys: &crate::tuf::document::Keys, wanted: &KeyIdentity) -> bool {
     keys.values().filter_map(|key| key.public.as_ref()).any(|public| public.identity() == *wanted)
 }
 
+/// Whether a role that a document delegates to lists a key; there can be entries that none does.
+fn delegated(held: &Trusted, wanted: &KeyIdentity) -> bool {
+    held.document().as_targets().is_some_and(|view| {
+        let ids = view.delegations.roles.iter().flat_map(|role| &*role.keys.keyids);
+        let entries = ids.filter_map(|id| view.delegations.keys.get(id));
+        entries.filter_map(|key| key.public.as_ref()).any(|public| public.identity() == *wanted)
+    })
+}
+
+/// Whether a role of a root lists a key; there can be entries that none does.
 fn root_lists(root: &crate::tuf::document::Root, wanted: &KeyIdentity) -> bool {
     let entries = root.roles.values().flat_map(|role| &*role.keyids).filter_map(|id| root.keys.get(id));
     entries.filter_map(|key| key.public.as_ref()).any(|public| public.identity() == *wanted)
