@@ -147,3 +147,30 @@ fn the_page_has_every_item_that_it_owes() {
         assert!(event.is_some(), "{row:?}: {ics}");
     }
 }
+
+/// Anyone can plan a change, and an upload that waits may be what takes a stolen key away.
+#[test]
+fn an_open_change_hides_no_upload_that_waits() {
+    let duo = Duo::rooted("status-waits", Kind::Rehearsal);
+    let stage = &duo.stage;
+    let next = || {
+        let page = stage.keyrite(["-C", utf8(&stage.record), "status", "--json"]).ended(0).json();
+        let lines = page["next"].as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_owned());
+        lines.collect::<Vec<_>>()
+    };
+    let place = |lines: &[String], what: &str| {
+        lines.iter().position(|line| line.contains(what)).unwrap_or_else(|| panic!("no {what}: {lines:#?}"))
+    };
+    duo.everyone(&duo.rotation("Dora for Bruno", "root-d"));
+    let upload = "hand the upload of \"Dora for Bruno\"";
+    place(&next(), upload);
+    // A roll-call keeps nobody waiting, so it comes after.
+    stage.hold(&duo.map(&["root-a"]), &duo.runbook("Call", "roll-call", "[roll-call]\n")).1.ended(4);
+    let lines = next();
+    assert!(place(&lines, upload) < place(&lines, "goes on with \"Call\""), "{lines:#?}");
+    // Any other change is what people were at, and comes first.
+    let more = "[root]\nadd = [\"root-c\"]\nvalid-for = \"2 years\"\n";
+    stage.hold(&duo.map(&["root-a"]), &duo.runbook("Carla too", "rotate-root", more)).1.ended(4);
+    let lines = next();
+    assert!(place(&lines, "goes on with \"Carla too\"") < place(&lines, upload), "{lines:#?}");
+}

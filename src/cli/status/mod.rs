@@ -58,10 +58,8 @@ pub fn run(session: &Session, args: &Status) -> Result<Ended> {
 /// What to do next, the most pressing first; each begins with a command where there is one.
 fn next(session: &Session, contents: &Contents, view: &View<'_>, server: Option<&str>) -> Vec<String> {
     let keyrite = session.keyrite();
-    let stuck = ways::out(session, contents);
-    if !stuck.is_empty() {
-        return stuck;
-    }
+    let mut lines = ways::out(session, contents);
+    let mut last = Vec::new();
     let going = contents.changes.values().filter(|stored| going_on(stored) && !keys_only(stored));
     // A withdrawal comes first: others may be waiting for it. A roll-call comes last, nothing waits for it; of
     // the rest what is to be signed earliest, and not whichever has the lowest digest.
@@ -69,15 +67,21 @@ fn next(session: &Session, contents: &Contents, view: &View<'_>, server: Option<
         let change = &stored.change;
         (!ways::settles(change), change.is_roll_call(), change.frame.sign_by)
     };
-    if let Some(stored) = going.min_by_key(pressing) {
+    if let Some(stored) = going.min_by_key(pressing).filter(|_| lines.is_empty()) {
         let title = visible(&stored.change.frame.title);
         let runbook = ways::runbook(session, stored);
         let needed = stored.standing.as_ref().map(Standing::needed).unwrap_or_default();
-        let mut lines: Vec<_> = needed
-            .iter()
-            .map(|asked| format!("{keyrite} export DIR --for {}    and have DIR back signed", asked.holder))
-            .collect();
-        lines.push(format!("{keyrite} run {runbook}    goes on with \"{title}\""));
+        let at = if stored.change.is_roll_call() { &mut last } else { &mut lines };
+        at.extend(
+            needed.iter().map(|asked| {
+                format!("{keyrite} export DIR --for {}    and have DIR back signed", asked.holder)
+            }),
+        );
+        at.push(format!("{keyrite} run {runbook}    goes on with \"{title}\""));
+    }
+    let under_way = !(lines.is_empty() && last.is_empty());
+    if under_way && contents.facts.roots.is_empty() {
+        lines.extend(last);
         return lines;
     }
     if contents.facts.roots.is_empty() {
@@ -85,7 +89,7 @@ fn next(session: &Session, contents: &Contents, view: &View<'_>, server: Option<
         return vec![format!("{keyrite} run {first_day}    holds the first day")];
     }
     let unbound = contents.unbound.as_ref().is_some_and(|why| why.rule() == &TRUST_UNBOUND);
-    if unbound && contents.facts.trust.start.is_some() {
+    if unbound && !under_way && contents.facts.trust.start.is_some() {
         return vec![format!(
             "{keyrite} run ceremonies/adopted    binds the trust: its root keys sign the limits"
         )];
@@ -104,7 +108,9 @@ fn next(session: &Session, contents: &Contents, view: &View<'_>, server: Option<
         let title = visible(&stored.change.frame.title);
         format!("{keyrite} run {runbook}    seals \"{title}\" again, with the signatures that came in since")
     });
-    let mut lines: Vec<_> = late.collect();
+    // An open change hides nothing else that presses: anyone can plan one, and an upload that waits may
+    // be what takes a stolen key away.
+    lines.extend(late);
     lines.extend(ways::pins(contents));
     lines.extend(contents.unpublished_uploads().into_iter().map(upload));
     lines.extend(ways::elsewhere(session, contents));
@@ -122,6 +128,10 @@ fn next(session: &Session, contents: &Contents, view: &View<'_>, server: Option<
         if !named.is_empty() {
             lines.push(format!("{keyrite} run {story}    renews {}", named.join(", ")));
         }
+    }
+    lines.extend(last);
+    if under_way {
+        return lines;
     }
     lines.extend(ways::tokens(session, contents, view));
     if let (true, Some(first)) = (due.is_empty(), view.endings.first()) {

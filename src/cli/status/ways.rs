@@ -122,7 +122,7 @@ fn rivals(contents: &Contents) -> Vec<(RoleName, u64, BTreeSet<String>, Vec<Stri
 pub fn pins(contents: &Contents) -> Option<String> {
     let facts = &contents.facts;
     let root = facts.roots.last().filter(|root| !facts.published.contains(&root.payload().digest()))?;
-    let waits = facts.trust.profile == Profile::Notary && !contents.unpublished_uploads().is_empty();
+    let waits = facts.trust.profile == Profile::Notary && !waiting(contents).is_empty();
     waits.then(|| {
         let version = root.version();
         format!("publish the certificate ids of root {version} before it goes up, for clients that pin root on first contact: its README.txt lists them")
@@ -217,9 +217,15 @@ pub fn elsewhere(session: &Session, contents: &Contents) -> Vec<String> {
     contents.uploads_for_others().into_iter().map(line).collect()
 }
 
+/// Every folder that waits, whichever backend it asks: what is said of its change has no address.
+fn waiting(contents: &Contents) -> Vec<String> {
+    let others = contents.uploads_for_others().into_iter().filter_map(|mut of| of.pop_first());
+    others.map(|(_, folder)| folder).chain(contents.unpublished_uploads()).collect()
+}
+
 /// What to type if the backend turns the newest upload away.
 pub fn turned_away(session: &Session, contents: &Contents) -> Option<String> {
-    let folder = contents.unpublished_uploads().pop()?;
+    let folder = waiting(contents).pop()?;
     let upload = contents.uploads.iter().find(|(digest, _)| format!("uploads/{digest}") == folder)?;
     let proposal = contents.facts.proposals.get(&upload.1.manifest.change?)?;
     let highest = proposal.highest.as_ref()?;
