@@ -85,6 +85,7 @@ const FROM_THE_MACHINE: &[(&[&str], &[&str])] = &[
             "src/cli/host.rs",
             "src/cli/mod.rs",
             "src/courier/main.rs",
+            "src/courier/home.rs",
             "src/cli/rehearse/cast.rs",
             "src/cli/machine/modules.rs",
             "src/cli/machine/calls.rs", // the architecture that it was built for
@@ -94,7 +95,8 @@ const FROM_THE_MACHINE: &[(&[&str], &[&str])] = &[
 ];
 
 /// Variables of the environment that the program reads.
-const ENVIRONMENT: &[&str] = &["LC_ALL", "LC_CTYPE", "LANG", "TERM", "NO_COLOR", "SOFTHSM2_CONF", "HOME"];
+const ENVIRONMENT: &[&str] =
+    &["LC_ALL", "LC_CTYPE", "LANG", "TERM", "NO_COLOR", "SOFTHSM2_CONF", "HOME", "XDG_STATE_HOME"];
 
 const MOST_CRATES: usize = 300;
 /// The only feature of a program that is not for a machine without a network.
@@ -207,8 +209,13 @@ fn switches(all: &[Source]) -> Vec<String> {
             found.extend(sets.map(|t| format!("{}:{}: a moment that is past", source.path, t[0].line)));
         }
         // Names of variables look like nothing else in these files.
-        let reads =
-            ["src/ui/look.rs", "src/cli/host.rs", "src/cli/rehearse/cast.rs", "src/cli/machine/modules.rs"];
+        let reads = [
+            "src/ui/look.rs",
+            "src/cli/host.rs",
+            "src/cli/rehearse/cast.rs",
+            "src/cli/machine/modules.rs",
+            "src/courier/home.rs",
+        ];
         for token in words.iter().filter(|t| t.kind == Kind::Text && reads.contains(&source.path.as_str())) {
             let loud = token.text.len() > 2
                 && token.text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');

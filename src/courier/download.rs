@@ -20,7 +20,6 @@ use sha2::{Digest as _, Sha256, Sha512};
 use std::fs::{self, File};
 use std::io::{Error, ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 /// How many bytes of a file are read at once.
 const PIECE: usize = 256 * 1024;
@@ -178,9 +177,15 @@ impl Part {
     fn new(place: &Path, name: &str) -> Result<Self> {
         let folder = folder_of(place);
         clear(folder, name);
-        let nanos = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
-        let path = folder.join(format!(".{name}.{}-{nanos}.part", std::process::id()));
-        let file = File::create_new(&path).map_err(|error| failed(place, &error))?;
+        let free = (0..1000_u32).find_map(|number| {
+            let path = folder.join(format!(".{name}.{}-{number}.part", std::process::id()));
+            match File::create_new(&path) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => None,
+                made => Some(made.map(|file| (path, file))),
+            }
+        });
+        let free = free.unwrap_or_else(|| Err(ErrorKind::AlreadyExists.into()));
+        let (path, file) = free.map_err(|error| failed(place, &error))?;
         let part = Self { path, file };
         part.file.lock().map_err(|error| failed(place, &error))?;
         Ok(part)

@@ -20,6 +20,8 @@ pub mod fetch;
 #[cfg(feature = "courier")]
 pub mod folder;
 #[cfg(feature = "courier")]
+pub mod home;
+#[cfg(feature = "courier")]
 pub mod kept;
 #[cfg(feature = "courier")]
 pub mod keys;

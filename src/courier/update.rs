@@ -9,6 +9,7 @@
 use super::arguments::Update;
 use super::download::{self, Came, Last};
 use super::fetch::open;
+use super::home;
 use super::kept::Kept;
 use super::progress::Progress;
 use super::rules;
@@ -225,8 +226,7 @@ fn state_folder(args: &Update, first: &[u8]) -> Result<PathBuf> {
     if let Some(folder) = &args.state {
         return Ok(folder.clone());
     }
-    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let base = absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state")));
+    let base = home::state();
     let base = base.ok_or_else(|| {
         Refusal::new(&crate::cli::rules::USAGE, "no --state, and no home", "a folder named with --state DIR")
     })?;
