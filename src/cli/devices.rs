@@ -382,7 +382,7 @@ dora = "2026-12-02"
             (one("max-payload = 2028", "max-payload = 0"), "max-payload = 0"),
             (one("max-payload = 2028", "max-payload = -1"), "line 35"),
             (one("pin = \"pins/targets-1\"", "pin = \"tty\"\nmax-payload = 9"), "with a max-payload"),
-            (one("2026-12-02", "2026-12-32"), "line 55"),
+            (one("2026-12-02", "2026-12-32"), "line 58"),
             (one("https://notary.example.com/", "https://a b"), "the backend"),
             (one("https://notary.example.com/", "ftp://notary"), "the backend"),
             (one("https://notary.example.com/", "https://x;rm"), "the backend"),

@@ -22,7 +22,7 @@ use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::verify::Signature;
 
 impl Room<'_> {
-    /// As [`Self::signed_by`], with an intent on record if the token keeps a log.
+    /// Has a key sign, with an intent on record if the token keeps a log.
     pub fn have_signed(
         &mut self,
         change: Option<Digest>,
