@@ -227,17 +227,18 @@ fn on_paper(gap: &Gap, copy: &Path, less: &Value, signatures: &str) {
         }
         let message = collected.message().unwrap();
         assert_eq!(Digest::of(&message).hex(), digest(&printed), "{size}");
-        // By keyrite, from the pages as images.
-        let pages: Vec<PathBuf> = browser::images(&pdf, 200);
-        let read: Vec<String> = pages
-            .iter()
-            .flat_map(|png| keyrite::ui::qr::read::texts(fs::read(png).unwrap()).unwrap())
-            .collect();
+        // By keyrite, from the pages as images: a code that one scan has not is on the next, as people scan
+        // again what was not read.
         let mut own = Collected::default();
-        for text in &read {
-            own.take(text).unwrap();
-        }
-        assert_eq!(own.message().unwrap(), message, "{size}: {} of {} read", read.len(), texts.len());
+        let read = [200, 150, 300].iter().find_map(|dpi| {
+            for png in browser::images(&pdf, *dpi) {
+                for text in keyrite::ui::qr::read::texts(fs::read(png).unwrap()).unwrap() {
+                    own.take(&text).unwrap();
+                }
+            }
+            own.message().ok()
+        });
+        assert_eq!(read.as_ref(), Some(&message), "{size}");
     }
     let drawn = browser::all_scanned(&browser::pdf_of(&stage.path("back/signatures.svg")));
     assert_eq!(drawn.len(), 1, "{drawn:?}");
