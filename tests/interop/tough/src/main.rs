@@ -33,7 +33,9 @@ use url::Url;
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [root, metadata, targets, rest @ ..] = args.as_slice() else {
-        eprintln!("usage: tough-client ROOT.json METADATA_DIR TARGETS_DIR [--datastore DIR] [EXPECTED_TARGET…]");
+        eprintln!(
+            "usage: tough-client ROOT.json METADATA_DIR TARGETS_DIR [--datastore DIR] [EXPECTED_TARGET…]"
+        );
         return ExitCode::from(2);
     };
     let (datastore, expected) = match rest {
