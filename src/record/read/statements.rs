@@ -15,8 +15,9 @@ use crate::record::names::Place;
 use crate::record::{KeyFile, SignedStatement, rules};
 use crate::tuf::chain::signers_of;
 use crate::tuf::digest::Digest;
+use crate::tuf::document;
 use crate::tuf::evidence::Trusted;
-use crate::tuf::key::KeyIdentity;
+use crate::tuf::key::{KeyId, KeyIdentity};
 use crate::tuf::payload::MetadataPayload;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::Refusal;
@@ -92,12 +93,9 @@ pub(super) fn lives(said: &mut Said, roots: &[Trusted], keys: &Keys, documents: 
     let Some(last) = roots.last() else { return };
     // Which one doesn't matter: it only tells the count that it is not for root.
     let targets = documents.newest.get(&RoleName::Targets);
-    let lists = |root: &Trusted, key: &KeyIdentity| {
-        root.document().as_root().is_some_and(|root| root_lists(root, key))
-    };
     let listed = |key: &KeyIdentity| {
         let grants = targets.is_some_and(|targets| delegated(targets, key));
-        lists(last, key) || (grants && !roots.iter().any(|root| lists(root, key)))
+        root_lists(last, key) || (grants && !roots.iter().any(|root| root_lists(root, key)))
     };
     let served =
         |held: &&Trusted| stage == Stage::Rehearsal || documents.published.contains(&held.payload().digest());
@@ -146,22 +144,28 @@ fn below(held: &Trusted, key: &KeyIdentity) -> bool {
     held.document().as_targets().is_some_and(|view| lists(&view.delegations.keys, key))
 }
 
-fn lists(keys: &crate::tuf::document::Keys, wanted: &KeyIdentity) -> bool {
+fn lists(keys: &document::Keys, wanted: &KeyIdentity) -> bool {
     keys.values().filter_map(|key| key.public.as_ref()).any(|public| public.identity() == *wanted)
 }
 
-/// Whether a role that a document delegates to lists a key; there can be entries that none does.
+/// Whether a role that a document delegates to lists a key.
 fn delegated(held: &Trusted, wanted: &KeyIdentity) -> bool {
     held.document().as_targets().is_some_and(|view| {
         let ids = view.delegations.roles.iter().flat_map(|role| &*role.keys.keyids);
-        let entries = ids.filter_map(|id| view.delegations.keys.get(id));
-        entries.filter_map(|key| key.public.as_ref()).any(|public| public.identity() == *wanted)
+        by_id(ids, &view.delegations.keys, wanted)
     })
 }
 
-/// Whether a role of a root lists a key; there can be entries that none does.
-fn root_lists(root: &crate::tuf::document::Root, wanted: &KeyIdentity) -> bool {
-    let entries = root.roles.values().flat_map(|role| &*role.keyids).filter_map(|id| root.keys.get(id));
+/// Whether a role of a root lists a key.
+fn root_lists(root: &Trusted, wanted: &KeyIdentity) -> bool {
+    root.document()
+        .as_root()
+        .is_some_and(|root| by_id(root.roles.values().flat_map(|role| &*role.keyids), &root.keys, wanted))
+}
+
+/// By the ids of roles: there can be entries of keys that none lists.
+fn by_id<'a>(ids: impl Iterator<Item = &'a KeyId>, keys: &document::Keys, wanted: &KeyIdentity) -> bool {
+    let entries = ids.filter_map(|id| keys.get(id));
     entries.filter_map(|key| key.public.as_ref()).any(|public| public.identity() == *wanted)
 }
 
