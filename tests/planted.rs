@@ -740,7 +740,11 @@ fn nothing_is_planned_on_documents_that_contradict_each_other() {
     let room = Room::with("planted-rivals", |stage, devices| {
         let copy = stage.path("copy");
         stage::Done::of(Command::new("cp").arg("-r").arg(&stage.record).arg(&copy)).ended(0);
-        let runbook = stage.path("3.toml");
+        // Another time to live, not another second: rivals must differ however fast the machine is.
+        let same = fs::read_to_string(stage.path("3.toml")).unwrap();
+        let other = same.replace("valid-for = \"1 year\"", "valid-for = \"11 months\"");
+        assert_ne!(same, other);
+        let runbook = stage.write("rival.toml", &other);
         let answers = stage.path("there.toml");
         let plan = ["plan", utf8(&runbook), "--write-answers", utf8(&answers)];
         let plan = stage.on(&copy, devices, &plan).ended(0).json();
