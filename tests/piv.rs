@@ -985,6 +985,9 @@ fn fenced(module: &str, cards: &Cards) {
         assert!(cards.touches(*serial) > before, "{serial} has signed");
     }
     stage.verify().ended(0);
+    // Debian's OpenSC would tell a desktop of cards, by a thread that was there before the fence: only
+    // newer kernels bring it in.
+    let outside = "PARTLY fenced in: a module has threads";
     let (mut sessions, mut modules) = (0, 0);
     for folder in std::fs::read_dir(stage.record.join("transcripts")).unwrap() {
         let mut files: Vec<_> =
@@ -993,10 +996,12 @@ fn fenced(module: &str, cards: &Cards) {
         let begin: serde_json::Value = serde_json::from_slice(&std::fs::read(&files[0]).unwrap()).unwrap();
         let checks = &begin["outcome"]["host-checks"];
         let said = |name: &str| checks[name].as_str().unwrap_or_else(|| panic!("{name}: {checks}"));
-        assert!(said("files").starts_with("fenced in"), "{checks}");
+        let loaded = checks["module m"] == sha256.hex();
+        let partly = loaded && module == OPENSC && said("files").starts_with(outside);
+        assert!(partly || said("files").starts_with("fenced in"), "{checks}");
         assert_eq!((said("system calls"), said("connections")), ("filtered", "none"));
         assert!(said("local sockets").starts_with("open"), "{checks}");
-        modules += usize::from(checks["module m"] == sha256.hex());
+        modules += usize::from(loaded);
         sessions += 1;
     }
     assert_eq!((sessions, modules), (2, 1));
@@ -1005,6 +1010,11 @@ fn fenced(module: &str, cards: &Cards) {
 #[test]
 fn a_root_is_signed_through_ykcs11_behind_the_fence() {
     cards::with("a_root_is_signed_through_ykcs11_behind_the_fence", &SERIALS, |cards| fenced(YKCS11, cards));
+}
+
+#[test]
+fn a_root_is_signed_through_opensc_behind_the_fence() {
+    cards::with("a_root_is_signed_through_opensc_behind_the_fence", &SERIALS, |cards| fenced(OPENSC, cards));
 }
 
 /// Answers whatever is asked on a terminal by the question that stands last; gives all that it showed.

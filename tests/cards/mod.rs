@@ -18,6 +18,11 @@ use std::time::{Duration, Instant};
 /// Where clients look for pcscd.
 pub const SOCKET: &str = "PCSCLITE_CSOCK_NAME";
 
+/// `OpenSC` lists 16 slots, and four for each reader, empty ones too: of virtual cards, which have two
+/// readers each, it would see but two.
+const OPENSC_CONF: &str = "app default {\n    framework pkcs15 {\n    }\n}\napp opensc-pkcs11 {\n    pkcs11 {\n        \
+                           max_virtual_slots = 64;\n    }\n}\n";
+
 /// What takes longer on a busy machine is broken.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -56,9 +61,12 @@ pub fn with(test: &str, cards: &[&str], body: impl FnOnce(&Cards)) {
         _ => panic!("{up:?}"),
     }
     let socket = String::from_utf8(up.stdout).unwrap();
+    let opensc = dir.join("opensc.conf");
+    fs::write(&opensc, OPENSC_CONF).unwrap();
     let out = Command::new(env::current_exe().unwrap())
         .args([test, "--exact", "--nocapture"])
         .env(SOCKET, socket.trim())
+        .env("OPENSC_CONF", &opensc)
         .stdin(Stdio::null())
         .output()
         .unwrap();
