@@ -13,6 +13,7 @@ mod repository;
 
 use keyrite::tuf::client::expected::Expected;
 use keyrite::tuf::client::{Answer, Caps, Change, Client, Settings, Signatures, State};
+use keyrite::tuf::document::MetaFile;
 use keyrite::tuf::profile::Profile;
 use keyrite::tuf::role::RoleName;
 use keyrite::tuf::rule::Result;
@@ -446,6 +447,38 @@ fn attacks_end_where_they_should() {
             assert_eq!(still.files().get(&RoleName::Targets), before.get(&RoleName::Targets), "{name}");
         }
     }
+}
+
+/// The same file with its first signature twice.
+fn signed_twice(bytes: &[u8]) -> Vec<u8> {
+    let mut file: serde_json::Value = serde_json::from_slice(bytes).unwrap();
+    let first = file["signatures"][0].clone();
+    file["signatures"].as_array_mut().unwrap().push(first);
+    serde_json::to_vec(&file).unwrap()
+}
+
+/// Every role's file that is fetched has each key id once (TUF 4.2.1). A state that has another stays:
+/// whoever begins from a root has a reason of their own to trust it.
+#[test]
+fn no_key_id_signs_a_fetched_file_twice() {
+    let mut repository = Repository::new();
+    repository.next_root(&[1, 2]);
+    repository.write_root();
+    for name in ["2.root.json", "timestamp.json", "1.snapshot.json", "1.targets.json", "1.app.json"] {
+        let mut twice = repository.clone();
+        // No length and no digest is listed of anything, which comes before.
+        let bare = |version| MetaFile { version: Some(version), ..MetaFile::default() };
+        let meta = BTreeMap::from([(RoleName::Targets, bare(1)), (RoleName::from_name("app"), bare(1))]);
+        twice.write_snapshot(&meta);
+        twice.write_timestamp(&bare(1));
+        let bytes = signed_twice(&twice.files[name]);
+        twice.files.insert(name.to_owned(), bytes);
+        let mut client = client(first_root(&twice));
+        let result = serve(&mut client, &twice.files).1.and_then(|()| look_up(&mut client, &twice, "app/x"));
+        assert_eq!(result.unwrap_err().rule().name, "DOCUMENT-FORM", "{name}");
+    }
+    let first = signed_twice(&repository.files["1.root.json"]);
+    updated(&repository, State::first(first));
 }
 
 /// TUF 5.3.11: an attacker with the online keys pushes versions to the sky; once the keys are

@@ -30,9 +30,8 @@ use crate::tuf::json::{Json, object};
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
-use crate::tuf::rules::DOCUMENT_FORM;
 use crate::tuf::text::visible;
-use crate::tuf::wire::{self, Envelope, Quirk};
+use crate::tuf::wire::{self, Envelope};
 use crate::ui::screen::{Screen, Tone};
 use crate::ui::table::Table;
 use std::collections::BTreeSet;
@@ -76,7 +75,7 @@ impl Agent {
             progress.say(&format!("{} files asked for, now {}", self.asked, want.name));
             self.asked = self.asked.saturating_add(1);
             let fed = match self.source.get(&want.name, want.limit)? {
-                Some(bytes) => self.signed_once(&want.role, &bytes).and_then(|()| self.client.feed(&bytes)),
+                Some(bytes) => self.client.feed(&bytes),
                 None => self.client.missing(),
             };
             self.keep()?;
@@ -120,16 +119,6 @@ impl Agent {
             Some(digest) => base.below(&format!("{above}{}.{name}", base16ct::lower::encode_string(digest))),
             None => base.below(path),
         })
-    }
-
-    /// Two signatures under one id count once, and clients of profile `tuf` take no file that has them.
-    fn signed_once(&self, role: &RoleName, bytes: &[u8]) -> Result<()> {
-        let twice = |file: Envelope| file.quirks().contains(&Quirk::SignatureTwice);
-        if self.source.profile() == Profile::Tuf && wire::parse(Profile::Tuf, role, bytes).is_ok_and(twice) {
-            let found = format!("{role} with two signatures under one key id");
-            return Err(Refusal::new(&DOCUMENT_FORM, found, "each key id once (TUF 4.2.1)"));
-        }
-        Ok(())
     }
 
     fn keep(&mut self) -> Result<()> {

@@ -3,6 +3,9 @@
 //! Root by root, then timestamp, snapshot and targets; delegations when a target is looked up, in
 //! pre-order. A stored file that snapshot or timestamp still list is not fetched again, so an
 //! update with nothing new asks for the next root and the timestamp and no more.
+//!
+//! A file that is fetched has each key id once among its signatures (TUF 4.2.1). Only here: what others
+//! published in the past has two at times, which count once where history is taken in.
 
 use super::search::Search;
 use super::{Answer, Change, Judge, Outcome, Settings, State, Want};
@@ -14,7 +17,7 @@ use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::rules;
-use crate::tuf::wire::Envelope;
+use crate::tuf::wire::{Envelope, Quirk};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -196,7 +199,7 @@ impl<J: Judge> Update<J> {
     }
 
     fn take_root(&mut self, want: &Want, bytes: &[u8]) -> Result<()> {
-        let next = read(Profile::Tuf, &RoleName::Root, bytes, want.limit)?;
+        let next = fetched(want, bytes)?;
         check_root(Some(self.root.payload()), next.payload(), &*self.judge.evidence(&next))?;
         self.root = next;
         self.rotations = self.rotations.saturating_add(1);
@@ -233,7 +236,7 @@ impl<J: Judge> Update<J> {
     // --- 5.4 timestamp
 
     fn take_timestamp(&mut self, want: &Want, trusted: Option<Arc<Envelope>>, bytes: &[u8]) -> Result<()> {
-        let mut new = read(Profile::Tuf, &want.role, bytes, want.limit)?;
+        let mut new = fetched(want, bytes)?;
         self.vouched(&self.root, &new)?;
         if let Some(trusted) = trusted {
             let (version, seen) = (new.payload().version(), trusted.payload().version());
@@ -410,5 +413,14 @@ fn same_version(held: &Envelope, meta: &MetaFile) -> Result<()> {
 fn listed_file(want: &Want, meta: &MetaFile, bytes: &[u8]) -> Result<Arc<Envelope>> {
     super::within(&want.role, bytes, want.limit)?;
     as_listed(&want.role, meta, bytes)?;
-    read(Profile::Tuf, &want.role, bytes, want.limit)
+    fetched(want, bytes)
+}
+
+fn fetched(want: &Want, bytes: &[u8]) -> Result<Arc<Envelope>> {
+    let held = read(Profile::Tuf, &want.role, bytes, want.limit)?;
+    if held.quirks().contains(&Quirk::SignatureTwice) {
+        let found = format!("{} with two signatures under one key id", want.role);
+        return Err(Refusal::new(&rules::DOCUMENT_FORM, found, "each key id once (TUF 4.2.1)"));
+    }
+    Ok(held)
 }
