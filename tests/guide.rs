@@ -70,7 +70,9 @@ fn answers_become_runbooks_that_can_be_held() {
         }
         assert!(!day.record.join("private/guide").exists());
     }
-    let every: BTreeSet<String> = kinds::ALL.iter().map(|kind| kind.name().to_owned()).collect();
+    // A developer's own command makes the runbook of a release.
+    let guided = kinds::ALL.iter().map(|kind| kind.name()).filter(|kind| *kind != "release");
+    let every: BTreeSet<String> = guided.map(str::to_owned).collect();
     assert_eq!(kinds_made, every, "a kind without a way");
     let ways: BTreeSet<String> = ways::ALL.iter().map(|way| way.name.to_owned()).collect();
     assert_eq!(played, ways, "a way without a play");

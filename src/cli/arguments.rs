@@ -60,6 +60,8 @@ pub enum Command {
     Preflight(Preflight),
     /// Hold a ceremony; run it again to go on where it stopped
     Run(Run),
+    /// Publish an application's files by its delegation's keys, take some back, or sign again what ends
+    Release(Release),
     /// Sign, or refuse, what waits for your tokens
     Sign(Sign),
     /// Take in what came back on a medium
@@ -256,6 +258,51 @@ pub struct Run {
     /// Runbooks, or a folder of them, held in order as one session
     #[arg(value_name = "RUNBOOK|DIR", required = true)]
     pub runbooks: Vec<PathBuf>,
+
+    /// Where answers come from
+    #[command(flatten)]
+    pub answers: Answers,
+}
+
+/// `release`
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("what").args(["files", "withdraw", "renew"]).required(true).multiple(true))]
+pub struct Release {
+    /// The files, as they lie on this machine
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// The application
+    #[arg(long, value_name = "NAME")]
+    pub application: String,
+
+    /// Its track
+    #[arg(long, value_name = "NAME")]
+    pub track: Option<String>,
+
+    /// Where clients fetch the file; with a slash at the end, the folder of all of them
+    #[arg(long, value_name = "URL", requires = "files")]
+    pub url: Option<String>,
+
+    /// The file's whole name for clients [default: the application's folder and the name that it has here]
+    #[arg(long, value_name = "NAME", requires = "files")]
+    pub name: Option<String>,
+
+    /// A name that clients are to find no more; once for each
+    #[arg(long, value_name = "NAME")]
+    pub withdraw: Vec<String>,
+
+    /// Sign again what is there, before it ends
+    #[arg(long, conflicts_with_all = ["files", "withdraw"])]
+    pub renew: bool,
+
+    /// How long all of the application's files are valid from now on, as "90 days" [default: as long as the limits allow]
+    #[arg(long, value_name = "TERM")]
+    pub valid_for: Option<String>,
+
+    /// Write the runbook of this release, and sign nothing
+    #[arg(long, value_name = "FILE", conflicts_with = "answers")]
+    pub write_runbook: Option<PathBuf>,
 
     /// Where answers come from
     #[command(flatten)]
@@ -574,6 +621,7 @@ qr read: FROM --answers --unattended
 qr send: --for --besides --into --print
 qr signatures: KEY --into --print
 rehearse: RUNBOOKS --on --profile --from --into
+release: FILES --application --track --url --name --withdraw --renew --valid-for --write-runbook --answers --unattended
 run: RUNBOOKS --answers --unattended
 share: 
 share drill: MANIFEST HOLDER
@@ -616,6 +664,10 @@ verify: --anchor --report
             ("keyrite run", 2),
             ("keyrite run a.toml --answers a.toml", 2),
             ("keyrite run a.toml --unattended", 2),
+            ("keyrite release --application a", 2),
+            ("keyrite release a.msi --url https://dl.example.com/", 2),
+            ("keyrite release a.msi --application a --renew", 2),
+            ("keyrite release --application a --renew --url https://dl.example.com/", 2),
             ("keyrite sign --take-back a.sig", 2),
             ("keyrite sign --public a.pem", 2),
             ("keyrite sign --external k --refuse", 2),
@@ -649,6 +701,10 @@ verify: --anchor --report
             "keyrite plan first-day/04-root.toml --print script.html",
             "keyrite run first-day -C record --devices d.toml -vv",
             "keyrite -C trust preflight",
+            "keyrite release setup.msi --application camera-station --url https://dl.example.com/setup.msi",
+            "keyrite release a.msi b.msi --application cam --track beta --url https://dl.example.com/cam/",
+            "keyrite release c.msi --application cam --withdraw cam/a.msi --withdraw cam/b.msi",
+            "keyrite release --application cam --renew --write-runbook renew.toml",
             "keyrite sign /media/stick",
             "keyrite sign --external root-b --take-back root-b.sig",
             "keyrite sign --external targets-1 --public p.pem --take-back a --take-back b",

@@ -31,8 +31,10 @@ pub mod perform;
 pub mod pins;
 pub mod plan;
 pub mod preflight;
+pub mod progress;
 mod qr;
 pub mod rehearse;
+pub mod release;
 pub mod report;
 pub mod rules;
 pub mod run;
@@ -89,6 +91,7 @@ fn dispatch(session: &Session, command: &Command) -> Result<Ended, Refusal> {
         Command::Plan(args) => plan::run(session, args),
         Command::Preflight(args) => preflight::run(session, args),
         Command::Run(args) => run::run(session, args),
+        Command::Release(args) => release::run(session, args),
         Command::Sign(args) => sign::run(session, args),
         Command::Import(args) => import::run(session, args),
         Command::Export(args) => export::run(session, args),

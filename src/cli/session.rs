@@ -4,6 +4,7 @@ use super::arguments::{Answers, Arguments, Command};
 use super::devices::{DeviceMap, machine_mark};
 use super::host::{Host, Out, Program, Stream, System};
 use super::machine::{self, Confined, Interfaces, Needs};
+use super::progress::Progress;
 use super::{report, rules};
 use crate::ceremony::answers;
 use crate::record::media;
@@ -193,6 +194,20 @@ impl Session {
     /// `TERMINAL` if stdout is gone.
     pub fn write(&self, bytes: &[u8]) -> Result<()> {
         report::out(&*self.host, bytes)
+    }
+
+    /// Refuses once Ctrl-C was pressed.
+    ///
+    /// # Errors
+    ///
+    /// `INTERRUPTED`.
+    pub fn not_interrupted(&self) -> Result<()> {
+        self.interrupt.check()
+    }
+
+    /// A line on stderr that says what is being done, if a person reads it.
+    pub fn progress(&self) -> Progress {
+        Progress::on(Rc::clone(&self.host))
     }
 
     /// The host's stdout.

@@ -235,6 +235,26 @@ mod tests {
     }
 
     #[test]
+    fn what_developers_may_name_can_be_fetched() {
+        use crate::ceremony::kinds::release_names::check_url;
+        use crate::tuf::profile::Profile;
+        for byte in 0..=255_u8 {
+            let odd = char::from(byte);
+            for text in [
+                format!("https://n.example.com/{odd}"),
+                format!("https://n{odd}example.com/a"),
+                format!("https://n.example.com{odd}80/a"),
+                format!("http{odd}://n.example.com/a"),
+                format!("http://n.example.com:{odd}/a"),
+            ] {
+                let named = check_url(Profile::Tuf, "a", Some(&text)).is_ok();
+                assert!(!named || Url::parse(&text).is_ok(), "{text}");
+            }
+        }
+        check_url(Profile::Tuf, "a", Some("https://n.example.com:8443/a?b=c&d")).unwrap();
+    }
+
+    #[test]
     fn where_an_answer_leads() {
         let from = Url::parse("https://n.example.com/a/b?c").unwrap();
         for (location, to) in [

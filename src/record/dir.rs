@@ -202,6 +202,36 @@ impl Dir {
         Ok(Some(left.is_some_and(<[u8]>::is_empty)))
     }
 
+    /// Gives the content of the regular file `name` piece by piece, each with how many bytes there are
+    /// in all; false if there is none. For files of any size, of which nothing is kept.
+    ///
+    /// # Errors
+    ///
+    /// `MEDIA-KIND`, `MEDIA-CHANGED`, `MEDIA-READ`, `RECORD-NAME`; what `take` refuses.
+    pub(super) fn stream(&self, name: &str, take: &mut dyn FnMut(&[u8], u64) -> Result<()>) -> Result<bool> {
+        let Some(fd) = self.file(name)? else { return Ok(false) };
+        let mut refused = Ok(());
+        let read = once(fd, &self.place(name), u64::MAX, |file, most| {
+            let mut piece = vec![0; STREAMED];
+            let mut file = file.take(most);
+            let mut all = 0_u64;
+            loop {
+                let read = match file.read(&mut piece) {
+                    Ok(0) => return Ok(all),
+                    Ok(read) => piece.get(..read).unwrap_or_default(),
+                    Err(e) if e.kind() == ErrorKind::Interrupted => continue,
+                    Err(e) => return Err(e),
+                };
+                all = all.saturating_add(u64::try_from(read.len()).unwrap_or(u64::MAX));
+                refused = take(read, most.saturating_sub(1));
+                if refused.is_err() {
+                    return Ok(all);
+                }
+            }
+        });
+        refused.and(read).map(|()| true)
+    }
+
     /// The regular file `name`, open, or none if there is none.
     fn file(&self, name: &str) -> Result<Option<OwnedFd>> {
         let shown = self.place(name);
@@ -222,6 +252,9 @@ impl Dir {
 
 /// How many bytes are compared at a time.
 const PIECE: usize = 64 * 1024;
+
+/// How many bytes of a file of any size are read at a time.
+const STREAMED: usize = 1024 * 1024;
 
 /// Reads an open file once, and refuses it if it is no regular file, too large, or changes.
 ///

@@ -53,6 +53,23 @@ impl Media {
 ///
 /// As [`Media::read`].
 pub fn read_file(path: &Path, cap: u64) -> Result<Vec<u8>> {
+    let (dir, name, shown) = named(path)?;
+    dir.read(&name, cap)?.ok_or_else(|| missing(&shown))
+}
+
+/// Gives the content of such a file piece by piece, each with how many bytes there are in all: a file of
+/// any size, of which nothing is kept.
+///
+/// # Errors
+///
+/// `MEDIA-KIND`, `MEDIA-CHANGED`, `MEDIA-READ`; what `take` refuses.
+pub fn stream_file(path: &Path, take: &mut dyn FnMut(&[u8], u64) -> Result<()>) -> Result<()> {
+    let (dir, name, shown) = named(path)?;
+    if dir.stream(&name, take)? { Ok(()) } else { Err(missing(&shown)) }
+}
+
+/// The folder of a file that a person named, its name in it, and the path as it may be shown.
+fn named(path: &Path) -> Result<(Dir, String, String)> {
     let shown = visible(&path.to_string_lossy());
     let Some(Component::Normal(name)) = path.components().next_back() else {
         return Err(Refusal::new(
@@ -66,8 +83,7 @@ pub fn read_file(path: &Path, cap: u64) -> Result<Vec<u8>> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let dir = Dir::open(parent, &rules::MEDIA_READ)?;
-    dir.read(name, cap)?.ok_or_else(|| missing(&shown))
+    Ok((Dir::open(parent, &rules::MEDIA_READ)?, name.to_owned(), shown))
 }
 
 fn missing(shown: &str) -> Refusal {

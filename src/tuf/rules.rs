@@ -53,7 +53,7 @@ crate::rules! {
     NOTARY_BYTES: "NOTARY-BYTES", Refused, "a Notary server writes an uploaded file again byte for byte", "notary-v1 3.6",
         "do not upload: no client could read the collection any more";
     CUSTOM_NOTARY: "CUSTOM-NOTARY", Refused, "custom data of targets survives the stock Notary client", "notary-v1 3.6",
-        "leave <, >, &, \\ and quotation marks out of the target's custom data";
+        "leave <, >, &, \\, quotation marks and line separators out; publish the file at an address without a query, such as a public path that leads on to the signed address, and name that one";
     NUMBER: "NUMBER", Refused, "integers in documents lie within 2^53, versions from 1", "notary-v1 3.6, RFC 8259 6",
         "correct the number";
     PATHS: "PATHS", Refused, "delegated paths and target paths read the same in every client", "TUF 4.5, threats T12, T15",

@@ -20,6 +20,9 @@ mod key_life;
 pub(super) mod making;
 mod more;
 mod recover;
+mod release;
+pub mod release_names;
+pub mod release_terms;
 mod renew;
 mod restore;
 mod retire_key;
@@ -62,6 +65,7 @@ pub const ALL: &[&dyn Kind] = &[
     &set_limits::SetLimits,
     &revoke_delegation::RevokeDelegation,
     &renew::Renew,
+    &release::Release,
 ];
 
 /// Reads a runbook's own tables by its kind.

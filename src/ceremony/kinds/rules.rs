@@ -89,4 +89,14 @@ crate::rules! {
         "write a line that one side alone says, or 16 digits of its digest, as keyrite status shows them";
     ROOT_PUBLISH: "ROOT-PUBLISH", Refused, "root of profile notary is renewed before stock clients stop publishing, six months before its end", "notary-v1 6",
         "renew root first, or together with the rest";
+    RELEASE_NOTHING: "RELEASE-NOTHING", Usage, "a release names files, takes files back, or signs again what ends", "design",
+        "name the files, or --withdraw NAME, or --renew";
+    RELEASE_NAME: "RELEASE-NAME", Refused, "a released file's name is one that its delegation covers and every system takes", "TUF 4.5, threats T12, T15",
+        "rename the file, or say the whole name with --name; keyrite status --who shows the paths";
+    RELEASE_HIDDEN: "RELEASE-HIDDEN", Refused, "clients that look for a released file come to the document that names it", "TUF 5.6.7",
+        "choose another name, or ask the update-service administrator which delegation stands before it";
+    RELEASE_URL: "RELEASE-URL", Refused, "a released file has an address that every client reads alike", "notary-v1 3.6",
+        "give the file's own address with --url, or its folder's, with a slash at the end";
+    RELEASE_KEYS: "RELEASE-KEYS", Refused, "a release asks as many keys as its delegation wants, and no others", "TUF 4.5",
+        "put a key of the delegation into the device map; keyrite status --who lists them";
 }

@@ -21,6 +21,7 @@ mod messages;
 mod notary_world;
 mod people;
 mod recover;
+mod release;
 mod renewals;
 mod revoked;
 mod root_change;

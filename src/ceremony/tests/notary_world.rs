@@ -6,7 +6,9 @@ use crate::ceremony::change::{Possession, Purpose};
 use crate::ceremony::facts::{Facts, KeyRecord};
 use crate::tuf::certificate::CertificatePayload;
 use crate::tuf::chain::{RootChain, accept};
-use crate::tuf::document::{DocumentKey, Keys, PathRule};
+use crate::tuf::document::{DocumentKey, Keys, PathRule, TargetFile};
+use crate::tuf::hashes::Hashes;
+use crate::tuf::json::object;
 use crate::tuf::key::{PublicKey, Scheme};
 use crate::tuf::make::{self, Grant, RoleSpec, RootSpec, TargetsEdit};
 use crate::tuf::payload::{MetadataPayload, Payload};
@@ -138,5 +140,46 @@ pub fn first_day() -> Facts {
     let mut facts = before();
     push_root(&mut facts, "abc", 2, "t");
     push_targets(&mut facts, "t");
+    facts
+}
+
+/// A first day with an application `cam`, whose developer has released a file from each of these
+/// addresses: `cam/a`, `cam/b` and so on, as the stock client lets them.
+pub fn granted(signer: &str, urls: &[&str]) -> Facts {
+    let mut facts = first_day();
+    let cam = RoleName::from_name("targets/cam");
+    let grant = TargetsEdit::Grant(Grant {
+        role: cam.clone(),
+        keys: role(&facts, signer, 1),
+        paths: PathRule::Prefixes(vec!["cam/".to_owned()]),
+        terminating: false,
+    });
+    let old = facts.documents[&RoleName::Targets].payload().clone();
+    let targets =
+        make::targets(Profile::Notary, &RoleName::Targets, 2, time("2028-01-01"), Some(&old), &[grant])
+            .unwrap();
+    let envelope = sealed(&targets, &facts.root().unwrap().keys.clone(), "t");
+    let above = accept(facts.roots.last().unwrap(), &RoleName::Targets, envelope, None).unwrap();
+    let keys = targets.document().as_targets().unwrap().delegations.keys.clone();
+    let put = |(letter, _): (char, &&str)| TargetsEdit::PutTarget {
+        path: format!("cam/{letter}"),
+        file: TargetFile {
+            length: 3,
+            hashes: Hashes::from([("sha256".to_owned(), vec![7; 32])]),
+            custom: Some(object([("url", format!("url of {letter}").into())])),
+        },
+    };
+    let edits: Vec<_> = ('a'..).zip(urls).map(put).collect();
+    let plain = make::targets(Profile::Notary, &cam, 1, time("2028-01-01"), None, &edits).unwrap();
+    // No document of ours says such a thing, so it is read as one of others.
+    let mut text = String::from_utf8(plain.bytes().to_vec()).unwrap();
+    for (letter, url) in ('a'..).zip(urls) {
+        text = text.replace(&format!("url of {letter}"), &url.replace('&', "\\u0026"));
+    }
+    let file = format!("{{\"signed\":{text},\"signatures\":[]}}");
+    let theirs = wire::parse(Profile::Notary, &cam, file.as_bytes()).unwrap().payload().clone();
+    let document = accept(&above, &cam, sealed(&theirs, &keys, signer), None).unwrap();
+    facts.documents.insert(RoleName::Targets, above);
+    facts.documents.insert(cam, document);
     facts
 }

@@ -19,6 +19,7 @@ mod tuf1;
 pub(in crate::tuf) mod write;
 
 pub(in crate::tuf) use memo::KeyMemo;
+pub use ours::breaks_stock_client;
 pub(in crate::tuf) use plain::listed;
 pub use quirk::Quirk;
 pub use tuf1::SPEC_VERSION;

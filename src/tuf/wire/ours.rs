@@ -48,6 +48,24 @@ pub(super) fn check_delegation_text(profile: Profile, text: &str) -> Result<()> 
     check_text(profile, text, &Place { name: "roles", parent: "delegations", custom: false })
 }
 
+/// What Go escapes on the wire alone, and what any JSON writer escapes: in `custom`, which the stock
+/// client keeps as it came, it then signs other bytes than readers take for signed (notary-v1 3.6).
+const IN_CUSTOM: [char; 7] = ['<', '>', '&', '\u{2028}', '\u{2029}', '\\', '"'];
+
+/// The text in a target's custom data over which the stock Notary client can publish nothing any more, if
+/// there is one.
+pub fn breaks_stock_client(custom: &Json) -> Option<&str> {
+    let text = |text: &'_ str| text.contains(IN_CUSTOM);
+    match custom {
+        Json::Str(value) => text(value).then_some(value.as_str()),
+        Json::Array(items) => items.iter().find_map(breaks_stock_client),
+        Json::Object(members) => members
+            .iter()
+            .find_map(|(name, value)| if text(name) { Some(name) } else { breaks_stock_client(value) }),
+        Json::Null | Json::Bool(_) | Json::Int(_) => None,
+    }
+}
+
 /// Where a value stands, as far as checks differ.
 #[derive(Clone, Copy)]
 struct Place<'a> {
@@ -78,16 +96,14 @@ fn check_value(profile: Profile, value: &Json, place: &Place<'_>) -> Result<()> 
 }
 
 fn check_text(profile: Profile, text: &str, place: &Place<'_>) -> Result<()> {
-    if profile == Profile::Notary
-        && (place.custom && text.contains(['\\', '"']) || text.contains(['<', '>', '&']))
-    {
-        // Go escapes these five on the wire alone; in `custom` its client then signs other bytes
-        // than it sends (notary-v1 3.6), and U+2028 and U+2029 are not visible anyway.
+    let breaks = text.contains(['<', '>', '&']) || place.custom && text.contains(IN_CUSTOM);
+    if profile == Profile::Notary && breaks {
+        // Elsewhere U+2028 and U+2029 are refused too, since they are not visible.
         let rule = if place.custom { &rules::CUSTOM_NOTARY } else { &rules::TEXT };
         return Err(Refusal::new(
             rule,
             format!("\"{}\"", visible(text)),
-            "text without <, > and &, in custom also without \\ and \"",
+            "text without <, > and &, in custom also without \\, \" and line separators",
         ));
     }
     ours("a member or text", text)
