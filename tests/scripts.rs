@@ -32,7 +32,11 @@ fn used_folder(name: &str) -> PathBuf {
 
 #[test]
 fn nothing_that_is_there_is_overwritten() {
-    for (name, told) in [("scripts/release", "is not empty"), ("scripts/rehearse", "is there already")] {
+    for (name, told) in [
+        ("scripts/release", "is not empty"),
+        ("scripts/rehearse", "is there already"),
+        ("scripts/story", "is there already"),
+    ] {
         let folder = used_folder("scripts-used");
         let (code, stderr) = script(name, &[folder.to_str().unwrap()]);
         assert_eq!(code, 1, "{name}: {stderr}");
@@ -48,6 +52,7 @@ fn wrong_usage_is_told_apart_from_failing() {
     for (name, arguments, told) in [
         ("scripts/test", &["no-such-stage"][..], "no stage"),
         ("scripts/release", &[], "usage"),
+        ("scripts/story", &["one", "two"], "usage"),
         ("ceremonies/ci/rehearse", &[], "usage"),
     ] {
         let (code, stderr) = script(name, arguments);

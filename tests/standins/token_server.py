@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
 """A registry's token server on loopback, for a notary-server with authentication.
 
-    token_server.py KEY.pem CERT.pem
+    token_server.py KEY.pem CERT.pem [TLS.crt TLS.key]
 
 Serves `GET /token?service=…&scope=repository:<collection>:push,pull` with HTTP Basic as the
 Docker registry protocol asks, and answers with a JSON web token (RS256) whose header carries the
 certificate, which notary-server finds in its `rootcertbundle`. Listens on a port that the kernel
-chooses. Only the standard library and the program `openssl` are needed.
+chooses; over TLS where a certificate is given for it. Only the standard library and the program
+`openssl` are needed.
 
 Two people are known: `pusher` (pass-phrase `push-secret`) gets every action asked for, `puller`
 (`pull-secret`) at most `pull`, and so does who gives no name, as for a registry's public
 collections: Debian's `notary list` asks so. Anyone else gets 401. Started by
-`scripts/notary up DIR auth`.
+`scripts/notary up DIR auth` and `whole`.
 """
 
 import base64
@@ -101,10 +102,14 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def main() -> None:
-    if len(sys.argv) != 3:
-        sys.exit("usage: token_server.py KEY.pem CERT.pem")
+    if len(sys.argv) not in (3, 5):
+        sys.exit("usage: token_server.py KEY.pem CERT.pem [TLS.crt TLS.key]")
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.material = tuple(Path(arg).resolve() for arg in sys.argv[1:])
+    server.material = tuple(Path(arg).resolve() for arg in sys.argv[1:3])
+    if len(sys.argv) == 5:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(*sys.argv[3:])
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     server.serve_forever()
 
 
