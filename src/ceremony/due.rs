@@ -80,17 +80,26 @@ pub fn in_time(now: Time, end: Time) -> bool {
     now.plus_months_of_go(NOTARY_BLOCKS).is_ok_and(|least| least < end)
 }
 
+/// When a document of a role ends, and from when on people renew it.
+pub fn of_document(profile: Profile, role: &RoleName, at: Time) -> Ending {
+    let notary_root = *role == RoleName::Root && profile == Profile::Notary;
+    let before = if notary_root { NOTARY_ROOT } else { DOCUMENT };
+    let blocked = notary_root.then(|| at.minus_months_of_go(NOTARY_BLOCKS).unwrap_or(at));
+    Ending { what: What::Document(role.clone()), at, due: earlier(at, before), blocked }
+}
+
+/// From when on a root key's certificate that ends then is to be renewed.
+pub fn of_certificate(at: Time) -> Time {
+    earlier(at, CERTIFICATE)
+}
+
 /// Everything that ends and that people renew, the first to be renewed first.
 pub fn endings(facts: &Facts) -> Vec<Ending> {
     let profile = facts.trust.profile;
     let newest = facts.roots.last().into_iter().chain(facts.documents.values());
-    let documents = newest.filter(|document| !document.role().is_online()).map(|document| {
-        let (what, at) = (document.role().clone(), document.document().header().expires);
-        let notary_root = what == RoleName::Root && profile == Profile::Notary;
-        let before = if notary_root { NOTARY_ROOT } else { DOCUMENT };
-        let blocked = notary_root.then(|| at.minus_months_of_go(NOTARY_BLOCKS).unwrap_or(at));
-        Ending { what: What::Document(what), at, due: earlier(at, before), blocked }
-    });
+    let documents = newest
+        .filter(|document| !document.role().is_online())
+        .map(|document| of_document(profile, document.role(), document.document().header().expires));
     let certificates = facts.keys.values().filter_map(|key| certificate_of(facts, key));
     let mut all: Vec<_> = documents.chain(certificates).collect();
     all.sort_by(|a, b| (a.due, &a.what).cmp(&(b.due, &b.what)));
@@ -103,12 +112,7 @@ fn certificate_of(facts: &Facts, key: &KeyRecord) -> Option<Ending> {
     let identity = key.public.identity();
     let entry = root.keys.values().find(|k| k.public.as_ref().is_some_and(|p| p.identity() == identity))?;
     let at = certificate::not_after(entry.certificate.as_deref()?).ok()?;
-    Some(Ending {
-        what: What::Certificate(key.name.clone()),
-        at,
-        due: earlier(at, CERTIFICATE),
-        blocked: None,
-    })
+    Some(Ending { what: What::Certificate(key.name.clone()), at, due: of_certificate(at), blocked: None })
 }
 
 /// The beginning of the day that lies a term before `at`, since people renew on days; `at` itself

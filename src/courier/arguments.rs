@@ -6,7 +6,9 @@ use super::credentials::Keeper;
 use super::server::Login;
 use super::url::Url;
 use crate::cli::arguments::ProfileName;
+use crate::tuf::role::RoleName;
 use crate::tuf::rule::Result;
+use crate::tuf::time::Term;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -39,6 +41,8 @@ pub enum Command {
     Push(Push),
     /// See what customers' computers accept, and download a target as they would
     Update(Update),
+    /// See what customers' computers accept now and what ends when, for people and for monitoring
+    Watch(Watch),
     /// A client as the public conformance suite for TUF calls it
     TufClient(TufClient),
 }
@@ -169,6 +173,41 @@ pub struct Update {
     /// The folder that the target is put into, under the last part of its name
     #[arg(long, value_name = "DIR", requires = "target")]
     pub out: Option<PathBuf>,
+}
+
+/// `watch`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 all is well, 4 something is to be renewed, 1 customers refuse something \
+    or developers are blocked, 3 nobody can tell (server, network, disk), 2 bad usage."
+)]
+pub struct Watch {
+    /// How the server is reached
+    #[command(flatten)]
+    pub reach: Reach,
+
+    /// The root that customers' computers trust first: the root.json that comes with the program
+    #[arg(long, value_name = "ROOT")]
+    pub trust: PathBuf,
+
+    /// The collection (profile notary) [default: the one that the root's certificates name]
+    #[arg(long, value_name = "NAME")]
+    pub collection: Option<String>,
+
+    /// The folder of what was trusted when it was looked last [default: one for this root below
+    /// ~/.local/state/keyrite-courier]
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+
+    /// How long before its end a role's document is to be renewed, as timestamp=12-hours
+    #[arg(long, value_name = "ROLE=TERM", value_parser = before)]
+    pub renew: Vec<(RoleName, Term)>,
+}
+
+/// A role, and how long before its end it is to be renewed.
+fn before(text: &str) -> Result<(RoleName, Term)> {
+    let (role, term) = text.rsplit_once('=').unwrap_or(("", text));
+    Ok((RoleName::from_name(role), term.replacen('-', " ", 1).parse()?))
 }
 
 /// `tuf-client`

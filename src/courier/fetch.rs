@@ -59,10 +59,10 @@ pub fn run(args: &Fetch) -> Result<Told> {
         folder::put(&args.into, &files.collect())?;
     }
     let rehearsal = trust.as_ref().is_some_and(|trust| trust.stage == Stage::Rehearsal);
-    Ok(Told {
-        screen: screen(args, &source, published.as_ref(), &kept).rehearsal(rehearsal),
-        json: json(args, &source, published.as_ref(), &kept),
-    })
+    Ok(Told::done(
+        screen(args, &source, published.as_ref(), &kept).rehearsal(rehearsal),
+        json(args, &source, published.as_ref(), &kept),
+    ))
 }
 
 /// The trust in a `trust.json`.

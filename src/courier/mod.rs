@@ -10,6 +10,8 @@
 pub mod rules;
 
 #[cfg(feature = "courier")]
+pub mod agent;
+#[cfg(feature = "courier")]
 pub mod arguments;
 #[cfg(feature = "courier")]
 pub mod credentials;
@@ -17,6 +19,8 @@ pub mod credentials;
 pub mod download;
 #[cfg(feature = "courier")]
 pub mod fetch;
+#[cfg(feature = "courier")]
+pub mod first;
 #[cfg(feature = "courier")]
 pub mod folder;
 #[cfg(feature = "courier")]
@@ -49,5 +53,9 @@ pub mod update;
 pub mod upload;
 #[cfg(feature = "courier")]
 pub mod url;
+#[cfg(feature = "courier")]
+pub mod watch;
+#[cfg(feature = "courier")]
+mod watch_told;
 #[cfg(feature = "courier")]
 pub mod web;

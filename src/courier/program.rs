@@ -1,10 +1,10 @@
 //! The program: arguments in, one exit code out.
 
 use super::arguments::{Arguments, Command};
-use super::{fetch, push, told, tuf_client, update};
+use super::{fetch, push, told, tuf_client, update, watch};
 use crate::cli::host::System;
 use crate::cli::report;
-use crate::tuf::rule::Result;
+use crate::tuf::rule::{Exit, Result};
 use clap::Parser as _;
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -18,16 +18,27 @@ pub fn main(line: &[OsString]) -> ExitCode {
         }
     };
     let done = obey(&arguments.command).and_then(|told| {
-        if arguments.json { report::json(&System, told.json) } else { report::screen(&System, &told.screen) }
+        let exit = told.exit.map_or(0, Exit::code);
+        let said = if arguments.json {
+            report::json(&System, told.json)
+        } else {
+            report::screen(&System, &told.screen)
+        };
+        said.map(|()| exit)
     });
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(refusal) => {
+    done.map_or_else(
+        |refusal| {
             let code = report::refused(&System, &refusal, arguments.json);
-            // The suite that calls it knows two ways to end.
-            ExitCode::from(if matches!(arguments.command, Command::TufClient(_)) { 1 } else { code })
-        }
-    }
+            ExitCode::from(match arguments.command {
+                // The suite that calls it knows two ways to end.
+                Command::TufClient(_) => 1,
+                // 1 says something of customers, and nothing was seen of them.
+                Command::Watch(_) if code == Exit::Refused.code() => Exit::Device.code(),
+                _ => code,
+            })
+        },
+        ExitCode::from,
+    )
 }
 
 fn obey(command: &Command) -> Result<told::Told> {
@@ -35,6 +46,7 @@ fn obey(command: &Command) -> Result<told::Told> {
         Command::Fetch(args) => fetch::run(args),
         Command::Push(args) => push::run(args),
         Command::Update(args) => update::run(args),
+        Command::Watch(args) => watch::run(args),
         Command::TufClient(args) => tuf_client::run(args),
     }
 }

@@ -265,5 +265,5 @@ fn tell(
         ("server", source.shown().into()),
         ("upload", load.manifest.hex().into()),
     ]);
-    Told { screen, json }
+    Told::done(screen, json)
 }

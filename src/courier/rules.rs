@@ -56,6 +56,10 @@ crate::rules! {
     // --- what a customer's computer accepts
     UPDATE_STATE: "UPDATE-STATE", Refused, "a folder of trusted metadata belongs to the root that was trusted first, and to one update at a time", "TUF 5.2",
         "name another folder with --state for another root; wait for the other update to end";
+    WATCH_DUE: "WATCH-DUE", Incomplete, "what customers get is renewed in time: root of profile notary nine months before its end, its certificates twelve, snapshot and timestamp of profile tuf 7 and 2 days, everything else 90 days, or as --renew says", "design",
+        "renew it: keyrite status names the runbook, a delegation is its developer's to renew, and snapshot and timestamp those of the machine that makes them";
+    WATCH_BLOCKED: "WATCH-BLOCKED", Refused, "root of profile notary has more than six months left: with less, stock clients publish nothing", "notary-v1 6",
+        "rotate root now: until then developers who use the stock client can't release";
     TARGET_UNKNOWN: "TARGET-UNKNOWN", Refused, "a target is named by a role that may name it", "TUF 5.6.7",
         "check the name; if it was there before, it was withdrawn, or its developer's key was revoked";
     TARGET_NAME: "TARGET-NAME", Refused, "a target's last part is a plain file name", "threats T17",

@@ -9,6 +9,8 @@ use crate::record::Media;
 use crate::tuf::profile::Profile;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 /// A place that serves metadata.
 pub enum Source {
@@ -18,12 +20,26 @@ pub enum Source {
     Web(Web, Url),
     /// A directory.
     Folder(Media, String),
+    /// One of the others, asked for each file once.
+    Once(Box<Self>, RefCell<BTreeMap<String, Option<Vec<u8>>>>),
 }
 
 impl Source {
+    /// The same place, asked for each file once: whoever looks again sees what it answered then.
+    #[must_use]
+    pub fn once(self) -> Self {
+        Self::Once(Box::new(self), RefCell::default())
+    }
+
+    /// How many files a place was asked for that is asked once.
+    pub fn asked(&self) -> usize {
+        if let Self::Once(_, answers) = self { answers.borrow().len() } else { 0 }
+    }
+
     /// Of which profile the metadata there is.
-    pub const fn profile(&self) -> Profile {
+    pub fn profile(&self) -> Profile {
         match self {
+            Self::Once(place, _) => place.profile(),
             Self::Notary(_) => Profile::Notary,
             Self::Web(..) | Self::Folder(..) => Profile::Tuf,
         }
@@ -35,6 +51,7 @@ impl Source {
             Self::Notary(server) => server.base().shown(),
             Self::Web(_, base) => base.shown(),
             Self::Folder(_, shown) => shown.clone(),
+            Self::Once(place, _) => place.shown(),
         }
     }
 
@@ -61,6 +78,14 @@ impl Source {
                 }
             }
             Self::Folder(media, _) => media.find(name, limit),
+            Self::Once(place, answers) => {
+                if let Some(answer) = answers.borrow().get(name) {
+                    return Ok(answer.clone());
+                }
+                let answer = place.get(name, limit)?;
+                answers.borrow_mut().insert(name.to_owned(), answer.clone());
+                Ok(answer)
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use super::url::Url;
 use crate::ceremony::facts::Stage;
 use crate::record::rules::UPLOAD_STAGE;
 use crate::tuf::json::Json;
-use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::rule::{Exit, Refusal, Result};
 use crate::ui::screen::Screen;
 
 /// A result: for people, and for scripts.
@@ -14,6 +14,15 @@ pub struct Told {
     pub screen: Screen,
     /// For scripts, with `--json`.
     pub json: Json,
+    /// How the process ends, if not with 0.
+    pub exit: Option<Exit>,
+}
+
+impl Told {
+    /// A result with which all is done.
+    pub const fn done(screen: Screen, json: Json) -> Self {
+        Self { screen, json, exit: None }
+    }
 }
 
 /// Refuses a rehearsal on any server but one on this machine.

@@ -4,18 +4,19 @@
 //! Metadata is in files by role; a target is put under its whole name, quoted, and a newer one takes an
 //! older one's place, as the suite expects. It ends with 0 or 1.
 
+use super::agent::{self, Agent};
 use super::arguments::{Step, TufClient};
 use super::download::{self, Came, Last};
 use super::kept::Kept;
 use super::progress::Progress;
 use super::source::Source;
 use super::told::Told;
-use super::update::Agent;
 use super::url::Url;
 use super::web::{Patience, Web};
 use crate::record::media;
 use crate::tuf::client::{Caps, Change, State};
 use crate::tuf::json::{Json, object};
+use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::ui::screen::{Screen, Tone};
@@ -36,7 +37,7 @@ pub fn run(args: &TufClient) -> Result<Told> {
     let source = Source::Web(Web::new(None, Patience::METADATA)?, base);
     let state = State::from_files(kept.files()?);
     let progress = Progress::new();
-    let mut agent = Agent::new(source, kept, state, "")?;
+    let mut agent = Agent::new(&source, Some(kept), state, agent::settings(Profile::Tuf, "")?)?;
     agent.go_on(&progress)?;
     let mut fetched = 0_u32;
     if matches!(args.step, Step::Download) {
@@ -61,8 +62,5 @@ fn named<T>(value: Option<T>, option: &str) -> Result<T> {
 
 fn told(fetched: u32) -> Told {
     let screen = Screen::new("TUF client").fact("downloaded", fetched.to_string());
-    Told {
-        screen: screen.callout(Tone::Done, "Done."),
-        json: object([("downloaded", Json::Int(fetched.into()))]),
-    }
+    Told::done(screen.callout(Tone::Done, "Done."), object([("downloaded", Json::Int(fetched.into()))]))
 }

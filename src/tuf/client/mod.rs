@@ -150,7 +150,8 @@ pub enum Answer {
 pub struct Outcome {
     /// The version of every document that was accepted.
     pub versions: BTreeMap<RoleName, u64>,
-    /// Profile `notary`: delegations that were left out, with the reason.
+    /// Delegations that are of no use, with the reason: left out by an update of profile `notary`, found
+    /// by [`Client::look_around`] in profile `tuf`.
     pub skipped: Vec<(RoleName, Refusal)>,
 }
 
@@ -218,6 +219,20 @@ impl<J: Judge> Client<J> {
     /// As [`Self::feed`]; `CLIENT-STATE` before the update has ended, `SEARCH-LIMIT`.
     pub fn look_up(&mut self, path: &str) -> Result<()> {
         either!(self, u => u.look_up(path))
+    }
+
+    /// Looks at every document that somebody has published, after the update; the client may want more
+    /// files. What no search could use doesn't end it: [`Outcome`] tells of it. Profile `notary` has
+    /// seen them all.
+    ///
+    /// # Errors
+    ///
+    /// `CLIENT-STATE` before the update has ended, `SEARCH-LIMIT`.
+    pub fn look_around(&mut self) -> Result<()> {
+        match self {
+            Self::Tuf(update) => update.look_around(),
+            Self::Notary(_) => Ok(()),
+        }
     }
 
     /// What the last search came to, once nothing is wanted.

@@ -3,9 +3,13 @@
 //! In pre-order, each role once, so that a circle of delegations ends; a terminating delegation
 //! that covers the path ends the search after its own. A document is accepted for the delegator
 //! that led to it: what one delegator vouches for is worth nothing below another.
+//!
+//! A look at everything goes to every delegation that the snapshot lists, and tells of those that no
+//! search could use instead of ending there.
 
-use super::tuf1::{Step, Update};
+use super::tuf1::{Step, Update, snapshot_of};
 use super::{Answer, Judge, Want, out_of_turn};
+use crate::tuf::document::Targets;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::rules;
@@ -13,10 +17,10 @@ use crate::tuf::wire::Envelope;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// A search for one target path.
+/// A search for one target path, or a look at everything.
 #[derive(Debug)]
 pub(super) struct Search {
-    path: String,
+    path: Option<String>,
     /// Delegations to visit, the next one last, each with its delegator.
     pending: Vec<(RoleName, RoleName)>,
     visited: BTreeSet<RoleName>,
@@ -31,18 +35,28 @@ impl<J: Judge> Update<J> {
     ///
     /// As there.
     pub fn look_up(&mut self, path: &str) -> Result<()> {
+        self.begin(Some(path.to_owned()))
+    }
+
+    /// See [`super::Client::look_around`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn look_around(&mut self) -> Result<()> {
+        self.skipped.clear();
+        self.begin(None)
+    }
+
+    fn begin(&mut self, path: Option<String>) -> Result<()> {
         let top = match (&self.step, &self.targets) {
             (Step::Updated, Some(top)) => Arc::clone(top),
             _ => return Err(out_of_turn("a search before the update has ended")),
         };
         self.answer = None;
         self.step = Step::Failed;
-        let mut search = Search {
-            path: path.to_owned(),
-            pending: Vec::new(),
-            visited: BTreeSet::from([RoleName::Targets]),
-            current: None,
-        };
+        let mut search =
+            Search { path, pending: Vec::new(), visited: BTreeSet::from([RoleName::Targets]), current: None };
         let result = self.visit(&mut search, &RoleName::Targets, &top).and_then(|()| self.search(search));
         self.settle(result)
     }
@@ -84,10 +98,24 @@ impl<J: Judge> Update<J> {
     pub(super) fn take_delegated(&mut self, want: &Want, mut search: Search, bytes: &[u8]) -> Result<()> {
         let (role, by) = search.current.take().ok_or_else(|| out_of_turn("no delegation"))?;
         let delegator = self.delegator(&by)?;
-        let held = self.accept(want, &delegator, bytes)?;
-        self.visit(&mut search, &role, &held)?;
-        self.delegated.insert(role, (by, held));
+        match self.accept(want, &delegator, bytes) {
+            Ok(held) => {
+                self.visit(&mut search, &role, &held)?;
+                self.delegated.insert(role, (by, held));
+            }
+            Err(why) if search.path.is_none() => self.skipped.push((role, why)),
+            Err(why) => return Err(why),
+        }
         self.search(search)
+    }
+
+    /// A listed file that is not there.
+    pub(super) fn lacks_delegated(&mut self, search: Search, why: Refusal) -> Result<()> {
+        if search.path.is_some() {
+            return Err(why);
+        }
+        self.skipped.extend(search.current.as_ref().map(|(role, _)| (role.clone(), why)));
+        self.search(Search { current: None, ..search })
     }
 
     fn delegator(&self, by: &RoleName) -> Result<Arc<Envelope>> {
@@ -98,12 +126,17 @@ impl<J: Judge> Update<J> {
     fn visit(&mut self, search: &mut Search, role: &RoleName, held: &Envelope) -> Result<()> {
         let document = held.payload().document().as_targets();
         let targets = document.ok_or_else(|| out_of_turn("no targets document"))?;
-        if let Some(file) = targets.targets.get(&search.path) {
+        let Some(path) = &search.path else {
+            let below = self.listed_below(targets)?;
+            search.pending.extend(below.into_iter().rev().map(|child| (child, role.clone())));
+            return Ok(());
+        };
+        if let Some(file) = targets.targets.get(path) {
             self.answer = Some(Answer::Found { role: role.clone(), file: file.clone() });
             return Ok(());
         }
         let mut next = Vec::new();
-        for (child, terminating) in targets.delegations.roles_for(&search.path) {
+        for (child, terminating) in targets.delegations.roles_for(path) {
             next.push((child, role.clone()));
             if terminating {
                 search.pending.clear();
@@ -112,5 +145,17 @@ impl<J: Judge> Update<J> {
         }
         search.pending.extend(next.into_iter().rev());
         Ok(())
+    }
+
+    /// The delegations of a document for which somebody has published, bins too.
+    fn listed_below(&self, targets: &Targets) -> Result<Vec<RoleName>> {
+        let snapshot = self.snapshot.as_ref().ok_or_else(|| out_of_turn("no snapshot"))?;
+        let listed = &snapshot_of(snapshot)?.meta;
+        let roles = targets.delegations.roles.iter().map(|role| &role.name);
+        let mut below: Vec<_> = roles.filter(|role| listed.contains_key(*role)).cloned().collect();
+        if let Some(bins) = &targets.delegations.succinct {
+            below.extend(listed.keys().filter(|role| bins.is_bin(role)).cloned());
+        }
+        Ok(below)
     }
 }

@@ -33,10 +33,12 @@ pub struct Update<J> {
     /// The backend's keys before the update, to see whether they were rotated.
     online: BTreeSet<(RoleName, KeyId)>,
     timestamp: Option<Arc<Envelope>>,
-    snapshot: Option<Arc<Envelope>>,
+    pub(super) snapshot: Option<Arc<Envelope>>,
     pub(super) targets: Option<Arc<Envelope>>,
     /// Delegations that were accepted, with the delegator that vouches for each.
     pub(super) delegated: BTreeMap<RoleName, (RoleName, Arc<Envelope>)>,
+    /// Delegations that a look at everything found to be of no use.
+    pub(super) skipped: Vec<(RoleName, Refusal)>,
     pub(super) step: Step,
     want: Option<Want>,
     changes: Vec<Change>,
@@ -81,6 +83,7 @@ impl<J: Judge> Update<J> {
             snapshot: None,
             targets: None,
             delegated: BTreeMap::new(),
+            skipped: Vec::new(),
             step: Step::Root,
             want: None,
             changes: Vec::new(),
@@ -117,11 +120,12 @@ impl<J: Judge> Update<J> {
     ///
     /// # Errors
     ///
-    /// `FILE-MISSING` for every file but the next root (TUF 5.3.3).
+    /// `FILE-MISSING` for every file but the next root (TUF 5.3.3), and those of a look at everything.
     pub fn missing(&mut self) -> Result<()> {
         let want = self.want.take().ok_or_else(|| out_of_turn("a file that was not asked for"))?;
         let result = match std::mem::replace(&mut self.step, Step::Failed) {
             Step::Root => self.roots_done(),
+            Step::Search(search) => self.lacks_delegated(search, file_missing(&want.role, &want.name)),
             _ => Err(file_missing(&want.role, &want.name)),
         };
         self.settle(result)
@@ -137,7 +141,7 @@ impl<J: Judge> Update<J> {
         let top = [Some(&self.root), self.timestamp.as_ref(), self.snapshot.as_ref(), self.targets.as_ref()];
         let all = top.into_iter().flatten().chain(self.delegated.values().map(|(_, held)| held));
         let versions = all.map(|held| (held.payload().role().clone(), held.payload().version())).collect();
-        Outcome { versions, skipped: Vec::new() }
+        Outcome { versions, skipped: self.skipped.clone() }
     }
 
     /// See [`super::Client::state`].
@@ -391,7 +395,7 @@ fn listed_snapshot(timestamp: &Envelope) -> Result<&MetaFile> {
     }
 }
 
-fn snapshot_of(held: &Envelope) -> Result<&Snapshot> {
+pub(super) fn snapshot_of(held: &Envelope) -> Result<&Snapshot> {
     match held.payload().document() {
         Document::Snapshot(document) => Ok(document),
         _ => Err(out_of_turn("no snapshot")),
