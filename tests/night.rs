@@ -26,7 +26,8 @@ use keyrite::signer::secret::Pin;
 use keyrite::signer::uri::KeyUri;
 use keyrite::signer::{self, PinAsk, PinSource, TokenIdentity};
 use keyrite::tuf::digest::Digest;
-use keyrite::tuf::document::{Document, MetaFile};
+use keyrite::tuf::document::{Document, MetaFile, PathRule, TargetFile};
+use keyrite::tuf::make::{Grant, RoleSpec, TargetsEdit};
 use keyrite::tuf::payload::{MetadataPayload, Payload};
 use keyrite::tuf::profile::Profile;
 use keyrite::tuf::role::RoleName;
@@ -35,6 +36,7 @@ use keyrite::tuf::{make, wire};
 use stage::{Devices, Done, Stage, block, blocks, brought, shell, shipped, utf8};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -217,6 +219,86 @@ impl Night {
         let line = ["-C", utf8(&self.stage.record), "--json", "status"];
         self.stage.keyrite(line).ended(0).json()["roles"].to_string()
     }
+
+    /// Signed by a key whose file and pass-phrase a thief has.
+    fn stolen(&self, facts: &Facts, key: &str, payload: &MetadataPayload) -> Vec<u8> {
+        let public = &facts.keys[&key.parse::<KeyName>().unwrap()].public;
+        let place = KeyUri::File(self.stage.path(&format!("keys/{key}.pem")));
+        let mut token = Modules::default().open(&place, None).unwrap();
+        let mut signer = token.open(public, &mut Thief).unwrap();
+        let whole = Payload::Metadata(payload.clone());
+        let scheme = wire::scheme(self.profile, public);
+        let signature = signer::sign(signer.as_mut(), public, scheme, &whole, &mut Thief).unwrap();
+        wire::seal(payload, &facts.root().unwrap().keys, &[signature]).unwrap()
+    }
+
+    fn facts(&self) -> Facts {
+        Record::open(&self.stage.record).unwrap().read_all(now(), &Inputs::default()).unwrap().facts
+    }
+
+    /// The page of `status`, as one line.
+    fn status(&self) -> String {
+        let page = self.stage.keyrite(["-C", utf8(&self.stage.record), "status"]).ended(0).text();
+        page.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// A thief of the targets key lets the backend serve one more targets, with an application and a file
+    /// of theirs, and it is imported.
+    fn robbed(&self, file: &str) {
+        let facts = self.facts();
+        let before = &facts.documents[&RoleName::Targets];
+        let entry = wire::key_entry(self.profile, &facts.keys[&"dev-dana".parse().unwrap()].public, None);
+        let paths = vec!["evil/".to_owned()];
+        let grant = Grant {
+            role: RoleName::from_name(if self.profile == Profile::Tuf { "evil" } else { "targets/evil" }),
+            keys: RoleSpec { keys: vec![entry.unwrap()], threshold: NonZeroU32::MIN },
+            paths: if self.profile == Profile::Tuf {
+                PathRule::Patterns(vec!["evil/*".to_owned()])
+            } else {
+                PathRule::Prefixes(paths)
+            },
+            terminating: false,
+        };
+        let digest = Digest::of(file.as_bytes()).as_bytes().to_vec();
+        let hashes = BTreeMap::from([("sha256".to_owned(), digest)]).into();
+        let put = TargetsEdit::PutTarget {
+            path: file.to_owned(),
+            file: TargetFile { length: 1, hashes, custom: None },
+        };
+        let until = now().plus(Term::new(1, Unit::Years)).unwrap();
+        let version = before.version() + 1;
+        let edits = [TargetsEdit::Grant(grant), put];
+        let payload =
+            make::targets(self.profile, &RoleName::Targets, version, until, Some(before.payload()), &edits);
+        let served = self.stage.path(&format!("served-{version}-{file}"));
+        fs::create_dir_all(&served).unwrap();
+        let bytes = self.stolen(&facts, "targets-1", &payload.unwrap());
+        fs::write(served.join(format!("{version}.targets.json")), bytes).unwrap();
+        self.stage.on(&self.stage.record, &self.map(&[]), &["import", utf8(&served)]).ended(0);
+        assert_eq!(self.facts().documents[&RoleName::Targets].version(), version);
+    }
+
+    /// What the newest targets says itself: its files, and whom it lets sign.
+    fn says(&self) -> (u64, Vec<String>, Vec<String>) {
+        let facts = self.facts();
+        let newest = &facts.documents[&RoleName::Targets];
+        let targets = newest.document().as_targets().unwrap();
+        let roles = targets.delegations.roles.iter().map(|role| role.name.to_string()).collect();
+        (newest.version(), targets.targets.keys().cloned().collect(), roles)
+    }
+
+    /// The page's recovery from the theft of the targets key, with this more under `[targets]`.
+    fn recovery(&self, name: &str, more: &str) -> PathBuf {
+        let text =
+            fs::read_to_string(shipped("break-glass/targets-key-compromised/02-recover.toml")).unwrap();
+        assert!(text.ends_with("[targets]\nvalid-for = \"1 year\"\n"), "{text}");
+        self.stage.write(name, &format!("{text}{more}"))
+    }
+
+    /// The lines of a plan, as one.
+    fn planned(&self, runbook: &Path) -> String {
+        self.plan(&self.map(&[]), runbook).ended(0).json()["summary"].to_string()
+    }
 }
 
 fn now() -> Time {
@@ -288,14 +370,7 @@ impl Field<'_> {
 
     /// Signed by a key whose file and pass-phrase a thief has.
     fn stolen(&self, facts: &Facts, key: &str, payload: &MetadataPayload) -> Vec<u8> {
-        let public = &facts.keys[&key.parse::<KeyName>().unwrap()].public;
-        let place = KeyUri::File(self.night.stage.path(&format!("keys/{key}.pem")));
-        let mut token = Modules::default().open(&place, None).unwrap();
-        let mut signer = token.open(public, &mut Thief).unwrap();
-        let whole = Payload::Metadata(payload.clone());
-        let scheme = wire::scheme(Profile::Tuf, public);
-        let signature = signer::sign(signer.as_mut(), public, scheme, &whole, &mut Thief).unwrap();
-        wire::seal(payload, &facts.root().unwrap().keys, &[signature]).unwrap()
+        self.night.stolen(facts, key, payload)
     }
 }
 
@@ -475,6 +550,76 @@ fn a_quorum_that_is_lost_is_said_so_before_anyone_travels() {
     assert_ne!(other.stage.root().1, night.stage.root().1);
     let taken = night.stage.on(&night.stage.record, &map, &["import", utf8(&other.stage.record)]);
     assert_eq!(taken.ended(1).json()["error"]["rule"], "RECORD-OTHER");
+}
+
+/// A thief who used the targets key: whoever recovers sees what came in, and leaves it out or not.
+#[test]
+fn what_a_thief_of_the_targets_key_put_in_is_shown_and_left_out() {
+    for profile in [Profile::Notary, Profile::Tuf] {
+        let tuf = profile == Profile::Tuf;
+        let day = Night::first_day(if tuf { "used-tuf" } else { "used-notary" }, profile);
+        let honest = day.says();
+        assert_eq!((honest.0, honest.1.len(), honest.2.len()), (2, 0, 1), "{honest:?}");
+        day.until_held(&shipped("break-glass/targets-key-compromised/01-targets-key.toml"));
+        let plain = day.recovery("recover.toml", "");
+        let before = day.planned(&plain);
+        assert!(!before.contains("none that a change") && !before.contains("as-in"), "{before}");
+        assert!(!day.status().contains("no change of this record made"));
+
+        day.robbed("evil.bin");
+        let called_out = "no change of this record made targets 3, signed by targets-1 of uma; the last that \
+                          one made is targets 2: if none of you published it";
+        assert!(day.status().contains(called_out), "{}", day.status());
+        let application = if tuf { "evil" } else { "targets/evil" };
+        let (granted, file) = (format!("  delegation {application}: granted"), "  target evil.bin: ");
+        let told = day.planned(&plain);
+        for line in ["since targets 2, the last before it that one made", &granted, file, "as-in = 2 under"] {
+            assert!(told.contains(line), "no {line} in {told}");
+        }
+        // Any other change shows it as well: what it makes would pass for the record's own from then on.
+        let again = "ceremony = \"renew\"\ntitle = \"Again\"\n[people]\nada = \"administrator\"\numa = \"custodian\"\n\
+                     [renew]\nwithin = \"18 months\"\nroles = [\"targets\"]\n[targets]\nvalid-for = \"2 years\"\n";
+        let again = day.stage.write("again.toml", again);
+        let told = day.planned(&again);
+        assert!(told.contains(&granted) && told.contains(file) && !told.contains("as-in"), "{told}");
+
+        // Left out whole.
+        let out = day.again(if tuf { "used-out-tuf" } else { "used-out-notary" });
+        let runbook = out.recovery("recover.toml", "as-in = 2\n");
+        let told = out.planned(&runbook);
+        for line in [
+            "it says again what targets 2 said, and nothing that came in since",
+            "this change leaves all that out",
+            file,
+        ] {
+            assert!(told.contains(line), "no {line} in {told}");
+        }
+        let refused = out.plan(&out.map(&[]), &out.recovery("older.toml", "as-in = 1\n")).ended(1).json();
+        assert_eq!(refused["error"]["rule"], "TARGETS-AS-IN", "{refused}");
+        assert_eq!(out.until_held(&runbook), 1);
+        out.served();
+        assert_eq!(out.says(), (4, honest.1.clone(), honest.2.clone()));
+        assert!(!out.status().contains("no change of this record made"), "{}", out.status());
+        assert_eq!(out.stage.verify().ended(0).json()["problems"], serde_json::json!([]));
+
+        // A file alone, and the grant stays, as the plan has said.
+        let file_out = day.again(if tuf { "used-file-tuf" } else { "used-file-notary" });
+        let runbook = file_out.recovery("recover.toml", "without-paths = [\"evil.bin\", \"gone.bin\"]\n");
+        let told = file_out.planned(&runbook);
+        assert!(told.contains("  without evil.bin") && told.contains("gone.bin is not in it"), "{told}");
+        assert_eq!(file_out.until_held(&runbook), 1);
+        let says = file_out.says();
+        assert_eq!((says.0, says.1.len()), (4, 0), "{says:?}");
+        assert!(says.2.contains(&application.to_owned()), "{says:?}");
+
+        // What was signed on top of it is shown all the same, and only named files can be left out.
+        assert_eq!(day.until_held(&again), 1);
+        assert!(!day.status().contains("no change of this record made"));
+        let told = day.planned(&plain);
+        assert!(told.contains(&granted) && told.contains(file) && told.contains("without-paths"), "{told}");
+        let refused = day.plan(&day.map(&[]), &day.recovery("late.toml", "as-in = 2\n")).ended(1).json();
+        assert_eq!(refused["error"]["rule"], "TARGETS-AS-IN", "{refused}");
+    }
 }
 
 /// Root and targets keys gone in one night: what the planner says is rehearsed as it is, and one change

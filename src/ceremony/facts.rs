@@ -159,6 +159,15 @@ pub struct Earlier {
     pub since: Vec<Trusted>,
 }
 
+/// Targets documents, one after another, that no change of the record made.
+#[derive(Debug, Clone)]
+pub struct Unmade {
+    /// The last one before them that a change made; none where the record has none so old.
+    pub before: Option<Trusted>,
+    /// The last of them.
+    pub last: Trusted,
+}
+
 /// What a ceremony may know.
 #[derive(Debug, Clone)]
 pub struct Facts {
@@ -190,6 +199,10 @@ pub struct Facts {
     /// what a stolen key may have signed. For the eye alone, since receipts prove nothing; no change
     /// rests on it.
     pub earlier: BTreeMap<RoleName, Earlier>,
+    /// Targets documents that no change of the record made, oldest first: where a thief of the targets
+    /// keys would have put what they wanted ([`super::unmade`]). For the eye; a change rests on it only
+    /// where its runbook says which version goes on.
+    pub unmade: Vec<Unmade>,
     /// Delegations that a former document listed and no newest one does: those that were revoked.
     pub revoked: BTreeSet<RoleName>,
     /// The anchor that a person gave, if any.

@@ -45,6 +45,7 @@ pub mod strict;
 mod tests;
 mod thresholds;
 pub mod transcript;
+pub mod unmade;
 
 use crate::tuf::rule::Result;
 use change::Change;

@@ -7,6 +7,7 @@ use super::change::{Change, Item, NewCertificate, NewKey, NewShares, RestoredKey
 use super::facts::Facts;
 use super::people::{KeyName, Person};
 use super::rehearsed::speaks_for;
+use super::unmade;
 use crate::tuf::diff;
 use crate::tuf::digest::Digest;
 use crate::tuf::evidence::Trusted;
@@ -209,7 +210,10 @@ pub fn difference(change: &Change, facts: &Facts) -> Vec<String> {
         let old = facts.newest(new.role()).map(Trusted::payload);
         diff::words(old, new, &name)
     };
-    change.documents().flat_map(words).chain(ceasing::lines(change, facts)).collect()
+    let mut lines: Vec<String> = change.documents().flat_map(words).collect();
+    lines.extend(unmade::lines(change, facts, &name));
+    lines.extend(ceasing::lines(change, facts));
+    lines
 }
 
 /// What comes into the record or goes: keys made, enrolled, certified, destroyed.

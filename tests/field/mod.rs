@@ -59,6 +59,7 @@ pub fn facts(profile: Profile, collection: &str, today: Time, files: &[Envelope]
         unvouched: BTreeMap::new(),
         reached: BTreeMap::new(),
         earlier: BTreeMap::new(),
+        unmade: Vec::new(),
         revoked: BTreeSet::new(),
         anchor: None,
         enrolments: BTreeMap::new(),

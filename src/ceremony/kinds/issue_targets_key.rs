@@ -68,6 +68,9 @@ struct Targets {
     #[serde(default)]
     compromised: Vec<Word<KeyName>>,
     valid_for: Word<Term>,
+    as_in: Option<u64>,
+    #[serde(default)]
+    without_paths: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -127,6 +130,8 @@ impl Ceremony for Rotation {
         let wanted = Wanted {
             targets: self.role(),
             targets_valid_for: Some(self.targets.valid_for.0),
+            targets_as_in: self.targets.as_in,
+            targets_without: self.targets.without_paths.clone(),
             gone: self.gone().collect(),
             declared: self.declared.as_ref().map(Said::keys),
             ..Wanted::again(self.root.valid_for.0)

@@ -71,6 +71,9 @@ struct Root {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Targets {
     valid_for: Word<Term>,
+    as_in: Option<u64>,
+    #[serde(default)]
+    without_paths: Vec<String>,
 }
 
 impl Ceremony for Spec {
@@ -109,7 +112,11 @@ impl Ceremony for Spec {
         wanted.targets = self.targets(facts);
         wanted.declared = self.declared.as_ref().map(Said::keys);
         if !edits_nothing(&wanted.targets) {
-            wanted.targets_valid_for = self.targets.as_ref().map(|targets| targets.valid_for.0);
+            if let Some(targets) = &self.targets {
+                wanted.targets_valid_for = Some(targets.valid_for.0);
+                wanted.targets_as_in = targets.as_in;
+                wanted.targets_without.clone_from(&targets.without_paths);
+            }
         }
         let made = root_change(frame, facts, &wanted)?;
         // Nor is it asked to sign meanwhile.

@@ -20,6 +20,8 @@ use crate::ceremony::change::{Base, Counts, Frame, Item, Purpose};
 use crate::ceremony::conflict::carried;
 use crate::ceremony::facts::{Facts, KeyRecord};
 use crate::ceremony::people::{KeyName, check_holders};
+use crate::ceremony::unmade;
+
 use crate::tuf::certificate::leaf;
 use crate::tuf::evidence::Trusted;
 use crate::tuf::make::{self, RoleSpec, RootSpec, TargetsEdit};
@@ -30,6 +32,7 @@ use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::statement::{KeyEvent, Sentence, Statement};
 use crate::tuf::text::visible;
 use crate::tuf::time::{Term, Time};
+use std::collections::BTreeSet;
 
 /// What the next root is to be; a role that is left as it is keeps the trusted root's entries.
 #[derive(Debug, Clone)]
@@ -48,6 +51,11 @@ pub struct Wanted {
     pub targets_valid_for: Option<Term>,
     /// What becomes of the content of targets; with any, it is signed again.
     pub targets_edits: Vec<TargetsEdit>,
+    /// The version of targets whose content is signed again, where that is not the newest's: what no
+    /// change of the record put in since is left out.
+    pub targets_as_in: Option<u64>,
+    /// Files of targets that are left out, those of them that are there.
+    pub targets_without: Vec<String>,
     /// Keys that are given up by this change, whatever their purpose, with what became of them.
     pub gone: Vec<(KeyName, KeyEvent)>,
     /// Developers' keys of which root says from now on what targets keys have said, if the runbook
@@ -66,6 +74,8 @@ impl Wanted {
             valid_for,
             targets_valid_for: None,
             targets_edits: Vec::new(),
+            targets_as_in: None,
+            targets_without: Vec::new(),
             gone: Vec::new(),
             declared: None,
         }
@@ -170,6 +180,9 @@ pub fn root_change(frame: &Frame, facts: &Facts, wanted: &Wanted) -> Result<Root
         gone: &gone,
         asked: &asked,
     });
+    if again {
+        summary.extend(left_out(facts, wanted)?);
+    }
     for decision in carried(facts) {
         if let Sentence::Decision { what, keep, .. } = decision.sentence() {
             summary.push(format!("what was decided of {} still stands: {keep}", visible(what)));
@@ -333,6 +346,39 @@ fn targets_again(frame: &Frame, facts: &Facts, wanted: &Wanted) -> Result<Metada
         None => kept(facts, frame.held_at, before.document().header().expires, most, "targets")?,
     };
     let version = before.version().saturating_add(1);
-    let (profile, edits) = (facts.trust.profile, &wanted.targets_edits);
-    make::targets(profile, &RoleName::Targets, version, until, Some(before.payload()), edits)
+    let content = match wanted.targets_as_in {
+        Some(version) => unmade::content(facts, before, version)?,
+        None => before,
+    };
+    let mut edits = wanted.targets_edits.clone();
+    edits.extend(without(content, &wanted.targets_without).cloned().map(TargetsEdit::RemoveTarget));
+    let profile = facts.trust.profile;
+    make::targets(profile, &RoleName::Targets, version, until, Some(content.payload()), &edits)
+}
+
+/// Those of these files that a targets document has. A rehearsal has none that a thief put there.
+fn without<'a>(content: &Trusted, paths: &'a [String]) -> impl Iterator<Item = &'a String> {
+    let files = content.document().as_targets().map(|targets| &targets.targets);
+    paths.iter().filter(move |path| files.is_some_and(|files| files.contains_key(*path)))
+}
+
+/// What of targets doesn't go on as it is, one line each.
+fn left_out(facts: &Facts, wanted: &Wanted) -> Result<Vec<String>> {
+    let Some(newest) = facts.documents.get(&RoleName::Targets) else { return Ok(Vec::new()) };
+    let mut lines = Vec::new();
+    let mut content = newest;
+    if let Some(version) = wanted.targets_as_in {
+        content = unmade::content(facts, newest, version)?;
+        lines.push(format!("  it says again what targets {version} said, and nothing that came in since"));
+    }
+    let there: BTreeSet<&String> = without(content, &wanted.targets_without).collect();
+    lines.extend(wanted.targets_without.iter().map(|path| {
+        let (path, is) = (visible(path), there.contains(path));
+        if is {
+            format!("  without {path}")
+        } else {
+            format!("  {path} is not in it, and need not be left out")
+        }
+    }));
+    Ok(lines)
 }

@@ -164,6 +164,7 @@ pub fn nothing() -> Facts {
         unvouched: BTreeMap::new(),
         reached: BTreeMap::new(),
         earlier: BTreeMap::new(),
+        unmade: Vec::new(),
         revoked: BTreeSet::new(),
         anchor: None,
         enrolments: BTreeMap::new(),

@@ -9,6 +9,7 @@ use crate::ceremony::due::Urgency;
 use crate::ceremony::facts::{Facts, Stage};
 use crate::ceremony::people::Person;
 use crate::ceremony::standing::{Standing, State};
+use crate::ceremony::unmade;
 use crate::cli::verify::is_beside;
 use crate::record::Contents;
 use crate::tuf::digest::Digest;
@@ -38,6 +39,9 @@ pub fn screen(contents: &Contents, view: &View<'_>, next: &[String]) -> Screen {
             "clients that never see it; whoever has it can publish it",
         );
         screen = screen.callout(Tone::Careful, loose.to_string());
+    }
+    if let Some(text) = unmade::newest(facts) {
+        screen = screen.callout(Tone::Careful, text);
     }
     for (what, conflict) in facts.conflicts.iter().filter(|(_, conflict)| conflict.kept.is_none()) {
         screen = screen.heading(format!("In conflict: {}", visible(what)));

@@ -16,7 +16,7 @@ use super::roots::{Signed, parse, weight};
 use super::statements::Said;
 use super::withdrawn::Withdrawn;
 use super::{Desk, by_some_root, decision};
-use crate::ceremony::facts::{Earlier, MADE_AHEAD, Stage};
+use crate::ceremony::facts::{Earlier, MADE_AHEAD, Stage, Unmade};
 use crate::record::contents::StoredDocument;
 use crate::record::names::Place;
 use crate::record::receipt::{Answer, Receipt};
@@ -133,6 +133,29 @@ impl Documents {
 }
 
 impl Documents {
+    /// Targets documents up to the newest that no change made: each time the last of those that follow one another.
+    pub(super) fn unmade(&self, made: &BTreeSet<Digest>) -> Vec<Unmade> {
+        let newest = self.newest.get(&RoleName::Targets).map_or(0, Trusted::version);
+        let counts = |d: &&Trusted| *d.role() == RoleName::Targets && d.version() <= newest;
+        let targets = self.all.iter().filter(counts);
+        let versions: BTreeMap<u64, &Trusted> = targets.map(|d| (d.version(), d)).collect();
+        let mut found: Vec<Unmade> = Vec::new();
+        let (mut before, mut follows) = (None, false);
+        for document in versions.into_values() {
+            if made.contains(&document.payload().digest()) {
+                (before, follows) = (Some(document), false);
+                continue;
+            }
+            let last = document.clone();
+            match found.last_mut().filter(|_| follows) {
+                Some(run) => run.last = last,
+                None => found.push(Unmade { before: before.cloned(), last }),
+            }
+            follows = true;
+        }
+        found
+    }
+
     /// Whether a trusted document of that payload lists a key.
     pub(super) fn lists(&self, payload: &Digest, key: &PublicKey) -> bool {
         let mut of = self.all.iter().filter(|held| held.payload().digest() == *payload);

@@ -229,6 +229,7 @@ fn read(
     let made = made.map(MetadataPayload::digest).collect();
     let unvouched = documents.unvouched(&made, desk.trust.stage);
     let reached = documents.reached(&made, &unvouched);
+    let unmade = documents.unmade(&made);
     let proposals = proposals(&changes, &roots.signed);
     let mut facts = Facts {
         trust: trust.trust().clone(),
@@ -243,6 +244,7 @@ fn read(
         unvouched,
         reached,
         earlier: documents.delegations.earlier(&receipts),
+        unmade,
         revoked: documents.revoked,
         anchor: inputs.anchor,
         enrolments: inputs.enrolments.clone(),
