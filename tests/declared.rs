@@ -14,6 +14,7 @@ use keyrite::ceremony::facts::Stage as Kind;
 use keyrite::ceremony::limits::Limits;
 use keyrite::record::{Inputs, Record};
 use keyrite::tuf::profile::Profile;
+use keyrite::tuf::role::RoleName;
 use keyrite::tuf::statement::KeyEvent;
 use serde_json::json;
 use stage::{Stage, fill, made_elsewhere, utf8};
@@ -236,4 +237,64 @@ fn a_stolen_targets_key_stops_no_change_that_takes_it_out() {
     let held = room.run(&stage.record, &all, &line).ended(0).json();
     assert_eq!(held["done"], json!(["Uma leaves"]), "{held}");
     assert_eq!(room.given_up(), BTreeMap::new());
+}
+
+/// Nor does it, by one more targets, take away the way to a change that people have half signed: `status`
+/// gives the lines, and they lead there.
+#[test]
+fn a_change_that_a_thief_overtakes_is_planned_anew() {
+    let room = Room::new("declared-overtaken");
+    let stage = &room.stage;
+    let (thief, first) = (room.having(&["t1"]), room.having(&["r1"]));
+    let theirs = room.copy("theirs");
+    let text = format!(
+        "ceremony = \"issue-targets-key\"\ntitle = \"T1 was stolen\"\n{HEAD}[targets]\nkeys = [\"t2\"]\n\
+         threshold = 1\ncompromised = [\"t1\"]\nvalid-for = \"1 year\"\nas-in = 1\n[root]\nvalid-for = \"2 years\"\n"
+    );
+    let runbook = stage.write("rotation.toml", &text);
+    let line = room.answered(&stage.record, &first, &runbook);
+    room.run(&stage.record, &first, &line).ended(4);
+    let next = || {
+        let status = stage.on(&stage.record, &first, &["status"]).ended(0).json();
+        let lines = status["next"].as_array().unwrap().clone();
+        lines.iter().map(|line| line.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert!(!next().iter().any(|line| line.contains("anew")), "{:?}", next());
+
+    // What the thief signs comes in as the backend's answer does: a document, and no change.
+    let grant = format!(
+        "ceremony = \"grant-delegation\"\ntitle = \"Evil\"\n{HEAD}[delegation]\napplication = \"evil\"\n\
+         keys = [\"d1\"]\nthreshold = 1\npaths = [\"evil/\"]\nvalid-for = \"1 year\"\n"
+    );
+    let grant = stage.write("evil.toml", &grant);
+    let line_of_thief = room.answered(&theirs, &thief, &grant);
+    room.run(&theirs, &thief, &line_of_thief).ended(0);
+    let served = stage.path("served");
+    fs::create_dir_all(served.join("metadata")).unwrap();
+    stage::Done::of(
+        Command::new("cp").arg("-r").arg(theirs.join("metadata/targets")).arg(served.join("metadata")),
+    )
+    .ended(0);
+    stage.on(&stage.record, &first, &["import", utf8(&served)]).ended(0);
+
+    let lines = next();
+    let withdraw = "of the kind withdraw, for \"T1 was stolen\": half signed, and targets 2 has come between";
+    assert!(lines[0].contains(withdraw), "{lines:?}");
+    assert!(lines[1].contains("plans \"T1 was stolen\" anew, from targets 2"), "{lines:?}");
+    let again = lines[1].split(" run ").nth(1).unwrap().split("    ").next().unwrap().to_owned();
+    let back = format!(
+        "ceremony = \"withdraw\"\ntitle = \"Anew\"\n{HEAD}[withdraw]\nchange = \"T1 was stolen\"\n\
+         reason = \"a thief has come between\"\n"
+    );
+    let all = room.having(&ALL);
+    stage.hold(&all, &stage.write("back.toml", &back)).1.ended(0);
+    // A shell finds the whole name by its first digits.
+    let again = stage::shell(&stage.dir, &format!("echo {again}"), &[]).ended(0).text();
+    let held = stage.hold(&all, Path::new(again.trim())).1.ended(0).json();
+    assert_eq!(held["done"], json!(["T1 was stolen"]), "{held}");
+    assert!(!next().iter().any(|line| line.contains("anew")), "{:?}", next());
+    let facts = Record::open(&stage.record).unwrap().read_all(DAY.parse().unwrap(), &Inputs::default());
+    let newest = &facts.unwrap().facts.documents[&RoleName::Targets];
+    assert_eq!(newest.version(), 3);
+    assert!(newest.document().as_targets().unwrap().delegations.roles.is_empty());
 }

@@ -79,6 +79,7 @@ fn next(session: &Session, contents: &Contents, view: &View<'_>, server: Option<
         );
         at.push(format!("{keyrite} run {runbook}    goes on with \"{title}\""));
     }
+    lines.extend(ways::overtaken(session, contents));
     let under_way = !(lines.is_empty() && last.is_empty());
     if under_way && contents.facts.roots.is_empty() {
         lines.extend(last);

@@ -5,8 +5,9 @@ use super::super::sign::going_on;
 use super::view::{Role, View};
 use crate::ceremony::change::{Change, Item};
 use crate::ceremony::facts::{KeyRecord, Stage};
-use crate::ceremony::kinds::software_allowed;
-use crate::ceremony::standing::State;
+use crate::ceremony::kinds::{self, software_allowed};
+use crate::ceremony::runbook::Runbook;
+use crate::ceremony::standing::{Standing, State};
 use crate::record::manifest::Manifest;
 use crate::record::upload::{FETCH, asks, fetch_line};
 use crate::record::{Contents, StoredChange};
@@ -25,19 +26,12 @@ pub fn runbook(session: &Session, stored: &StoredChange) -> String {
 /// way, which goes on like any change.
 pub fn out(session: &Session, contents: &Contents) -> Vec<String> {
     let keyrite = session.keyrite();
-    let under_way = |stored: &StoredChange| going_on(stored) && settles(&stored.change);
-    if contents.changes.values().any(under_way) {
+    if settling(contents) {
         return Vec::new();
     }
     let mut lines = Vec::new();
-    let titled = |stored: &StoredChange| {
-        let (title, all) = (&stored.change.frame.title, contents.facts.proposals.values());
-        let alone = all.filter(|other| other.title == *title && !other.withdrawn).count() < 2;
-        if alone { String::new() } else { format!("with which = {}: ", digits(stored)) }
-    };
-    let withdraw = |title: &str, why: &str| {
-        format!("{keyrite} run RUNBOOK    of the kind withdraw, for \"{title}\": {why}")
-    };
+    let titled = |stored: &StoredChange| titled(contents, stored);
+    let withdraw = |title: &str, why: &str| withdraw(session, title, why);
     let open = contents.facts.conflicts.iter().filter(|(_, conflict)| conflict.kept.is_none());
     for (what, conflict) in open.filter(|(what, _)| !what.starts_with("metadata/root/")) {
         let sides = conflict.sides.keys().map(|side| side.hex().chars().take(16).collect::<String>());
@@ -74,6 +68,67 @@ pub fn out(session: &Session, contents: &Contents) -> Vec<String> {
         lines.push(withdraw(first, &why));
     }
     lines
+}
+
+/// What to type for a change that people had signed when a document that it starts from was replaced: a thief
+/// of the targets keys does that to whoever takes them out, with one more upload.
+pub fn overtaken(session: &Session, contents: &Contents) -> Vec<String> {
+    if settling(contents) {
+        return Vec::new();
+    }
+    let mut lines = Vec::new();
+    for stored in contents.changes.values().filter(|stored| !stored.gathered.signatures.is_empty()) {
+        let Ok(Standing { state: State::BaseMoved { role, newest, .. }, .. }) = &stored.standing else {
+            continue;
+        };
+        if replaced(contents, stored) {
+            continue;
+        }
+        let title = visible(&stored.change.frame.title);
+        // Whoever signed it can sign no other of that version.
+        if in_the_way(contents, &stored.change) {
+            let why =
+                format!("{}half signed, and {role} {newest} has come between", titled(contents, stored));
+            lines.push(withdraw(session, &title, &why));
+        }
+        let (keyrite, runbook) = (session.keyrite(), runbook(session, stored));
+        lines.push(format!(
+            "{keyrite} run {runbook}    plans \"{title}\" anew, from {role} {newest}; hold it in one sitting"
+        ));
+    }
+    lines
+}
+
+/// Whether nothing of a change is left to be planned anew: another of its runbook goes on or has been
+/// carried out since, or all that it asks for is so already.
+fn replaced(contents: &Contents, stored: &StoredChange) -> bool {
+    let frame = &stored.change.frame;
+    let later = |other: &StoredChange| {
+        let states = |s: &Standing| {
+            matches!(s.state, State::Open | State::Complete { .. } | State::Sealed | State::Published)
+        };
+        let own = other.change.frame.runbook == frame.runbook && other.change.frame.held_at > frame.held_at;
+        own && other.standing.as_ref().is_ok_and(states)
+    };
+    let text = String::from_utf8_lossy(&stored.runbook);
+    let ceremony = Runbook::parse(&text).and_then(|runbook| kinds::read(&runbook));
+    contents.changes.values().any(later) || ceremony.is_ok_and(|ceremony| ceremony.held(&contents.facts))
+}
+
+/// Whether a change is under way that ends what keeps others waiting.
+fn settling(contents: &Contents) -> bool {
+    contents.changes.values().any(|stored| going_on(stored) && settles(&stored.change))
+}
+
+fn withdraw(session: &Session, title: &str, why: &str) -> String {
+    format!("{} run RUNBOOK    of the kind withdraw, for \"{title}\": {why}", session.keyrite())
+}
+
+/// How a withdrawal tells a change from others of its title, where there are any.
+fn titled(contents: &Contents, stored: &StoredChange) -> String {
+    let (title, all) = (&stored.change.frame.title, contents.facts.proposals.values());
+    let alone = all.filter(|other| other.title == *title && !other.withdrawn).count() < 2;
+    if alone { String::new() } else { format!("with which = {}: ", digits(stored)) }
 }
 
 /// Whether a change ends what keeps others waiting: it withdraws another, or decides a conflict.
