@@ -87,14 +87,15 @@ pub fn answered(facts: &Facts, root: &MetadataPayload, anew: &BTreeSet<KeyIdenti
     ))
 }
 
-/// How many keys a refusal names.
+/// How many keys a refusal names, and a change.
 const NAMED: usize = 8;
 
 fn words(key: &KeyRecord, said: &Declared) -> String {
     format!("{} of {}, declared {} since {}", key.name, key.holder, said.event.name(), said.at.date())
 }
 
-/// A line for each key of which a change leaves no word standing, for everyone who signs it.
+/// A line for each key of which a change leaves no word standing, for everyone who signs it; of many the
+/// first few.
 pub fn lines(change: &Change, facts: &Facts) -> Vec<String> {
     let Some(root) = change.documents().find(|document| *document.role() == RoleName::Root) else {
         return Vec::new();
@@ -111,5 +112,9 @@ pub fn lines(change: &Change, facts: &Facts) -> Vec<String> {
     let line = |(key, said): &(&KeyRecord, &Declared)| {
         format!("{} by targets keys alone, which counts no more with this root", words(key, said))
     };
-    ceasing.iter().map(line).collect()
+    let mut lines: Vec<String> = ceasing.iter().take(NAMED).map(line).collect();
+    if let Some(more) = ceasing.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        lines.push(format!("and {more} more keys of which targets keys alone have said so"));
+    }
+    lines
 }

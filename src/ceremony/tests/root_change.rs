@@ -302,6 +302,30 @@ fn a_change_of_targets_keys_says_what_of_their_words_stays() {
     }
 }
 
+/// Whoever has targets keys can declare thousands.
+#[test]
+fn of_many_words_that_cease_some_are_shown() {
+    let tables =
+        "[targets]\nkeys = [\"w\"]\nvalid-for = \"1 year\"\n[root]\nvalid-for = \"2 years\"\n[declared]\n";
+    for (many, lines, last) in [(8, 8, "by targets keys alone"), (12, 9, "and 4 more keys")] {
+        let mut facts = rooted(&[("abc", 2)]);
+        for name in (0..many).map(|number| format!("dev-{number}")) {
+            let record = record(&name, Purpose::Delegation);
+            let declared = Declared {
+                event: KeyEvent::Compromised,
+                at: time("2026-01-01"),
+                by: [public("t").identity()].into(),
+            };
+            facts.said_by_targets.insert(record.public.identity(), vec![declared]);
+            facts.keys.insert(key(&name), record);
+        }
+        let change = hold("issue-targets-key", tables, &facts).unwrap();
+        let shown = crate::ceremony::ceasing::lines(&change, &facts);
+        assert_eq!(shown.len(), lines, "{shown:?}");
+        assert!(shown.last().unwrap().contains(last), "{shown:?}");
+    }
+}
+
 #[test]
 fn a_key_that_is_given_up_stays_in_no_role() {
     let facts = rooted(&[("abc", 2)]);

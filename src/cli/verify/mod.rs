@@ -10,6 +10,7 @@ use super::session::{Ended, Session, shown};
 use super::table::Table;
 use crate::ceremony::facts::{Anchor, Stage};
 use crate::ceremony::gate;
+use crate::ceremony::transcript::CeremonyId;
 use crate::record::Contents;
 use crate::record::listing::PrivateAnswers;
 use crate::tuf::digest::Digest;
@@ -17,6 +18,7 @@ use crate::tuf::json::{Json, object};
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
 use crate::ui::screen::{Screen, Tone};
+use std::collections::BTreeSet;
 
 /// Runs the command.
 pub fn run(session: &Session, args: &Verify) -> Result<Ended> {
@@ -144,11 +146,7 @@ fn screen(contents: &Contents, problems: &[(String, Refusal)], seen: &Seen) -> S
     for line in ceremonies::unagreed(contents) {
         screen = screen.callout(Tone::Careful, line);
     }
-    for (ceremony, head) in contents.missing_heads() {
-        let line = format!(
-            "ceremony {ceremony} began after the entry {head}, which no transcript here has: one was cut short \
-             or written anew, or lies in another copy"
-        );
+    for line in heads_missing(&contents.missing_heads()) {
         screen = screen.callout(Tone::Careful, line);
     }
     let beside: Vec<_> =
@@ -187,4 +185,40 @@ fn screen(contents: &Contents, problems: &[(String, Refusal)], seen: &Seen) -> S
         );
     }
     screen.next("take another copy of the record, and compare the two; do not repair files by hand")
+}
+
+/// How many entries that are missing are named.
+const NAMED: usize = 8;
+
+/// A line for each entry after which a ceremony began and which no transcript here has; of many the first
+/// few, since anyone can write a transcript that names thousands.
+fn heads_missing(missing: &BTreeSet<(CeremonyId, Digest)>) -> Vec<String> {
+    let line = |(ceremony, head): &(CeremonyId, Digest)| {
+        format!(
+            "ceremony {ceremony} began after the entry {head}, which no transcript here has: one was cut short \
+             or written anew, or lies in another copy"
+        )
+    };
+    let mut lines: Vec<String> = missing.iter().take(NAMED).map(line).collect();
+    if let Some(more) = missing.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        lines.push(format!("and after {more} more entries that no transcript here has"));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_missing_entries_some_are_named() {
+        for (missing, lines, last) in
+            [(0, 0, ""), (8, 8, "lies in another copy"), (11, 9, "after 3 more entries")]
+        {
+            let heads = (0..missing).map(|n: u8| (CeremonyId::from_bytes([n; 16]), Digest::of(&[n])));
+            let told = heads_missing(&heads.collect());
+            assert_eq!(told.len(), lines, "{missing}: {told:?}");
+            assert!(told.last().is_none_or(|line| line.contains(last)), "{missing}: {told:?}");
+        }
+    }
 }
