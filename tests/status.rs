@@ -174,3 +174,32 @@ fn an_open_change_hides_no_upload_that_waits() {
     let lines = next();
     assert!(place(&lines, "goes on with \"Carla too\"") < place(&lines, upload), "{lines:#?}");
 }
+
+/// Of what waits for signatures that comes first which is to be signed first, whatever the digests.
+#[test]
+fn what_is_to_be_signed_earliest_is_named_first() {
+    let duo = Duo::rooted("status-order", Kind::Rehearsal);
+    let stage = &duo.stage;
+    let calls: Vec<_> =
+        (1..=4).map(|number| duo.runbook(&format!("Call {number}"), "roll-call", "[roll-call]\n")).collect();
+    let some = duo.map(&["root-a"]);
+    for call in &calls {
+        stage.hold(&some, call).1.ended(4);
+        // Days to sign are counted from planning, in seconds.
+        std::thread::sleep(std::time::Duration::from_millis(1_100));
+    }
+    // Planned last, and the first that others may be waiting for.
+    let tables = "[renew]\nwithin = \"30 months\"\nroles = [\"root\"]\n[root]\nvalid-for = \"3 years\"\n";
+    let renewal = duo.runbook("Once more", "renew", tables);
+    stage.hold(&some, &renewal).1.ended(4);
+    let all = duo.map(&["root-a", "root-b", "targets-1"]);
+    let first = || duo.next("goes on with").unwrap_or_else(|| panic!("{}", duo.status()));
+    assert!(first().ends_with("goes on with \"Once more\""), "{}", first());
+    stage.hold(&all, &renewal).1.ended(0);
+    let knowing = duo.map(&["root-a", "root-b", "targets-1"]);
+    for (number, call) in (1..).zip(&calls) {
+        assert!(first().ends_with(&format!("goes on with \"Call {number}\"")), "{}", first());
+        stage.hold(&knowing, call).1.ended(0);
+    }
+    assert_eq!(duo.next("goes on with"), None);
+}
