@@ -33,8 +33,7 @@ fn questions(fates: &[Fate], mut each: impl FnMut(&Question)) {
     for old in 1..=count(|f| f.listed()) {
         for new in 2..=count(|f| f.wanted()).max(2) {
             for spare in [0, 1] {
-                for changed in [None, Some(1), Some(2)].into_iter().take(if fates.len() < 5 { 3 } else { 2 })
-                {
+                for changed in [None, Some(1), Some(2)] {
                     each(&question(fates, (old, new), spare, changed));
                 }
             }
@@ -81,7 +80,7 @@ fn compare(cases: &[Vec<Fate>]) -> (usize, usize, Shapes) {
 #[test]
 fn no_search_finds_a_better_way() {
     // These numbers change with the cases alone.
-    assert_eq!((COMPARED.0, COMPARED.1), (24466, 34488));
+    assert_eq!((COMPARED.0, COMPARED.1), (33888, 46284));
 }
 
 /// Numbers that look drawn and are the same in every run.
