@@ -111,12 +111,10 @@ impl Ceremony for Spec {
         }
         wanted.targets = self.targets(facts);
         wanted.declared = self.declared.as_ref().map(Said::keys);
-        if !edits_nothing(&wanted.targets) {
-            if let Some(targets) = &self.targets {
-                wanted.targets_valid_for = Some(targets.valid_for.0);
-                wanted.targets_as_in = targets.as_in;
-                wanted.targets_without.clone_from(&targets.without_paths);
-            }
+        if let Some(targets) = self.targets.as_ref().filter(|_| !edits_nothing(&wanted.targets)) {
+            wanted.targets_valid_for = Some(targets.valid_for.0);
+            wanted.targets_as_in = targets.as_in;
+            wanted.targets_without.clone_from(&targets.without_paths);
         }
         let made = root_change(frame, facts, &wanted)?;
         // Nor is it asked to sign meanwhile.

@@ -228,10 +228,10 @@ fn read(
     let made = changes.values().flat_map(|stored| stored.change.documents());
     let made = made.map(MetadataPayload::digest).collect();
     let unvouched = documents.unvouched(&made, desk.trust.stage);
-    let reached = documents.reached(&made, &unvouched);
-    let unmade = documents.unmade(&made);
     let proposals = proposals(&changes, &roots.signed);
     let mut facts = Facts {
+        reached: documents.reached(&made, &unvouched),
+        unmade: documents.unmade(&made),
         trust: trust.trust().clone(),
         limits: limits.limits,
         limits_number: limits.number,
@@ -242,9 +242,7 @@ fn read(
         roots: roots.chain,
         documents: documents.newest,
         unvouched,
-        reached,
         earlier: documents.delegations.earlier(&receipts),
-        unmade,
         revoked: documents.revoked,
         anchor: inputs.anchor,
         enrolments: inputs.enrolments.clone(),
