@@ -120,6 +120,43 @@ fn every_prefix_of_the_changes_is_a_state() {
     assert_eq!(State::from_files(files), client.state());
 }
 
+/// A thief of the snapshot key has spread a version as high as there is; the root that takes the key away
+/// ends that for every client, also where the update that brought it was cut off at any file.
+#[test]
+fn recovery_from_a_fast_forward_survives_an_update_that_is_cut_off() {
+    let mut repository = Repository::new();
+    let honest = repository.clone();
+    repository.snapshot.version = 2_147_483_000;
+    repository.timestamp.version = 2;
+    repository.write();
+    let seen = updated(&repository, first_root(&repository)).state();
+    repository = honest;
+    repository.next_root(&[1, 2]);
+    repository.root.snapshot = vec![26];
+    repository.snapshot.signers = vec![26];
+    repository.write_root();
+    (repository.snapshot.version, repository.timestamp.version) = (5, 5);
+    repository.write();
+    for files in 0..5 {
+        let (mut client, mut kept) = (client(seen.clone()), seen.clone().into_files());
+        for _ in 0..files {
+            let Some(want) = client.want().cloned() else { break };
+            match repository.files.get(&want.name) {
+                Some(bytes) => client.feed(bytes).unwrap(),
+                None => client.missing().unwrap(),
+            }
+            for change in client.changes() {
+                match change {
+                    Change::Put(role, bytes) => kept.insert(role, bytes),
+                    Change::Drop(role) => kept.remove(&role),
+                };
+            }
+        }
+        let after = updated(&repository, State::from_files(kept));
+        assert_eq!(after.outcome().versions[&RoleName::Snapshot], 5, "cut off after {files} files");
+    }
+}
+
 /// The attack, what the attacker makes of an honest repository, and what ends it. Every client has
 /// seen version 2 of everything before.
 type Attack = (&'static str, fn(&mut Repository), &'static str);
@@ -334,6 +371,29 @@ const ATTACKS: &[Attack] = &[
             r.next();
             r.write();
             r.files.get_mut("3.snapshot.json").unwrap().push(b' ');
+        },
+        "SIZE-CAP",
+    ),
+    (
+        "a timestamp that lists a snapshot that fills a computer's memory",
+        |r| {
+            r.next();
+            r.write();
+            let mut snapshot = listed(3, &r.files["3.snapshot.json"]);
+            snapshot.length = Some(1 << 40);
+            r.write_timestamp(&snapshot);
+        },
+        "SIZE-CAP",
+    ),
+    (
+        "a snapshot that lists targets that fill a computer's memory",
+        |r| {
+            r.next();
+            let mut targets = listed(3, b"");
+            targets.length = Some(64 * 1024 * 1024 + 1);
+            let app = listed(2, &r.files["2.app.json"]);
+            let meta = [(RoleName::Targets, targets), (RoleName::from_name("app"), app)];
+            r.write_snapshot(&BTreeMap::from(meta));
         },
         "SIZE-CAP",
     ),

@@ -21,6 +21,9 @@ use crate::tuf::wire::{Envelope, Quirk};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+/// The most bytes of a file whose length is listed: as many as a file of an upload has (FORMAT.md).
+const LISTED: u64 = 64 * 1024 * 1024;
+
 /// An update in progress.
 #[derive(Debug)]
 pub struct Update<J> {
@@ -30,8 +33,6 @@ pub struct Update<J> {
     files: BTreeMap<RoleName, Vec<u8>>,
     root: Arc<Envelope>,
     rotations: u32,
-    /// The backend's keys before the update, to see whether they were rotated.
-    online: BTreeSet<(RoleName, KeyId)>,
     timestamp: Option<Arc<Envelope>>,
     pub(super) snapshot: Option<Arc<Envelope>>,
     pub(super) targets: Option<Arc<Envelope>>,
@@ -71,14 +72,12 @@ impl<J: Judge> Update<J> {
         })?;
         let root = read(Profile::Tuf, &RoleName::Root, first, settings.caps.root)?;
         check_root(None, root.payload(), &*judge.evidence(&root))?;
-        let online = online_keys(&root);
         let mut update = Self {
             settings,
             judge,
             files,
             root,
             rotations: 0,
-            online,
             timestamp: None,
             snapshot: None,
             targets: None,
@@ -205,6 +204,15 @@ impl<J: Judge> Update<J> {
     fn take_root(&mut self, want: &Want, bytes: &[u8]) -> Result<()> {
         let next = fetched(want, bytes)?;
         check_root(Some(self.root.payload()), next.payload(), &*self.judge.evidence(&next))?;
+        if online_keys(&next) != online_keys(&self.root) {
+            // Fast-forward recovery (TUF 5.3.11): what rotated keys once said binds nobody. It goes before
+            // the root that rotates them is kept, or an update that is cut off in between never knows.
+            for role in [RoleName::Timestamp, RoleName::Snapshot] {
+                if self.files.remove(&role).is_some() {
+                    self.changes.push(Change::Drop(role));
+                }
+            }
+        }
         self.root = next;
         self.rotations = self.rotations.saturating_add(1);
         self.put(&Arc::clone(&self.root));
@@ -213,14 +221,6 @@ impl<J: Judge> Update<J> {
 
     fn roots_done(&mut self) -> Result<()> {
         chain::not_expired(self.root.payload(), self.settings.now)?;
-        if online_keys(&self.root) != self.online {
-            // Fast-forward recovery (TUF 5.3.11): what rotated keys once said binds nobody.
-            for role in [RoleName::Timestamp, RoleName::Snapshot] {
-                if self.files.remove(&role).is_some() {
-                    self.changes.push(Change::Drop(role));
-                }
-            }
-        }
         let trusted = self.stored(&RoleName::Timestamp, &Arc::clone(&self.root));
         self.ask(Step::Timestamp(trusted), &RoleName::Timestamp, None, self.settings.caps.timestamp);
         Ok(())
@@ -279,7 +279,7 @@ impl<J: Judge> Update<J> {
             return self.targets_step();
         }
         let version = if self.root_document()?.consistent_snapshot { meta.version } else { None };
-        let limit = meta.length.unwrap_or(self.settings.caps.snapshot);
+        let limit = limit(&RoleName::Snapshot, &meta, self.settings.caps.snapshot)?;
         self.ask(Step::Snapshot(trusted), &RoleName::Snapshot, version, limit);
         Ok(())
     }
@@ -332,7 +332,7 @@ impl<J: Judge> Update<J> {
     pub(super) fn ask_listed(&mut self, step: Step, role: &RoleName) -> Result<()> {
         let meta = self.meta(role)?;
         let version = if self.root_document()?.consistent_snapshot { meta.version } else { None };
-        self.ask(step, role, version, meta.length.unwrap_or(self.settings.caps.targets));
+        self.ask(step, role, version, limit(role, &meta, self.settings.caps.targets)?);
         Ok(())
     }
 
@@ -386,6 +386,17 @@ fn online_keys(root: &Envelope) -> BTreeSet<(RoleName, KeyId)> {
     let Document::Root(root) = root.payload().document() else { return BTreeSet::new() };
     let online = root.roles.iter().filter(|(role, _)| role.is_online());
     online.flat_map(|(role, keys)| keys.keyids.iter().map(|id| (role.clone(), id.clone()))).collect()
+}
+
+/// How many bytes of a listed file are taken: as many as are listed, which a thief of one online key
+/// says, but never more than [`LISTED`].
+fn limit(role: &RoleName, meta: &MetaFile, unlisted: u64) -> Result<u64> {
+    let length = meta.length.unwrap_or(unlisted);
+    if length <= LISTED {
+        return Ok(length);
+    }
+    let found = format!("{role}: listed with {length} bytes");
+    Err(Refusal::new(&rules::SIZE_CAP, found, format!("at most {LISTED} bytes")))
 }
 
 fn listed_snapshot(timestamp: &Envelope) -> Result<&MetaFile> {
