@@ -12,7 +12,9 @@ use super::rules;
 use super::run;
 use super::session::{Ended, Session, shown, typed};
 use super::table::Table;
+use crate::ceremony::change::Frame;
 use crate::ceremony::facts::Facts;
+use crate::ceremony::kinds;
 use crate::ceremony::kinds::release_names::{below, name_for};
 use crate::ceremony::kinds::release_terms::{Named, Wanted};
 use crate::ceremony::runbook::Runbook;
@@ -42,6 +44,7 @@ pub fn run(session: &Session, args: &Release) -> Result<Ended> {
         &wanted.runbook(&contents.facts, &|key| table.keyring.here(key) || table.keyring.in_vault(key))?,
     )?;
     let role = wanted.role(&contents.facts)?;
+    refused_at_once(session, &runbook, &contents)?;
     if let Some(file) = &args.write_runbook {
         files::create(file, runbook.text().as_bytes())?;
         let file = typed(file);
@@ -61,6 +64,27 @@ pub fn run(session: &Session, args: &Release) -> Result<Ended> {
     let json = said(&wanted, &role, report.json(), Some((&contents, &digest)));
     session.report(&report.screen(session, table.rehearsal()), json)?;
     Ok(report.ended())
+}
+
+/// Refuses before anyone is asked anything, unless the release was begun already.
+fn refused_at_once(session: &Session, runbook: &Runbook, contents: &Contents) -> Result<()> {
+    let (digest, ceremony) = (runbook.digest(), kinds::read(runbook)?);
+    let begun = contents.changes.values().any(|stored| stored.change.frame.runbook == digest);
+    if begun || ceremony.held(&contents.facts) {
+        return Ok(());
+    }
+    let held_at = session.now()?;
+    let frame = Frame {
+        kind: runbook.kind.clone(),
+        title: runbook.title.clone(),
+        people: runbook.people.clone(),
+        runbook: digest,
+        held_at,
+        sign_by: held_at,
+        nonce: [0; 32],
+        rehearsal: None,
+    };
+    ceremony.change(&frame, &contents.facts).map(drop)
 }
 
 /// What the arguments ask for, every file hashed.
