@@ -5,7 +5,7 @@
 use super::credentials::Keeper;
 use super::server::Login;
 use super::url::Url;
-use crate::cli::arguments::ProfileName;
+use crate::cli::arguments::{Answers, ProfileName};
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::Result;
 use crate::tuf::time::Term;
@@ -39,6 +39,8 @@ pub enum Command {
     Fetch(Fetch),
     /// Hand over an upload, look at what is served then, and bring back a receipt
     Push(Push),
+    /// Fetch, import, release and push in one motion; keyrite asks and signs
+    Release(Box<Release>),
     /// See what customers' computers accept, and download a target as they would
     Update(Update),
     /// See what customers' computers accept now and what ends when, for people and for monitoring
@@ -141,6 +143,71 @@ pub struct Push {
     /// The folder to make of what is served then, with the receipt; an earlier one there is replaced, but for receipts
     #[arg(long, value_name = "DIR")]
     pub into: PathBuf,
+}
+
+/// `release`
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("what").args(["files", "withdraw", "renew"]).required(true).multiple(true))]
+pub struct Release {
+    /// The files, as they lie on this machine
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// The record
+    #[arg(long, value_name = "DIR")]
+    pub record: PathBuf,
+
+    /// How the server is reached
+    #[command(flatten)]
+    pub reach: Reach,
+
+    /// The application
+    #[arg(long, value_name = "NAME")]
+    pub application: String,
+
+    /// Its track
+    #[arg(long, value_name = "NAME")]
+    pub track: Option<String>,
+
+    /// Where clients fetch the file; with a slash at the end, the folder of all of them
+    #[arg(long, value_name = "URL", requires = "files")]
+    pub url: Option<String>,
+
+    /// Don't ask that address for the file now: it comes there later
+    #[arg(long, requires = "url")]
+    pub url_later: bool,
+
+    /// The file's whole name for clients [default: the application's folder and the name that it has here]
+    #[arg(long, value_name = "NAME", requires = "files")]
+    pub name: Option<String>,
+
+    /// A name that clients are to find no more; once for each
+    #[arg(long, value_name = "NAME")]
+    pub withdraw: Vec<String>,
+
+    /// Sign again what is there, before it ends
+    #[arg(long, conflicts_with_all = ["files", "withdraw"])]
+    pub renew: bool,
+
+    /// How long all of the application's files are valid from now on, as "90 days"
+    #[arg(long, value_name = "TERM")]
+    pub valid_for: Option<String>,
+
+    /// The device map: where your own keys are [default: devices.toml in the record's directory]
+    #[arg(long, value_name = "FILE")]
+    pub devices: Option<PathBuf>,
+
+    /// The offline program [default: the keyrite beside this one, or the one in the path]
+    #[arg(long, value_name = "PROGRAM")]
+    pub keyrite: Option<PathBuf>,
+
+    /// The folder for what is served, and the receipt; an earlier fetch there is replaced
+    #[arg(long, value_name = "DIR", default_value = "published")]
+    pub into: PathBuf,
+
+    /// Where the offline program's answers come from
+    #[command(flatten)]
+    pub answers: Answers,
 }
 
 /// `update`

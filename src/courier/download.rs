@@ -111,6 +111,21 @@ pub fn fetch(
     Ok(Came::Fetched)
 }
 
+/// Refuses an address that doesn't answer with the very file; nothing of it is kept.
+///
+/// # Errors
+///
+/// `TARGET-BYTES`; as [`Web::pour`].
+pub fn same(web: &Web, url: &Url, file: &TargetFile, progress: &Progress) -> Result<()> {
+    let mut hash = Hash::new(file)?;
+    web.pour(url, file.length, &mut |piece| {
+        hash.take(piece);
+        progress.say(&format!("comparing {}: {} of {} bytes", url.shown(), hash.size, file.length));
+        Ok(())
+    })?;
+    hash.compare(file).map_err(|why| why.at(url.shown()))
+}
+
 /// `[#####-----]  50 %  firmware.bin, 5 of 10 bytes`
 fn bar(name: &str, percent: u64, size: u64, all: u64) -> String {
     let full = usize::try_from(percent / 5).unwrap_or_default().min(20);

@@ -38,6 +38,8 @@ pub mod published;
 #[cfg(feature = "courier")]
 pub mod push;
 #[cfg(feature = "courier")]
+pub mod release;
+#[cfg(feature = "courier")]
 pub mod server;
 #[cfg(feature = "courier")]
 pub mod source;

@@ -1,7 +1,7 @@
 //! The program: arguments in, one exit code out.
 
 use super::arguments::{Arguments, Command};
-use super::{fetch, push, told, tuf_client, update, watch};
+use super::{fetch, push, release, told, tuf_client, update, watch};
 use crate::cli::host::System;
 use crate::cli::report;
 use crate::tuf::rule::{Exit, Result};
@@ -45,6 +45,7 @@ fn obey(command: &Command) -> Result<told::Told> {
     match command {
         Command::Fetch(args) => fetch::run(args),
         Command::Push(args) => push::run(args),
+        Command::Release(args) => release::run(args),
         Command::Update(args) => update::run(args),
         Command::Watch(args) => watch::run(args),
         Command::TufClient(args) => tuf_client::run(args),

@@ -53,6 +53,14 @@ crate::rules! {
     UPLOAD_UNSEEN: "UPLOAD-UNSEEN", Refused, "what is served after an upload is what went up", "notary-v1 3",
         "keep the folder as it is, and ask who runs the server; clients may get something else";
 
+    // --- a release in one motion
+    RELEASE_ADDRESS: "RELEASE-ADDRESS", Refused, "the address of a file that is released answers with the very file", "design",
+        "put the file there first, or add --url-later if it comes there before anyone looks";
+    RELEASE_OFFLINE: "RELEASE-OFFLINE", Refused, "the offline program does its part of a release", "design",
+        "do what its own rule says, in its manual; name the program with --keyrite if it lies elsewhere";
+    RELEASE_DIFFERS: "RELEASE-DIFFERS", Refused, "a release stops before anything goes up where something is other than it was looked at", "design",
+        "look at what differs: import the folder by hand and read what it says, or ask who writes to the file; then type the line again";
+
     // --- what a customer's computer accepts
     UPDATE_STATE: "UPDATE-STATE", Refused, "a folder of trusted metadata belongs to the root that was trusted first, and to one update at a time", "TUF 5.2",
         "name another folder with --state for another root; wait for the other update to end";
