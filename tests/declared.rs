@@ -298,3 +298,48 @@ fn a_change_that_a_thief_overtakes_is_planned_anew() {
     assert_eq!(newest.version(), 3);
     assert!(newest.document().as_targets().unwrap().delegations.roles.is_empty());
 }
+
+/// A thief of the targets key declares the key of the developer who stays: nobody could release any more
+/// once the other leaves. Another targets key in its place, alone, ends that word; then the person leaves.
+#[test]
+fn a_person_leaves_whose_colleagues_key_a_thief_has_declared() {
+    let room = Room::new("declared-colleague");
+    let stage = &room.stage;
+    let grant = format!(
+        "ceremony = \"grant-delegation\"\ntitle = \"Camera\"\n{HEAD}[delegation]\napplication = \"camera\"\n\
+         keys = [\"d1\", \"d2\"]\nthreshold = 1\npaths = [\"camera/\"]\nvalid-for = \"1 year\"\n"
+    );
+    stage.hold(&room.having(&ALL), &stage.write("camera.toml", &grant)).1.ended(0);
+    let theirs = room.copy("theirs");
+    let thief = room.having(&["t1"]);
+    let line = room.answered(&theirs, &thief, &room.stolen("d2"));
+    room.run(&theirs, &thief, &line).ended(0);
+    let medium = stage.path("medium");
+    fs::create_dir_all(&medium).unwrap();
+    stage::Done::of(Command::new("cp").arg("-r").arg(theirs.join("statements")).arg(&medium)).ended(0);
+    let all = room.having(&ALL);
+    stage.on(&stage.record, &all, &["import", utf8(&medium)]).ended(0);
+    assert_eq!(room.given_up(), [("d2".to_owned(), vec![KeyEvent::Compromised])].into());
+
+    let leaves = format!(
+        "ceremony = \"revoke-delegation\"\ntitle = \"Dana leaves\"\n{HEAD}[revoke]\nperson = \"dana\"\n\
+         because = \"compromised\"\n"
+    );
+    let leaves = stage.write("dana.toml", &leaves);
+    let refused = stage.on(&stage.record, &all, &["plan", utf8(&leaves)]).ended(1).json();
+    assert_eq!(refused["error"]["rule"], "BELOW-THRESHOLD", "{refused}");
+    assert!(
+        refused["error"]["found"].as_str().unwrap().contains("d2 of erik, compromised since 20"),
+        "{refused}"
+    );
+    assert!(refused["error"]["next"].as_str().unwrap().contains("issue-targets-key"), "{refused}");
+
+    let rotation = format!(
+        "ceremony = \"issue-targets-key\"\ntitle = \"T1 was stolen\"\n{HEAD}[targets]\nkeys = [\"t2\"]\n\
+         threshold = 1\ncompromised = [\"t1\"]\nvalid-for = \"1 year\"\n[root]\nvalid-for = \"2 years\"\n[declared]\n"
+    );
+    stage.hold(&all, &stage.write("rotation.toml", &rotation)).1.ended(0);
+    assert_eq!(room.given_up(), BTreeMap::new());
+    stage.hold(&room.having(&ALL), &leaves).1.ended(0);
+    assert_eq!(room.given_up(), [("d1".to_owned(), vec![KeyEvent::Compromised])].into());
+}

@@ -15,6 +15,7 @@ use crate::ceremony::facts::{Facts, KeyRecord};
 use crate::tuf::key::KeyIdentity;
 use crate::tuf::make::TargetsEdit;
 use crate::tuf::rule::{Refusal, Result};
+use crate::tuf::statement::KeyEvent;
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
@@ -84,12 +85,7 @@ impl Spec {
                     rework.ending.push(after);
                     continue;
                 }
-                (_, _) => short.push(format!(
-                    "{} with {} keys at a threshold of {}",
-                    now.role.name,
-                    delegations.able(&after.keys()),
-                    after.threshold
-                )),
+                (_, _) => short.push(left_short(&after, delegations)),
             }
             rework.changed.insert(&now.role.name, after);
         }
@@ -158,6 +154,20 @@ impl Spec {
 /// Those of the new keys that a delegation doesn't list already.
 fn coming<'a>(new: &[&'a KeyRecord], after: &After<'_>) -> Vec<&'a KeyRecord> {
     new.iter().copied().filter(|r| !after.staying().contains(&r.public.identity())).collect()
+}
+
+/// What is left of a delegation, with those of its keys that stay listed and count no more: a thief of the
+/// targets keys can have declared them.
+fn left_short(after: &After<'_>, delegations: &Delegations<'_>) -> String {
+    let keys = after.keys();
+    let said = |key: &KeyRecord| {
+        let (event, at) = key.life.iter().find(|(event, _)| *event != KeyEvent::Retired)?;
+        Some(format!("{} of {}, {} since {}", key.name, key.holder, event.name(), at.date()))
+    };
+    let gone: Vec<_> = keys.iter().filter_map(|key| said(delegations.record(key)?)).take(3).collect();
+    let gone = if gone.is_empty() { String::new() } else { format!(" (not counting {})", gone.join("; ")) };
+    let able = delegations.able(&keys);
+    format!("{} with {able} keys at a threshold of {}{gone}", after.now.role.name, after.threshold)
 }
 
 /// Whether a delegation keeps as many keys as its threshold asks for.

@@ -66,7 +66,7 @@ crate::rules! {
     DELEGATION_SAME: "DELEGATION-SAME", Refused, "a runbook that changes a delegation asks for something new", "design",
         "name keys or paths that the delegation doesn't have yet, or another threshold";
     BELOW_THRESHOLD: "BELOW-THRESHOLD", Refused, "no delegation is left with fewer keys than its threshold", "TUF 4.5",
-        "name other keys in replace-with, or say below-threshold = lower or remove";
+        "name other keys in replace-with, or say below-threshold = lower or remove; where a stolen targets key declared keys that are safe, put another in its place first, alone (issue-targets-key)";
     REVOKE_NOTHING: "REVOKE-NOTHING", Refused, "the key or person to be revoked is in the record", "design",
         "correct the name; keyrite status --who lists who may sign what";
     REVOKED_ELSEWHERE: "REVOKED-ELSEWHERE", Refused, "a key that is lost or stolen leaves every delegation at once", "design",
