@@ -17,7 +17,7 @@ mod stage;
 mod typist;
 
 use keyrite::ceremony::facts::Stage as Kind;
-use keyrite::ceremony::limits::Limits;
+use keyrite::ceremony::limits::{Limits, PossessionLimit};
 use keyrite::tuf::digest::Digest;
 use keyrite::tuf::profile::Profile;
 use serde_json::{Value, json};
@@ -30,6 +30,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const PEOPLE: &str = "[people]\nada = \"administrator\"\numa = \"custodian\"\nwim = \"witness\"\n";
+const MANUAL: &str = include_str!("../ceremonies/README.md");
 const CAM: &str = "https://dl.example.com/camera-station/";
 const DOOR: &str = "https://dl.example.com/door/";
 
@@ -123,7 +124,37 @@ fn hold(stage: &Stage, map: &Devices<'_>, ceremony: &str, tables: &str) -> Value
     stage.hold(&map.write(&format!("room-{number}.toml")), &runbook).1.ended(0).json()
 }
 
-/// A first day in production, and two applications: `camera-station` by both developers, `door` by Emil.
+/// A developer without keyrite makes a key and a certificate by the manual's lines.
+fn certified(stage: &Stage, backend: &Backend) -> PathBuf {
+    let manual = blocks(MANUAL);
+    let lines = block(&manual, "-out fay.crt");
+    let (openssl, import) = lines.trim_end().rsplit_once('\n').unwrap();
+    shell(&stage.dir, openssl, &[]).ended(0);
+    let pem = stage.path("fay.pem");
+    let words =
+        import.split_whitespace().skip(3).map(|word| if word == "fay.pem" { utf8(&pem) } else { word });
+    backend.client(&stage.path("fay-trust"), &words.collect::<Vec<_>>()).ended(0);
+    stage.path("fay.crt")
+}
+
+/// And publishes by the line that is there.
+fn without_keyrite(stage: &Stage, backend: &Backend) {
+    let setup = stage.write("setup-1.msi", "what fay releases");
+    let custom = stage.write("custom.json", "{\"url\":\"https://dl.example.com/gate/setup-1.msi\"}");
+    let manual = blocks(MANUAL);
+    let line = block(&manual, "add updates.example.com/apps gate/setup-1.msi");
+    let words = line.split_whitespace().skip(3).map(|word| match word {
+        "updates.example.com/apps" => stage.trust.collection.as_str(),
+        "setup-1.msi" => utf8(&setup),
+        "custom.json" => utf8(&custom),
+        _ => word,
+    });
+    backend.client(&stage.path("fay-trust"), &words.collect::<Vec<_>>()).ended(0);
+    finds(stage, backend, "gate/setup-1.msi", &setup);
+}
+
+/// A first day in production, and three applications: `camera-station` by Dana and Emil, `door` by Emil,
+/// `gate` by Fay, who has no keyrite.
 fn granted<'a>(stage: &'a Stage, backend: &Backend) -> (Devices<'a>, String) {
     let mut room = backend.enrolled(stage, stage.devices());
     for key in ["root-a", "root-b", "root-c", "targets-1"] {
@@ -131,7 +162,7 @@ fn granted<'a>(stage: &'a Stage, backend: &Backend) -> (Devices<'a>, String) {
     }
     let (_, enrolment) = stage.developer("emil");
     let dana = stage.token("dev-dana");
-    room = room.enrol("dev-emil", &enrolment);
+    room = room.enrol("dev-emil", &enrolment).enrol("dev-fay", &certified(stage, backend));
     let all = room.clone().on_token("dev-dana", &dana);
     for runbook in ["first-day/01-root-keys.toml", "first-day/02-targets-key.toml"] {
         stage.hold(&room.write("room.toml"), &shipped(runbook)).1.ended(0);
@@ -147,12 +178,14 @@ fn granted<'a>(stage: &'a Stage, backend: &Backend) -> (Devices<'a>, String) {
     );
     let backends =
         ["snapshot", "timestamp"].map(|role| key(&format!("backend-{role}"), "backend", role)).concat();
-    hold(stage, &room, "enroll-key", &format!("{backends}{}", key("dev-emil", "emil", "delegation")));
+    let developers = ["emil", "fay"].map(|name| key(&format!("dev-{name}"), name, "delegation")).concat();
+    hold(stage, &room, "enroll-key", &format!("{backends}{developers}"));
     let report = stage.hold(&room.write("room.toml"), &shipped("first-day/04-root.toml")).1.ended(0).json();
     let carried = upload(stage, backend, report["uploads"][0].as_str().unwrap());
     take_published(stage, backend, &carried);
+    let both = "\"dev-dana\", \"dev-emil\"";
     for (application, keys, threshold) in
-        [("camera-station", "\"dev-dana\", \"dev-emil\"", 2), ("door", "\"dev-emil\"", 1)]
+        [("camera-station", both, 2), ("door", "\"dev-emil\"", 1), ("gate", "\"dev-fay\"", 1)]
     {
         let tables = format!(
             "[delegation]\napplication = \"{application}\"\nkeys = [{keys}]\nthreshold = {threshold}\n\
@@ -305,7 +338,7 @@ fn stuck(stage: &Stage, backend: &Backend, carried: &Path, emil: &Developer<'_>)
     };
     refused(add("door/stuck.bin", &custom));
     refused(add("door/next.bin", &plain));
-    let manual = blocks(include_str!("../ceremonies/README.md"));
+    let manual = blocks(MANUAL);
     let lines = block(&manual, "notary -s https://notary.example.com reset");
     for (line, expected) in lines.lines().zip(["door/stuck.bin", ""]) {
         let words = line.split("  #").next().unwrap().split_whitespace().skip(3);
@@ -329,12 +362,15 @@ fn stuck(stage: &Stage, backend: &Backend, carried: &Path, emil: &Developer<'_>)
 
 #[test]
 fn developers_release_to_a_notary_server() {
-    let limits = Limits::default_for(Profile::Notary);
+    let mut limits = Limits::default_for(Profile::Notary);
+    // A certificate proves nothing.
+    limits.delegations.possession = PossessionLimit::FirstPublication;
     let stage = Stage::new("release-notary", Profile::Notary, Kind::Production, &limits);
     let backend = Backend::up(&stage, "local");
     let (map, dana) = granted(&stage, &backend);
     let dana = developer(&stage, "dana", &map.clone().on_token("dev-dana", &dana));
     let emil = developer(&stage, "emil", &map.in_file("dev-emil", "developers/emil.key"));
+    without_keyrite(&stage, &backend);
     let carried = both_sign(&stage, &backend, &dana, &emil);
     refusals(&stage, &dana, &emil);
     at_a_terminal(&stage, &backend, &carried, &emil);
