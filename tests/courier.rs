@@ -572,6 +572,67 @@ fn no_token_leaves_the_server_that_it_is_for() {
     assert_eq!(refused(courier(&dir, &plain), 1), "PLAIN-HTTP");
 }
 
+/// A token that ends in the middle is asked for anew, and what was asked is asked again.
+#[test]
+fn a_token_that_expires_is_renewed() {
+    let dir = room("expires");
+    let server = Hostile::new(|_| Reply::Closes);
+    let challenge = format!("Bearer realm=\"{}/token\",service=\"s\"", server.url);
+    let tokens = std::sync::atomic::AtomicU32::new(0);
+    server.now(move |asked| {
+        let bearer = asked.headers.get("authorization").map(String::as_str);
+        let (path, ended) = (asked.path.split('?').next().unwrap_or_default(), bearer == Some("Bearer t1"));
+        let key = br#"{"keytype":"ecdsa","keyval":{"private":null,"public":"AAAA"}}"#;
+        match (path, bearer) {
+            ("/token", _) => {
+                let number = tokens.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1;
+                Reply::Gives(format!("{{\"token\":\"t{number}\"}}").into_bytes())
+            }
+            (path, Some(_)) if path.ends_with("/timestamp.json") => Reply::Says(404, Vec::new(), Vec::new()),
+            (_, Some(_)) if !ended => Reply::Gives(key.to_vec()),
+            _ => Reply::Says(401, vec![("WWW-Authenticate", challenge.clone())], Vec::new()),
+        }
+    });
+    let line = ["fetch", "--profile", "notary", "--collection", "a/b", "--into", "never", "--keys", "keys"];
+    courier(&dir, &[&line[..], &["--server", &server.url]].concat()).ended(0);
+    assert_eq!(names(&dir.join("keys")).len(), 2);
+    let asked: Vec<_> =
+        server.heard().iter().filter(|asked| asked.path.starts_with("/token")).cloned().collect();
+    assert_eq!(asked.len(), 2, "{asked:?}");
+}
+
+/// A web server that wants a name and a password gets them, and nobody else does.
+#[test]
+fn a_static_repository_behind_a_password() {
+    let dir = room("password");
+    let good = repository();
+    let server = Hostile::new(move |asked| match asked.headers.get("authorization").map(String::as_str) {
+        Some("Basic YWRhOnNlY3JldA==") => file(&good, asked),
+        _ => Reply::Says(401, vec![("WWW-Authenticate", "Basic realm=\"r\"".to_owned())], Vec::new()),
+    });
+    let line = ["fetch", "--profile", "tuf", "--into", "published", "--server", &server.url];
+    let login = |text: &str| {
+        fs::write(dir.join("login"), text).unwrap();
+        fs::set_permissions(dir.join("login"), fs::Permissions::from_mode(0o600)).unwrap();
+        courier(&dir, &[&line[..], &["--credentials", "login"]].concat())
+    };
+    assert_eq!(refused(courier(&dir, &line), 1), "SERVER-LOGIN");
+    let wrong = login("ada:wrong\n");
+    assert!(!wrong.text().contains("wrong"), "{}", wrong.text());
+    assert_eq!(refused(wrong, 1), "SERVER-LOGIN");
+    assert!(!dir.join("published").exists());
+    login("ada:secret\n").ended(0);
+    // Nowhere in clear, and to no other server.
+    let plain = ["fetch", "--profile", "tuf", "--into", "published", "--server", "http://repo.example.com"];
+    let plain = courier(&dir, &[&plain[..], &["--credentials", "login"]].concat());
+    assert_eq!(refused(plain, 1), "PLAIN-HTTP");
+    let elsewhere = Hostile::new(|_| Reply::Gives(b"{}".to_vec()));
+    let to = format!("{}/timestamp.json", elsewhere.url);
+    server.now(move |_| Reply::Says(307, vec![("Location", to.clone())], Vec::new()));
+    assert_eq!(refused(login("ada:secret\n"), 1), "SERVER-REDIRECT");
+    assert_eq!(elsewhere.heard().len(), 0);
+}
+
 #[test]
 fn rehearsals_stay_on_this_machine() {
     let limits = Limits::default_for(Profile::Notary);

@@ -238,6 +238,44 @@ fn no_wrong_file_is_ever_at_the_final_name() {
     assert_eq!(names(&dir.join("out")), [".one.msi.x.part", ".two.msi.77-123.part", "one.msi"]);
 }
 
+/// A disk that takes no more in the middle of a file, and a person who looks at the bar.
+#[test]
+fn a_disk_that_is_full_and_the_bar() {
+    let mut made = Repository::new();
+    let dir = room("full", &made.files["1.root.json"]);
+    let large = "x".repeat(200_000);
+    let edit = TargetsEdit::PutTarget { path: APP.into(), file: target(&large) };
+    let app =
+        make::targets(Profile::Tuf, &RoleName::from_name("app"), 2, time(LATER), None, &[edit]).unwrap();
+    let app = sealed(&app, &[30]);
+    let meta = BTreeMap::from([
+        (RoleName::Targets, listed(1, &made.files["1.targets.json"])),
+        (RoleName::from_name("app"), listed(2, &app)),
+    ]);
+    made.files.insert("2.app.json".into(), app);
+    made.next();
+    made.write_snapshot(&meta);
+    let digest = base16ct::lower::encode_string(&Sha256::digest(&large));
+    made.files.insert(format!("targets/app/{digest}.one.msi"), large.clone().into_bytes());
+    let server = Hostile::files(made.files.clone());
+    let line = format!(
+        "{} --json update --trust root.json --server {url} --state state --target {APP} --targets {url}/targets --out out",
+        env!("CARGO_BIN_EXE_keyrite-courier"),
+        url = server.url
+    );
+    // No file is longer than 128 KiB; the signal that says so is as good as none.
+    let limited = format!("trap '' XFSZ; ulimit -f 128; exec {line}");
+    let done = Done::of(Command::new("sh").args(["-c", &limited]).current_dir(&dir));
+    assert_eq!(refused(done, 3), "FILE-WRITE");
+    assert_eq!(names(&dir.join("out")), [""; 0]);
+    let mut command = Command::new("sh");
+    command.args(["-c", &line]).current_dir(&dir);
+    let mut pty = rexpect::session::spawn_command(command, Some(60_000)).unwrap();
+    let seen = pty.exp_eof().unwrap();
+    assert!(seen.contains("[####################] 100 %  one.msi, 200000 of 200000 bytes"), "{seen:?}");
+    assert_eq!(fs::read_to_string(dir.join("out/one.msi")).unwrap(), large);
+}
+
 #[test]
 fn killed_in_the_middle_of_a_file() {
     let made = Repository::new();

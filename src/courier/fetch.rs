@@ -107,7 +107,9 @@ pub fn open(reach: &Reach, profile: Profile, collection: &str, want: Want) -> Re
     let base = Url::base(&reach.server)?;
     let web = Web::new(reach.ca.as_deref(), Patience::seconds(reach.patience))?;
     if profile == Profile::Tuf {
-        return Ok(Source::Web(web, base));
+        // Whoever serves it asks for a name and a password, or for nothing (RFC 7617).
+        let basic = reach.login()?.keeper.map(|keeper| keeper.open(&base)).transpose()?;
+        return Ok(Source::Web(web, base, basic.map(|credentials| credentials.basic())));
     }
     let letters = collection.bytes().all(|b| b.is_ascii_alphanumeric() || b"._:/-".contains(&b));
     if collection.is_empty() || !letters {

@@ -11,13 +11,14 @@ use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use zeroize::Zeroizing;
 
 /// A place that serves metadata.
 pub enum Source {
     /// A collection on a Notary backend.
     Notary(Server),
-    /// A web server.
-    Web(Web, Url),
+    /// A web server, and what it is told of who asks: a secret.
+    Web(Web, Url, Option<Zeroizing<String>>),
     /// A directory.
     Folder(Media, String),
     /// One of the others, asked for each file once.
@@ -49,7 +50,7 @@ impl Source {
     pub fn shown(&self) -> String {
         match self {
             Self::Notary(server) => server.base().shown(),
-            Self::Web(_, base) => base.shown(),
+            Self::Web(_, base, _) => base.shown(),
             Self::Folder(_, shown) => shown.clone(),
             Self::Once(place, _) => place.shown(),
         }
@@ -63,13 +64,17 @@ impl Source {
     pub fn get(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>> {
         match self {
             Self::Notary(server) => server.get(name, limit),
-            Self::Web(web, base) => {
+            Self::Web(web, base, login) => {
                 let url = base.join(name);
-                let answer = web.ask(Ask::get(&url, None, limit))?;
+                let answer = web.ask(Ask::get(&url, login.as_ref().map(|text| text.as_str()), limit))?;
                 match answer.status {
                     200 => Ok(Some(answer.body)),
                     // A store of files may say 403 of one that it hasn't (TUF 5.3.3: "not available").
                     403 | 404 => Ok(None),
+                    401 => {
+                        let found = format!("{}: 401", visible(&url.shown()));
+                        Err(Refusal::new(&rules::SERVER_LOGIN, found, "credentials that may read there"))
+                    }
                     other => {
                         let found = format!("{}: {other}", visible(&url.shown()));
                         let expected = "200, or 404 for a file that it hasn't";

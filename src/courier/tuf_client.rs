@@ -34,7 +34,7 @@ pub fn run(args: &TufClient) -> Result<Told> {
         return Ok(told(0));
     }
     let base = Url::base(named(args.metadata_url.as_deref(), "--metadata-url")?)?;
-    let source = Source::Web(Web::new(None, Patience::METADATA)?, base);
+    let source = Source::Web(Web::new(None, Patience::METADATA)?, base, None);
     let state = State::from_files(kept.files()?);
     let progress = Progress::new();
     let mut agent = Agent::new(&source, Some(kept), state, agent::settings(Profile::Tuf, "")?)?;
