@@ -99,6 +99,8 @@ const ENVIRONMENT: &[&str] =
     &["LC_ALL", "LC_CTYPE", "LANG", "TERM", "NO_COLOR", "SOFTHSM2_CONF", "HOME", "XDG_STATE_HOME"];
 
 const MOST_CRATES: usize = 300;
+/// Of `keyrite-courier`, all those counted that it shares with the offline program.
+const MOST_OF_COURIER: usize = 250;
 /// The only feature of a program that is not for a machine without a network.
 const ONLINE: &str = "courier";
 
@@ -370,6 +372,9 @@ fn few_crates() {
     }
     assert!(tree("").len() < crates.len());
     assert!(crates.len() <= MOST_CRATES, "{} crates, at most {MOST_CRATES}", crates.len());
+    let courier = tree(ONLINE);
+    assert!(courier.iter().any(|line| line.starts_with("ureq v")), "the courier's client is not counted");
+    assert!(courier.len() <= MOST_OF_COURIER, "{} crates, at most {MOST_OF_COURIER}", courier.len());
 }
 
 #[test]

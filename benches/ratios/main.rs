@@ -15,11 +15,19 @@
     reason = "a measurement fails by panicking and answers on stdout; its parts stand on stderr"
 )]
 
+mod bins;
 mod chain;
+mod courier;
 mod measure;
 mod revoke;
 mod signing;
 mod start;
+
+// What the tests make repositories of.
+#[path = "../../tests/keys/mod.rs"]
+mod keys;
+#[path = "../../tests/repository/mod.rs"]
+mod repository;
 
 use measure::Table;
 use std::path::PathBuf;
@@ -34,11 +42,17 @@ fn main() -> ExitCode {
         ["--signing", side, module] => signing::side(side, module),
         ["--revoke", many, folder] => revoke::child(many, folder),
         parts => {
-            let known = ["chain", "revoke", "signing", "start"];
+            let known = ["bins", "chain", "courier", "revoke", "signing", "start"];
             assert!(parts.iter().all(|part| known.contains(part)), "{parts:?}; there are {known:?}");
             let wanted = |part| parts.is_empty() || parts.contains(&part);
             let scratch = Scratch::new();
             let mut table = Table::default();
+            if wanted("bins") {
+                bins::measure(&scratch.0, &mut table);
+            }
+            if wanted("courier") {
+                courier::measure(&scratch.0, &mut table);
+            }
             if wanted("chain") {
                 chain::measure(&scratch.0, &mut table);
             }

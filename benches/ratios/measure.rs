@@ -1,7 +1,8 @@
 //! Medians, and the table of ratios.
 
 use std::hint::black_box;
-use std::process::ExitCode;
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long `act` takes; its result is thrown away afterwards.
@@ -11,6 +12,15 @@ pub fn time<T>(act: impl FnOnce() -> T) -> Duration {
     let took = began.elapsed();
     drop(result);
     took
+}
+
+/// How long a program takes, which must end well.
+pub fn run(program: &Path, arguments: &[&str]) -> Duration {
+    time(|| {
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        assert!(command.status().unwrap().success(), "{} {arguments:?}", program.display());
+    })
 }
 
 /// The medians of two acts over `rounds`, alternating, so that a noisy moment meets both.

@@ -1,6 +1,7 @@
 //! Starting up, a look at a small record, and the size of the program.
 
-use crate::measure::{Table, medians, time};
+use crate::courier;
+use crate::measure::{Table, medians, run, time};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, UnparsedPublicKey,
@@ -10,7 +11,6 @@ use sha2::{Digest as _, Sha256};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 const KEYRITE: &str = env!("CARGO_BIN_EXE_keyrite");
 const ROUNDS: usize = 301;
@@ -20,6 +20,14 @@ pub fn measure(scratch: &Path, table: &mut Table) {
     let hello = hello_world(scratch);
     let (version, bare) = medians(ROUNDS, || run(KEYRITE.as_ref(), &["--version"]), || run(&hello, &[]));
     table.at_most("keyrite --version / a hello-world program", version, bare, 3.0);
+    let what = "keyrite-courier --version / a hello-world program";
+    match courier::program() {
+        Some(courier) => {
+            let (version, bare) = medians(ROUNDS, || run(&courier, &["--version"]), || run(&hello, &[]));
+            table.at_most(what, version, bare, 3.0);
+        }
+        None => table.absent(what, "BENCH_COURIER is not set: run scripts/bench"),
+    }
 
     status(scratch, &hello, table);
 
@@ -45,14 +53,6 @@ fn hello_world(scratch: &Path) -> PathBuf {
         .status();
     assert!(made.unwrap().success());
     program
-}
-
-fn run(program: &Path, arguments: &[&str]) -> Duration {
-    time(|| {
-        let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        assert!(command.status().unwrap().success(), "{} {arguments:?}", program.display());
-    })
 }
 
 /// `status` on a first day's record, against hello-world and the hashes and signature checks that
