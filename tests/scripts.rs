@@ -53,6 +53,8 @@ fn wrong_usage_is_told_apart_from_failing() {
         ("scripts/test", &["no-such-stage"][..], "no stage"),
         ("scripts/release", &[], "usage"),
         ("scripts/story", &["one", "two"], "usage"),
+        ("scripts/release", &["not-there", "courier"], "--bin keyrite-courier"),
+        ("scripts/release", &["not-there", "piv", "camera"], "no feature `camera`"),
         ("ceremonies/ci/rehearse", &[], "usage"),
     ] {
         let (code, stderr) = script(name, arguments);
@@ -61,7 +63,7 @@ fn wrong_usage_is_told_apart_from_failing() {
     }
 }
 
-/// `scripts/release` writes them by `cargo run --example man`.
+/// `scripts/release` writes them by `examples/man.rs`.
 #[test]
 fn man_pages_tell_of_every_command_and_option() {
     fn pages(command: &Clap, name: &str, folder: &Path, found: &mut usize) {
