@@ -19,6 +19,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use sha2::{Digest as _, Sha256, Sha512};
 use std::fs::{self, File};
 use std::io::{Error, ErrorKind, Read as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// How many bytes of a file are read at once.
@@ -63,7 +64,10 @@ pub fn is_there(file: &TargetFile, place: &Path, last: Last) -> Result<bool> {
     if !meta.is_file() || meta.len() != file.length {
         return refuse("another file");
     }
-    let mut there = File::open(place).map_err(|error| failed(place, &error))?;
+    let mut there = match File::open(place) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        there => there.map_err(|error| failed(place, &error))?,
+    };
     let mut piece = vec![0; PIECE];
     loop {
         match there.read(&mut piece).map_err(|error| failed(place, &error))? {
@@ -107,8 +111,15 @@ pub fn fetch(
     progress.done();
     hash.compare(file).map_err(|why| why.at(url.shown()))?;
     part.file.sync_all().map_err(|error| failed(place, &error))?;
-    part.becomes(place, last)?;
-    Ok(Came::Fetched)
+    if part.becomes(place, last)? {
+        return Ok(Came::Fetched);
+    }
+    // Somebody was faster: with the very file, or with another.
+    if is_there(file, place, last)? {
+        return Ok(Came::There);
+    }
+    let found = format!("{}: another file, which came meanwhile", shown(place));
+    Err(Refusal::new(&rules::TARGET_THERE, found, "no file of that name"))
 }
 
 /// Refuses an address that doesn't answer with the very file; nothing of it is kept.
@@ -181,52 +192,72 @@ impl Hash {
     }
 }
 
-/// A file that is not whole yet. While it is written it is locked: one that nobody holds is what a
-/// download that was cut off has left.
+/// A file that is not whole yet, under a name that nobody else ever has. While it is written it is locked:
+/// one that nobody holds is what a download that was cut off has left.
 struct Part {
     path: PathBuf,
     file: File,
+    /// Whether it has the file's name by now.
+    done: bool,
 }
 
 impl Part {
     fn new(place: &Path, name: &str) -> Result<Self> {
         let folder = folder_of(place);
         clear(folder, name);
-        let free = (0..1000_u32).find_map(|number| {
-            let path = folder.join(format!(".{name}.{}-{number}.part", std::process::id()));
-            match File::create_new(&path) {
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => None,
-                made => Some(made.map(|file| (path, file))),
+        for _ in 0..1000 {
+            let path = folder.join(format!(".{name}.{}-{}.part", std::process::id(), random(place)?));
+            let file = match File::create_new(&path) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
+                made => made.map_err(|error| failed(place, &error))?,
+            };
+            file.lock().map_err(|error| failed(place, &error))?;
+            // Until it was locked, another download could take it for one that was cut off.
+            if is_same(&file, &path) {
+                return Ok(Self { path, file, done: false });
             }
-        });
-        let free = free.unwrap_or_else(|| Err(ErrorKind::AlreadyExists.into()));
-        let (path, file) = free.map_err(|error| failed(place, &error))?;
-        let part = Self { path, file };
-        part.file.lock().map_err(|error| failed(place, &error))?;
-        Ok(part)
+        }
+        Err(failed(place, &ErrorKind::AlreadyExists.into()))
     }
 
-    fn becomes(self, place: &Path, last: Last) -> Result<()> {
+    /// Gives it the file's name; not where another has it that stays.
+    fn becomes(mut self, place: &Path, last: Last) -> Result<bool> {
         let flag = match last {
             Last::New => RenameFlags::NOREPLACE,
             Last::Replaces => RenameFlags::empty(),
         };
         match renameat_with(CWD, &self.path, CWD, place, flag).map_err(Error::from) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                let found = format!("{}: another file, which came meanwhile", shown(place));
-                Err(Refusal::new(&rules::TARGET_THERE, found, "no file of that name"))
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+            done => {
+                self.done = done.is_ok();
+                done.and_then(|()| File::open(folder_of(place))?.sync_all())
+                    .map_err(|error| failed(place, &error))?;
+                Ok(true)
             }
-            done => done
-                .and_then(|()| File::open(folder_of(place))?.sync_all())
-                .map_err(|error| failed(place, &error)),
         }
     }
 }
 
 impl Drop for Part {
     fn drop(&mut self) {
-        // It has the file's name by now, or nobody wants it.
-        let _ = fs::remove_file(&self.path);
+        if !self.done {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// A number for a name: process ids repeat, as in containers that share a folder.
+fn random(place: &Path) -> Result<u64> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).map_err(|error| failed(place, &Error::other(error.to_string())))?;
+    Ok(u64::from_le_bytes(bytes))
+}
+
+/// Whether a name still leads to this very file.
+fn is_same(file: &File, path: &Path) -> bool {
+    match (file.metadata(), fs::symlink_metadata(path)) {
+        (Ok(file), Ok(named)) => (file.dev(), file.ino()) == (named.dev(), named.ino()),
+        _ => false,
     }
 }
 
@@ -237,7 +268,12 @@ fn clear(folder: &Path, name: &str) {
         let there = entry.file_name().to_string_lossy().into_owned();
         let ours = there.strip_prefix(&begins).and_then(|rest| rest.strip_suffix(".part"));
         let ours = ours.is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit() || b == b'-'));
-        if ours && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok()) {
+        // Held until the name is gone.
+        if ours
+            && let Ok(part) = File::open(entry.path())
+            && part.try_lock().is_ok()
+            && is_same(&part, &entry.path())
+        {
             let _ = fs::remove_file(entry.path());
         }
     }
@@ -250,4 +286,50 @@ fn folder_of(place: &Path) -> &Path {
 fn failed(path: &Path, error: &Error) -> Refusal {
     let found = format!("{}: {}", shown(path), shown(Path::new(&error.to_string())));
     Refusal::new(&FILE_WRITE, found, "a place that can be written to")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    /// What a download is about to write stays its own while others clear away what was cut off.
+    #[test]
+    fn a_part_is_never_taken_for_one_that_was_cut_off() {
+        let dir = std::env::temp_dir().join(format!("keyrite-parts-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir).unwrap();
+        let (place, over) = (dir.join("one.msi"), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !over.load(Ordering::Relaxed) {
+                        clear(&dir, "one.msi");
+                    }
+                });
+            }
+            for _ in 0..500 {
+                let part = Part::new(&place, "one.msi").expect("a part");
+                let same = is_same(&part.file, &part.path);
+                if !same {
+                    over.store(true, Ordering::Relaxed);
+                }
+                assert!(same, "{} is another's by now", part.path.display());
+            }
+            over.store(true, Ordering::Relaxed);
+        });
+        // One that nobody holds goes; whoever was slower leaves the file that is there.
+        fs::write(dir.join(".one.msi.77-123.part"), "").unwrap();
+        let part = Part::new(&place, "one.msi").unwrap();
+        assert!(!dir.join(".one.msi.77-123.part").exists());
+        fs::write(&place, "first").unwrap();
+        assert!(!part.becomes(&place, Last::New).unwrap());
+        assert_eq!(fs::read(&place).unwrap(), b"first");
+        assert!(Part::new(&place, "one.msi").unwrap().becomes(&place, Last::Replaces).unwrap());
+        assert_eq!(fs::read(&place).unwrap(), b"");
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), 1);
+        fs::remove_dir_all(&dir).unwrap();
+    }
 }

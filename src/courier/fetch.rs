@@ -37,6 +37,7 @@ const TRUST: u64 = 64 * 1024;
 /// `FETCH-PLACE`, `FETCH-NOTHING`, `FETCH-MIXED`, `BACKEND-KEY`; what servers and files refuse.
 pub fn run(args: &Fetch) -> Result<Told> {
     folder::is_fetched(&args.into)?;
+    folder::is_apart(&args.into, &args.reach.server)?;
     let trust = args.trust.as_deref().map(read_trust).transpose()?;
     let source = source(args, trust.as_ref())?;
     let progress = Progress::new();

@@ -4,7 +4,8 @@
 //! off is gone on with. A folder of its own belongs to the root that was trusted first, and to one update
 //! at a time: two at once could put back what the other has left behind.
 //!
-//! Never: a file here believed because it is here. The client judges all of them again.
+//! Never: a file here believed because it is here, but for root itself: what the first root led to is not
+//! walked again, so whoever can write here says which root is trusted. The client judges all others by it.
 
 use super::rules;
 use crate::cli::rules::FILE_WRITE;
@@ -29,7 +30,7 @@ const LOCK: &str = "lock";
 pub struct Kept {
     folder: PathBuf,
     /// Held as long as this is.
-    _lock: Option<File>,
+    _lock: File,
 }
 
 impl Kept {
@@ -50,15 +51,8 @@ impl Kept {
             return Err(Refusal::new(&rules::UPDATE_STATE, found, "an empty folder, or none yet"));
         }
         let lock = File::create(folder.join(LOCK)).map_err(|error| failed(folder, &error))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let found = format!("{}, which another update holds", shown(folder));
-                return Err(Refusal::new(&rules::UPDATE_STATE, found, "one update at a time"));
-            }
-            Err(TryLockError::Error(error)) => return Err(failed(folder, &error)),
-        }
-        let kept = Self { folder: folder.to_owned(), _lock: Some(lock) };
+        hold(folder, &lock)?;
+        let kept = Self { folder: folder.to_owned(), _lock: lock };
         let path = folder.join(ANCHOR);
         if path.exists() {
             let said = media::read_file(&path, 128)?;
@@ -76,8 +70,14 @@ impl Kept {
     }
 
     /// The folder of a client that somebody else has set up: files by role, and nothing else.
-    pub fn plain(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), _lock: None }
+    ///
+    /// # Errors
+    ///
+    /// `UPDATE-STATE` if it is in use, `FILE-WRITE`.
+    pub fn plain(folder: &Path) -> Result<Self> {
+        let lock = File::open(folder).map_err(|error| failed(folder, &error))?;
+        hold(folder, &lock)?;
+        Ok(Self { folder: folder.to_owned(), _lock: lock })
     }
 
     /// What is kept there, by role.
@@ -107,11 +107,16 @@ impl Kept {
             Change::Drop(role) => {
                 let path = self.folder.join(format!("{}.json", role.file_name()));
                 match fs::remove_file(&path) {
-                    Err(error) if error.kind() != ErrorKind::NotFound => Err(failed(&path, &error)),
-                    _ => Ok(()),
+                    Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+                    done => done.and_then(|()| self.sync()).map_err(|error| failed(&path, &error)),
                 }
             }
         }
+    }
+
+    /// Settles the order of what was written and taken away, also where the power fails.
+    fn sync(&self) -> std::io::Result<()> {
+        File::open(&self.folder)?.sync_all()
     }
 
     fn put(&self, name: &str, bytes: &[u8]) -> Result<()> {
@@ -119,12 +124,25 @@ impl Kept {
         let written = File::create(&new).and_then(|mut file| {
             file.write_all(bytes)?;
             file.sync_all()?;
-            fs::rename(&new, &path)
+            fs::rename(&new, &path)?;
+            self.sync()
         });
         written.map_err(|error| {
             let _ = fs::remove_file(&new);
             failed(&path, &error)
         })
+    }
+}
+
+/// Locks a folder by this file of it, or itself.
+fn hold(folder: &Path, lock: &File) -> Result<()> {
+    match lock.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => {
+            let found = format!("{}, which another update holds", shown(folder));
+            Err(Refusal::new(&rules::UPDATE_STATE, found, "one update at a time"))
+        }
+        Err(TryLockError::Error(error)) => Err(failed(folder, &error)),
     }
 }
 
@@ -164,6 +182,10 @@ mod tests {
         let files = BTreeMap::from([(RoleName::Root, b"newer".to_vec()), (app, b"newer".to_vec())]);
         assert_eq!(state.files(), &files);
         assert_eq!(Kept::open(&folder, b"other").unwrap_err().rule().name, "UPDATE-STATE");
+        let plain = Kept::plain(&dir).unwrap();
+        assert_eq!(Kept::plain(&dir).unwrap_err().rule().name, "UPDATE-STATE");
+        drop(plain);
+        Kept::plain(&dir).unwrap();
         fs::create_dir(dir.join("full")).unwrap();
         fs::write(dir.join("full/root.json"), "").unwrap();
         assert_eq!(Kept::open(&dir.join("full"), b"root").unwrap_err().rule().name, "UPDATE-STATE");

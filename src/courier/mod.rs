@@ -22,6 +22,8 @@ pub mod fetch;
 #[cfg(feature = "courier")]
 pub mod first;
 #[cfg(feature = "courier")]
+pub mod fit;
+#[cfg(feature = "courier")]
 pub mod folder;
 #[cfg(feature = "courier")]
 pub mod home;

@@ -52,6 +52,7 @@ pub fn run(args: &Push) -> Result<Told> {
     let trust = read_trust(&args.trust)?;
     told::stage_of(trust.stage, &args.reach.server)?;
     folder::is_fetched(&args.into)?;
+    folder::is_apart(&args.into, &args.reach.server)?;
     let load = Load::read(&args.upload, &trust)?;
     let progress = Progress::new();
     let came = match trust.profile {
@@ -70,7 +71,7 @@ pub fn run(args: &Push) -> Result<Told> {
                 let found = format!("{}: a web server takes no files", source.shown());
                 return Err(Refusal::new(&rules::SERVER_ADDRESS, found, "the directory that it serves"));
             };
-            let new = tree::put(Path::new(&args.reach.server), &load.parts)?;
+            let new = tree::put(Path::new(&args.reach.server), &trust, &load.parts, System.now()?)?;
             let came = if new == 0 { Came::Before } else { Came::Taken };
             settle(args, &trust, &load, &source, Ok(came), &progress)?
         }

@@ -36,7 +36,7 @@ crate::rules! {
         "check the collection and the address; before the first upload there is nothing but keys (--keys DIR)";
     FETCH_MIXED: "FETCH-MIXED", Refused, "what a server serves fits together: each file is the one that snapshot and timestamp list", "notary-v1 3",
         "run again in case somebody was publishing; if it stays, no client can use what is served: see the manual, \"To the backend and back\"";
-    FETCH_PLACE: "FETCH-PLACE", Refused, "a folder is replaced only by a newer fetch of the same kind", "design",
+    FETCH_PLACE: "FETCH-PLACE", Refused, "a folder is replaced only where an earlier fetch made it, and never the one that is fetched from", "design",
         "name an empty folder, or one that does not exist yet, with --into";
     BACKEND_KEY: "BACKEND-KEY", Refused, "the backend's keys are fetched once and kept; a root lists the very same", "notary-v1 4",
         "never replace the file by hand: ask who runs the backend which key is right, and why there is another";
@@ -44,8 +44,10 @@ crate::rules! {
     // --- what is handed over
     UPLOAD_NAME: "UPLOAD-NAME", Refused, "each file of an upload holds the document that its name says", "threats T17",
         "write the upload again from the record";
-    UPLOAD_UNFIT: "UPLOAD-UNFIT", Refused, "nothing goes up that the backend would refuse over what it serves now", "notary-v1 4",
+    UPLOAD_UNFIT: "UPLOAD-UNFIT", Refused, "nothing goes up that the backend, or clients of a web server's tree, would refuse over what is served now", "notary-v1 4, TUF 5",
         "fetch and import what is served now; keyrite status then says whether the upload still waits, or withdraw its change and plan again";
+    TREE_TRUST: "TREE-TRUST", Refused, "a web server's tree is one trust's, and takes one upload at a time", "design",
+        "name this trust's own tree, or an empty directory, with --server; wait for the other push to end";
     UPLOAD_REFUSED: "UPLOAD-REFUSED", Refused, "a backend takes an upload as a whole", "notary-v1 4",
         "fetch and import what is served now; keyrite status then says whether the upload still waits, or withdraw its change and plan again";
     ROLE_TAKEN: "ROLE-TAKEN", Refused, "a version of a role is one document for good", "threats T10",

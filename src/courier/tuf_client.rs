@@ -27,7 +27,7 @@ use crate::ui::screen::{Screen, Tone};
 ///
 /// As `update` refuses.
 pub fn run(args: &TufClient) -> Result<Told> {
-    let kept = Kept::plain(&args.metadata_dir);
+    let kept = Kept::plain(&args.metadata_dir)?;
     if let Step::Init { root } = &args.step {
         let bytes = media::read_file(root, Caps::TUF.root)?;
         kept.write(&Change::Put(RoleName::Root, bytes))?;
