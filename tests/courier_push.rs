@@ -211,7 +211,10 @@ fn a_backend_gets_what_it_can_serve_once() {
         if after { Reply::Gives(old) } else { Reply::Raw(handed_on(&to, asked)) }
     });
     assert_eq!(refused(push(&stage, &second, &between.url, "served"), 1)["rule"], "FETCH-MIXED");
-    assert!(!stage.path("served").exists());
+    // Which nobody takes for a fetch, but the answer is not lost.
+    let told = receipts(&stage.path("served"));
+    assert!(matches!((&told[0].result, told[0].served.len()), (Answer::Accepted, 0)), "{told:?}");
+    assert_eq!(fs::read_dir(stage.path("served")).unwrap().count(), 1);
     // A whole that is true, and old.
     let (to, old) = (url.clone(), fs::read(stage.path("pushed/timestamp.json")).unwrap());
     between.now(move |asked| {

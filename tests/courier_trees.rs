@@ -1,5 +1,5 @@
 //! Feature `courier`: `keyrite-courier push` into trees of web servers that are not what they should be,
-//! and folders that a fetch must never take the place of.
+//! folders that a fetch must never take the place of, and servers that claim what isn't so.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,22 +9,28 @@
     reason = "a test fails by panicking"
 )]
 
+mod hostile;
 mod keys;
 mod repository;
 mod stage;
 
+use base64ct::{Base64, Encoding as _};
+use hostile::{Hostile, Reply, file};
 use keyrite::ceremony::facts::Stage as Kind;
 use keyrite::ceremony::limits::Limits;
+use keyrite::record::receipt::{Answer, Receipt};
 use keyrite::record::upload::{Beside, Upload};
 use keyrite::tuf::profile::Profile;
 use keyrite::tuf::role::RoleName;
 use repository::Repository;
-use serde_json::Value;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use stage::{Done, Stage, utf8};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 
 /// Documents by role and version.
 type Documents<'a> = [(&'a str, u64, &'a [u8])];
@@ -233,4 +239,141 @@ fn a_fetch_takes_the_place_of_a_fetch_alone() {
     assert_eq!(files(&stage.path("published")), made.files);
     assert_eq!(refused(fetch("published", "published"))["rule"], "FETCH-PLACE");
     assert_eq!(files(&stage.path("published")), made.files);
+}
+
+/// A server can claim any version: who asks gives up.
+#[test]
+fn no_version_keeps_a_fetch_busy() {
+    let stage = stage_of("versions", Kind::Production);
+    let mut made = Repository::new();
+    made.doc("targets").version = 1_000_000_000_000;
+    made.write();
+    let server = Hostile::files(made.files);
+    let line = ["fetch", "--profile", "tuf", "--server", &server.url, "--into", "published", "--history"];
+    courier(&stage.dir, &line).ended(0);
+    let asked = server.heard().len();
+    assert!(asked < 100, "{asked} questions");
+}
+
+/// A first upload in a record, with its trust, and what a server made up serves after it: a newer root and
+/// all below it, of which nobody has signed anything.
+fn first_upload() -> (PathBuf, PathBuf) {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let uploads = golden.join("create-root/expected/files/record/uploads");
+    let upload = fs::read_dir(uploads).unwrap().next().unwrap().unwrap().path();
+    (upload, golden.join("init/expected/files/record/trust.json"))
+}
+
+/// Pushes the first upload to a server that answers a POST so, and from then on each question so.
+fn pushed(
+    stage: &Stage,
+    into: &str,
+    posted: (u16, &'static str),
+    after: Option<BTreeMap<String, Vec<u8>>>,
+) -> Done {
+    let (upload, trust) = first_upload();
+    let came = Arc::new(Mutex::new(false));
+    let server = Hostile::new(move |asked| {
+        if asked.method == "POST" {
+            *came.lock().unwrap() = true;
+            return Reply::Says(posted.0, Vec::new(), posted.1.into());
+        }
+        match (*came.lock().unwrap(), &after) {
+            (false, _) => Reply::Says(404, Vec::new(), Vec::new()),
+            (true, None) => Reply::Says(500, Vec::new(), b"later".to_vec()),
+            (true, Some(files)) => {
+                let mut asked = asked.clone();
+                asked.path = asked.path.rsplit('/').next().unwrap().to_owned();
+                file(files, &asked)
+            }
+        }
+    });
+    let line = ["push", utf8(&upload), "--trust", utf8(&trust), "--server", &server.url, "--into", into];
+    courier(&stage.dir, &line)
+}
+
+fn receipt(stage: &Stage, into: &str) -> Receipt {
+    let mut entries = fs::read_dir(stage.path(into).join("receipts")).unwrap();
+    Receipt::from_json(&fs::read(entries.next().unwrap().unwrap().path()).unwrap()).unwrap()
+}
+
+#[test]
+fn a_servers_answer_is_kept_though_nothing_can_be_read_after_it() {
+    let stage = stage_of("answers", Kind::Production);
+    let says = r#"{"errors":[{"code":"INVALID_UPDATE","message":"The reason that people need"}]}"#;
+    let error = refused(pushed(&stage, "refused", (400, says), None));
+    assert_eq!(error["rule"], "UPLOAD-REFUSED", "{error}");
+    assert!(error["found"].as_str().unwrap().contains("The reason that people need"), "{error}");
+    assert!(matches!(receipt(&stage, "refused").result, Answer::Rejected(_)));
+    let error = pushed(&stage, "taken", (200, ""), None).ended(3).json();
+    assert_eq!(error["error"]["rule"], "SERVER-STATUS", "{error}");
+    assert!(matches!(receipt(&stage, "taken").result, Answer::Accepted));
+}
+
+/// What a server makes up that has the upload's number and more is not what went up.
+#[test]
+fn newer_is_nobodys_that_nobody_has_signed() {
+    let stage = stage_of("forged", Kind::Production);
+    let (upload, _) = first_upload();
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/notary-client/14-rotate-root");
+    let read =
+        |name: &str| -> Value { serde_json::from_slice(&fs::read(fixture.join(name)).unwrap()).unwrap() };
+    let bytes = |value: &Value| serde_json::to_vec(value).unwrap();
+    let meta = |bytes: &[u8]| {
+        let digest = Base64::encode_string(&Sha256::digest(bytes));
+        json!({"hashes": {"sha256": digest}, "length": bytes.len()})
+    };
+    let hex = |bytes: &[u8]| base16ct::lower::encode_string(&Sha256::digest(bytes));
+    let mut root = read("root.json");
+    root["signed"]["version"] = json!(2);
+    let second = bytes(&root);
+    root["signed"]["version"] = json!(3);
+    let root = bytes(&root);
+    let mut targets = read("targets.json");
+    targets["signed"]["version"] = json!(99);
+    targets["signed"]["delegations"] = json!({"keys": {}, "roles": []});
+    let targets = bytes(&targets);
+    let mut snapshot = read("snapshot.json");
+    snapshot["signed"]["meta"] = json!({"root": meta(&root), "targets": meta(&targets)});
+    let snapshot = bytes(&snapshot);
+    let mut timestamp = read("timestamp.json");
+    timestamp["signed"]["meta"] = json!({"snapshot": meta(&snapshot)});
+    let own = |name: &str| fs::read(upload.join(name)).unwrap();
+    let mut files = BTreeMap::from([
+        ("timestamp.json".to_owned(), bytes(&timestamp)),
+        (format!("snapshot.{}.json", hex(&snapshot)), snapshot),
+        (format!("targets.{}.json", hex(&targets)), targets),
+        (format!("root.{}.json", hex(&root)), root),
+        ("1.root.json".to_owned(), own("root.json")),
+        ("2.root.json".to_owned(), second),
+    ]);
+    // Without what went up, and with it beside what is made up.
+    for (into, says) in [("gone", "not served"), ("beside", "keys")] {
+        let error = refused(pushed(&stage, into, (200, ""), Some(files.clone())));
+        assert_eq!(error["rule"], "UPLOAD-UNSEEN", "{into}: {error}");
+        assert!(error["found"].as_str().unwrap().contains(says), "{into}: {error}");
+        files.insert("1.targets.json".to_owned(), own("targets.json"));
+    }
+    // A root that no client would ever walk to is not walked to.
+    let mut far = read("root.json");
+    far["signed"]["version"] = json!(1_000_000_000_000_u64);
+    let far = bytes(&far);
+    let mut snapshot = read("snapshot.json");
+    snapshot["signed"]["meta"] = json!({"root": meta(&far)});
+    let snapshot = bytes(&snapshot);
+    timestamp["signed"]["meta"] = json!({"snapshot": meta(&snapshot)});
+    let server = Hostile::new({
+        let mut files = BTreeMap::from([("timestamp.json".to_owned(), bytes(&timestamp))]);
+        files.insert(format!("snapshot.{}.json", hex(&snapshot)), snapshot);
+        files.insert(format!("root.{}.json", hex(&far)), far);
+        move |asked| {
+            let mut asked = asked.clone();
+            asked.path = asked.path.rsplit('/').next().unwrap().to_owned();
+            file(&files, &asked)
+        }
+    });
+    let line = ["fetch", "--profile", "notary", "--collection", "far", "--server", &server.url];
+    let error = refused(courier(&stage.dir, &[&line[..], &["--into", "far"]].concat()));
+    assert_eq!(error["rule"], "SERVER-SIZE", "{error}");
+    assert!(server.heard().len() < 10);
 }

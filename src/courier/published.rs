@@ -15,12 +15,17 @@ use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::time::Time;
 use crate::tuf::wire::{self, Envelope};
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// The most files that are fetched at once: two rounds of 16,384 bins, and more.
 const FILES: usize = 40_000;
 /// The most bytes that are fetched at once; more, `import` doesn't take either.
 const BYTES: usize = 1024 * 1024 * 1024;
+/// The most questions for it, those that nobody has an answer to included.
+const QUESTIONS: usize = 4 * FILES;
+/// How many versions in a row may be missing before no older one is asked for.
+const GAPS: u32 = 64;
 
 /// A document that is served.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,13 +83,22 @@ struct Reading<'a> {
     caps: Caps,
     published: Published,
     bytes: usize,
+    asked: Cell<usize>,
 }
 
 impl<'a> Reading<'a> {
     fn new(source: &'a Source, progress: &'a Progress) -> Self {
         let profile = source.profile();
         let caps = Caps::of(profile);
-        Self { source, progress, profile, caps, published: Published::default(), bytes: 0 }
+        Self {
+            source,
+            progress,
+            profile,
+            caps,
+            published: Published::default(),
+            bytes: 0,
+            asked: Cell::new(0),
+        }
     }
 
     fn whole(mut self, history: bool) -> Result<Published> {
@@ -156,9 +170,10 @@ impl<'a> Reading<'a> {
     /// Profile `tuf`: every root, from the first on, and the newest.
     fn walk_roots(&mut self) -> Result<Envelope> {
         let mut newest: Option<Envelope> = None;
-        for version in 1..=u64::from(self.caps.rotations).saturating_mul(8) {
+        for version in 1.. {
             let name = format!("{version}.root.json");
             let Some(root) = self.get(&RoleName::Root, &name, self.caps.root)? else { break };
+            self.roots(version)?;
             same_version(&root, version)?;
             if let Some(before) = newest.replace(root) {
                 self.keep(&before, false)?;
@@ -172,6 +187,7 @@ impl<'a> Reading<'a> {
 
     /// Profile `notary`: the roots before this one; a collection may begin with version 2 (notary-v1 4).
     fn roots_before(&mut self, newest: u64) -> Result<()> {
+        self.roots(newest)?;
         let mut any = false;
         for version in 1..newest {
             let name = format!("{version}.root.json");
@@ -191,16 +207,33 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
+    /// Refuses more roots than a client ever walks: a server can claim any number.
+    fn roots(&self, newest: u64) -> Result<()> {
+        let most = u64::from(self.caps.rotations).saturating_mul(8);
+        if newest <= most {
+            return Ok(());
+        }
+        let found = format!("root version {newest} at {}", self.source.shown());
+        Err(Refusal::new(&rules::SERVER_SIZE, found, format!("at most {most} roots")))
+    }
+
     fn versions_before(&mut self, role: &RoleName, newest: u64) -> Result<()> {
-        for version in 1..newest {
+        let mut gaps = 0_u32;
+        for version in (1..newest).rev() {
             let name = match self.profile {
                 Profile::Notary => format!("{version}.{}.json", role.as_str()),
                 Profile::Tuf => versioned_name(role, version),
             };
-            // Versions may have gaps.
             if let Some(held) = self.get(role, &name, self.caps.targets)? {
                 same_version(&held, version)?;
                 self.keep(&held, false)?;
+                gaps = 0;
+                continue;
+            }
+            // Versions may have gaps, but a server can claim any number.
+            gaps = gaps.saturating_add(1);
+            if gaps >= GAPS {
+                break;
             }
         }
         Ok(())
@@ -258,6 +291,14 @@ impl<'a> Reading<'a> {
     }
 
     fn bytes_of(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>> {
+        self.asked.set(self.asked.get().saturating_add(1));
+        if self.asked.get() > QUESTIONS {
+            return Err(Refusal::new(
+                &rules::SERVER_SIZE,
+                format!("more than {QUESTIONS} questions"),
+                "fewer",
+            ));
+        }
         self.progress.say(&format!("{} files, now {name}", self.published.files.len()));
         self.source.get(name, limit)
     }

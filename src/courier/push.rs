@@ -19,12 +19,15 @@ use crate::ceremony::facts::{Stage, Trust};
 use crate::cli::host::{Host as _, System};
 use crate::cli::session::{shown, typed};
 use crate::record::receipt::{Answer, Receipt};
+use crate::tuf::chain::{check_role, check_root};
 use crate::tuf::digest::Digest;
+use crate::tuf::evidence::Verified;
 use crate::tuf::json::{Json, object};
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
+use crate::tuf::wire;
 use crate::ui::screen::{Screen, Tone};
 use crate::ui::table::Table;
 use std::collections::BTreeMap;
@@ -107,8 +110,11 @@ fn notary(args: &Push, trust: &Trust, load: &Load, source: &Source, progress: &P
         Ok(answer) if answer.status == 200 => Ok(Came::Taken),
         Ok(answer) => {
             // Somebody was faster, with this or with another document.
-            if self::missing(server, &load.parts)?.is_empty() {
-                return Ok(Came::Unanswered);
+            match self::missing(server, &load.parts) {
+                Ok(missing) if missing.is_empty() => return Ok(Came::Unanswered),
+                Err(why) if why.rule() == &rules::ROLE_TAKEN => return Err(why),
+                // The server's reason is what people need, whatever became of the look.
+                _ => {}
             }
             let found = format!("{}: {} {}", source.shown(), answer.status, reason(&answer.body));
             let rule = if answer.status >= 500 { &rules::SERVER_STATUS } else { &rules::UPLOAD_REFUSED };
@@ -174,11 +180,10 @@ fn settle(
         Err(why) if why.rule() == &rules::UPLOAD_REFUSED => Answer::Rejected(visible(why.found())),
         Err(_) => return Err(came.err().unwrap_or_else(unseen)),
     };
-    // What was taken and can't be read by clients is told as what it is.
-    let seen = match (seen, &came) {
-        (Ok(seen), _) => seen,
-        (Err(_), Err(why)) => return Err(why.clone()),
-        (Err(why), Ok(_)) => return Err(why),
+    // The answer has its receipt, also where nobody can say what is served now.
+    let (seen, unread) = match seen {
+        Ok(seen) => (seen, None),
+        Err(why) => (Published::default(), Some(why)),
     };
     let served = seen.current();
     let receipt = Receipt {
@@ -199,18 +204,39 @@ fn settle(
     files.insert(&place, &json);
     folder::put(&args.into, &files)?;
     let came = came?;
-    compared(load, &served, trust.profile)?;
-    Ok(tell(args, trust, load, source, &came, &served))
+    if let Some(why) = unread {
+        // What was taken and can't be read by clients is told as what it is.
+        return Err(why);
+    }
+    let newer = compared(load, &seen, source)?;
+    Ok(tell(args, trust, load, source, &came, &served, newer))
 }
 
-/// That clients get what went up, or what somebody has published over it since.
-fn compared(load: &Load, served: &BTreeMap<&RoleName, &Served>, profile: Profile) -> Result<()> {
+/// That clients get what went up, or what somebody has published over it since: whether anything newer is
+/// there.
+fn compared(load: &Load, seen: &Published, source: &Source) -> Result<bool> {
+    let served = seen.current();
+    let mut newer = false;
     for part in &load.parts {
         let now = served.get(&part.role);
         let same = now.is_some_and(|now| now.bytes == part.bytes());
-        let newer = now.is_some_and(|now| now.version > part.version());
         // A web server's documents wait for the snapshot that leads to them.
-        if same || newer || (profile == Profile::Tuf && part.role != RoleName::Timestamp) {
+        if same || (source.profile() == Profile::Tuf && part.role != RoleName::Timestamp) {
+            continue;
+        }
+        if let Some(now) = now.filter(|now| now.version > part.version()) {
+            // What went up keeps its version, and what came since has signatures.
+            if let Source::Notary(server) = source
+                && !missing(server, std::slice::from_ref(part))?.is_empty()
+            {
+                let found = format!("{} version {} is not served", part.role, part.version());
+                return Err(Refusal::new(&rules::UPLOAD_UNSEEN, found, "what went up, under its version"));
+            }
+            signed(load, seen, now, source.profile()).map_err(|why| {
+                let found = format!("{} version {}, {}", now.role, now.version, why.found());
+                Refusal::new(&rules::UPLOAD_UNSEEN, found, "what went up, or what its keys have signed since")
+            })?;
+            newer = true;
             continue;
         }
         let found = now.map_or_else(
@@ -220,7 +246,41 @@ fn compared(load: &Load, served: &BTreeMap<&RoleName, &Served>, profile: Profile
         let ours = format!("version {} with SHA-256 {}", part.version(), Digest::of(part.bytes()));
         return Err(Refusal::new(&rules::UPLOAD_UNSEEN, found, ours));
     }
-    Ok(())
+    Ok(newer)
+}
+
+/// That a served document leads back, by signatures, to the root that went up; where none did, to the one
+/// that is served, which `import` judges by the record.
+fn signed(load: &Load, seen: &Published, now: &Served, profile: Profile) -> Result<()> {
+    let read = |served: &Served| wire::parse(profile, &served.role, &served.bytes);
+    let served = seen.current();
+    let ours = load.parts.iter().find(|part| part.role == RoleName::Root).map(|part| part.held.clone());
+    let mut root = match (ours, served.get(&RoleName::Root)) {
+        (Some(ours), _) => ours,
+        (None, Some(root)) => read(root)?,
+        (None, None) => return Err(unseen()),
+    };
+    let mut roots: Vec<&Served> = seen.files.values().filter(|file| file.role == RoleName::Root).collect();
+    roots.sort_by_key(|root| root.version);
+    for next in roots {
+        if next.version > root.payload().version() {
+            let next = read(next)?;
+            check_root(Some(root.payload()), next.payload(), &Verified::new(&next))?;
+            root = next;
+        }
+    }
+    let held = read(now)?;
+    match now.role {
+        RoleName::Root if held.bytes() == root.bytes() => Ok(()),
+        RoleName::Root => Err(unseen()),
+        RoleName::Delegated(_) => {
+            let above = now.role.as_str().rsplit_once('/').map_or("targets", |(above, _)| above);
+            let by = served.get(&RoleName::from_name(above)).ok_or_else(unseen)?;
+            signed(load, seen, by, profile)?;
+            check_role(read(by)?.payload(), held.payload(), &Verified::new(&held))
+        }
+        _ => check_role(root.payload(), held.payload(), &Verified::new(&held)),
+    }
 }
 
 fn unseen() -> Refusal {
@@ -234,8 +294,14 @@ fn tell(
     source: &Source,
     came: &Came,
     served: &BTreeMap<&RoleName, &Served>,
+    newer: bool,
 ) -> Told {
     let (word, said) = match came {
+        Came::Before if newer => ("known", "All of it was there before, and newer is served since."),
+        Came::Taken if newer => ("taken", "It was taken, and newer is served since."),
+        Came::Unanswered if newer => {
+            ("observed", "Nobody said how it ended, but it is there, and newer is served since.")
+        }
         Came::Before => ("known", "All of it was there before."),
         Came::Taken => ("taken", "It was taken, and what is served is what went up."),
         Came::Unanswered => ("observed", "Nobody said how it ended, but what is served is what went up."),
@@ -263,6 +329,7 @@ fn tell(
         ("came", word.into()),
         ("documents", documents.collect::<Vec<_>>().into()),
         ("into", shown(&args.into).into()),
+        ("newer", newer.into()),
         ("server", source.shown().into()),
         ("upload", load.manifest.hex().into()),
     ]);

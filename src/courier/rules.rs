@@ -52,7 +52,7 @@ crate::rules! {
         "fetch and import what is served now; keyrite status then says whether the upload still waits, or withdraw its change and plan again";
     ROLE_TAKEN: "ROLE-TAKEN", Refused, "a version of a role is one document for good", "threats T10",
         "somebody else has published this version: fetch it, import it, and find out who; then withdraw the change and plan again";
-    UPLOAD_UNSEEN: "UPLOAD-UNSEEN", Refused, "what is served after an upload is what went up", "notary-v1 3",
+    UPLOAD_UNSEEN: "UPLOAD-UNSEEN", Refused, "what is served after an upload is what went up, or what its keys have signed since", "notary-v1 3",
         "keep the folder as it is, and ask who runs the server; clients may get something else";
 
     // --- a release in one motion
