@@ -660,7 +660,7 @@ fn a_full_disk_leaves_what_was_there() {
     let server = Hostile::files(repository());
     let line = format!(
         "mount -t tmpfs -o size=8k full here && cd here && \
-         mkdir published && echo '{{}}' > published/old.json && \
+         mkdir -p published/receipts && echo '{{}}' > published/timestamp.json && \
          {} --json fetch --profile tuf --server {} --into published; echo \"exit $?\"; find . -type f",
         env!("CARGO_BIN_EXE_keyrite-courier"),
         server.url
@@ -676,7 +676,7 @@ fn a_full_disk_leaves_what_was_there() {
         said = Done::of(&mut command).text();
     }
     assert!(said.contains("\"rule\":\"FILE-WRITE\"") && said.contains("No space left"), "{said}");
-    assert!(said.ends_with("exit 3\n./published/old.json\n"), "{said}");
+    assert!(said.ends_with("exit 3\n./published/timestamp.json\n"), "{said}");
 }
 
 #[test]
