@@ -281,11 +281,11 @@ pub struct Release {
     pub track: Option<String>,
 
     /// Where clients fetch the file; with a slash at the end, the folder of all of them
-    #[arg(long, value_name = "URL", requires = "files")]
+    #[arg(long, value_name = "URL", requires = "files", conflicts_with = "renew")]
     pub url: Option<String>,
 
     /// The file's whole name for clients [default: the application's folder and the name that it has here]
-    #[arg(long, value_name = "NAME", requires = "files")]
+    #[arg(long, value_name = "NAME", requires = "files", conflicts_with = "renew")]
     pub name: Option<String>,
 
     /// A name that clients are to find no more; once for each
