@@ -495,6 +495,19 @@ fn a_drill_is_on_record() {
     let (_, manifest, _) = told(&room);
     let (shares, set) = (manifest.digest().unwrap(), manifest.set);
     assert_eq!(drills(), [Outcome::Drill { shares, set, number: 2, holder: "carol".parse().unwrap() }]);
+    // Who has shown their card is on the page that people open first, and who has not, once it is long ago.
+    let status = |later: &[&str]| {
+        let at = room.stage.on(&room.stage.record, &devices, &[&["status"][..], later].concat());
+        at.ended(0)
+    };
+    let cards = status(&[]).json()["cards"].clone();
+    let seen = cards.as_array().unwrap().iter().map(|card| {
+        (card["holder"].as_str().unwrap(), card["last-drill"].is_string(), card["missing"] == true)
+    });
+    assert_eq!(
+        seen.collect::<Vec<_>>(),
+        [("bruno", false, false), ("carol", true, false), ("dana", false, false)]
+    );
     assert_eq!(room.report()["problems"], serde_json::json!([]));
     let report = room.stage.path("report.html");
     room.stage.keyrite(["-C", utf8(&room.stage.record), "verify", "--report", utf8(&report)]).ended(0);

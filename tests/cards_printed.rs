@@ -174,6 +174,13 @@ fn a_page_goes_with_its_session_or_with_the_next() {
     for n in 2..=4 {
         let cut = hold(&killer.line(&room.cards, Mode::Before(n)), None);
         assert_eq!((cut.code, room.pages().len()), (137, 1), "{n} {:?} {}", killer.calls(), cut.text);
+        // Whoever looks before is told how it goes, and looking removes nothing.
+        for line in ["status", "preflight"] {
+            let text = room.stage.on(&room.stage.record, &devices, &[line]).ended(0).text();
+            let by_hand = format!("shred -u {}/share-*.card.html", room.cards.display());
+            assert!(text.contains("cut off: 1") && text.contains(&by_hand), "{line}: {text}");
+            assert_eq!(room.pages().len(), 1);
+        }
         let next = hold(&[], Some("Only bruno is before"));
         assert!(next.code == 130 && next.text.contains("now removed"), "{}", next.text);
         assert_eq!(room.pages().len(), 0, "{n}");
@@ -202,6 +209,10 @@ fn pages_are_written_nowhere_but_into_memory_of_ones_own() {
         let (_, refused) = room.stage.hold(&devices, &runbook);
         let refused = refused.ended(2).json();
         assert_eq!(refused["error"]["rule"], "CARDS-FOLDER", "{refused}");
+        // Known before the day.
+        let before = room.stage.on(&room.stage.record, &devices, &["preflight"]).ended(1).json();
+        let problems: Vec<_> = before["problems"].as_array().unwrap().iter().map(|p| &p["rule"]).collect();
+        assert_eq!(problems, ["CARDS-FOLDER"], "{before}");
         assert!(refused["error"]["found"].as_str().unwrap().contains(why), "{why}: {refused}");
     }
     // In reach of a confined session only where cards are dealt.

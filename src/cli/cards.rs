@@ -8,6 +8,7 @@
 //! Never: a page on a disk, where it could be found again, nor in memory that may be swapped to one; two
 //! pages at once; a folder that others can look into.
 
+use super::devices::DeviceMap;
 use super::session::{shown, typed};
 use super::{machine, rules};
 use crate::ceremony::share_manifest::ShareLine;
@@ -66,19 +67,38 @@ impl CardsFolder {
     ///
     /// `FILE-WRITE`.
     pub fn sweep(&self) -> Result<usize> {
-        let entries = fs::read_dir(&self.0).map_err(|e| failed(&self.0, &e))?;
-        let mut gone = 0usize;
-        for entry in entries {
-            let entry = entry.map_err(|e| failed(&self.0, &e))?;
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            if name.starts_with("share-") && name.ends_with(END) {
-                wipe(&entry.path())?;
-                gone = gone.saturating_add(1);
-            }
+        let pages = pages(&self.0).map_err(|e| failed(&self.0, &e))?;
+        for page in &pages {
+            wipe(page)?;
         }
-        Ok(gone)
+        Ok(pages.len())
     }
+}
+
+/// The pages in a folder.
+fn pages(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut pages = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("share-") && name.ends_with(END) {
+            pages.push(entry.path());
+        }
+    }
+    Ok(pages)
+}
+
+/// The line by which pages go that a session has left which was killed; nothing is removed. None where
+/// there are none, or no folder.
+pub fn left_over(map: Option<&DeviceMap>) -> Option<String> {
+    let folder = map?.cards.as_deref()?;
+    let count = pages(folder).ok().filter(|pages| !pages.is_empty())?.len();
+    Some(format!(
+        "shred -u {}/share-*{END}    removes pages of share cards that a session left which was cut off: {count}; \
+         `run` with this device map does so too, first of all",
+        typed(folder)
+    ))
 }
 
 /// The pages of one dealing.

@@ -325,6 +325,11 @@ impl Keyring {
         needs
     }
 
+    /// The device map, if there is one.
+    pub const fn map(&self) -> Option<&DeviceMap> {
+        self.map.as_ref()
+    }
+
     /// The device map, to be filled in.
     pub fn map_mut(&mut self) -> Option<&mut DeviceMap> {
         self.map.as_mut()

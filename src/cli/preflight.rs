@@ -5,10 +5,11 @@
 //! Never: a PIN asked for, anything written.
 
 use super::arguments::Preflight;
+use super::cards::{self, CardsFolder};
 use super::keyring::Keyring;
 use super::machine::{Confined, Needs};
 use super::opening;
-use super::session::{Ended, Session};
+use super::session::{Ended, Session, shown};
 use super::table::Table;
 use crate::ceremony::facts::Stage;
 use crate::ceremony::rules::CLOCK;
@@ -41,6 +42,14 @@ pub fn run(session: &Session, _args: &Preflight) -> Result<Ended> {
         found.insert("clock".to_owned(), format!("{now}, and no record here to compare it with"));
         (Keyring::new(session.map()?, session.randomness()), None, None)
     };
+    // A confined process sees no swap.
+    if let Some(folder) = keyring.map().and_then(|map| map.cards.as_deref()) {
+        let ready = CardsFolder::open(folder);
+        let finding = if ready.is_ok() { "may be written there" } else { "NOT written there" };
+        found.insert("pages of cards".to_owned(), format!("{finding}: {}", shown(folder)));
+        problems.extend(ready.err());
+    }
+    let pages = cards::left_over(keyring.map());
     found.extend(keyring.load_modules());
     let confined = session.confine(|| Needs {
         read: vec![session.directory.clone()],
@@ -68,6 +77,10 @@ pub fn run(session: &Session, _args: &Preflight) -> Result<Ended> {
     }
     for (what, finding) in &tokens {
         screen = screen.fact(what.as_str(), finding.as_str());
+    }
+    if let Some(pages) = &pages {
+        found.insert("pages left".to_owned(), pages.clone());
+        screen = screen.callout(Tone::Careful, pages.as_str());
     }
     for problem in &problems {
         screen = screen.callout(Tone::Careful, format!("{problem}; {}", problem.rule().next));

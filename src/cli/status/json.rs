@@ -1,5 +1,6 @@
 //! The same for programs.
 
+use super::cards;
 use super::view::{View, what};
 use super::who::{self, Grant};
 use crate::ceremony::attestation::{Tally, verdict};
@@ -72,6 +73,7 @@ pub fn report(contents: &Contents, view: &View<'_>, grants: &[Grant], next: &[St
         ("endings", endings(view, facts.today)),
         ("roll-call", Json::Object(roll_call)),
         ("silent", silent.into()),
+        ("cards", cards::json(contents)),
         ("changes", changes.collect::<Vec<_>>().into()),
         ("conflicts", conflicts.collect::<Vec<_>>().into()),
         ("findings", findings.collect::<Vec<_>>().into()),

@@ -2,6 +2,7 @@
 //! sign, what is due next; who may release what; appointments for a calendar.
 
 mod appointments;
+mod cards;
 mod json;
 mod page;
 mod view;
@@ -39,6 +40,8 @@ pub fn run(session: &Session, args: &Status) -> Result<Ended> {
         super::files::create(path, file.as_bytes())?;
         next.push(format!("take {} into the calendars of those who renew", shown(path)));
     }
+    // Whoever reads one has a share.
+    next.splice(0..0, super::cards::left_over(table.keyring.map()));
     let json = json::report(&contents, &view, &grants, &next);
     if !args.who {
         session.report(&page::screen(&contents, &view, &next), json)?;

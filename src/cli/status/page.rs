@@ -1,5 +1,6 @@
 //! The page itself.
 
+use super::cards;
 use super::keys_only;
 use super::view::{Key, View, silent, what};
 use super::ways::in_software;
@@ -51,6 +52,7 @@ pub fn screen(contents: &Contents, view: &View<'_>, next: &[String]) -> Screen {
     }
     screen = ends(roles(screen, view), view, facts.today);
     screen = keys(screen, view, facts.today);
+    screen = cards::screen(screen, contents);
     for (role, record) in in_software(contents, view) {
         let kept = if record.token == "external" { "a vault" } else { "a file" };
         let text = format!(
