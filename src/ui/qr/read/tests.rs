@@ -121,6 +121,21 @@ fn damaged_codes_are_read() {
     assert!(missed.is_empty(), "{missed:#?}");
 }
 
+/// What a straight scan of 75 to 150 dots an inch makes of a code as wide as the printed ones, up to the
+/// largest that there are: 4 pixels a module, by uneven light.
+#[test]
+fn codes_of_every_size_are_read_straight() {
+    for version in [16, 20, 25, 30, 35, 40] {
+        let text: String = ('A'..='Z').cycle().take(letters(side_of(version), Soil::Some)).collect();
+        let image = drawn(&text, Soil::Some, 4);
+        let lit = mapped(&image, |x, y, at| at(x, y) * 0.7 * (1.0 - x / 3.0 / image.width as f64) + 20.0);
+        for image in [image, lit] {
+            let found = texts(file(&image)).map_err(|refused| refused.to_string());
+            assert_eq!(found, Ok(vec![text.clone()]), "version {version}");
+        }
+    }
+}
+
 /// A picture from outside is refused by its rule, soon, before room is made for what it claims.
 #[test]
 fn hostile_images_are_refused_soon() {
