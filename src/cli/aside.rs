@@ -6,10 +6,11 @@
 //! sign no other. Any other is named, with the line that puts it away, and the runbook is planned
 //! anew. Nothing is deleted here, since a record only grows.
 
+use super::recomputed::recomputed;
 use super::rules;
 use super::session::{Session, typed};
 use super::sign::going_on;
-use super::table::{finished, recomputed};
+use super::table::finished;
 use crate::ceremony::Ceremony;
 use crate::ceremony::change::Change;
 use crate::ceremony::people::KeyName;
