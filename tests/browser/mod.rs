@@ -133,9 +133,8 @@ pub fn pages(pdf: &Path) -> Vec<Page> {
 
 /// What the QR code on the first page says.
 pub fn scanned(pdf: &Path) -> String {
-    let mut codes = all_scanned(pdf);
-    codes.sort_by_key(|code| code.page);
-    codes.first().unwrap_or_else(|| panic!("no code in {}", pdf.display())).text.clone()
+    let found = DOTS.into_iter().find_map(|dots| zbar(&rendered(pdf, dots, &["-l", "1"])[0]).pop());
+    found.unwrap_or_else(|| panic!("no code on the first page of {}", pdf.display()))
 }
 
 /// Prints any file that a browser shows, as it is, into a PDF beside it.
@@ -149,14 +148,23 @@ pub fn pdf_of(file: &Path) -> PathBuf {
 
 /// The pages of a PDF as images of so many dots an inch.
 pub fn images(pdf: &Path, dots: u32) -> Vec<PathBuf> {
+    rendered(pdf, dots, &[])
+}
+
+fn rendered(pdf: &Path, dots: u32, which: &[&str]) -> Vec<PathBuf> {
     let folder = pdf.with_extension(format!("pages-{dots}"));
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();
-    run(Command::new("pdftoppm").args(["-r", &dots.to_string(), "-png"]).args([pdf, &folder.join("page")]));
+    let mut command = Command::new("pdftoppm");
+    command.args(["-r", &dots.to_string(), "-png"]).args(which);
+    run(command.args([pdf, &folder.join("page")]));
     let mut pages: Vec<PathBuf> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     pages.sort();
     pages
 }
+
+/// How fine a page is scanned, in dots an inch.
+const DOTS: [u32; 5] = [200, 150, 300, 240, 400];
 
 /// A QR code on a page.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -170,7 +178,7 @@ pub struct Code {
 /// scan again what was not read.
 pub fn all_scanned(pdf: &Path) -> Vec<Code> {
     let mut found = BTreeSet::new();
-    for dots in [200, 150, 300, 240, 400] {
+    for dots in DOTS {
         for (page, png) in images(pdf, dots).into_iter().enumerate() {
             for text in zbar(&png) {
                 found.insert(Code { page, text });
