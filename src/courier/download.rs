@@ -12,6 +12,7 @@ use super::url::Url;
 use super::web::Web;
 use crate::cli::rules::FILE_WRITE;
 use crate::cli::session::shown;
+use crate::signer::randomness::Randomness;
 use crate::tuf::document::TargetFile;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
@@ -248,9 +249,8 @@ impl Drop for Part {
 
 /// A number for a name: process ids repeat, as in containers that share a folder.
 fn random(place: &Path) -> Result<u64> {
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes).map_err(|error| failed(place, &Error::other(error.to_string())))?;
-    Ok(u64::from_le_bytes(bytes))
+    let bytes = Randomness::system().bytes().map_err(|why| failed(place, &Error::other(why)))?;
+    Ok(u64::from_le_bytes(*bytes))
 }
 
 /// Whether a name still leads to this very file.
