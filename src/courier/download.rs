@@ -10,9 +10,9 @@ use super::progress::Progress;
 use super::rules;
 use super::url::Url;
 use super::web::Web;
+use crate::cli::host::{Host as _, System};
 use crate::cli::rules::FILE_WRITE;
 use crate::cli::session::shown;
-use crate::signer::randomness::Randomness;
 use crate::tuf::document::TargetFile;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
@@ -249,7 +249,7 @@ impl Drop for Part {
 
 /// A number for a name: process ids repeat, as in containers that share a folder.
 fn random(place: &Path) -> Result<u64> {
-    let bytes = Randomness::system().bytes().map_err(|why| failed(place, &Error::other(why)))?;
+    let bytes = System.randomness().bytes().map_err(|why| failed(place, &Error::other(why)))?;
     Ok(u64::from_le_bytes(*bytes))
 }
 
