@@ -185,19 +185,10 @@ impl Dir {
         let cap = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         let mut left = Some(bytes);
         once(fd, &self.place(name), cap, |file, most| {
-            let mut piece = vec![0; PIECE];
-            let mut file = file.take(most);
-            let mut all = 0_u64;
-            loop {
-                let read = match file.read(&mut piece) {
-                    Ok(0) => return Ok(all),
-                    Ok(read) => piece.get(..read).unwrap_or_default(),
-                    Err(e) if e.kind() == ErrorKind::Interrupted => continue,
-                    Err(e) => return Err(e),
-                };
-                all = all.saturating_add(u64::try_from(read.len()).unwrap_or(u64::MAX));
-                left = left.and_then(|left| left.strip_prefix(read));
-            }
+            pieces(file, most, PIECE, &mut |piece| {
+                left = left.and_then(|left| left.strip_prefix(piece));
+                true
+            })
         })?;
         Ok(Some(left.is_some_and(<[u8]>::is_empty)))
     }
@@ -212,22 +203,10 @@ impl Dir {
         let Some(fd) = self.file(name)? else { return Ok(false) };
         let mut refused = Ok(());
         let read = once(fd, &self.place(name), u64::MAX, |file, most| {
-            let mut piece = vec![0; STREAMED];
-            let mut file = file.take(most);
-            let mut all = 0_u64;
-            loop {
-                let read = match file.read(&mut piece) {
-                    Ok(0) => return Ok(all),
-                    Ok(read) => piece.get(..read).unwrap_or_default(),
-                    Err(e) if e.kind() == ErrorKind::Interrupted => continue,
-                    Err(e) => return Err(e),
-                };
-                all = all.saturating_add(u64::try_from(read.len()).unwrap_or(u64::MAX));
-                refused = take(read, most.saturating_sub(1));
-                if refused.is_err() {
-                    return Ok(all);
-                }
-            }
+            pieces(file, most, STREAMED, &mut |piece| {
+                refused = take(piece, most.saturating_sub(1));
+                refused.is_ok()
+            })
         });
         refused.and(read).map(|()| true)
     }
@@ -269,6 +248,31 @@ pub fn read_once(fd: OwnedFd, shown: &str, cap: u64) -> Result<Vec<u8>> {
         Ok(u64::try_from(read).unwrap_or(u64::MAX))
     })?;
     Ok(bytes)
+}
+
+/// Reads at most `most` bytes, as many as `size` at a time, until `goes_on` has had enough; how many
+/// they were.
+fn pieces(
+    file: &File,
+    most: u64,
+    size: usize,
+    goes_on: &mut dyn FnMut(&[u8]) -> bool,
+) -> std::io::Result<u64> {
+    let mut piece = vec![0; size];
+    let mut file = file.take(most);
+    let mut all = 0_u64;
+    loop {
+        let read = match file.read(&mut piece) {
+            Ok(0) => return Ok(all),
+            Ok(read) => piece.get(..read).unwrap_or_default(),
+            Err(e) if e.kind() == ErrorKind::Interrupted => continue,
+            Err(e) => return Err(e),
+        };
+        all = all.saturating_add(u64::try_from(read.len()).unwrap_or(u64::MAX));
+        if !goes_on(read) {
+            return Ok(all);
+        }
+    }
 }
 
 /// The same by `read`, which is given the file and the most bytes to read of it, and says how many it
