@@ -24,7 +24,7 @@ use keyrite::tuf::digest::Digest;
 use keyrite::tuf::profile::Profile;
 use repository::Repository;
 use serde_json::{Value, json};
-use server::{Backend, publishes, uploads};
+use server::{Backend, first_keys, publishes, uploads};
 use stage::{Done, Stage, shipped, utf8};
 use std::collections::BTreeMap;
 use std::fs;
@@ -131,14 +131,7 @@ fn first_day(mode: &str) {
     for (role, file) in [("snapshot", "snapshot.key"), ("timestamp", "timestamp.key")] {
         devices = devices.enrol(&format!("backend-{role}"), &stage.path("incoming").join(file));
     }
-    for key in ["root-a", "root-b", "root-c", "targets-1"] {
-        devices = devices.on_token(key, &stage.token(key));
-    }
-    let devices = devices.enrol("dev-dana", &stage.developer("dana").1);
-    let map = devices.write("devices.toml");
-    for runbook in ["01-root-keys", "02-targets-key", "03-enroll"] {
-        stage.hold(&map, &shipped(&format!("first-day/{runbook}.toml"))).1.ended(0);
-    }
+    let (devices, map) = first_keys(&stage, devices);
     let sealed = uploads(&stage.hold(&map, &shipped("first-day/04-root.toml")).1.ended(0).json());
     let first = stage.record.join(&sealed[0]);
     if backend.asks {

@@ -20,15 +20,13 @@ use keyrite::ceremony::facts::Stage as Kind;
 use keyrite::ceremony::limits::Limits;
 use keyrite::record::manifest::{Line, Manifest};
 use keyrite::record::receipt::{Answer, Receipt};
-use keyrite::record::upload::{Beside, Upload};
 use keyrite::tuf::digest::Digest;
 use keyrite::tuf::profile::Profile;
 use keyrite::tuf::role::RoleName;
 use repository::Repository;
 use serde_json::{Value, json};
-use server::{Backend, uploads};
+use server::{Backend, first_keys, uploads};
 use stage::{Done, Stage, shipped, utf8};
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -137,15 +135,8 @@ fn a_backend_gets_what_it_can_serve_once() {
     let stage = Stage::new("courier-push", Profile::Notary, Kind::Production, &limits);
     let backend = Backend::up(&stage, "local");
     let url = backend.url.clone();
-    let mut map = backend.enrolled(&stage, stage.devices());
-    for key in ["root-a", "root-b", "root-c", "targets-1"] {
-        map = map.on_token(key, &stage.token(key));
-    }
-    let map = map.enrol("dev-dana", &stage.developer("dana").1);
-    let devices = map.write("devices.toml");
-    for runbook in ["01-root-keys", "02-targets-key", "03-enroll"] {
-        stage.hold(&devices, &shipped(&format!("first-day/{runbook}.toml"))).1.ended(0);
-    }
+    let map = backend.enrolled(&stage, stage.devices());
+    let (map, devices) = first_keys(&stage, map);
     let sealed = uploads(&stage.hold(&devices, &shipped("first-day/04-root.toml")).1.ended(0).json());
     let first = stage.record.join(&sealed[0]);
 
@@ -234,22 +225,6 @@ fn a_backend_gets_what_it_can_serve_once() {
     assert_eq!(refused(push(&other, &second, &between.url, "never"), 1)["rule"], "RECORD-OTHER");
 }
 
-/// An upload of these documents, in a folder.
-fn folder(stage: &Stage, name: &str, documents: &[(&str, u64, &[u8])]) -> PathBuf {
-    let documents: BTreeMap<_, _> = documents
-        .iter()
-        .map(|(role, version, bytes)| (RoleName::from_name(role), (*version, bytes.to_vec())))
-        .collect();
-    let made = Upload::with(&stage.trust, None, &documents, &Beside::default(), None).unwrap();
-    let dir = stage.path(name);
-    fs::create_dir_all(&dir).unwrap();
-    for (file, bytes) in made.files() {
-        fs::write(dir.join(file.as_str()), bytes).unwrap();
-    }
-    fs::write(dir.join("MANIFEST"), made.manifest()).unwrap();
-    dir
-}
-
 /// The files of a folder, by name.
 fn written(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
@@ -273,8 +248,7 @@ fn a_tree_is_written_so_that_clients_are_never_led_astray() {
     let stage = Stage::new("courier-tree", Profile::Tuf, Kind::Production, &limits);
     let repository = Repository::new().files;
     let file = |name: &str| repository[name].as_slice();
-    let first = folder(
-        &stage,
+    let first = stage.upload(
         "first",
         &[
             ("root", 1, file("1.root.json")),
@@ -309,8 +283,7 @@ fn a_tree_is_written_so_that_clients_are_never_led_astray() {
     newer.snapshot.version = 2;
     newer.timestamp.version = 2;
     newer.write();
-    let other = folder(
-        &stage,
+    let other = stage.upload(
         "other",
         &[("targets", 1, &newer.files["1.targets.json"]), ("snapshot", 2, &newer.files["2.snapshot.json"])],
     );
@@ -328,7 +301,7 @@ fn a_tree_is_written_so_that_clients_are_never_led_astray() {
     fs::write(first.join("7.app.json"), &bytes).unwrap();
     fs::write(first.join("MANIFEST"), manifest.to_text()).unwrap();
     assert_eq!(refused(push(&stage, &first, "tree", "pushed"), 1)["rule"], "UPLOAD-NAME");
-    let good = folder(&stage, "good", &[("root", 1, file("1.root.json"))]);
+    let good = stage.upload("good", &[("root", 1, file("1.root.json"))]);
     assert_eq!(
         refused(push(&stage, &good, "https://repo.example.com", "pushed"), 2)["rule"],
         "SERVER-ADDRESS"

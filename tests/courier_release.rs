@@ -19,7 +19,7 @@ use keyrite::ceremony::facts::Stage as Kind;
 use keyrite::ceremony::limits::Limits;
 use keyrite::tuf::profile::Profile;
 use serde_json::{Value, json};
-use server::{Backend, publishes, uploads};
+use server::{Backend, first_keys, publishes, uploads};
 use stage::{Done, PHRASE, Stage, shipped, utf8};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -91,15 +91,8 @@ fn a_release_in_one_motion_with_a_colleague_who_is_faster() {
     let limits = Limits::default_for(Profile::Notary);
     let stage = Stage::new("courier-release", Profile::Notary, Kind::Production, &limits);
     let backend = Backend::up(&stage, "local");
-    let mut room = backend.enrolled(&stage, stage.devices());
-    for key in ["root-a", "root-b", "root-c", "targets-1"] {
-        room = room.on_token(key, &stage.token(key));
-    }
-    let room = room.enrol("dev-dana", &stage.developer("dana").1);
-    let map = room.write("devices.toml");
-    for runbook in ["01-root-keys", "02-targets-key", "03-enroll"] {
-        stage.hold(&map, &shipped(&format!("first-day/{runbook}.toml"))).1.ended(0);
-    }
+    let room = backend.enrolled(&stage, stage.devices());
+    let (room, map) = first_keys(&stage, room);
     let push = |sealed: &[String]| {
         let (trust, upload) = (stage.record.join("trust.json"), stage.record.join(&sealed[0]));
         let line = ["push", utf8(&upload), "--trust", utf8(&trust), "--server", &backend.url];

@@ -19,9 +19,7 @@ use hostile::{Hostile, Reply, file};
 use keyrite::ceremony::facts::Stage as Kind;
 use keyrite::ceremony::limits::Limits;
 use keyrite::record::receipt::{Answer, Receipt};
-use keyrite::record::upload::{Beside, Upload};
 use keyrite::tuf::profile::Profile;
-use keyrite::tuf::role::RoleName;
 use repository::Repository;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -31,9 +29,6 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
-
-/// Documents by role and version.
-type Documents<'a> = [(&'a str, u64, &'a [u8])];
 
 fn stage_of(name: &str, kind: Kind) -> Stage {
     Stage::new(&format!("courier-trees-{name}"), Profile::Tuf, kind, &Limits::default_for(Profile::Tuf))
@@ -54,22 +49,6 @@ fn refused(done: Done) -> Value {
     done.ended(1).json()["error"].clone()
 }
 
-/// An upload of these documents, in a folder; whoever makes MANIFEST signs nothing.
-fn upload(stage: &Stage, name: &str, documents: &Documents<'_>) -> PathBuf {
-    let documents: BTreeMap<_, _> = documents
-        .iter()
-        .map(|(role, version, bytes)| (RoleName::from_name(role), (*version, bytes.to_vec())))
-        .collect();
-    let made = Upload::with(&stage.trust, None, &documents, &Beside::default(), None).unwrap();
-    let dir = stage.path(name);
-    fs::create_dir_all(&dir).unwrap();
-    for (file, bytes) in made.files() {
-        fs::write(dir.join(file.as_str()), bytes).unwrap();
-    }
-    fs::write(dir.join("MANIFEST"), made.manifest()).unwrap();
-    dir
-}
-
 /// All that a repository says now.
 fn whole(stage: &Stage, name: &str, made: &Repository) -> PathBuf {
     let (online, file) = (&made.snapshot, |name: &str| made.files[name].as_slice());
@@ -81,7 +60,7 @@ fn whole(stage: &Stage, name: &str, made: &Repository) -> PathBuf {
     for (role, doc) in &made.docs {
         documents.push((role, doc.version, file(&format!("{}.{role}.json", doc.version))));
     }
-    upload(stage, name, &documents)
+    stage.upload(name, &documents)
 }
 
 /// Every file of a folder, hidden ones too.
@@ -165,18 +144,18 @@ fn a_tree_gets_only_what_its_clients_accept() {
     next.write();
     let bytes = broken(&next.files["timestamp.json"]);
     let torn = [("snapshot", 8, next.files["8.snapshot.json"].as_slice()), ("timestamp", 8, &bytes)];
-    let error = refused(push(&stage, &upload(&stage, "torn", &torn), "newer"));
+    let error = refused(push(&stage, &stage.upload("torn", &torn), "newer"));
     assert_eq!(error["rule"], "UPLOAD-UNFIT", "{error}");
     assert_eq!(files(&stage.path("newer")), newer.files);
     // What no timestamp leads to yet has its own signatures all the same.
     next.doc("targets").version = 3;
     next.doc("targets").signers = vec![40];
     next.write();
-    let alone = upload(&stage, "alone", &[("targets", 3, &next.files["3.targets.json"])]);
+    let alone = stage.upload("alone", &[("targets", 3, &next.files["3.targets.json"])]);
     assert_eq!(refused(push(&stage, &alone, "newer"))["rule"], "UPLOAD-UNFIT");
     next.doc("targets").signers = vec![10];
     next.write();
-    let alone = upload(&stage, "alone-2", &[("targets", 3, &next.files["3.targets.json"])]);
+    let alone = stage.upload("alone-2", &[("targets", 3, &next.files["3.targets.json"])]);
     push(&stage, &alone, "newer").ended(0);
     assert_eq!(files(&stage.path("newer"))["3.targets.json"], next.files["3.targets.json"]);
 }
@@ -206,7 +185,7 @@ fn a_tree_is_one_trusts_and_takes_one_push_at_a_time() {
     let files_of = |name: &str| next.files[name].as_slice();
     let second = [("snapshot", 2, files_of("2.snapshot.json")), ("timestamp", 2, files_of("timestamp.json"))];
     assert_eq!(
-        push(&rehearsal, &upload(&rehearsal, "second", &second), "tree").ended(0).json()["came"],
+        push(&rehearsal, &rehearsal.upload("second", &second), "tree").ended(0).json()["came"],
         "taken"
     );
     // The same documents, said to be of another trust.

@@ -25,7 +25,7 @@ use keyrite::tuf::profile::Profile;
 use keyrite::tuf::role::RoleName;
 use repository::{LATER, PAST, Repository, listed, sealed, target, time};
 use serde_json::{Value, json};
-use server::{Backend, publishes, uploads};
+use server::{Backend, first_keys, publishes, uploads};
 use sha2::{Digest as _, Sha256};
 use stage::{Done, Stage, shipped, utf8};
 use std::collections::BTreeMap;
@@ -450,15 +450,8 @@ fn the_stock_client_and_the_agent_agree() {
     let limits = Limits::default_for(Profile::Notary);
     let stage = Stage::new("courier-update", Profile::Notary, Kind::Production, &limits);
     let backend = Backend::up(&stage, "local");
-    let mut devices = backend.enrolled(&stage, stage.devices());
-    for key in ["root-a", "root-b", "root-c", "targets-1"] {
-        devices = devices.on_token(key, &stage.token(key));
-    }
-    let devices = devices.enrol("dev-dana", &stage.developer("dana").1);
-    let map = devices.write("devices.toml");
-    for runbook in ["01-root-keys", "02-targets-key", "03-enroll"] {
-        stage.hold(&map, &shipped(&format!("first-day/{runbook}.toml"))).1.ended(0);
-    }
+    let devices = backend.enrolled(&stage, stage.devices());
+    let (devices, map) = first_keys(&stage, devices);
     let push = |sealed: &[String]| {
         let (trust, upload) = (stage.record.join("trust.json"), stage.record.join(&sealed[0]));
         let line = ["push", utf8(&upload), "--trust", utf8(&trust), "--server", &backend.url];

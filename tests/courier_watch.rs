@@ -22,7 +22,7 @@ use keyrite::tuf::profile::Profile;
 use keyrite::tuf::time::Time;
 use repository::{PAST, Repository};
 use serde_json::{Value, json};
-use server::{Backend, publishes, uploads};
+use server::{Backend, first_keys, publishes, uploads};
 use stage::{Done, Stage, shipped, utf8};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -239,15 +239,8 @@ fn a_backend_from_its_first_day_to_its_end() {
     let limits = Limits::default_for(Profile::Notary);
     let stage = Stage::new("courier-watch", Profile::Notary, Kind::Production, &limits);
     let backend = Backend::up(&stage, "local");
-    let mut devices = backend.enrolled(&stage, stage.devices());
-    for key in ["root-a", "root-b", "root-c", "targets-1"] {
-        devices = devices.on_token(key, &stage.token(key));
-    }
-    let devices = devices.enrol("dev-dana", &stage.developer("dana").1);
-    let map = devices.write("devices.toml");
-    for runbook in ["01-root-keys", "02-targets-key", "03-enroll"] {
-        stage.hold(&map, &shipped(&format!("first-day/{runbook}.toml"))).1.ended(0);
-    }
+    let devices = backend.enrolled(&stage, stage.devices());
+    let (devices, map) = first_keys(&stage, devices);
     let push = |sealed: &[String]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_keyrite-courier"));
         let (trust, upload) = (stage.record.join("trust.json"), stage.record.join(&sealed[0]));

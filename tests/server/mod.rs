@@ -9,7 +9,7 @@
     reason = "a test fails by panicking; not every test uses all of it"
 )]
 
-use crate::stage::{Devices, Done, PHRASE, Stage, block, blocks, shell, utf8};
+use crate::stage::{Devices, Done, PHRASE, Stage, block, blocks, shell, shipped, utf8};
 use base64ct::{Base64, Encoding as _};
 use keyrite::record::upload::fetch_keys;
 use keyrite::tuf::digest::Digest;
@@ -115,6 +115,19 @@ impl Drop for Backend {
     fn drop(&mut self) {
         let _ = Command::new(Self::script()).arg("down").arg(&self.dir).status();
     }
+}
+
+/// The shipped first day up to the root: four keys on tokens, and those of the backend and of Dana; the
+/// device map stands in `devices.toml`.
+pub fn first_keys<'a>(stage: &Stage, devices: Devices<'a>) -> (Devices<'a>, PathBuf) {
+    let keys = ["root-a", "root-b", "root-c", "targets-1"];
+    let devices = keys.iter().fold(devices, |devices, key| devices.on_token(key, &stage.token(key)));
+    let devices = devices.enrol("dev-dana", &stage.developer("dana").1);
+    let map = devices.write("devices.toml");
+    for runbook in ["01-root-keys", "02-targets-key", "03-enroll"] {
+        stage.hold(&map, &shipped(&format!("first-day/{runbook}.toml"))).1.ended(0);
+    }
+    (devices, map)
 }
 
 /// What a person does with an upload: carries it to another machine, checks it, types its lines.

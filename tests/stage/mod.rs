@@ -15,10 +15,13 @@
 
 use keyrite::ceremony::facts::{Stage as Kind, Trust};
 use keyrite::ceremony::limits::Limits;
+use keyrite::record::upload::{Beside, Upload};
 use keyrite::record::{Record, TrustFile, TrustSpec};
 use keyrite::tuf::digest::Digest;
 use keyrite::tuf::profile::Profile;
+use keyrite::tuf::role::RoleName;
 use rexpect::session::spawn_command;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
@@ -87,6 +90,22 @@ impl Stage {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, text).unwrap();
         path
+    }
+
+    /// An upload of these documents (role, version, bytes), in a folder; whoever makes MANIFEST signs nothing.
+    pub fn upload(&self, name: &str, documents: &[(&str, u64, &[u8])]) -> PathBuf {
+        let documents: BTreeMap<_, _> = documents
+            .iter()
+            .map(|(role, version, bytes)| (RoleName::from_name(role), (*version, bytes.to_vec())))
+            .collect();
+        let made = Upload::with(&self.trust, None, &documents, &Beside::default(), None).unwrap();
+        let dir = self.path(name);
+        fs::create_dir_all(&dir).unwrap();
+        for (file, bytes) in made.files() {
+            fs::write(dir.join(file.as_str()), bytes).unwrap();
+        }
+        fs::write(dir.join("MANIFEST"), made.manifest()).unwrap();
+        dir
     }
 
     /// Runs the program with these arguments, without a terminal.
