@@ -2,7 +2,8 @@
 //! disk.
 //!
 //! It trusts the root that it is given, and from then on what that led to. What a step has proved is kept
-//! before the next is asked for, also where the update then fails.
+//! before the next is asked for, also where the update then fails; a look at everything takes many
+//! delegations in one step.
 //!
 //! Never: a file asked for that nothing trusted leads to, a person's consent in place of a signature.
 
@@ -57,17 +58,29 @@ impl<'a> Agent<'a> {
     /// Why the client refuses; what servers and files refuse.
     pub fn go_on(&mut self, progress: &Progress) -> Result<()> {
         self.keep()?;
-        while let Some(want) = self.client.want().cloned() {
-            progress.say(&format!("{} files asked for, now {}", self.asked, want.name));
-            self.asked = self.asked.saturating_add(1);
-            let fed = match self.source.get(&want.name, want.limit)? {
-                Some(bytes) => self.client.feed(&bytes),
-                None => self.client.missing(),
-            };
+        loop {
+            let wants = self.client.wants();
+            if wants.is_empty() {
+                return Ok(());
+            }
+            let mut answers = Vec::new();
+            let mut failed = None;
+            for want in wants {
+                progress.say(&format!("{} files asked for, now {}", self.asked, want.name));
+                self.asked = self.asked.saturating_add(1);
+                match self.source.get(&want.name, want.limit) {
+                    Ok(answer) => answers.push((want, answer)),
+                    Err(why) => {
+                        failed = Some(why);
+                        break;
+                    }
+                }
+            }
+            let fed = self.client.feed_all(answers);
             self.keep()?;
             fed?;
+            failed.map_or(Ok(()), Err)?;
         }
-        Ok(())
     }
 
     /// What is said of a target, and by whom.

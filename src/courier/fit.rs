@@ -82,19 +82,23 @@ fn go_on(
     ours: &BTreeMap<&str, &[u8]>,
     whole: bool,
 ) -> Result<()> {
-    while let Some(want) = client.want().cloned() {
-        if !whole && want.role != RoleName::Root {
+    loop {
+        let mut answers = Vec::new();
+        for want in client.wants() {
+            if !whole && want.role != RoleName::Root {
+                return Ok(());
+            }
+            let answer = match ours.get(want.name.as_str()) {
+                Some(bytes) => Some(bytes.to_vec()),
+                None => media.find(&want.name, want.limit)?,
+            };
+            answers.push((want, answer));
+        }
+        if answers.is_empty() {
             return Ok(());
         }
-        if let Some(bytes) = ours.get(want.name.as_str()) {
-            client.feed(bytes)?;
-        } else if let Some(bytes) = media.find(&want.name, want.limit)? {
-            client.feed(&bytes)?;
-        } else {
-            client.missing()?;
-        }
+        client.feed_all(answers)?;
     }
-    Ok(())
 }
 
 /// What a client has that has seen what the tree serves now; of an empty one the upload's first root.

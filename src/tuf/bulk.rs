@@ -1,7 +1,7 @@
-//! Many documents of one role at once: a long history, read and checked on every core.
+//! Many documents at once: a long history, or a large repository, read and checked on every core.
 //!
-//! The result is what [`wire::parse`] gives for each file, in order; only the work is arranged
-//! otherwise. A key that was read in one document is not decoded again in the next, and what the
+//! The result is what each document by itself gives, in order; only the work is arranged otherwise. Of
+//! a history of roots a key that was read in one document is not decoded again in the next, and what the
 //! signatures are under a root's own keys is found out ahead, in parallel, for
 //! [`Verified`] to use. Nothing is trusted here: thresholds are counted by [`super::chain`].
 
@@ -24,19 +24,36 @@ pub fn parse_all<B: AsRef<[u8]> + Sync>(
     files: &[B],
     workers: NonZeroUsize,
 ) -> Vec<Result<Envelope>> {
-    let share = files.len().div_ceil(workers.get()).max(1);
+    spread(files, workers, |share| one_share(profile, role, share))
+}
+
+/// What `look` makes of each document, in order, with a thread for each core.
+pub(in crate::tuf) fn each_of<T: Sync, R: Send>(all: &[T], look: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let workers = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    spread(all, workers, |share| share.iter().map(&look).collect())
+}
+
+/// What `work` makes of shares of `all`, one for each worker, put together in order.
+fn spread<T: Sync, R: Send>(
+    all: &[T],
+    workers: NonZeroUsize,
+    work: impl Fn(&[T]) -> Vec<R> + Sync,
+) -> Vec<R> {
+    let share = all.len().div_ceil(workers.get()).max(1);
+    let work = &work;
     thread::scope(|scope| {
-        let mut shares = files.chunks(share);
+        let mut shares = all.chunks(share);
         // The first share is this thread's own.
         let own = shares.next().unwrap_or_default();
-        let others: Vec<_> =
-            shares.map(|files| (files, scope.spawn(move || one_share(profile, role, files)))).collect();
-        let mut all = one_share(profile, role, own);
-        for (files, worker) in others {
-            // A worker that ended in a panic is no answer: its share is read again, here.
-            all.extend(worker.join().unwrap_or_else(|_| one_share(profile, role, files)));
+        let start = |share| (share, thread::Builder::new().spawn_scoped(scope, move || work(share)));
+        let others: Vec<_> = shares.map(start).collect();
+        let mut done = work(own);
+        for (share, worker) in others {
+            // Where there is no thread to be had, or it ended in a panic, which is no answer, its share
+            // is done here.
+            done.extend(worker.ok().and_then(|w| w.join().ok()).unwrap_or_else(|| work(share)));
         }
-        all
+        done
     })
 }
 

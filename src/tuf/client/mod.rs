@@ -10,6 +10,7 @@
 //! Never: a clock, a file believed before its length, digest, threshold, version and expiry are
 //! checked, an answer after a refusal.
 
+mod ahead;
 pub mod expected;
 pub mod known;
 pub mod notary;
@@ -131,6 +132,9 @@ pub struct Want {
     pub limit: u64,
 }
 
+/// What became of a file that was wanted: its bytes, or none where there is no such file.
+pub type Fetched = (Want, Option<Vec<u8>>);
+
 /// What a search came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
@@ -221,20 +225,6 @@ impl<J: Judge> Client<J> {
         either!(self, u => u.look_up(path))
     }
 
-    /// Looks at every document that somebody has published, after the update; the client may want more
-    /// files. What no search could use doesn't end it: [`Outcome`] tells of it. Profile `notary` has
-    /// seen them all.
-    ///
-    /// # Errors
-    ///
-    /// `CLIENT-STATE` before the update has ended, `SEARCH-LIMIT`.
-    pub fn look_around(&mut self) -> Result<()> {
-        match self {
-            Self::Tuf(update) => update.look_around(),
-            Self::Notary(_) => Ok(()),
-        }
-    }
-
     /// What the last search came to, once nothing is wanted.
     pub fn answer(&self) -> Option<&Answer> {
         either!(self, u => u.answer())
@@ -254,6 +244,48 @@ impl<J: Judge> Client<J> {
     /// written: a caller who is killed between two of them begins from a consistent state.
     pub fn changes(&mut self) -> Vec<Change> {
         either!(self, u => u.changes())
+    }
+}
+
+impl<J: Judge + Sync> Client<J> {
+    /// Looks at every document that somebody has published, after the update; the client may want more
+    /// files. What no search could use doesn't end it: [`Outcome`] tells of it. Profile `notary` has
+    /// seen them all.
+    ///
+    /// # Errors
+    ///
+    /// `CLIENT-STATE` before the update has ended, `SEARCH-LIMIT`.
+    pub fn look_around(&mut self) -> Result<()> {
+        match self {
+            Self::Tuf(update) => update.look_around(),
+            Self::Notary(_) => Ok(()),
+        }
+    }
+
+    /// The files to be fetched next: the one that is waited for, and in a look at everything those that
+    /// will be after it, of which many can be judged at once. All of them are listed by what is trusted.
+    pub fn wants(&self) -> Vec<Want> {
+        match self {
+            Self::Tuf(update) => update.wants(),
+            Self::Notary(update) => update.want().cloned().into_iter().collect(),
+        }
+    }
+
+    /// Takes what became of [`Self::wants`], or of the first of them: each file's bytes, or that there is
+    /// none. It comes to the same as to feed them one by one, each in its turn.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::feed`] and [`Self::missing`].
+    pub fn feed_all(&mut self, answers: Vec<Fetched>) -> Result<()> {
+        match self {
+            Self::Tuf(update) => update.feed_all(answers),
+            Self::Notary(update) => answers.iter().try_for_each(|(want, bytes)| match bytes {
+                _ if update.want() != Some(want) => Err(out_of_turn("a file that was not asked for")),
+                Some(bytes) => update.feed(bytes),
+                None => update.missing(),
+            }),
+        }
     }
 }
 

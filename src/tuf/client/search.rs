@@ -7,6 +7,7 @@
 //! A look at everything goes to every delegation that the snapshot lists, and tells of those that no
 //! search could use instead of ending there.
 
+use super::ahead::Verdict;
 use super::tuf1::{Step, Update, snapshot_of};
 use super::{Answer, Judge, Want, out_of_turn};
 use crate::tuf::document::Targets;
@@ -20,12 +21,12 @@ use std::sync::Arc;
 /// A search for one target path, or a look at everything.
 #[derive(Debug)]
 pub(super) struct Search {
-    path: Option<String>,
+    pub(super) path: Option<String>,
     /// Delegations to visit, the next one last, each with its delegator.
-    pending: Vec<(RoleName, RoleName)>,
-    visited: BTreeSet<RoleName>,
+    pub(super) pending: Vec<(RoleName, RoleName)>,
+    pub(super) visited: BTreeSet<RoleName>,
     /// What is waited for.
-    current: Option<(RoleName, RoleName)>,
+    pub(super) current: Option<(RoleName, RoleName)>,
 }
 
 impl<J: Judge> Update<J> {
@@ -35,20 +36,12 @@ impl<J: Judge> Update<J> {
     ///
     /// As there.
     pub fn look_up(&mut self, path: &str) -> Result<()> {
-        self.begin(Some(path.to_owned()))
+        let begun = self.begin(Some(path.to_owned()));
+        let result = begun.and_then(|search| self.search(search));
+        self.settle(result)
     }
 
-    /// See [`super::Client::look_around`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn look_around(&mut self) -> Result<()> {
-        self.skipped.clear();
-        self.begin(None)
-    }
-
-    fn begin(&mut self, path: Option<String>) -> Result<()> {
+    pub(super) fn begin(&mut self, path: Option<String>) -> Result<Search> {
         let top = match (&self.step, &self.targets) {
             (Step::Updated, Some(top)) => Arc::clone(top),
             _ => return Err(out_of_turn("a search before the update has ended")),
@@ -57,12 +50,12 @@ impl<J: Judge> Update<J> {
         self.step = Step::Failed;
         let mut search =
             Search { path, pending: Vec::new(), visited: BTreeSet::from([RoleName::Targets]), current: None };
-        let result = self.visit(&mut search, &RoleName::Targets, &top).and_then(|()| self.search(search));
-        self.settle(result)
+        self.visit(&mut search, &RoleName::Targets, &top)?;
+        Ok(search)
     }
 
     /// Goes on until there is an answer or a file to wait for.
-    fn search(&mut self, mut search: Search) -> Result<()> {
+    pub(super) fn search(&mut self, mut search: Search) -> Result<()> {
         while self.answer.is_none() {
             let Some((role, by)) = search.pending.pop() else {
                 self.answer = Some(Answer::NotFound);
@@ -82,7 +75,7 @@ impl<J: Judge> Update<J> {
             let known = self.delegated.get(&role).filter(|(delegator, _)| *delegator == by);
             let held = match known {
                 Some((_, held)) => Some(Arc::clone(held)),
-                None => self.up_to_date(&role, &*self.delegator(&by)?)?,
+                None => self.stored_before(&role, &by)?,
             };
             let Some(held) = held else {
                 search.current = Some((role.clone(), by));
@@ -95,10 +88,25 @@ impl<J: Judge> Update<J> {
         Ok(())
     }
 
-    pub(super) fn take_delegated(&mut self, want: &Want, mut search: Search, bytes: &[u8]) -> Result<()> {
+    /// The stored document of a role, if it is the one that is listed.
+    fn stored_before(&mut self, role: &RoleName, by: &RoleName) -> Result<Option<Arc<Envelope>>> {
+        let by = self.delegator(by)?;
+        match self.ahead.stored(role, &by) {
+            Some(found) => Ok(Some(found)),
+            None => self.up_to_date(role, &by),
+        }
+    }
+
+    pub(super) fn take_delegated(
+        &mut self,
+        want: &Want,
+        mut search: Search,
+        bytes: &[u8],
+        verdict: Option<Verdict>,
+    ) -> Result<()> {
         let (role, by) = search.current.take().ok_or_else(|| out_of_turn("no delegation"))?;
         let delegator = self.delegator(&by)?;
-        match self.accept(want, &delegator, bytes) {
+        match self.accept(want, &delegator, bytes, verdict) {
             Ok(held) => {
                 self.visit(&mut search, &role, &held)?;
                 self.delegated.insert(role, (by, held));
@@ -118,7 +126,7 @@ impl<J: Judge> Update<J> {
         self.search(Search { current: None, ..search })
     }
 
-    fn delegator(&self, by: &RoleName) -> Result<Arc<Envelope>> {
+    pub(super) fn delegator(&self, by: &RoleName) -> Result<Arc<Envelope>> {
         self.held(by).cloned().ok_or_else(|| out_of_turn("no delegator"))
     }
 

@@ -7,6 +7,7 @@
 //! A file that is fetched has each key id once among its signatures (TUF 4.2.1). Only here: what others
 //! published in the past has two at times, which count once where history is taken in.
 
+use super::ahead::{Ahead, Verdict};
 use super::search::Search;
 use super::{Answer, Change, Judge, Outcome, Settings, State, Want};
 use super::{as_listed, file_missing, fresh, out_of_turn, read, rollback};
@@ -30,7 +31,7 @@ pub struct Update<J> {
     pub(super) settings: Settings,
     judge: J,
     /// As stored, and what this update has replaced.
-    files: BTreeMap<RoleName, Vec<u8>>,
+    pub(super) files: BTreeMap<RoleName, Vec<u8>>,
     root: Arc<Envelope>,
     rotations: u32,
     timestamp: Option<Arc<Envelope>>,
@@ -41,9 +42,11 @@ pub struct Update<J> {
     /// Delegations that a look at everything found to be of no use.
     pub(super) skipped: Vec<(RoleName, Refusal)>,
     pub(super) step: Step,
-    want: Option<Want>,
+    pub(super) want: Option<Want>,
     changes: Vec<Change>,
     pub(super) answer: Option<Answer>,
+    /// What was found out before its turn.
+    pub(super) ahead: Ahead,
 }
 
 #[derive(Debug)]
@@ -87,6 +90,7 @@ impl<J: Judge> Update<J> {
             want: None,
             changes: Vec::new(),
             answer: None,
+            ahead: Ahead::default(),
         };
         update.next_root()?;
         Ok(update)
@@ -103,13 +107,18 @@ impl<J: Judge> Update<J> {
     ///
     /// As there.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<()> {
+        self.take(bytes, None)
+    }
+
+    /// Takes the file that was wanted, which may have been judged before.
+    pub(super) fn take(&mut self, bytes: &[u8], verdict: Option<Verdict>) -> Result<()> {
         let want = self.want.take().ok_or_else(|| out_of_turn("a file that was not asked for"))?;
         let result = match std::mem::replace(&mut self.step, Step::Failed) {
             Step::Root => self.take_root(&want, bytes),
             Step::Timestamp(trusted) => self.take_timestamp(&want, trusted, bytes),
             Step::Snapshot(trusted) => self.take_snapshot(&want, trusted, bytes),
             Step::Targets => self.take_targets(&want, bytes),
-            Step::Search(search) => self.take_delegated(&want, search, bytes),
+            Step::Search(search) => self.take_delegated(&want, search, bytes, verdict),
             Step::Updated | Step::Failed => Err(out_of_turn("a file that was not asked for")),
         };
         self.settle(result)
@@ -307,7 +316,7 @@ impl<J: Judge> Update<J> {
 
     // --- 5.6 targets
 
-    fn meta(&self, role: &RoleName) -> Result<MetaFile> {
+    pub(super) fn meta(&self, role: &RoleName) -> Result<MetaFile> {
         let snapshot = self.snapshot.as_ref().ok_or_else(|| out_of_turn("no snapshot"))?;
         snapshot_of(snapshot)?.meta.get(role).cloned().ok_or_else(|| {
             Refusal::new(
@@ -330,18 +339,39 @@ impl<J: Judge> Update<J> {
     }
 
     pub(super) fn ask_listed(&mut self, step: Step, role: &RoleName) -> Result<()> {
-        let meta = self.meta(role)?;
-        let version = if self.root_document()?.consistent_snapshot { meta.version } else { None };
-        self.ask(step, role, version, limit(role, &meta, self.settings.caps.targets)?);
+        self.want = Some(self.listed_want(role)?);
+        self.step = step;
         Ok(())
     }
 
-    pub(super) fn accept(&mut self, want: &Want, by: &Envelope, bytes: &[u8]) -> Result<Arc<Envelope>> {
+    /// The file of a role that the snapshot lists.
+    pub(super) fn listed_want(&self, role: &RoleName) -> Result<Want> {
+        let meta = self.meta(role)?;
+        let version = if self.root_document()?.consistent_snapshot { meta.version } else { None };
+        let limit = limit(role, &meta, self.settings.caps.targets)?;
+        Ok(Want { role: role.clone(), name: file_name(role, version), limit })
+    }
+
+    /// A file that the snapshot lists, under its delegator.
+    pub(super) fn judged(&self, want: &Want, by: &Envelope, bytes: &[u8]) -> Result<Arc<Envelope>> {
         let meta = self.meta(&want.role)?;
         let new = listed_file(want, &meta, bytes)?;
         self.vouched(by, &new)?;
         same_version(&new, &meta)?;
         fresh(&new, self.settings.now)?;
+        Ok(new)
+    }
+
+    /// The same, which is kept if it is good; a verdict that was reached before is one under `by`.
+    pub(super) fn accept(
+        &mut self,
+        want: &Want,
+        by: &Arc<Envelope>,
+        bytes: &[u8],
+        verdict: Option<Verdict>,
+    ) -> Result<Arc<Envelope>> {
+        let before = verdict.filter(|verdict| verdict.is_under(by)).map(|verdict| verdict.found);
+        let new = before.unwrap_or_else(|| self.judged(want, by, bytes))?;
         self.put(&new);
         Ok(new)
     }
@@ -358,7 +388,7 @@ impl<J: Judge> Update<J> {
 
     fn take_targets(&mut self, want: &Want, bytes: &[u8]) -> Result<()> {
         let root = Arc::clone(&self.root);
-        self.targets = Some(self.accept(want, &root, bytes)?);
+        self.targets = Some(self.accept(want, &root, bytes, None)?);
         self.step = Step::Updated;
         Ok(())
     }
