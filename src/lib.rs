@@ -1,7 +1,7 @@
 //! Keyrite: offline, HSM-backed key ceremonies and rotation for TUF and Notary v1.
 //!
-//! Layers, each a module that reaches only those below it: [`tuf`], then `signer` and `ceremony`,
-//! then `ui` and `record`, then `cli`. Above them all is [`courier`], which alone reaches a network: it
+//! Layers, each a module that reaches only those below it: [`tuf`] and [`system`], then `signer` and
+//! `ceremony`, then `ui` and `record`, then `cli`. Above them all is [`courier`], which alone reaches a network: it
 //! is built by a feature of its own, into a program of its own. `tests/architecture.rs` enforces it.
 
 // So that tests/keys serves unit tests and integration tests.
@@ -13,5 +13,6 @@ pub mod cli;
 pub mod courier;
 pub mod record;
 pub mod signer;
+pub mod system;
 pub mod tuf;
 pub mod ui;

@@ -5,17 +5,17 @@
 //! the record and of an export goes through [`Dir::create`], or through [`Dir::create_all`] for files
 //! that nothing rests on before all of them are there.
 
-use super::dir::{Dir, TEMPORARY, kind_of, plain, unreadable, unwritable};
+use super::dir::{Dir, TEMPORARY, plain, unreadable, unwritable};
 use super::rules;
+use crate::system::files::Kind;
 use crate::tuf::digest::Digest;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
-use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, RenameFlags};
-use rustix::io::Errno;
 use std::fs::File;
-use std::io::Write;
-use std::os::fd::AsFd;
+use std::io::{Error, ErrorKind, Write};
 use std::path::Path;
+
+pub use crate::system::files::Access;
 
 /// Whether [`Dir::create`] made the file or found it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,15 +33,6 @@ pub enum Existing {
     Stands,
     /// It can only be a torn one, since name or folder say what the content must be: replace it.
     Torn,
-}
-
-/// Whether others than the owner may read what is created.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Anyone.
-    Public,
-    /// The owner only: sidecars and intents.
-    Private,
 }
 
 impl Dir {
@@ -65,10 +56,9 @@ impl Dir {
         if let Some(folder) = self.folder(name)? {
             return Ok(folder);
         }
-        let mode = if access == Access::Private { 0o700 } else { 0o755 };
-        match fs::mkdirat(&self.fd, name, Mode::from_raw_mode(mode)) {
-            Ok(()) | Err(Errno::EXIST) => self.sync()?,
-            Err(e) => return Err(unwritable(&self.place(name), e)),
+        match self.handle.make_folder(name, access) {
+            Err(e) if e.kind() != ErrorKind::AlreadyExists => return Err(unwritable(&self.place(name), e)),
+            _ => self.sync()?,
         }
         self.folder(name)?.ok_or_else(|| unwritable(&self.place(name), "it is gone again"))
     }
@@ -112,7 +102,7 @@ impl Dir {
         let temporary = format!("{TEMPORARY}{}", Digest::of(name.as_bytes()));
         self.write(&temporary, bytes, access)?;
         if torn {
-            let renamed = fs::renameat(&self.fd, &temporary, &self.fd, name);
+            let renamed = self.handle.rename(&temporary, name);
             renamed.map_err(|e| unwritable(&self.place(name), e))?;
         } else {
             self.put(&temporary, name)?;
@@ -152,33 +142,18 @@ impl Dir {
 
     /// Writes a temporary file and has it on disk; one that a killed writer left is replaced.
     fn write(&self, name: &str, bytes: &[u8], access: Access) -> Result<()> {
-        let failed = |e: &dyn std::fmt::Display| unwritable(&self.shown, e);
+        let failed = |e: Error| unwritable(&self.shown, e);
         self.remove(name)?;
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mode = Mode::from_raw_mode(if access == Access::Private { 0o600 } else { 0o644 });
-        let mut file = File::from(fs::openat(&self.fd, name, flags, mode).map_err(|e| failed(&e))?);
-        file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|e| failed(&e))
+        let mut file = self.handle.create(name, access).map_err(failed)?;
+        file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)
     }
 
     /// Gives a temporary file its name, replacing nothing. If the name was taken meanwhile, the
     /// temporary file goes and what is there is compared by the caller.
     fn put(&self, temporary: &str, name: &str) -> Result<()> {
-        let failed = |e: Errno| unwritable(&self.place(name), e);
-        let unable = |e: Errno| matches!(e, Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM);
-        match fs::renameat_with(&self.fd, temporary, &self.fd, name, RenameFlags::NOREPLACE) {
-            Ok(()) => return Ok(()),
-            Err(Errno::EXIST) => return self.remove(temporary),
-            Err(e) if unable(e) => {}
-            Err(e) => return Err(failed(e)),
-        }
-        // A file system without it: a second name never replaces either.
-        match fs::linkat(&self.fd, temporary, &self.fd, name, AtFlags::empty()) {
-            Ok(()) | Err(Errno::EXIST) => return self.remove(temporary),
-            Err(e) if unable(e) => {}
-            Err(e) => return Err(failed(e)),
-        }
-        // Nor second names: the lock keeps other writers out, and the name was free above.
-        fs::renameat(&self.fd, temporary, &self.fd, name).map_err(failed)
+        // The lock keeps other writers out, and the name was free above.
+        let left = self.handle.rename_new(temporary, name).map_err(|e| unwritable(&self.place(name), e))?;
+        if left { self.remove(temporary) } else { Ok(()) }
     }
 
     /// Removes a temporary file, if it is there. Refuses any other name.
@@ -186,9 +161,9 @@ impl Dir {
         if !name.starts_with(TEMPORARY) {
             return Err(unwritable(&self.place(name), "keyrite removes temporary files only"));
         }
-        match fs::unlinkat(&self.fd, name, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => Ok(()),
-            Err(e) => Err(unwritable(&self.place(name), e)),
+        match self.handle.remove(name) {
+            Err(e) if e.kind() != ErrorKind::NotFound => Err(unwritable(&self.place(name), e)),
+            _ => Ok(()),
         }
     }
 
@@ -198,17 +173,15 @@ impl Dir {
     ///
     /// `RECORD-WRITE`, `MEDIA-READ`.
     pub fn sweep(&self, depth: usize) -> Result<()> {
-        let listing = fs::Dir::read_from(&self.fd).map_err(|e| unreadable(&self.shown, e))?;
-        for entry in listing {
-            let entry = entry.map_err(|e| unreadable(&self.shown, e))?;
-            let Ok(name) = entry.file_name().to_str() else { continue };
+        for entry in self.handle.entries().map_err(|e| unreadable(&self.shown, e))? {
+            let (name, kind) = entry.map_err(|e| unreadable(&self.shown, e))?;
+            let Some(name) = name.to_str() else { continue };
             if name.starts_with(TEMPORARY) {
-                if self.stat(name).is_ok_and(|s| kind_of(&s) != FileType::Directory) {
+                if self.handle.kind(name.as_ref()).is_ok_and(|kind| kind != Kind::Folder) {
                     self.remove(name)?;
                 }
             } else if depth > 0
-                && !matches!(name, "." | "..")
-                && entry.file_type() != FileType::RegularFile
+                && kind != Kind::File
                 && let Ok(Some(folder)) = self.folder(name)
             {
                 folder.sweep(depth.saturating_sub(1))?;
@@ -223,19 +196,11 @@ impl Dir {
     ///
     /// `RECORD-WRITE`.
     pub fn lock_file(&self, name: &str) -> Result<File> {
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        match fs::openat(&self.fd, plain(name)?, flags, Mode::from_raw_mode(0o600)) {
-            Ok(fd) => Ok(File::from(fd)),
-            Err(e) => Err(unwritable(&self.place(name), e)),
-        }
+        self.handle.lock_file(plain(name)?).map_err(|e| unwritable(&self.place(name), e))
     }
 
     /// Has the directory's entries on disk.
     fn sync(&self) -> Result<()> {
-        match fs::fsync(self.fd.as_fd()) {
-            // Some file systems keep no directories that could be synced.
-            Ok(()) | Err(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
-            Err(e) => Err(unwritable(&self.shown, e)),
-        }
+        self.handle.sync().map_err(|e| unwritable(&self.shown, e))
     }
 }

@@ -1,8 +1,8 @@
 //! One directory handle, and the files beneath it: how the record and every medium are reached.
 //!
 //! A name is opened one component at a time, relative to an open directory, never through a link
-//! (`O_NOFOLLOW`), and a component is checked to be one ([`plain`]). That is what Linux's
-//! `openat2` does with `RESOLVE_BENEATH|RESOLVE_NO_SYMLINKS` in one call, but also on kernels and
+//! ([`beneath`](crate::system::beneath)), and a component is checked to be one ([`plain`]). That is what
+//! Linux's `openat2` does with `RESOLVE_BENEATH|RESOLVE_NO_SYMLINKS` in one call, but also on kernels and
 //! sandboxes that lack it (threats T15, T16). What is opened must be a regular file before and
 //! after it is opened, so that a pipe never blocks and a device is never touched; sizes are capped
 //! before anything is read; a file is read once, and one that changes meanwhile is refused.
@@ -10,15 +10,13 @@
 //! Files are only ever created, by [`Dir::create`].
 
 use super::rules;
+use crate::system::beneath::Handle;
+use crate::system::files::{self, is_unchanged};
 use crate::tuf::rule::{Refusal, Result, Rule};
 use crate::tuf::text::visible;
-use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, Stat};
-use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
-use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// What a temporary file's name starts with; such files are no part of a record.
@@ -30,7 +28,7 @@ pub const MAX_ENTRIES: usize = 100_000;
 /// An open directory.
 #[derive(Debug)]
 pub struct Dir {
-    pub(super) fd: OwnedFd,
+    pub(super) handle: Handle,
     /// For messages, safe to show.
     pub(super) shown: String,
 }
@@ -90,10 +88,9 @@ impl Dir {
     /// `missing` if there is none, `MEDIA-READ`.
     pub fn open(path: &Path, missing: &'static Rule) -> Result<Self> {
         let shown = visible(&path.to_string_lossy());
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        match fs::open(path, flags, Mode::empty()) {
-            Ok(fd) => Ok(Self { fd, shown }),
-            Err(Errno::NOENT | Errno::NOTDIR) => {
+        match Handle::open(path) {
+            Ok(handle) => Ok(Self { handle, shown }),
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
                 Err(Refusal::new(missing, format!("no directory \"{shown}\""), "a directory"))
             }
             Err(e) => Err(unreadable(&shown, e)),
@@ -117,11 +114,10 @@ impl Dir {
     /// `MEDIA-KIND` if it is no folder, `MEDIA-READ`, `RECORD-NAME`.
     pub fn folder(&self, name: &str) -> Result<Option<Self>> {
         let shown = self.place(name);
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        match fs::openat(&self.fd, plain(name)?, flags, Mode::empty()) {
-            Ok(fd) => Ok(Some(Self { fd, shown })),
-            Err(Errno::NOENT) => Ok(None),
-            Err(Errno::NOTDIR | Errno::LOOP) => {
+        match self.handle.folder(plain(name)?) {
+            Ok(handle) => Ok(Some(Self { handle, shown })),
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+            Err(e) if e.kind() == ErrorKind::NotADirectory => {
                 Err(Refusal::new(&rules::MEDIA_KIND, format!("\"{shown}\", which is no folder"), "a folder"))
             }
             Err(e) => Err(unreadable(&shown, e)),
@@ -135,33 +131,17 @@ impl Dir {
     /// `MEDIA-READ`; `MEDIA-SIZE` if there are more than [`MAX_ENTRIES`].
     pub fn entries(&self) -> Result<Vec<Entry>> {
         let mut entries = Vec::new();
-        let listing = fs::Dir::read_from(&self.fd).map_err(|e| unreadable(&self.shown, e))?;
-        for entry in listing {
-            let entry = entry.map_err(|e| unreadable(&self.shown, e))?;
-            let bytes = entry.file_name().to_bytes();
-            if bytes == b"." || bytes == b".." {
-                continue;
-            }
+        for entry in self.handle.entries().map_err(|e| unreadable(&self.shown, e))? {
+            let (name, kind) = entry.map_err(|e| unreadable(&self.shown, e))?;
             if entries.len() >= MAX_ENTRIES {
                 let found = format!("more than {MAX_ENTRIES} files in \"{}\"", self.shown);
                 return Err(Refusal::new(&rules::MEDIA_SIZE, found, "fewer"));
             }
-            let name = match std::str::from_utf8(bytes) {
-                Ok(name) => Ok(name.to_owned()),
-                Err(_) => Err(visible(&OsStr::from_bytes(bytes).to_string_lossy())),
-            };
-            let kind = match entry.file_type() {
-                FileType::Unknown => self.stat(entry.file_name()).map_or(FileType::Unknown, |s| kind_of(&s)),
-                known => known,
-            };
+            let name = name.into_string().map_err(|name| visible(&name.to_string_lossy()));
             entries.push(Entry { name, kind: kind.into() });
         }
         entries.sort();
         Ok(entries)
-    }
-
-    pub(super) fn stat<P: rustix::path::Arg>(&self, name: P) -> rustix::io::Result<Stat> {
-        fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW)
     }
 
     /// The content of the regular file `name`, at most `cap` bytes, or none if there is none.
@@ -170,8 +150,8 @@ impl Dir {
     ///
     /// `MEDIA-KIND`, `MEDIA-SIZE`, `MEDIA-CHANGED`, `MEDIA-READ`, `RECORD-NAME`.
     pub fn read(&self, name: &str, cap: u64) -> Result<Option<Vec<u8>>> {
-        let Some(fd) = self.file(name)? else { return Ok(None) };
-        read_once(fd, &self.place(name), cap).map(Some)
+        let Some(file) = self.file(name)? else { return Ok(None) };
+        read_once(&file, &self.place(name), cap).map(Some)
     }
 
     /// Whether the regular file `name` has this very content, or none if there is none. As
@@ -181,10 +161,10 @@ impl Dir {
     ///
     /// As [`Self::read`].
     pub(super) fn is(&self, name: &str, bytes: &[u8]) -> Result<Option<bool>> {
-        let Some(fd) = self.file(name)? else { return Ok(None) };
+        let Some(file) = self.file(name)? else { return Ok(None) };
         let cap = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         let mut left = Some(bytes);
-        once(fd, &self.place(name), cap, |file, most| {
+        once(&file, &self.place(name), cap, |file, most| {
             pieces(file, most, PIECE, &mut |piece| {
                 left = left.and_then(|left| left.strip_prefix(piece));
                 true
@@ -200,9 +180,9 @@ impl Dir {
     ///
     /// `MEDIA-KIND`, `MEDIA-CHANGED`, `MEDIA-READ`, `RECORD-NAME`; what `take` refuses.
     pub(super) fn stream(&self, name: &str, take: &mut dyn FnMut(&[u8], u64) -> Result<()>) -> Result<bool> {
-        let Some(fd) = self.file(name)? else { return Ok(false) };
+        let Some(file) = self.file(name)? else { return Ok(false) };
         let mut refused = Ok(());
-        let read = once(fd, &self.place(name), u64::MAX, |file, most| {
+        let read = once(&file, &self.place(name), u64::MAX, |file, most| {
             pieces(file, most, STREAMED, &mut |piece| {
                 refused = take(piece, most.saturating_sub(1));
                 refused.is_ok()
@@ -212,18 +192,17 @@ impl Dir {
     }
 
     /// The regular file `name`, open, or none if there is none.
-    fn file(&self, name: &str) -> Result<Option<OwnedFd>> {
+    fn file(&self, name: &str) -> Result<Option<File>> {
         let shown = self.place(name);
         // Looked at before it is opened, since opening some devices does something.
-        match self.stat(plain(name)?) {
-            Ok(stat) => regular(kind_of(&stat).into(), &shown)?,
-            Err(Errno::NOENT) => return Ok(None),
+        match self.handle.kind(OsStr::new(plain(name)?)) {
+            Ok(kind) => regular(kind.into(), &shown)?,
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(unreadable(&shown, e)),
         }
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        match fs::openat(&self.fd, name, flags, Mode::empty()) {
-            Ok(fd) => Ok(Some(fd)),
-            Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => Err(changed(&shown)),
+        match self.handle.file(name) {
+            Ok(file) => Ok(Some(file)),
+            Err(e) if e.kind() == ErrorKind::NotFound => Err(changed(&shown)),
             Err(e) => Err(unreadable(&shown, e)),
         }
     }
@@ -240,9 +219,9 @@ const STREAMED: usize = 1024 * 1024;
 /// # Errors
 ///
 /// `MEDIA-KIND`, `MEDIA-SIZE`, `MEDIA-CHANGED`, `MEDIA-READ`.
-pub fn read_once(fd: OwnedFd, shown: &str, cap: u64) -> Result<Vec<u8>> {
+pub fn read_once(file: &File, shown: &str, cap: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    once(fd, shown, cap, |file, most| {
+    once(file, shown, cap, |file, most| {
         bytes.reserve_exact(usize::try_from(most).unwrap_or(usize::MAX).saturating_sub(1));
         let read = file.take(most).read_to_end(&mut bytes)?;
         Ok(u64::try_from(read).unwrap_or(u64::MAX))
@@ -278,14 +257,14 @@ fn pieces(
 /// The same by `read`, which is given the file and the most bytes to read of it, and says how many it
 /// read.
 fn once(
-    fd: OwnedFd,
+    file: &File,
     shown: &str,
     cap: u64,
     read: impl FnOnce(&File, u64) -> std::io::Result<u64>,
 ) -> Result<()> {
-    let before = fs::fstat(&fd).map_err(|e| unreadable(shown, e))?;
-    regular(kind_of(&before).into(), shown)?;
-    let size = u64::try_from(before.st_size).unwrap_or(u64::MAX);
+    let before = file.metadata().map_err(|e| unreadable(shown, e))?;
+    regular(files::Kind::of(&before).into(), shown)?;
+    let size = before.len();
     if size > cap {
         return Err(Refusal::new(
             &rules::MEDIA_SIZE,
@@ -293,31 +272,25 @@ fn once(
             format!("at most {cap} bytes"),
         ));
     }
-    let file = File::from(fd);
     // One more than it should have, to see that it hasn't grown.
-    let read = read(&file, size.saturating_add(1)).map_err(|e| unreadable(shown, e))?;
-    let after = fs::fstat(&file).map_err(|e| unreadable(shown, e))?;
-    let stamp = |s: &Stat| (s.st_size, s.st_mtime, s.st_mtime_nsec, s.st_ctime, s.st_ctime_nsec);
-    if read != size || stamp(&before) != stamp(&after) {
+    let read = read(file, size.saturating_add(1)).map_err(|e| unreadable(shown, e))?;
+    let after = file.metadata().map_err(|e| unreadable(shown, e))?;
+    if read != size || !is_unchanged(&before, &after) {
         return Err(changed(shown));
     }
     Ok(())
 }
 
-pub(super) fn kind_of(stat: &Stat) -> FileType {
-    FileType::from_raw_mode(stat.st_mode)
-}
-
-impl From<FileType> for Kind {
-    fn from(kind: FileType) -> Self {
+impl From<files::Kind> for Kind {
+    fn from(kind: files::Kind) -> Self {
         match kind {
-            FileType::RegularFile => Self::File,
-            FileType::Directory => Self::Folder,
-            FileType::Symlink => Self::Other("a symbolic link"),
-            FileType::Fifo => Self::Other("a pipe"),
-            FileType::Socket => Self::Other("a socket"),
-            FileType::CharacterDevice | FileType::BlockDevice => Self::Other("a device"),
-            FileType::Unknown => Self::Other("of an unknown kind"),
+            files::Kind::File => Self::File,
+            files::Kind::Folder => Self::Folder,
+            files::Kind::Link => Self::Other("a symbolic link"),
+            files::Kind::Pipe => Self::Other("a pipe"),
+            files::Kind::Socket => Self::Other("a socket"),
+            files::Kind::Device => Self::Other("a device"),
+            files::Kind::Unknown => Self::Other("of an unknown kind"),
         }
     }
 }

@@ -5,8 +5,8 @@
 //! process on the spot: the record can bear it.
 
 use super::rules;
+use crate::system::signals;
 use crate::tuf::rule::{Exit, Refusal, Result};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -22,13 +22,8 @@ impl Interrupt {
     /// `TERMINAL` if the system won't have it.
     pub fn listen() -> Result<Self> {
         let flag = Self::default();
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
-            let code = i32::from(Exit::Interrupted.code());
-            // The order counts: the first signal only sets the flag, which the second then finds.
-            signal_hook::flag::register_conditional_shutdown(signal, code, Arc::clone(&flag.0))
-                .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&flag.0)))
-                .map_err(|e| Refusal::new(&rules::TERMINAL, e.to_string(), "to listen for Ctrl-C"))?;
-        }
+        signals::listen(&flag.0, i32::from(Exit::Interrupted.code()))
+            .map_err(|e| Refusal::new(&rules::TERMINAL, e.to_string(), "to listen for Ctrl-C"))?;
         Ok(flag)
     }
 

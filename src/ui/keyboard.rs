@@ -8,12 +8,10 @@
 use super::interrupt::Interrupt;
 use super::rules;
 use crate::signer::secret::Pin;
+use crate::system::terminal::{self, Next, Settings};
 use crate::tuf::rule::{Refusal, Result};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::{Errno, read};
-use rustix::termios::{LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr};
 use std::fs::File;
-use std::io::Write;
+use std::io::{Error, Write};
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
@@ -31,18 +29,6 @@ pub(super) struct Keyboard<'a> {
     interrupt: &'a Interrupt,
 }
 
-/// Puts the terminal's settings back.
-pub(super) struct Settings<'a> {
-    tty: &'a File,
-    before: Termios,
-}
-
-impl Drop for Settings<'_> {
-    fn drop(&mut self) {
-        let _ = tcsetattr(self.tty, OptionalActions::Flush, &self.before);
-    }
-}
-
 impl<'a> Keyboard<'a> {
     pub(super) const fn new(tty: &'a File, interrupt: &'a Interrupt) -> Self {
         Self { tty, interrupt }
@@ -51,7 +37,7 @@ impl<'a> Keyboard<'a> {
     /// Forgets what was typed before the question was asked, so that nobody agrees by a key that
     /// they pressed too early.
     pub(super) fn forget(&self) {
-        let _ = tcflush(self.tty, QueueSelector::IFlush);
+        terminal::forget(self.tty);
     }
 
     /// A line, without its end.
@@ -68,18 +54,7 @@ impl<'a> Keyboard<'a> {
 
     /// What is typed from here on is not shown, comes byte by byte, and is forgotten at the end.
     pub(super) fn hidden(&self) -> Result<Settings<'a>> {
-        let before = tcgetattr(self.tty).map_err(gone)?;
-        let mut hidden = before.clone();
-        // Neither shown nor gathered into lines; Ctrl-C comes as a byte, so that it acts at once.
-        hidden.local_modes.remove(
-            LocalModes::ECHO
-                | LocalModes::ECHONL
-                | LocalModes::ICANON
-                | LocalModes::ISIG
-                | LocalModes::IEXTEN,
-        );
-        tcsetattr(self.tty, OptionalActions::Flush, &hidden).map_err(gone)?;
-        Ok(Settings { tty: self.tty, before })
+        terminal::hide(self.tty).map_err(|e| gone(&e))
     }
 
     /// Whether Enter comes, within a time if there is one.
@@ -172,19 +147,11 @@ impl<'a> Keyboard<'a> {
         loop {
             self.interrupt.check()?;
             let left = within.map_or(LOOK, |within| within.saturating_sub(begun.elapsed()).min(LOOK));
-            let wait = Timespec { tv_sec: 0, tv_nsec: left.subsec_nanos().into() };
-            match poll(&mut [PollFd::new(self.tty, PollFlags::IN)], Some(&wait)) {
-                Ok(0) if within.is_some_and(|within| begun.elapsed() >= within) => return Ok(None),
-                Ok(0) | Err(Errno::INTR) => continue,
-                Ok(_) => {}
-                Err(e) => return Err(gone(e)),
-            }
-            let mut byte = [0u8];
-            match read(self.tty, &mut byte) {
-                Ok(0) => return Err(ended()),
-                Ok(_) => return Ok(Some(byte[0])),
-                Err(Errno::INTR | Errno::AGAIN) => {}
-                Err(e) => return Err(gone(e)),
+            match terminal::next(self.tty, left).map_err(|e| gone(&e))? {
+                Next::Byte(byte) => return Ok(Some(byte)),
+                Next::Ended => return Err(ended()),
+                Next::Silence if within.is_some_and(|within| begun.elapsed() >= within) => return Ok(None),
+                Next::Silence | Next::CutShort => {}
             }
         }
     }
@@ -194,6 +161,6 @@ fn ended() -> Refusal {
     Refusal::new(&rules::TERMINAL, "the end of input", "an answer typed on the terminal")
 }
 
-fn gone(error: Errno) -> Refusal {
+fn gone(error: &Error) -> Refusal {
     Refusal::new(&rules::TERMINAL, error.to_string(), "a terminal to type on")
 }

@@ -2,9 +2,8 @@
 
 use super::layout::RULE;
 use super::screen::Safe;
+use crate::system::terminal::{Stream, is_terminal, size};
 use console::Style;
-use rustix::fd::AsFd;
-use rustix::termios::{isatty, tcgetwinsize};
 use std::env;
 
 /// The widest that prose is set; tables too, so that all lines up.
@@ -30,16 +29,15 @@ impl Look {
     pub const PLAIN: Self = Self { columns: 80, rows: 24, colour: false, utf8: true, keys: false };
 
     /// How `out` looks now: its window, `TERM`, `NO_COLOR` and the locale.
-    pub fn of(out: impl AsFd) -> Self {
+    pub fn of(out: impl Stream) -> Self {
         let set = |name: &str| env::var(name).ok().filter(|v| !v.is_empty());
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set).unwrap_or_default();
         let locale = locale.to_ascii_lowercase();
         let utf8 = locale.ends_with("utf-8") || locale.ends_with("utf8");
-        if !isatty(&out) {
+        if !is_terminal(&out) {
             return Self { utf8, ..Self::PLAIN };
         }
-        let size = tcgetwinsize(&out).ok().filter(|s| s.ws_col > 0 && s.ws_row > 0);
-        let (columns, rows) = size.map_or((80, 24), |s| (usize::from(s.ws_col), usize::from(s.ws_row)));
+        let (columns, rows) = size(&out).unwrap_or((80, 24));
         let dumb = set("TERM").is_none_or(|t| t == "dumb");
         // Keys are edited in place only where there is place.
         let keys = !dumb && columns >= 40 && rows >= 8;

@@ -13,6 +13,7 @@ use super::screen::{Safe, Screen};
 use super::{Console, Prompt, qr, rules};
 use crate::ceremony::confirm::Places;
 use crate::signer::secret::Pin;
+use crate::system::terminal::{self, NAME};
 use crate::tuf::digest::Digest;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text;
@@ -20,7 +21,7 @@ use console::{Style, Term};
 use dialoguer::theme::Theme;
 use dialoguer::{Input, Select};
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Write;
 use std::time::Duration;
 
@@ -47,12 +48,11 @@ impl Terminal {
     ///
     /// `NO-TERMINAL` if it was started from none.
     pub fn open(interrupt: Interrupt) -> Result<Self> {
-        let open = || OpenOptions::new().read(true).write(true).open("/dev/tty");
         let refuse = |e: std::io::Error| {
-            Refusal::new(&rules::NO_TERMINAL, format!("/dev/tty: {e}"), "a terminal to ask on")
+            Refusal::new(&rules::NO_TERMINAL, format!("{NAME}: {e}"), "a terminal to ask on")
         };
-        let tty = open().map_err(refuse)?;
-        let term = Term::read_write_pair(open().map_err(refuse)?, open().map_err(refuse)?);
+        let tty = terminal::open().map_err(refuse)?;
+        let term = terminal::term().map_err(refuse)?;
         Ok(Self { tty, term, interrupt })
     }
 

@@ -11,6 +11,7 @@ use crate::signer::{
     Evidence, Generated, KeyTag, PinAsk, PinKind, PinSource, Signer, Token, TokenIdentity, TokenKey,
     TokenKind, Tries, rules,
 };
+use crate::system::files::make_folder;
 use crate::tuf::key::{KeyId, KeySpec, PublicKey, Scheme};
 use crate::tuf::payload::Payload;
 use crate::tuf::profile::Profile;
@@ -20,7 +21,6 @@ use crate::tuf::text::visible;
 use crate::tuf::wire;
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 /// A key file, or a directory of them.
@@ -170,10 +170,7 @@ impl FileToken {
             ));
         }
         if !self.path.exists() {
-            fs::DirBuilder::new()
-                .mode(0o700)
-                .create(&self.path)
-                .map_err(|e| disk::failed("make", &self.path, &e))?;
+            make_folder(&self.path).map_err(|e| disk::failed("make", &self.path, &e))?;
         }
         Ok(self.path.join(format!("{label}.pem")))
     }

@@ -7,14 +7,12 @@
 use super::private::drawn;
 use crate::signer::randomness::Randomness;
 use crate::signer::rules;
+use crate::system::files::{Access, create_new, is_unable, open_to_judge, rename_new, sync_folder};
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
-use rustix::fs::{AtFlags, CWD, RenameFlags, linkat, renameat_with};
-use rustix::io::Errno;
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// No key file is nearly as large.
@@ -23,8 +21,7 @@ const SIZE_MAX: u64 = 64 * 1024;
 /// The content of a regular file; none if there is no file of that name.
 pub(in crate::signer) fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     // A named pipe must not make the program wait, so it is opened without waiting and then judged.
-    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
+    let file = match open_to_judge(path) {
         Ok(file) => file,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(failed("read", path, &e)),
@@ -72,22 +69,20 @@ pub(in crate::signer) fn remove(path: &Path) -> Result<()> {
 }
 
 fn write_draft(draft: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(draft)?;
+    let mut file = create_new(draft, Access::Private)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
 
 fn give_name(draft: &Path, path: &Path) -> Result<()> {
-    let done = match renameat_with(CWD, draft, CWD, path, RenameFlags::NOREPLACE) {
-        // A file system that doesn't know the flag: a hard link doesn't replace either.
-        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
-            linkat(CWD, draft, CWD, path, AtFlags::empty()).and_then(|()| rustix::fs::unlink(draft))
-        }
+    let done = match rename_new(draft, path) {
+        // A hard link doesn't replace either.
+        Err(e) if is_unable(&e) => fs::hard_link(draft, path).and_then(|()| fs::remove_file(draft)),
         other => other,
     };
-    done.map_err(|e| match e {
-        Errno::EXIST => exists(path),
-        other => failed("write", path, &other.into()),
+    done.map_err(|e| match e.kind() {
+        io::ErrorKind::AlreadyExists => exists(path),
+        _ => failed("write", path, &e),
     })
 }
 
@@ -114,7 +109,7 @@ fn directory_of(path: &Path) -> PathBuf {
 }
 
 fn sync(directory: &Path) -> Result<()> {
-    File::open(directory).and_then(|d| d.sync_all()).map_err(|e| failed("write", directory, &e))
+    sync_folder(directory).map_err(|e| failed("write", directory, &e))
 }
 
 pub(in crate::signer) fn failed(verb: &str, path: &Path, error: &io::Error) -> Refusal {

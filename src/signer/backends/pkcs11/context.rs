@@ -14,6 +14,7 @@ use super::profile::Profile;
 use super::refusals::{module_said, token_said};
 use crate::signer::backends::ModulePin;
 use crate::signer::rules;
+use crate::system::files::is_unchanged;
 use crate::tuf::digest::Digest;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
@@ -23,9 +24,8 @@ use cryptoki::session::Session;
 use cryptoki::slot::{Slot, TokenInfo};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -57,7 +57,7 @@ impl Module {
         expect_pin(&path, sha256, pin.sha256)?;
         let context = Pkcs11::new(&path).map_err(|e| module_said(&path, &e))?;
         let after = path.metadata().map_err(|e| unreadable(&path, &e))?;
-        if !same(&before, &after) {
+        if !is_unchanged(&before, &after) {
             return Err(Refusal::new(
                 &rules::MODULE_PIN,
                 format!("{} changed while it was loaded", shown(&path)),
@@ -166,12 +166,6 @@ fn expect_pin(path: &Path, found: Digest, pinned: Option<Digest>) -> Result<()> 
         )),
         _ => Ok(()),
     }
-}
-
-fn same(a: &Metadata, b: &Metadata) -> bool {
-    let facts =
-        |m: &Metadata| (m.dev(), m.ino(), m.size(), m.mtime(), m.mtime_nsec(), m.ctime(), m.ctime_nsec());
-    facts(a) == facts(b)
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Refusal {
