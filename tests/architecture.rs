@@ -72,7 +72,7 @@ const NOISY: &[&str] = &["println", "eprintln", "print", "eprint", "dbg"];
 /// where SoftHSM keeps its tokens.
 const FROM_THE_MACHINE: &[(&[&str], &[&str])] = &[
     // The second asks whether the system has any, and keeps none.
-    (&["getrandom"], &["src/signer/randomness.rs", "src/cli/machine/facts.rs"]),
+    (&["getrandom"], &["src/signer/randomness.rs", "src/system/machine/facts.rs"]),
     // RSA alone: drawn inside aws-lc.
     (&["aws_lc_rs::rand", "SystemRandom"], &["src/signer/keyfile/private.rs"]),
     (&["Randomness::given"], &[]),
@@ -89,8 +89,8 @@ const FROM_THE_MACHINE: &[(&[&str], &[&str])] = &[
             "src/courier/main.rs",
             "src/courier/home.rs",
             "src/cli/rehearse/cast.rs",
-            "src/cli/machine/modules.rs",
-            "src/cli/machine/calls.rs", // the architecture that it was built for
+            "src/system/machine/modules.rs",
+            "src/system/machine/calls.rs", // the architecture that it was built for
         ],
     ),
     (&["std::env::vars", "std::env::vars_os", "std::env::set_var"], &[]),
@@ -217,7 +217,7 @@ fn switches(all: &[Source]) -> Vec<String> {
             "src/ui/look.rs",
             "src/cli/host.rs",
             "src/cli/rehearse/cast.rs",
-            "src/cli/machine/modules.rs",
+            "src/system/machine/modules.rs",
             "src/courier/home.rs",
         ];
         for token in words.iter().filter(|t| t.kind == Kind::Text && reads.contains(&source.path.as_str())) {

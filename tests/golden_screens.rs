@@ -22,10 +22,10 @@ mod raw;
 
 use base64ct::Encoding as _;
 use keyrite::cli::host::{Host, Program, Stream, System};
-use keyrite::cli::machine::{Confined, Interfaces, Needs};
 use keyrite::signer::keyfile::KeyFile;
 use keyrite::signer::randomness::Randomness;
 use keyrite::signer::secret::Pin;
+use keyrite::system::machine::{Confined, Interfaces, Needs};
 use keyrite::tuf::digest::Digest;
 use keyrite::tuf::json::{Json, object};
 use keyrite::tuf::key::{PublicKey, Scheme};

@@ -9,14 +9,15 @@
 //! pages at once; a folder that others can look into.
 
 use super::devices::DeviceMap;
+use super::rules;
 use super::session::{shown, typed};
-use super::{machine, rules};
 use crate::ceremony::share_manifest::ShareLine;
+use crate::system::files::{Access, create_new, is_open_to_others, is_own};
+use crate::system::machine::{self, Kept};
 use crate::tuf::rule::{Refusal, Result};
 use crate::ui::share_desk::Printer;
 use std::fs::{self, OpenOptions};
 use std::io::{Error, Write};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -44,12 +45,12 @@ impl CardsFolder {
         if !meta.is_dir() {
             return refuse("is no folder");
         }
-        if meta.uid() != rustix::process::geteuid().as_raw() || meta.mode() & 0o077 != 0 {
+        if !is_own(&meta) || is_open_to_others(&meta) {
             return refuse("others can look into");
         }
         match machine::memory_of(folder) {
-            machine::Kept::Elsewhere => refuse("is not in memory"),
-            machine::Kept::Swappable if machine::swaps_to_disk() => {
+            Kept::Elsewhere => refuse("is not in memory"),
+            Kept::Swappable if machine::swaps_to_disk() => {
                 refuse("is in memory that may be swapped to a disk in clear")
             }
             _ => Ok(Self(folder.to_owned())),
@@ -121,8 +122,7 @@ impl Printer for Pages {
         let path = self.folder.0.join(format!("share-{}{END}", line.number));
         // From here on it is to be removed, whatever becomes of it.
         self.page = Some(path.clone());
-        let mut options = OpenOptions::new();
-        let file = options.write(true).create_new(true).mode(0o600).open(&path);
+        let file = create_new(&path, Access::Private);
         file.and_then(|mut file| file.write_all(page.as_bytes())).map_err(|e| failed(&path, &e))?;
         Ok(typed(&path))
     }

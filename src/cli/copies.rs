@@ -13,6 +13,7 @@ use crate::ceremony::people::KeyName;
 use crate::ceremony::share_manifest::ShareManifest;
 use crate::record::media;
 use crate::signer::{WrapForm, WrappedKey};
+use crate::system::files::is_writable;
 use crate::tuf::digest::Digest;
 use crate::tuf::json::{Json, object};
 use crate::tuf::key::KeyIdentity;
@@ -127,7 +128,7 @@ impl CopiesFolder {
         if !self.0.is_dir() {
             return refuse("is no folder now");
         }
-        if writes && rustix::fs::access(&self.0, rustix::fs::Access::WRITE_OK).is_err() {
+        if writes && !is_writable(&self.0) {
             return refuse("can't be written to");
         }
         Ok(())

@@ -5,12 +5,10 @@
 
 use super::rules;
 use super::session::shown;
+use crate::system::files::{self, Access, is_unable};
 use crate::tuf::rule::{Refusal, Result};
-use rustix::fs::{CWD, RenameFlags, renameat_with};
-use rustix::io::Errno;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs;
 use std::io::{Error, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 /// Makes a file that others may read.
@@ -19,7 +17,7 @@ use std::path::Path;
 ///
 /// `FILE-EXISTS` if something else is there, `FILE-WRITE` if the disk won't.
 pub fn create(path: &Path, bytes: &[u8]) -> Result<()> {
-    make(path, bytes, 0o644)
+    make(path, bytes, Access::Public)
 }
 
 /// Makes a file of its owner's alone: an encrypted private key.
@@ -28,7 +26,7 @@ pub fn create(path: &Path, bytes: &[u8]) -> Result<()> {
 ///
 /// As [`create`].
 pub fn create_private(path: &Path, bytes: &[u8]) -> Result<()> {
-    make(path, bytes, 0o600)
+    make(path, bytes, Access::Private)
 }
 
 /// Makes a folder of its owner's alone, if it is not there yet.
@@ -37,10 +35,10 @@ pub fn create_private(path: &Path, bytes: &[u8]) -> Result<()> {
 ///
 /// `FILE-WRITE` if the disk won't.
 pub fn folder_private(path: &Path) -> Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|e| failed(path, &e))
+    files::make_folders(path).map_err(|e| failed(path, &e))
 }
 
-fn make(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+fn make(path: &Path, bytes: &[u8], access: Access) -> Result<()> {
     match fs::symlink_metadata(path) {
         Ok(meta) if meta.is_file() && fs::read(path).is_ok_and(|there| there == bytes) => return Ok(()),
         Ok(_) => return Err(exists(path)),
@@ -52,7 +50,7 @@ fn make(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     fs::create_dir_all(folder).map_err(|e| failed(folder, &e))?;
     // One name for each file: what a run that was cut off left here, this one replaces.
     let part = folder.join(format!(".tmp-{}", name.to_string_lossy()));
-    let written = write(&part, bytes, mode).and_then(|()| put_in_place(&part, path));
+    let written = write(&part, bytes, access).and_then(|()| put_in_place(&part, path));
     if let Err(error) = written {
         let _ = fs::remove_file(&part);
         return Err(if error.kind() == ErrorKind::AlreadyExists {
@@ -61,7 +59,7 @@ fn make(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
             failed(path, &error)
         });
     }
-    File::open(folder).and_then(|f| f.sync_all()).map_err(|e| failed(folder, &e))?;
+    files::sync_folder(folder).map_err(|e| failed(folder, &e))?;
     if fs::read(path).is_ok_and(|there| there == bytes) {
         Ok(())
     } else {
@@ -73,27 +71,26 @@ fn make(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     }
 }
 
-fn write(part: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
+fn write(part: &Path, bytes: &[u8], access: Access) -> std::io::Result<()> {
     match fs::remove_file(part) {
         Err(e) if e.kind() != ErrorKind::NotFound => return Err(e),
         _ => {}
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(part)?;
+    let mut file = files::create_new(part, access)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
 
 fn put_in_place(part: &Path, path: &Path) -> std::io::Result<()> {
-    match renameat_with(CWD, part, CWD, path, RenameFlags::NOREPLACE) {
-        Ok(()) => Ok(()),
+    match files::rename_new(part, path) {
         // File systems that can't: look again, then rename; nobody else writes here.
-        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+        Err(e) if is_unable(&e) => {
             if fs::symlink_metadata(path).is_ok() {
                 return Err(Error::from(ErrorKind::AlreadyExists));
             }
             fs::rename(part, path)
         }
-        Err(e) => Err(e.into()),
+        done => done,
     }
 }
 

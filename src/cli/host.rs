@@ -6,9 +6,9 @@
 //! that links this library may play the host, so that a whole ceremony comes out the same twice
 //! (`tests/golden.rs`).
 
-use super::machine::{self, Confined, Interfaces, Needs};
 use super::rules;
 use crate::signer::randomness::Randomness;
+use crate::system::machine::{self, Confined, Interfaces, Needs};
 use crate::tuf::digest::Digest;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::time::Time;
@@ -136,11 +136,7 @@ impl Host for System {
     }
 
     fn secret_name(&self) -> Option<String> {
-        // A machine that was installed has the first, any other the second until it is restarted.
-        ["/etc/machine-id", "/proc/sys/kernel/random/boot_id"].iter().find_map(|file| {
-            let name = std::fs::read_to_string(file).ok()?.trim().to_owned();
-            (name.len() >= 32).then_some(name)
-        })
+        machine::secret_name()
     }
 
     fn place(&self, folder: &Path) -> Option<String> {

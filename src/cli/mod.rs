@@ -25,7 +25,6 @@ pub mod import;
 pub mod init;
 pub mod interview;
 pub mod keyring;
-pub mod machine;
 pub mod opening;
 pub mod perform;
 pub mod pins;

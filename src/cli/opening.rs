@@ -7,11 +7,10 @@
 //! is up; and no module connects beyond this machine but where limits say.
 //!
 //! Never: a secret in a process that could still give it up. Where keys of one's own may be used, the
-//! process is confined ([`machine`](super::machine)) before anyone is asked for a PIN.
+//! process is confined ([`machine`](crate::system::machine)) before anyone is asked for a PIN.
 
 use super::aside;
 use super::keyring::Keyring;
-use super::machine::Confined;
 use super::rules;
 use super::session::Session;
 use crate::ceremony::change::{Change, Item, Purpose};
@@ -21,6 +20,7 @@ use crate::ceremony::rules::CLOCK;
 use crate::ceremony::step;
 use crate::ceremony::transcript::Transcript;
 use crate::record::{Contents, Record};
+use crate::system::machine::Confined;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;

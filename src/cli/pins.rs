@@ -8,12 +8,11 @@ use super::rules;
 use super::session::shown;
 use crate::signer::secret::Pin;
 use crate::signer::{PinAsk, PinKind, PinSource, TokenIdentity, TokenKind, Tries};
+use crate::system::files::{not_ours_alone, open_itself_to_judge};
 use crate::tuf::rule::{Refusal, Result};
 use crate::ui::screen::Safe;
 use crate::ui::{Console, Prompt, tokens};
-use rustix::fs::{Mode, OFlags, fstat};
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -186,20 +185,14 @@ pub fn read_pin(path: &Path) -> Result<Pin> {
         let found = format!("{}: {found}", shown(path));
         Refusal::new(&rules::PIN_FILE, found, "a regular file of yours with mode 0600 and one line")
     };
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let opened = rustix::fs::open(path, flags, Mode::empty()).map_err(|e| refuse(e.to_string()))?;
+    let file = open_itself_to_judge(path).map_err(|e| refuse(e.to_string()))?;
     // Judged on the opened file, so that it can't be another one by then.
-    let file = File::from(opened);
-    let stat = fstat(&file).map_err(|e| refuse(e.to_string()))?;
-    let mode = stat.st_mode & 0o7777;
-    if !file.metadata().is_ok_and(|m| m.is_file()) {
+    let meta = file.metadata().map_err(|e| refuse(e.to_string()))?;
+    if !meta.is_file() {
         return Err(refuse("no regular file".to_owned()));
     }
-    if mode & 0o7177 != 0 {
-        return Err(refuse(format!("mode {mode:04o}")));
-    }
-    if stat.st_uid != rustix::process::geteuid().as_raw() {
-        return Err(refuse(format!("owned by the user {}", stat.st_uid)));
+    if let Some(found) = not_ours_alone(&meta) {
+        return Err(refuse(found));
     }
     let most = LONGEST.saturating_add(2);
     let mut bytes = Zeroizing::new(Vec::with_capacity(most.saturating_add(1)));
@@ -291,7 +284,7 @@ mod tests {
             rustix::fs::CWD,
             dir.join("pipe"),
             rustix::fs::FileType::Fifo,
-            Mode::from(0o600),
+            rustix::fs::Mode::from(0o600),
             0,
         )
         .unwrap();

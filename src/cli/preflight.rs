@@ -7,7 +7,6 @@
 use super::arguments::Preflight;
 use super::cards::{self, CardsFolder};
 use super::keyring::Keyring;
-use super::machine::{Confined, Needs};
 use super::opening;
 use super::session::{Ended, Session, shown};
 use super::table::Table;
@@ -15,6 +14,7 @@ use crate::ceremony::facts::Stage;
 use crate::ceremony::rules::CLOCK;
 use crate::ceremony::transcript::Transcript;
 use crate::record::Contents;
+use crate::system::machine::{Confined, Needs};
 use crate::tuf::json::{Json, object};
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;

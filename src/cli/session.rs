@@ -3,13 +3,13 @@
 use super::arguments::{Answers, Arguments, Command};
 use super::devices::{DeviceMap, machine_mark};
 use super::host::{Host, Out, Program, Stream, System};
-use super::machine::{self, Confined, Interfaces, Needs};
 use super::progress::Progress;
 use super::{report, rules};
 use crate::ceremony::answers;
 use crate::record::media;
 use crate::signer::backends::Modules;
 use crate::signer::randomness::Randomness;
+use crate::system::machine::{self, Confined, Interfaces, Needs};
 use crate::tuf::digest::Digest;
 use crate::tuf::json::Json;
 use crate::tuf::rule::{Refusal, Result};

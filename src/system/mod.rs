@@ -8,6 +8,7 @@
 
 pub mod beneath;
 pub mod files;
+pub mod machine;
 pub mod signals;
 pub mod terminal;
 

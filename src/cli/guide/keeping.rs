@@ -12,6 +12,7 @@ use super::super::{files, rules};
 use super::refuse;
 use crate::ceremony::confirm::Places;
 use crate::signer::secret::Pin;
+use crate::system::files::sync_folder;
 use crate::tuf::digest::Digest;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
@@ -180,7 +181,7 @@ impl<'a> Keeping<'a> {
         });
         written.and_then(|()| std::fs::rename(&new, &self.file)).map_err(failed)?;
         // The new name too is to outlive a power cut.
-        let folder = self.file.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all());
+        let folder = self.file.parent().map_or(Ok(()), sync_folder);
         folder.map_err(failed)
     }
 

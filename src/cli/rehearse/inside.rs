@@ -14,11 +14,10 @@ use crate::cli::rules::FILE_WRITE;
 use crate::cli::session::{Session, shown};
 use crate::cli::table::{Due, Table};
 use crate::record::{Contents, Record};
+use crate::system::files::make_folder;
 use crate::tuf::rule::{Refusal, Result};
 use crate::ui::rehearser::Rehearser;
 use crate::ui::screen::{Screen, Tone};
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 /// What a runbook leads to, on the record as it is by then.
@@ -87,7 +86,7 @@ impl Folder {
     fn new(record: &Record) -> Result<Self> {
         let path = record.private_path()?.join("rehearsal");
         let _ = std::fs::remove_dir_all(&path);
-        DirBuilder::new().mode(0o700).create(&path).map_err(|e| {
+        make_folder(&path).map_err(|e| {
             Refusal::new(&FILE_WRITE, format!("{}: {e}", shown(&path)), "a folder for the rehearsal's keys")
         })?;
         Ok(Self(path))

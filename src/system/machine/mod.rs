@@ -1,5 +1,5 @@
 //! The machine under a ceremony: what it is like, and what this process gives up before secrets come
-//! into it. All that is asked of Linux alone is here.
+//! into it.
 //!
 //! In order: the process is closed when it begins ([`close`]); modules are loaded; the network
 //! interfaces are looked at ([`interfaces`]), by a socket that is kept, since a confined process gets
@@ -17,7 +17,7 @@ mod links;
 mod memory;
 mod modules;
 
-pub use facts::{Kept, memory_of, swaps_to_disk};
+pub use facts::{Kept, memory_of, secret_name, swaps_to_disk};
 pub use fence::Fence;
 pub use links::Interfaces;
 pub use memory::Locked;
