@@ -64,6 +64,39 @@ const IMPURE: &[&str] = &[
     "signal_hook",
 ];
 
+/// The layer that knows which system it is on.
+const SYSTEM: &str = "src/system/";
+
+/// What is there on one system alone, with all that lies below it: no other layer names it.
+const ONE_SYSTEM: &[&str] = &[
+    "rustix",
+    "libc",
+    "landlock",
+    "seccompiler",
+    "signal_hook",
+    "std::os",
+    "os::fd",
+    "os::linux",
+    "os::unix",
+    "os::windows",
+    // The one call of a portable crate's that is not.
+    "console::Term::read_write_pair",
+    "Term::read_write_pair",
+];
+
+/// Words by which code is compiled for one system and not for another.
+const CONDITIONS: &[&str] = &["unix", "windows", "target_os", "target_family"];
+
+/// How the names of one system's own files and devices begin.
+const OWN_FILES: &[&str] = &["/proc", "/sys/", "/dev/", "/etc/", "/run/"];
+
+/// Lines for people to type, which no program of ours opens.
+const TYPED_LINES: &[(&str, &str)] = &[
+    ("src/cli/rules.rs", "mkdir -m 700 /dev/shm/cards"),
+    ("src/cli/verify/report.rs", "rehearsals -type f 2>/dev/null"),
+    ("src/record/upload/readme.rs", "curl -sS -o /dev/null -D -"),
+];
+
 /// Macros that write to the terminal.
 const NOISY: &[&str] = &["println", "eprintln", "print", "eprint", "dbg"];
 
@@ -232,6 +265,48 @@ fn switches(all: &[Source]) -> Vec<String> {
     found
 }
 
+/// What only one system has, outside the layer that knows which one it is, tests aside.
+fn bound_to_a_system(all: &[Source]) -> Vec<String> {
+    let mut found = Vec::new();
+    for source in all.iter().filter(|source| !source.path.starts_with(SYSTEM)) {
+        for path in paths(source).iter().filter(|path| !path.token.test) {
+            let whole = path.parts.join("::");
+            if ONE_SYSTEM.iter().any(|name| reaches(&whole, name)) {
+                found.push(format!("{}:{}: {whole}", source.path, path.token.line));
+            }
+        }
+        let tokens: Vec<&Token> = source.tokens.iter().filter(|token| !token.test).collect();
+        let text = |token: &Token| {
+            let typed = |(path, line): &(&str, &str)| source.path == *path && token.text.contains(line);
+            OWN_FILES.iter().any(|name| token.text.contains(name)) && !TYPED_LINES.iter().any(typed)
+        };
+        let texts = tokens.iter().copied().filter(|token| token.kind == Kind::Text && text(token));
+        let bound = texts.chain(conditions(&tokens));
+        found.extend(bound.map(|token| format!("{}:{}: {}", source.path, token.line, token.text)));
+    }
+    found
+}
+
+/// The systems that code is compiled for, or not: what `cfg` has in its brackets.
+fn conditions<'a>(tokens: &[&'a Token]) -> Vec<&'a Token> {
+    let mut found = Vec::new();
+    for (at, _) in tokens.iter().enumerate().filter(|(_, t)| ["cfg", "cfg_attr"].contains(&t.text.as_str())) {
+        let mut open = 0;
+        for token in tokens[at + 1..].iter().filter(|token| token.text != "!") {
+            match token.text.as_str() {
+                "(" => open += 1,
+                ")" => open -= 1,
+                name if CONDITIONS.contains(&name) => found.push(*token),
+                _ => {}
+            }
+            if open == 0 {
+                break;
+            }
+        }
+    }
+    found
+}
+
 /// Words of the language, and texts, that no source may hold.
 fn unwanted(all: &[Source]) -> Vec<String> {
     let mut found = Vec::new();
@@ -323,6 +398,59 @@ fn planted_switches_are_found() {
         ("src/cli/mod.rs", "fn f() { std::env::vars_os(); }", 1),
     ] {
         let found = switches(&[scan(path, text)]);
+        assert_eq!(found.len(), complaints, "{path}: {text}: {found:?}");
+    }
+}
+
+#[test]
+fn one_module_knows_which_system_it_is_on() {
+    let all = sources("src");
+    none(&bound_to_a_system(&all));
+    // What is let through is there, and what is looked for would be found where it belongs.
+    for (path, line) in TYPED_LINES {
+        let source = all.iter().find(|source| source.path == *path).unwrap();
+        assert!(
+            source.tokens.iter().any(|t| t.kind == Kind::Text && t.text.contains(line)),
+            "{path}: {line}"
+        );
+    }
+    let moved = all.into_iter().filter(|source| source.path.starts_with(SYSTEM));
+    let moved: Vec<_> =
+        moved.map(|source| Source { path: source.path.replace(SYSTEM, "src/cli/"), ..source }).collect();
+    let elsewhere = bound_to_a_system(&moved).join("\n");
+    for name in
+        ["rustix::", "libc::", "landlock::", "seccompiler::", "signal_hook::", "std::os::", "/proc/", "/sys/"]
+    {
+        assert!(elsewhere.contains(name), "{name} is not found in {SYSTEM}");
+    }
+}
+
+#[test]
+fn planted_calls_of_one_system_are_found() {
+    for (path, text, complaints) in [
+        ("src/record/dir.rs", "use rustix::fs::{self, Mode}; use rustix::io::Errno;", 3),
+        ("src/record/dir.rs", "use std::os::unix::ffi::OsStrExt as _; fn windows(unix: u64) {}", 1),
+        ("src/record/dir.rs", "use std::os; fn f(x: os::fd::OwnedFd) {}", 2),
+        ("src/record/dir.rs", "use std::{fs, os::linux::fs::MetadataExt};", 1),
+        ("src/cli/pins.rs", "fn f() { rustix::process::geteuid(); libc::getuid(); }", 2),
+        ("src/cli/pins.rs", "fn f() { std::fs::read(\"/proc/self/status\"); let a = \"/dev/tty\"; }", 2),
+        ("src/cli/pins.rs", "fn f() { std::fs::read(\"/etc/machine-id\"); }", 1),
+        ("src/ui/terminal.rs", "use console::Term; fn f() { Term::read_write_pair(a, b); }", 1),
+        ("src/ui/interrupt.rs", "use signal_hook::consts::SIGINT;", 1),
+        ("src/courier/home.rs", "#[cfg(unix)] fn f() {} #[cfg(target_os = \"linux\")] fn g() {}", 2),
+        ("src/courier/home.rs", "fn f() { if cfg!(windows) {} }", 1),
+        ("src/cli/rules.rs", "const A: &str = \"cat /dev/shm/other\";", 1),
+        ("src/cli/rules.rs", "const A: &str = \"mkdir -m 700 /dev/shm/cards, and so on\";", 0),
+        ("src/cli/run.rs", "const A: &str = \"mkdir -m 700 /dev/shm/cards, and so on\";", 1),
+        (
+            "src/cli/run.rs",
+            "// rustix::fs and /proc/self\n/* /dev/tty */ fn f() { crate::system::files::x(); }",
+            0,
+        ),
+        ("src/cli/run.rs", "#[cfg(test)] mod tests { use std::os::unix::fs::symlink; } use std::fs;", 0),
+        ("src/system/files.rs", "use rustix::fs; const A: &str = \"/proc/self\";", 0),
+    ] {
+        let found = bound_to_a_system(&[scan(path, text)]);
         assert_eq!(found.len(), complaints, "{path}: {text}: {found:?}");
     }
 }

@@ -4,6 +4,7 @@ use super::rules;
 use super::url::Url;
 use crate::cli::session::shown;
 use crate::record::media;
+use crate::system::files::is_open_to_others;
 use crate::tuf::json::Json;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
@@ -69,7 +70,7 @@ fn refuse(from: &str, found: &str, expected: &str) -> Refusal {
 
 fn read(file: &Path) -> Result<Credentials> {
     let from = shown(file);
-    if others_read(file) {
+    if fs::metadata(file).is_ok_and(|meta| is_open_to_others(&meta)) {
         return Err(refuse(&from, "a file that others may read", "a file of mode 0600"));
     }
     let bytes = Zeroizing::new(media::read_file(file, MOST)?);
@@ -79,18 +80,6 @@ fn read(file: &Path) -> Result<Credentials> {
     let (name, password) =
         line.split_once(':').ok_or_else(|| refuse(&from, "no colon", "one line, NAME:PASSWORD"))?;
     Credentials::new(&from, name, password)
-}
-
-/// Whether the file system lets others than its owner read it.
-#[cfg(unix)]
-fn others_read(file: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-    fs::metadata(file).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0)
-}
-
-#[cfg(not(unix))]
-fn others_read(_: &Path) -> bool {
-    false
 }
 
 /// Asks a credential helper in Docker's protocol: the server on its stdin, JSON on its stdout.

@@ -13,14 +13,13 @@ use super::web::Web;
 use crate::cli::host::{Host as _, System};
 use crate::cli::rules::FILE_WRITE;
 use crate::cli::session::shown;
+use crate::system::files::{self, rename_new, sync_folder};
 use crate::tuf::document::TargetFile;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
-use rustix::fs::{CWD, RenameFlags, renameat_with};
 use sha2::{Digest as _, Sha256, Sha512};
 use std::fs::{self, File};
 use std::io::{Error, ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// How many bytes of a file are read at once.
@@ -223,16 +222,15 @@ impl Part {
 
     /// Gives it the file's name; not where another has it that stays.
     fn becomes(mut self, place: &Path, last: Last) -> Result<bool> {
-        let flag = match last {
-            Last::New => RenameFlags::NOREPLACE,
-            Last::Replaces => RenameFlags::empty(),
+        let named = match last {
+            Last::New => rename_new(&self.path, place),
+            Last::Replaces => fs::rename(&self.path, place),
         };
-        match renameat_with(CWD, &self.path, CWD, place, flag).map_err(Error::from) {
+        match named {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
             done => {
                 self.done = done.is_ok();
-                done.and_then(|()| File::open(folder_of(place))?.sync_all())
-                    .map_err(|error| failed(place, &error))?;
+                done.and_then(|()| sync_folder(folder_of(place))).map_err(|error| failed(place, &error))?;
                 Ok(true)
             }
         }
@@ -256,7 +254,7 @@ fn random(place: &Path) -> Result<u64> {
 /// Whether a name still leads to this very file.
 fn is_same(file: &File, path: &Path) -> bool {
     match (file.metadata(), fs::symlink_metadata(path)) {
-        (Ok(file), Ok(named)) => (file.dev(), file.ino()) == (named.dev(), named.ino()),
+        (Ok(file), Ok(named)) => files::is_same(&file, &named),
         _ => false,
     }
 }

@@ -9,8 +9,8 @@ use super::rules;
 use crate::cli::rules::FILE_WRITE;
 use crate::cli::session::shown;
 use crate::record::media;
+use crate::system::files::{exchange, open_folder, rename_new, sync_folder};
 use crate::tuf::rule::{Refusal, Result};
-use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Error, ErrorKind, Write as _};
@@ -28,7 +28,7 @@ const RECEIPT: u64 = 16 * 1024 * 1024;
 /// `FETCH-PLACE` if something else is there, `FILE-WRITE` if the disk won't: then what was there stays.
 pub fn put<'a>(into: &Path, files: &BTreeMap<&'a str, &'a [u8]>) -> Result<()> {
     // Held until all is done.
-    let around = File::open(folder_of(into)).map_err(|error| failed(into, &error))?;
+    let around = open_folder(folder_of(into)).map_err(|error| failed(into, &error))?;
     around.lock().map_err(|error| failed(into, &error))?;
     let there = is_fetched(into)?;
     let part = beside(into)?;
@@ -37,8 +37,8 @@ pub fn put<'a>(into: &Path, files: &BTreeMap<&'a str, &'a [u8]>) -> Result<()> {
         kept.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
     all.extend(files);
     let made = write(&part, &all).and_then(|()| {
-        let flag = if there { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE };
-        renameat_with(CWD, &part, CWD, into, flag)?;
+        let named = if there { exchange(&part, into) } else { rename_new(&part, into) };
+        named?;
         around.sync_all()
     });
     // Of what was there before, or of what could not be written.
@@ -142,7 +142,7 @@ fn write(part: &Path, files: &BTreeMap<&str, &[u8]>) -> std::io::Result<()> {
         file.write_all(bytes)?;
         file.sync_all()?;
     }
-    File::open(part)?.sync_all()
+    sync_folder(part)
 }
 
 fn failed(path: &Path, error: &Error) -> Refusal {

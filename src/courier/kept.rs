@@ -11,6 +11,7 @@ use super::rules;
 use crate::cli::rules::FILE_WRITE;
 use crate::cli::session::shown;
 use crate::record::media;
+use crate::system::files::{open_folder, sync_folder};
 use crate::tuf::client::{Caps, Change, State};
 use crate::tuf::digest::Digest;
 use crate::tuf::role::RoleName;
@@ -75,7 +76,7 @@ impl Kept {
     ///
     /// `UPDATE-STATE` if it is in use, `FILE-WRITE`.
     pub fn plain(folder: &Path) -> Result<Self> {
-        let lock = File::open(folder).map_err(|error| failed(folder, &error))?;
+        let lock = open_folder(folder).map_err(|error| failed(folder, &error))?;
         hold(folder, &lock)?;
         Ok(Self { folder: folder.to_owned(), _lock: lock })
     }
@@ -116,7 +117,7 @@ impl Kept {
 
     /// Settles the order of what was written and taken away, also where the power fails.
     fn sync(&self) -> std::io::Result<()> {
-        File::open(&self.folder)?.sync_all()
+        sync_folder(&self.folder)
     }
 
     fn put(&self, name: &str, bytes: &[u8]) -> Result<()> {

@@ -15,6 +15,7 @@ use crate::cli::rules::FILE_WRITE;
 use crate::cli::session::shown;
 use crate::record::Media;
 use crate::record::rules::UPLOAD_STAGE;
+use crate::system::files::{open_folder, rename_new, sync_folder};
 use crate::tuf::digest::Digest;
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
@@ -22,7 +23,6 @@ use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
 use crate::tuf::time::Time;
 use crate::tuf::wire;
-use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::fs::{self, File, TryLockError};
 use std::io::{Error, Write as _};
 use std::path::Path;
@@ -41,7 +41,7 @@ const OWNER: &str = ".keyrite-trust";
 /// there; `UPLOAD-UNFIT` for what clients would refuse; `FILE-WRITE`.
 pub fn put(tree: &Path, trust: &Trust, parts: &[Part], now: Time) -> Result<usize> {
     let media = Media::open(tree)?;
-    let lock = File::open(tree).map_err(|error| failed(tree, &error))?;
+    let lock = open_folder(tree).map_err(|error| failed(tree, &error))?;
     match lock.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -135,9 +135,10 @@ fn write(tree: &Path, name: &str, bytes: &[u8], replaces: bool) -> std::io::Resu
     let written = File::create_new(&new).and_then(|mut file| {
         file.write_all(bytes)?;
         file.sync_all()?;
-        let flags = if replaces { RenameFlags::empty() } else { RenameFlags::NOREPLACE };
-        renameat_with(CWD, &new, CWD, tree.join(name), flags)?;
-        File::open(tree)?.sync_all()
+        let place = tree.join(name);
+        let named = if replaces { fs::rename(&new, &place) } else { rename_new(&new, &place) };
+        named?;
+        sync_folder(tree)
     });
     if written.is_err() {
         let _ = fs::remove_file(&new);
