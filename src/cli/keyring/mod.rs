@@ -3,35 +3,31 @@
 //! A token stays open until the session ends, so that its PIN is asked once. Nothing is opened
 //! before a step needs it.
 
+mod reach;
+mod wrapped;
+
 use super::cards::CardsFolder;
-use super::copies::CopiesFolder;
-use super::devices::{DeviceKey, DeviceMap, PinFrom};
+use super::devices::{DeviceKey, DeviceMap};
 use super::enrolment::{self, Enrolments};
 use super::pins::Pins;
 use super::rules;
-use crate::ceremony::address::Address;
-use crate::ceremony::change::{Change, Item};
 use crate::ceremony::facts::{Facts, Trust};
 use crate::ceremony::people::KeyName;
-use crate::ceremony::sharing::Dealt;
 use crate::record::{Inputs, SignedStatement};
+use crate::signer::backends::Modules;
 use crate::signer::backends::external::{Brought, ExternalToken};
-use crate::signer::backends::{ModulePin, Modules};
 use crate::signer::randomness::Randomness;
 use crate::signer::secret::Pin;
 use crate::signer::slip39::Secret;
 use crate::signer::uri::KeyUri;
-use crate::signer::yubihsm::{Way, YubiHsmUri};
 use crate::signer::{PinAsk, PinSource, Token, TokenIdentity};
 use crate::system::machine::{self, Needs};
 use crate::tuf::digest::Digest;
 use crate::tuf::key::PublicKey;
 use crate::tuf::rule::{Exit, Refusal, Result};
 use crate::tuf::statement::TrustId;
-use crate::tuf::text::visible;
 use crate::ui::Console;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 /// The keys in reach.
@@ -126,203 +122,9 @@ impl Keyring {
         self.place(key).is_some_and(|place| place.existing)
     }
 
-    /// Keeps a new wrap key until the session ends, when it is wiped: once every card of its manifest is
-    /// read back, and not before.
-    pub fn hold_wrap_key(&mut self, shares: Digest, secret: Secret, _: &Dealt) {
-        self.hold_gathered(shares, secret);
-    }
-
-    /// The same of one that cards brought back.
-    pub fn hold_gathered(&mut self, shares: Digest, secret: Secret) {
-        self.wrap_keys.insert(shares, secret);
-    }
-
-    /// A wrap key that this session has made or brought back, by its shares' manifest.
-    pub fn wrap_key(&self, shares: &Digest) -> Option<&Secret> {
-        self.wrap_keys.get(shares)
-    }
-
-    /// Where copies of keys lie.
-    ///
-    /// # Errors
-    ///
-    /// `COPIES-FOLDER` if the device map names no folder.
-    pub fn copies(&self) -> Result<CopiesFolder> {
-        let folder = self.map.as_ref().and_then(|map| map.copies.clone());
-        folder.map(CopiesFolder).ok_or_else(|| {
-            Refusal::new(
-                &rules::COPIES_FOLDER,
-                "no [copies] in the device map",
-                "[copies] folder = \"FOLDER\"",
-            )
-        })
-    }
-
-    /// Refuses to begin what keeps or brings back a key that is in reach here while the folder of
-    /// copies is not there: a confined process can't make it, nor see what is mounted later.
-    ///
-    /// # Errors
-    ///
-    /// `COPIES-FOLDER`.
-    pub fn copies_ready(&self, change: &Change) -> Result<()> {
-        let here = |item: &Item| match item {
-            Item::KeyCopy { key, .. } => self.here(key).then_some(true),
-            Item::Restored(back) => self.here(&back.key).then_some(false),
-            _ => None,
-        };
-        let writes: Vec<bool> = change.items.iter().filter_map(here).collect();
-        if writes.is_empty() { Ok(()) } else { self.copies()?.ready(writes.contains(&true)) }
-    }
-
-    /// Begins a session: removes the pages of cards that one has left which was killed, and says how many.
-    /// The folder stays in reach only of a session that `deals` cards out.
-    ///
-    /// # Errors
-    ///
-    /// `FILE-WRITE` for a page that stays.
-    pub fn sweep_cards(&mut self, deals: bool) -> Result<usize> {
-        let Some(folder) = self.map.as_ref().and_then(|map| map.cards.as_deref()) else { return Ok(0) };
-        let cards = CardsFolder::open(folder);
-        let gone = cards.as_ref().map_or(Ok(0), CardsFolder::sweep)?;
-        self.cards = deals.then_some(cards);
-        Ok(gone)
-    }
-
-    /// Where pages of cards are written; none if they are copied from the screen.
-    ///
-    /// # Errors
-    ///
-    /// `CARDS-FOLDER`.
-    pub fn cards(&self) -> Result<Option<CardsFolder>> {
-        self.cards.clone().transpose()
-    }
-
-    /// Refuses to begin a dealing whose pages could not be written.
-    ///
-    /// # Errors
-    ///
-    /// `CARDS-FOLDER`.
-    pub fn cards_ready(&self, change: &Change) -> Result<()> {
-        let deals = change.items.iter().any(|item| matches!(item, Item::Shares(_)));
-        if deals { self.cards().map(drop) } else { Ok(()) }
-    }
-
     /// The modules that are loaded.
     pub const fn modules(&self) -> &Modules {
         &self.modules
-    }
-
-    /// Loads the modules of one's own keys, before the process is confined: a module brings libraries
-    /// along. Says of each what was loaded; one that doesn't load is refused by whoever needs it.
-    pub fn load_modules(&self) -> BTreeMap<String, String> {
-        let load = |(name, pin): (&String, &ModulePin)| {
-            let found = match self.modules.load(pin) {
-                Ok(digest) => digest.hex(),
-                Err(refusal) => format!("NOT loaded: {}", refusal.rule().name),
-            };
-            (format!("module {}", visible(name)), found)
-        };
-        self.used_modules().map(load).collect()
-    }
-
-    /// The tokens behind these modules, each with what it is, and what doesn't answer. No PIN is asked for.
-    pub fn seen(&self) -> BTreeMap<String, String> {
-        let used: Vec<ModulePin> = self.used_modules().map(|(_, pin)| pin.clone()).collect();
-        let mut listing = self.modules.list(&used);
-        // Nobody can be asked where the smart card service doesn't run: without YubiKeys that is no problem.
-        if let Ok(yubikeys) = self.modules.yubikeys() {
-            listing.tokens.extend(yubikeys.tokens);
-            listing.problems.extend(yubikeys.problems);
-        }
-        let keys = self.map.iter().flat_map(|map| map.keys.values());
-        let ways = keys.filter_map(|key| match key.uri {
-            KeyUri::YubiHsm(uri) => Some(uri.way),
-            _ => None,
-        });
-        for (_, yubihsms) in self.modules.yubihsms(&ways.collect()) {
-            listing.tokens.extend(yubihsms.tokens);
-            listing.problems.extend(yubihsms.problems);
-        }
-        let one = |token: &dyn Token| {
-            let identity = token.identity();
-            let label = match identity.label.as_str() {
-                _ if token.is_blank() => "(blank)".to_owned(),
-                "" => visible(&identity.model),
-                label => visible(label),
-            };
-            (format!("{label}, serial {}", visible(&identity.serial)), visible(&identity.model))
-        };
-        let mut found: BTreeMap<String, String> =
-            listing.tokens.iter().map(|token| one(token.as_ref())).collect();
-        for (number, problem) in (1_usize..).zip(&listing.problems) {
-            found.insert(format!("problem {number}"), problem.to_string());
-        }
-        found
-    }
-
-    fn used_modules(&self) -> impl Iterator<Item = (&String, &ModulePin)> {
-        let map = self.map.iter();
-        map.flat_map(|map| {
-            let used: BTreeSet<&String> = map.keys.values().filter_map(|key| key.module.as_ref()).collect();
-            map.modules.iter().filter(move |(name, _)| used.contains(name))
-        })
-    }
-
-    /// Where the modules of one's own keys connect to, each with its name in the map.
-    pub fn connections(&self) -> impl Iterator<Item = (&str, Address)> {
-        let map = self.map.iter();
-        map.flat_map(|map| {
-            let used = self.used_modules().map(|(name, _)| name);
-            used.filter_map(|name| Some((name.as_str(), *map.connections.get(name)?)))
-        })
-    }
-
-    /// What has to stay in reach of a session with these keys, in a process that is confined: `record`
-    /// and the program's own file, whose digest goes into the transcript, beside what the map names.
-    pub fn needs(&self, record: &Path, program: Option<PathBuf>) -> Needs {
-        let mut needs = Needs { read: program.into_iter().collect(), ..Needs::default() };
-        needs.write.push(record.to_owned());
-        let Some(map) = &self.map else { return needs };
-        // A module may speak to its tokens by USB itself.
-        needs.usb = !map.modules.is_empty();
-        for module in map.modules.values() {
-            let path = module.path.canonicalize().unwrap_or_else(|_| module.path.clone());
-            needs.write.extend(machine::folders(&path));
-            // Modules look for libraries beside themselves.
-            needs.read.extend(path.parent().map(Path::to_owned));
-        }
-        needs.write.extend(map.folders.values().flatten().cloned());
-        needs.local = !map.modules.is_empty();
-        for (_, address) in self.connections() {
-            needs.connect(address.port(), address.to_string());
-        }
-        for key in map.keys.values() {
-            if let KeyUri::File(file) = &key.uri {
-                needs.write.extend(file.parent().map(folder_of));
-            }
-            match &key.uri {
-                KeyUri::YubiHsm(YubiHsmUri { way: Way::Connector(connector), .. }) => {
-                    let address = connector.address();
-                    needs.connect(address.port(), address.to_string());
-                }
-                KeyUri::YubiHsm(YubiHsmUri { way: Way::Usb, .. }) => needs.usb = true,
-                KeyUri::Piv(_) => needs.local = true,
-                _ => {}
-            }
-            if let PinFrom::File(file) = &key.pin {
-                needs.read.push(file.clone());
-            }
-            let duties = [&key.duties.administrator, &key.duties.backup, &key.duties.auditor];
-            needs.read.extend(duties.into_iter().flatten().cloned());
-            needs.read.extend(key.puk.clone());
-        }
-        needs.read.extend(map.enrolments.values().cloned());
-        // One that isn't there is no reason to open the folder that it would be made in.
-        needs.write.extend(map.copies.clone());
-        if let Some(Ok(cards)) = &self.cards {
-            needs.write.push(cards.path().to_owned());
-        }
-        needs
     }
 
     /// The device map, if there is one.
@@ -487,11 +289,6 @@ impl PinSource for For<'_> {
     fn touch(&mut self, token: &TokenIdentity) {
         self.pins.touch(token);
     }
-}
-
-/// A folder, which may be the one where we are.
-fn folder_of(folder: &Path) -> PathBuf {
-    if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_owned() }
 }
 
 /// One token, whatever key on it the map names.
