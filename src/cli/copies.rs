@@ -182,3 +182,42 @@ impl CopiesFolder {
         self.0.join(format!("{key}.{short}.copy.json"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn a_copy_of_anything_else_is_not_the_one_that_was_agreed() {
+        let identity = |byte| KeyIdentity::from_digest(Digest::from_bytes([byte; 32]));
+        let trust = TrustId::from_bytes([1; 16]);
+        let back = RestoredKey {
+            key: "t1".parse().unwrap(),
+            identity: identity(2),
+            wrap_key: "wrap-1".parse().unwrap(),
+            shares: Digest::from_bytes([3; 32]),
+            copy: Digest::from_bytes([4; 32]),
+            replaces: Digest::from_bytes([5; 32]),
+        };
+        let copy = || CopyFile {
+            trust,
+            key: back.key.clone(),
+            identity: back.identity,
+            wrap_key: back.wrap_key.clone(),
+            form: WrapForm::AesKeyWrapPad,
+            bytes: vec![7; WrappedKey::LONGEST],
+        };
+        copy().expect(&trust, &back).unwrap();
+        for (what, other) in [
+            ("trust", CopyFile { trust: TrustId::from_bytes([2; 16]), ..copy() }),
+            ("key", CopyFile { key: "t2".parse().unwrap(), ..copy() }),
+            ("identity", CopyFile { identity: identity(3), ..copy() }),
+            ("wrap key", CopyFile { wrap_key: "wrap-2".parse().unwrap(), ..copy() }),
+            ("length", CopyFile { bytes: vec![7; WrappedKey::LONGEST + 1], ..copy() }),
+        ] {
+            assert_eq!(other.expect(&trust, &back).unwrap_err().rule().name, "COPY-FILE", "{what}");
+        }
+    }
+}

@@ -58,14 +58,9 @@ impl Room<'_> {
         let token = self.token_of(key, &contents.facts)?;
         let line = format!("{} helps to draw the wrap key {}", described(&token), new.wrap_key);
         self.console.progress(&line.into());
-        let mut bytes =
-            self.keyring.with_token(key, self.console, &mut |t, pins| backups(t)?.random(pins))?;
-        // Neither source alone decides: whoever knows one of them knows nothing.
+        let theirs = self.keyring.with_token(key, self.console, &mut |t, pins| backups(t)?.random(pins))?;
         let own = Zeroizing::new(self.session.random::<32>()?);
-        for (to, from) in bytes.iter_mut().zip(own.iter()) {
-            *to ^= from;
-        }
-        let secret = Secret::new(Zeroizing::new(bytes.to_vec()))?;
+        let secret = Secret::new(mixed(&theirs, &own))?;
         let set = SetId::from_bytes(self.session.random::<16>()?);
         let (manifest, cards) = shares(contents, agenda, new, &secret, set, &self.session.randomness())?;
         let rehearsal = contents.facts.trust.stage == crate::ceremony::facts::Stage::Rehearsal;
@@ -307,6 +302,11 @@ impl Room<'_> {
     }
 }
 
+/// A wrap key of two sources, neither of which decides: whoever knows one of them knows nothing.
+fn mixed(theirs: &[u8; 32], own: &[u8; 32]) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(theirs.iter().zip(own).map(|(theirs, own)| theirs ^ own).collect())
+}
+
 /// The part of a token that lets keys out.
 pub(super) fn backups(token: &mut dyn Token) -> Result<&mut dyn Backups> {
     let described = described(token.identity());
@@ -383,4 +383,20 @@ fn unknown(step: &Step) -> Refusal {
         format!("the step {}", step.id),
         "a key that the change lets out",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neither_source_of_a_wrap_key_decides() {
+        let (theirs, own) = ([0x5a; 32], [0x3c; 32]);
+        assert_eq!(*mixed(&theirs, &own), [0x66; 32]);
+        // Whatever the one is, every key can come of it by the other.
+        for byte in 0..=u8::MAX {
+            assert_eq!(*mixed(&theirs, &[byte ^ 0x5a; 32]), [byte; 32]);
+            assert_eq!(*mixed(&[byte ^ 0x3c; 32], &own), [byte; 32]);
+        }
+    }
 }
