@@ -201,7 +201,12 @@ fn a_scanner_types_codes_and_answers_nothing() {
     // Another keyboard's letters first: refused by name, and asked on.
     types(&mut session, &format!("{}\r", code.replace('A', "Q")));
     session.exp_string("QR-CHECK").unwrap();
-    types(&mut session, &format!("{code}\r\nYes\rsame\r{code}\r"));
+    types(&mut session, &format!("{code}\r\n"));
+    // One that types slowly goes on where the next question would stand by then.
+    for letter in format!("Yes\rsame\r{}\r", &code[..4]).chars() {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        types(&mut session, &letter.to_string());
+    }
     session.exp_string("Which words").unwrap();
     type_words(&mut session, &words);
     // It was in the record before.

@@ -60,12 +60,14 @@ fn key<'a>(
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
     use super::*;
-    use crate::ceremony::change::{Possession, Purpose};
+    use crate::ceremony::change::{Base, Change, Frame, LimitsFile, NewKey, Possession, Purpose};
+    use crate::ceremony::standing::Gathered;
     use crate::record::key_file::{EvidenceNote, TokenNote};
     use crate::signer::{Evidence, TokenIdentity, TokenKind};
     use crate::tuf::json::{Json, Members};
-    use crate::tuf::key::PublicKey;
+    use crate::tuf::key::{KeySpec, PublicKey};
     use crate::tuf::statement::TrustId;
+    use crate::tuf::time::Time;
     use base64ct::{Base64, Encoding};
 
     macro_rules! real {
@@ -161,6 +163,65 @@ mod tests {
             found["root-d"],
             "attestation fails ATTESTATION-KEY, ATTESTATION-FIRMWARE, ATTESTATION-HOLDER"
         );
+    }
+
+    /// What a key file says of itself counts for nothing where no change that people agreed to says it too:
+    /// under which wrap key it may leave, and on which day it came in.
+    #[test]
+    fn a_key_file_vouches_for_nothing_by_itself() {
+        let mut own = file("root-a", "alice", real!("13078778"));
+        let under: KeyName = "wrap-1".parse().unwrap();
+        own.evidence = own.evidence.leaving(Some(&under));
+        let held_at: Time = "2026-11-22T13:00:00Z".parse().unwrap();
+        let new = |name: &str, exportable_under: Option<&str>| {
+            Item::NewKey(NewKey {
+                name: name.parse().unwrap(),
+                holder: "alice".parse().unwrap(),
+                purpose: Purpose::Root,
+                spec: KeySpec::EcdsaP256,
+                certificate: None,
+                exportable_under: exportable_under.map(|under| under.parse().unwrap()),
+            })
+        };
+        let judged = |items: Vec<Item>| {
+            let frame = Frame {
+                kind: "generate-key".to_owned(),
+                title: "t".to_owned(),
+                people: BTreeMap::new(),
+                runbook: Digest::of(b"runbook"),
+                held_at,
+                sign_by: held_at,
+                nonce: [0; 32],
+                rehearsal: None,
+            };
+            let limits = LimitsFile { number: 0, sha: Digest::of(b"limits") };
+            let (keys, summary) = (BTreeMap::new(), Vec::new());
+            let change =
+                Change { frame, trust: own.trust, base: Base::default(), limits, keys, items, summary };
+            let stored = StoredChange {
+                digest: own.change,
+                change,
+                runbook: Vec::new(),
+                signatures: BTreeMap::new(),
+                gathered: Gathered::default(),
+                standing: Err(crate::tuf::rule::Refusal::new(&crate::record::rules::RECORD_MISSING, "", "")),
+            };
+            let changes = BTreeMap::from([(own.change, stored)]);
+            let key = key(&own, own.evidence.attestation().unwrap(), &changes);
+            (key.exportable_under.map(str::to_owned), key.at)
+        };
+        for (items, agreed) in [
+            (vec![new("root-a", Some("wrap-1"))], true),
+            (vec![new("root-a", Some("wrap-2"))], false),
+            (vec![new("root-b", Some("wrap-1"))], false),
+            (vec![new("root-a", None)], false),
+            (Vec::new(), false),
+        ] {
+            let expected = agreed.then(|| "wrap-1".to_owned());
+            assert_eq!(judged(items.clone()), (expected, Some(held_at)), "{items:?}");
+        }
+        let nobody = key(&own, own.evidence.attestation().unwrap(), &BTreeMap::new());
+        assert_eq!((nobody.exportable_under, nobody.at), (None, None));
     }
 
     /// A key file with other certificates in it.

@@ -85,9 +85,11 @@ fn a_frame_of_another_message_or_form_is_refused_and_changes_nothing() {
         "3-9",
     );
     let long = format!("UR:BYTES/{}", "AE".repeat(3_000));
-    let table: [(&str, String, &str); 14] = [
+    let table: [(&str, String, &str); 16] = [
         ("another message", other.text(3), "QR-MIXED"),
         ("other parts of this one", finer.text(3), "QR-MIXED"),
+        ("another message, where this one's part is missing", other.text(5), "QR-MIXED"),
+        ("other parts, where this one's is missing", finer.text(5), "QR-MIXED"),
         ("content that contradicts", lying, "QR-MIXED"),
         ("a letter changed", bad, "QR-CHECK"),
         ("another type", PUBLISHED[2].replace("bytes", "crypto-psbt"), "QR-KIND"),
