@@ -511,8 +511,12 @@ fn a_card_that_someone_else_prepared_is_taken_or_refused_as_it_is() {
         let asked: Vec<_> = pins.asked.iter().map(|ask| ask.secret).collect();
         assert_eq!(asked, [PinKind::NewSecurityOfficer, PinKind::User]);
 
-        // Destroyed, the slot is free for another, and the secrets stay.
+        // Destroyed, the slot is free for another, nothing tells of the key any more, and the secrets stay.
+        let certificate_and_intent = ["6275338", "6245202"]; // 5FC10A, 5F4B52
+        let told = || certificate_and_intent.map(|object| cards.state(A)["objects"][object].is_array());
+        assert_eq!(told(), [true; 2]);
         token.destroy(&key.public, &mut pins).unwrap();
+        assert_eq!(told(), [false; 2]);
         assert_eq!(rule(token.destroy(&key.public, &mut pins)), "KEY-NOT-ON-TOKEN");
         assert_eq!(rule(sign(&mut *token, &key.public, &mut pins)), "KEY-NOT-ON-TOKEN");
         let mut again = Pins::new(PIN, PUK);
@@ -732,10 +736,15 @@ fn a_key_that_ykman_made_comes_into_the_record() {
         let there = text.replace("pin = \"pin\"", "pin = \"pin\"\nexisting = true");
         assert_ne!(there, text);
         // None of it is looked at where a secret is still the factory's.
-        for secret in ["pin", "puk"] {
+        for secret in ["pin", "puk", "management key"] {
             let before = cards.state(A);
-            cards.tamper(A, |state| state[secret]["factory"] = true.into());
-            assert_eq!(rule(opened(A).unwrap().take()), "PIN-FACTORY", "{secret}");
+            cards.tamper(A, |state| match secret {
+                "management key" => state["management_factory"] = true.into(),
+                _ => state[secret]["factory"] = true.into(),
+            });
+            let refused = opened(A).unwrap().take().unwrap_err();
+            assert_eq!(refused.rule().name, "PIN-FACTORY", "{secret}");
+            assert!(refused.found().to_lowercase().contains(secret), "{refused}");
             cards.tamper(A, |state| *state = before);
         }
         let other = stage.devices().on_yubikey("root-b", A).write("there.toml");
