@@ -273,6 +273,36 @@ fn what_is_not_keyrites_is_found_in_any_domain() {
     assert_eq!(made_next(&hsm), "HSM-UNPREPARED");
 }
 
+/// One that says it was reset and was not, or that was used before: it gets no password of anyone's.
+#[test]
+fn a_device_that_was_not_really_reset_is_refused() {
+    let dir = hsms::folder("stays");
+    let mut hsm = Hsm::new(&dir, A);
+    let factory = hsm.state();
+    for (what, change) in [
+        (
+            "authentication key 0x004d",
+            (|state| {
+                let mut rogue = state["objects"][0].clone();
+                (rogue["id"], rogue["domains"]) = (77.into(), 0x8000.into());
+                state["objects"].as_array_mut().unwrap().push(rogue);
+            }) as fn(&mut serde_json::Value),
+        ),
+        ("authentication key 0x0001", |state| state["objects"][0]["sequence"] = 1.into()),
+    ] {
+        hsm.tamper(change);
+        hsm.faults("stays 08\n");
+        let refused = opened(&hsm).unwrap().generate(KeySpec::EcdsaP256, &tag(1), &mut pins()).unwrap_err();
+        assert_eq!(refused.rule().name, "HSM-UNPREPARED", "{what}: {refused}");
+        assert!(refused.found().contains("after a reset") && refused.found().contains(what), "{refused}");
+        assert_eq!(hsm.faults_left(), "");
+        let objects = hsm.state()["objects"].as_array().unwrap().clone();
+        assert!(objects.iter().all(|object| object["id"] == 1 || object["id"] == 77), "{what}: {objects:?}");
+        hsm.tamper(|state| *state = factory.clone());
+    }
+    made(&hsm);
+}
+
 #[test]
 fn what_was_cut_off_is_gone_on_with() {
     let dir = hsms::folder("cut");

@@ -401,3 +401,51 @@ fn someone_else_leaves_traces() {
     let after = log.read(&mut pins()).unwrap().entries;
     assert!(after[0].number > before.entries.last().unwrap().number + 1);
 }
+
+/// What each authentication key may, by the words of Yubico's own client: what the manual says of its
+/// duty, and nothing more.
+#[test]
+fn each_duty_may_what_it_needs_and_no_more() {
+    let dir = hsms::folder("duties-told");
+    let hsm = Hsm::new(&dir, A);
+    let liar = Liar::before(&hsm);
+    made(&liar, A);
+    let told = hsm.other(5, "reads the log", &["duties"]);
+    assert!(told.status.success(), "{told:?}");
+    let signing = "EXPORTABLE_UNDER_WRAP,SIGN_ECDSA,SIGN_EDDSA";
+    let moved = "EXPORTABLE_UNDER_WRAP,EXPORT_WRAPPED,IMPORT_WRAPPED,SIGN_ECDSA,SIGN_EDDSA";
+    let expected = [
+        format!(
+            "2 administrator 0xffff DELETE_ASYMMETRIC_KEY,DELETE_AUTHENTICATION_KEY,GENERATE_ASYMMETRIC_KEY,\
+             GET_OPAQUE,GET_OPTION,RESET_DEVICE,SIGN_ATTESTATION_CERTIFICATE {signing}"
+        ),
+        "3 signer 0x0001 SIGN_ECDSA,SIGN_EDDSA nothing".to_owned(),
+        format!(
+            "4 backup 0x0001 DELETE_WRAP_KEY,EXPORT_WRAPPED,GET_PSEUDO_RANDOM,IMPORT_WRAPPED,PUT_WRAP_KEY {moved}"
+        ),
+        "5 auditor 0xffff GET_LOG_ENTRIES nothing".to_owned(),
+    ];
+    let told = String::from_utf8(told.stdout).unwrap();
+    assert_eq!(told.lines().collect::<Vec<_>>(), expected);
+}
+
+/// The factory's authentication key goes by the word of the new administrator, who has so shown to be let
+/// in, and not by its own: what the device's log says of each change, and by which key.
+#[test]
+fn the_factorys_key_is_deleted_by_the_new_administrator() {
+    let dir = hsms::folder("handed-over");
+    let hsm = Hsm::new(&dir, A);
+    let liar = Liar::before(&hsm);
+    made(&liar, A);
+    let log = liar.opened(A).unwrap().audit_log().unwrap().read(&mut pins()).unwrap();
+    let changes: Vec<_> = log
+        .entries
+        .iter()
+        .filter(|entry| [0x44, 0x4f, 0x58].contains(&entry.raw[2]))
+        .map(|entry| (entry.raw[2], u16::from_be_bytes([entry.raw[5], entry.raw[6]])))
+        .collect();
+    // Four keys and two options by the factory's key; then its end, by the administrator's.
+    let expected = [(0x4f, 1), (0x4f, 1), (0x44, 1), (0x44, 1), (0x44, 1), (0x44, 1), (0x58, 2)];
+    assert_eq!(changes[changes.len() - 5..], expected[2..], "{changes:?}");
+    assert!(changes.iter().all(|change| expected.contains(change)), "{changes:?}");
+}

@@ -16,6 +16,7 @@ ACT is one of
     forget                   the log acknowledged to its end, so that nobody reads it
     fill TIMES               the log filled: so many sessions opened and closed
     list                     what is there: type, id, domains, label, a line each
+    duties                   every authentication key: id, label, domains, what it may, what it can give
 
 Prints the id of what was made. What the device refuses is said in its words; then exits 1.
 """
@@ -102,6 +103,16 @@ def list_all(hsm, session) -> None:
         print(f"{OBJECT(item.object_type).name} {item.id} 0x{info.domains:04x} {info.label}")
 
 
+def duties(hsm, session) -> None:
+    def words(bits: int) -> str:
+        return ",".join(sorted(one.name for one in CAPABILITY if one & bits)) or "nothing"
+
+    for item in session.list_objects(object_type=OBJECT.AUTHENTICATION_KEY):
+        info = item.get_info()
+        given = words(info.delegated_capabilities)
+        print(f"{item.id} {info.label} 0x{info.domains:04x} {words(info.capabilities)} {given}")
+
+
 ACTS = {
     "sign": sign,
     "key": key,
@@ -113,6 +124,7 @@ ACTS = {
     "forget": forget,
     "fill": fill,
     "list": list_all,
+    "duties": duties,
 }
 
 

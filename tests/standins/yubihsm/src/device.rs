@@ -127,10 +127,14 @@ impl Device {
         };
         knobs.dies("before", command);
         let mut call = Call { key: opened.key, target: NONE, second: NONE };
+        let stays = knobs.fires("stays", command).then(|| self.state.objects.clone());
         let answered = match knobs.error(command) {
             Some(code) => Err(code),
             None => self.run(command, body, &mut call),
         };
+        if let Some(objects) = stays {
+            self.state.objects = objects;
+        }
         let event = Event {
             command,
             length: body.len() as u16,

@@ -9,6 +9,8 @@
 //! `error NN CODE`     the device answers error NN (hexadecimal), having done nothing
 //! `before CODE`       the device loses its power before it does anything
 //! `after CODE`        the device loses its power when it is done and has told nobody
+//! `stays CODE`        everything that was stored is still there when the command is done, as on a device
+//!                     that only says that it was reset
 //!
 //! The first two hold until they are taken out, the others fire once: their line is taken out.
 
