@@ -138,6 +138,7 @@ impl Room {
         assert_eq!(whole.code, 0, "{}", whole.text);
         let calls = killer.calls();
         assert!(calls.len() > 20, "{calls:#?}");
+        is_kept(&calls);
         let mut cases = 0;
         for (at, call) in calls.iter().enumerate() {
             // What brings a file to its name is the instant after which it counts; of all else, some.
@@ -156,6 +157,34 @@ impl Room {
         }
         assert!(cases > 10, "{cases} of {calls:#?}");
     }
+}
+
+/// What comes to its name is on the disk by then, and its name is before anything else gets one: where the
+/// power goes, the kernel has nothing left to write.
+fn is_kept(calls: &[String]) {
+    let parts = |call: &String| {
+        let mut parts = call.splitn(3, ' ').skip(1).map(str::to_owned);
+        (parts.next().unwrap(), parts.next().unwrap_or_default())
+    };
+    let calls: Vec<(String, String)> = calls.iter().map(parts).collect();
+    let named = |(name, _): &(String, String)| name == "link" || name == "rename";
+    let mut count = 0;
+    for (at, (_, path)) in calls.iter().enumerate().filter(|(_, call)| named(call)) {
+        let written = calls[..at].iter().rposition(|(name, _)| name == "write");
+        let written = written.unwrap_or_else(|| panic!("nothing was written before {path}: {calls:#?}"));
+        let synced = |calls: &[(String, String)], what: &str| {
+            calls.iter().any(|(name, path)| ["fsync", "fdatasync"].contains(&name.as_str()) && path == what)
+        };
+        assert!(
+            synced(&calls[written..at], &calls[written].1),
+            "{path} before it is on the disk: {calls:#?}"
+        );
+        let next = calls[at + 1..].iter().position(named).map_or(calls.len(), |next| at + 1 + next);
+        let folder = Path::new(path).parent().unwrap().to_str().unwrap();
+        assert!(synced(&calls[at + 1..next], folder), "{path}, and then another: {calls:#?}");
+        count += 1;
+    }
+    assert!(count > 3, "{calls:#?}");
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -239,4 +268,32 @@ fn a_restore_cut_off_anywhere_brings_the_key_back_once() {
         assert!(third.code == 0 && third.text.contains("already held"), "{said}\n{}", third.text);
     });
     assert!(asked.get() > 0 && unasked.get() > 0, "{} {}", asked.get(), unasked.get());
+}
+
+/// What comes back and then signs wrong is no key of the record, and is not left on the token to look like
+/// one; the next session brings it back.
+#[test]
+fn a_key_that_came_back_and_signs_wrong_is_destroyed() {
+    let room = Room::new("restore-refused");
+    let made = room.hold(&room.devices, &room.back_up(), &[], &[]);
+    assert_eq!(made.code, 0, "{}", made.text);
+    let (on_tokens, keys) = (room.on_tokens(), room.keys());
+    // The spare token by way of a module that spoils its first signature.
+    let shim = stage::brought("standins/libp11shim.so");
+    let digest = |path: &Path| Digest::of(&fs::read(path).unwrap()).hex();
+    let map = fs::read_to_string(&room.spare).unwrap();
+    let spoilt = map.replace(stage::SOFTHSM, utf8(&shim));
+    let spoilt = spoilt.replace(&digest(Path::new(stage::SOFTHSM)), &digest(&shim));
+    let devices = room.stage.write("spoilt.toml", &spoilt);
+    let knobs = format!("module={}\nonly=spare\ncorrupt=1\n", stage::SOFTHSM);
+    let knobs = room.stage.write("shim.conf", &knobs);
+    let under = ["env".to_owned(), format!("KEYRITE_SHIM={}", utf8(&knobs))];
+    let runbook = room.restore();
+    let refused = room.hold(&devices, &runbook, &made.cards[..2], &under);
+    assert!(refused.code != 0 && refused.text.contains("SIGNATURE-WRONG"), "{}", refused.text);
+    assert_eq!((room.on_tokens(), room.keys()), (on_tokens, keys), "{}", refused.text);
+    let back = room.hold(&room.spare, &runbook, &made.cards[1..], &[]);
+    assert_eq!(back.code, 0, "{}", back.text);
+    assert_eq!((room.on_tokens(), room.keys()), (on_tokens + 2, keys + 1), "{}", back.text);
+    assert!(room.problems().is_empty(), "{:?} {}", room.problems(), back.text);
 }
