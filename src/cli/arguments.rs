@@ -264,10 +264,10 @@ pub struct Run {
     pub answers: Answers,
 }
 
-/// `release`
-#[derive(Debug, Args)]
+/// What a release is of, also for the courier.
+#[derive(Debug, Clone, Args)]
 #[command(group = clap::ArgGroup::new("what").args(["files", "withdraw", "renew"]).required(true).multiple(true))]
-pub struct Release {
+pub struct ReleaseOf {
     /// The files, as they lie on this machine
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
@@ -299,6 +299,14 @@ pub struct Release {
     /// How long all of the application's files are valid from now on, as "90 days" [default: as long as the limits allow]
     #[arg(long, value_name = "TERM")]
     pub valid_for: Option<String>,
+}
+
+/// `release`
+#[derive(Debug, Args)]
+pub struct Release {
+    /// What is released
+    #[command(flatten)]
+    pub of: ReleaseOf,
 
     /// Write the runbook of this release, and sign nothing
     #[arg(long, value_name = "FILE", conflicts_with = "answers")]

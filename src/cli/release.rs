@@ -6,7 +6,7 @@
 //!
 //! Never: a file sent anywhere, a name or an address guessed beyond the delegation's folder.
 
-use super::arguments::Release;
+use super::arguments::{Release, ReleaseOf};
 use super::files;
 use super::rules;
 use super::run;
@@ -39,7 +39,7 @@ const RUNBOOK: &str = "release.toml";
 pub fn run(session: &Session, args: &Release) -> Result<Ended> {
     let mut table = Table::open(session)?;
     let contents = table.contents(session)?;
-    let wanted = wanted(session, args, &table, &contents.facts)?;
+    let wanted = wanted(session, &args.of, &table, &contents.facts)?;
     let runbook = Runbook::parse(
         &wanted.runbook(&contents.facts, &|key| table.keyring.here(key) || table.keyring.in_vault(key))?,
     )?;
@@ -88,46 +88,43 @@ fn refused_at_once(session: &Session, runbook: &Runbook, contents: &Contents) ->
 }
 
 /// What the arguments ask for, every file hashed.
-fn wanted(session: &Session, args: &Release, table: &Table, facts: &Facts) -> Result<Wanted> {
+fn wanted(session: &Session, of: &ReleaseOf, table: &Table, facts: &Facts) -> Result<Wanted> {
     let mut wanted = Wanted {
-        application: args.application.clone(),
-        track: args.track.clone(),
-        valid_for: args
-            .valid_for
-            .as_deref()
-            .map_or(Ok(facts.limits.delegations.max_valid_for), str::parse)?,
-        withdraw: args.withdraw.clone(),
-        renew: args.renew,
+        application: of.application.clone(),
+        track: of.track.clone(),
+        valid_for: of.valid_for.as_deref().map_or(Ok(facts.limits.delegations.max_valid_for), str::parse)?,
+        withdraw: of.withdraw.clone(),
+        renew: of.renew,
         files: Vec::new(),
     };
     let paths = wanted.paths(facts)?;
-    let one = args.files.len() == 1;
-    if !one && args.name.is_some() {
-        let found = format!("--name with {} files", args.files.len());
+    let one = of.files.len() == 1;
+    if !one && of.name.is_some() {
+        let found = format!("--name with {} files", of.files.len());
         return Err(Refusal::new(&rules::USAGE, found, "one file, if it is to have a name of its own"));
     }
-    let folder = args.url.as_deref().filter(|url| url.ends_with('/'));
-    if !one && args.url.is_some() && folder.is_none() {
-        let found = format!("one address for {} files", args.files.len());
+    let folder = of.url.as_deref().filter(|url| url.ends_with('/'));
+    if !one && of.url.is_some() && folder.is_none() {
+        let found = format!("one address for {} files", of.files.len());
         return Err(Refusal::new(
             &rules::USAGE,
             found,
             "the address of their folder, with a slash at the end",
         ));
     }
-    for path in &args.files {
+    for path in &of.files {
         let file = path.file_name().and_then(|name| name.to_str()).ok_or_else(|| {
             Refusal::new(&rules::USAGE, format!("\"{}\"", shown(path)), "a file whose name is text")
         })?;
-        let name = args.name.clone().map_or_else(|| name_for(&paths, file), Ok)?;
-        let url = folder.map(|folder| below(folder, file)).or_else(|| args.url.clone());
+        let name = of.name.clone().map_or_else(|| name_for(&paths, file), Ok)?;
+        let url = folder.map(|folder| below(folder, file)).or_else(|| of.url.clone());
         wanted.check(facts, &name, url.as_deref())?;
         wanted.files.push(Named { name, url, length: 0, sha256: Digest::of(b""), sha512: None });
     }
     // Whatever can be refused without them is refused by now: files can be large.
     wanted.runbook(facts, &|key| table.keyring.here(key) || table.keyring.in_vault(key))?;
     let notary = facts.trust.profile == crate::tuf::profile::Profile::Notary;
-    for (path, file) in args.files.iter().zip(&mut wanted.files) {
+    for (path, file) in of.files.iter().zip(&mut wanted.files) {
         let hashed = hash(session, path, notary)?;
         (file.length, file.sha256, file.sha512) = hashed;
     }

@@ -5,7 +5,7 @@
 use super::credentials::Keeper;
 use super::server::Login;
 use super::url::Url;
-use crate::cli::arguments::{Answers, ProfileName};
+use crate::cli::arguments::{Answers, ProfileName, ReleaseOf};
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::Result;
 use crate::tuf::time::Term;
@@ -147,11 +147,14 @@ pub struct Push {
 
 /// `release`
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("what").args(["files", "withdraw", "renew"]).required(true).multiple(true))]
 pub struct Release {
-    /// The files, as they lie on this machine
-    #[arg(value_name = "FILE")]
-    pub files: Vec<PathBuf>,
+    /// What is released
+    #[command(flatten)]
+    pub of: ReleaseOf,
+
+    /// Don't ask the address of --url for the file now: it comes there later
+    #[arg(long, requires = "url")]
+    pub url_later: bool,
 
     /// The record
     #[arg(long, value_name = "DIR")]
@@ -160,38 +163,6 @@ pub struct Release {
     /// How the server is reached
     #[command(flatten)]
     pub reach: Reach,
-
-    /// The application
-    #[arg(long, value_name = "NAME")]
-    pub application: String,
-
-    /// Its track
-    #[arg(long, value_name = "NAME")]
-    pub track: Option<String>,
-
-    /// Where clients fetch the file; with a slash at the end, the folder of all of them
-    #[arg(long, value_name = "URL", requires = "files")]
-    pub url: Option<String>,
-
-    /// Don't ask that address for the file now: it comes there later
-    #[arg(long, requires = "url")]
-    pub url_later: bool,
-
-    /// The file's whole name for clients [default: the application's folder and the name that it has here]
-    #[arg(long, value_name = "NAME", requires = "files")]
-    pub name: Option<String>,
-
-    /// A name that clients are to find no more; once for each
-    #[arg(long, value_name = "NAME")]
-    pub withdraw: Vec<String>,
-
-    /// Sign again what is there, before it ends
-    #[arg(long, conflicts_with_all = ["files", "withdraw"])]
-    pub renew: bool,
-
-    /// How long all of the application's files are valid from now on, as "90 days"
-    #[arg(long, value_name = "TERM")]
-    pub valid_for: Option<String>,
 
     /// The device map: where your own keys are [default: devices.toml in the record's directory]
     #[arg(long, value_name = "FILE")]
@@ -210,13 +181,9 @@ pub struct Release {
     pub answers: Answers,
 }
 
-/// `update`
+/// What a customer's computer trusts.
 #[derive(Debug, Args)]
-pub struct Update {
-    /// How the server is reached
-    #[command(flatten)]
-    pub reach: Reach,
-
+pub struct Trusted {
     /// The root that is trusted first: the root.json that comes with the program
     #[arg(long, value_name = "ROOT")]
     pub trust: PathBuf,
@@ -225,9 +192,21 @@ pub struct Update {
     #[arg(long, value_name = "NAME")]
     pub collection: Option<String>,
 
-    /// The folder of trusted metadata [default: one for this root below ~/.local/state/keyrite-courier]
+    /// The folder of what is trusted since [default: one for this root below ~/.local/state/keyrite-courier]
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
+}
+
+/// `update`
+#[derive(Debug, Args)]
+pub struct Update {
+    /// How the server is reached
+    #[command(flatten)]
+    pub reach: Reach,
+
+    /// What is trusted
+    #[command(flatten)]
+    pub trusted: Trusted,
 
     /// The target to find and download
     #[arg(long, value_name = "NAME", requires = "out")]
@@ -253,18 +232,9 @@ pub struct Watch {
     #[command(flatten)]
     pub reach: Reach,
 
-    /// The root that customers' computers trust first: the root.json that comes with the program
-    #[arg(long, value_name = "ROOT")]
-    pub trust: PathBuf,
-
-    /// The collection (profile notary) [default: the one that the root's certificates name]
-    #[arg(long, value_name = "NAME")]
-    pub collection: Option<String>,
-
-    /// The folder of what was trusted when it was looked last [default: one for this root below
-    /// ~/.local/state/keyrite-courier]
-    #[arg(long, value_name = "DIR")]
-    pub state: Option<PathBuf>,
+    /// What is trusted
+    #[command(flatten)]
+    pub trusted: Trusted,
 
     /// How long before its end a role's document is to be renewed, as timestamp=12-hours
     #[arg(long, value_name = "ROLE=TERM", value_parser = before)]
@@ -328,6 +298,23 @@ mod tests {
     #[test]
     fn the_command_line_is_whole() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_release_is_asked_for_as_of_the_offline_program() {
+        let line = "keyrite-courier release --record r --server https://n.example.com --application a";
+        for (rest, fine) in [
+            ("f.msi --url https://dl.example.com/f.msi --url-later", true),
+            ("--withdraw a/f.msi --valid-for 90-days", true),
+            ("--renew", true),
+            ("", false),
+            ("--renew --withdraw a/f.msi", false),
+            ("--renew --url https://dl.example.com/f.msi", false),
+            ("f.msi --url-later", false),
+        ] {
+            let words = line.split(' ').chain(rest.split_whitespace());
+            assert_eq!(Arguments::try_parse_from(words).is_ok(), fine, "{rest}");
+        }
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub fn run(args: &Release) -> Result<Told> {
     let trust = read_trust(&args.record.join("trust.json"))?;
     told::stage_of(trust.stage, &args.reach.server)?;
     let progress = Progress::new();
-    let files = args.files.iter().map(|file| look(args, file, &progress)).collect::<Result<Vec<_>>>()?;
+    let files = args.of.files.iter().map(|file| look(args, file, &progress)).collect::<Result<Vec<_>>>()?;
     if !args.url_later {
         files.iter().try_for_each(|file| answers(args, file, &progress))?;
     }
@@ -101,7 +101,8 @@ fn look(args: &Release, path: &Path, progress: &Progress) -> Result<File> {
         Ok(())
     })?;
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let url = args.url.as_ref().map(|url| if url.ends_with('/') { below(url, &name) } else { url.clone() });
+    let url =
+        args.of.url.as_ref().map(|url| if url.ends_with('/') { below(url, &name) } else { url.clone() });
     Ok(File { url, length, sha256: Digest::from_bytes(hash.finalize().into()) })
 }
 
@@ -164,24 +165,28 @@ fn release_line(args: &Release) -> Vec<OsString> {
         whole.push(value);
         line.push(whole);
     };
-    option("application", (&args.application).into());
-    let texts =
-        [("track", &args.track), ("url", &args.url), ("name", &args.name), ("valid-for", &args.valid_for)];
+    option("application", (&args.of.application).into());
+    let texts = [
+        ("track", &args.of.track),
+        ("url", &args.of.url),
+        ("name", &args.of.name),
+        ("valid-for", &args.of.valid_for),
+    ];
     for (name, value) in texts {
         if let Some(value) = value {
             option(name, value.into());
         }
     }
-    for name in &args.withdraw {
+    for name in &args.of.withdraw {
         option("withdraw", name.into());
     }
     if let Some(answers) = &args.answers.answers {
         option("answers", answers.into());
     }
-    line.extend(args.renew.then(|| "--renew".into()));
+    line.extend(args.of.renew.then(|| "--renew".into()));
     line.extend(args.answers.unattended.then(|| "--unattended".into()));
     line.push("--".into());
-    line.extend(args.files.iter().map(OsString::from));
+    line.extend(args.of.files.iter().map(OsString::from));
     line
 }
 

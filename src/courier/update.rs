@@ -42,14 +42,14 @@ struct Got {
 /// As [`Agent::go_on`] and [`download::fetch`]; `UPDATE-STATE`, `COLLECTION`, `TARGET-UNKNOWN`,
 /// `TARGET-NAME`, `TARGET-ADDRESS`.
 pub fn run(args: &Update) -> Result<Told> {
-    let first = First::read(&args.trust, args.collection.as_deref())?;
+    let first = First::read(&args.trusted.trust, args.trusted.collection.as_deref())?;
     let place = match (&args.target, &args.out) {
         (Some(target), Some(out)) => Some((target.as_str(), out.join(last_part(target)?))),
         _ => None,
     };
     let source = open(&args.reach, first.profile, &first.collection, Want::Pull)?;
     let server = source.shown();
-    let (kept, state) = Kept::open(&first.folder(args.state.as_deref(), "")?, &first.bytes)?;
+    let (kept, state) = Kept::open(&first.folder(args.trusted.state.as_deref(), "")?, &first.bytes)?;
     let settings = agent::settings(first.profile, &first.collection)?;
     let mut agent = Agent::new(&source, Some(kept), state, settings)?;
     let progress = Progress::new();

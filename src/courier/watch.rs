@@ -104,9 +104,9 @@ pub(super) struct Seen<'a> {
 /// `UPDATE-STATE`, `COLLECTION`; what reading files and addresses refuses. What customers refuse is a
 /// result.
 pub fn run(args: &Watch) -> Result<Told> {
-    let first = First::read(&args.trust, args.collection.as_deref())?;
+    let first = First::read(&args.trusted.trust, args.trusted.collection.as_deref())?;
     let source = open(&args.reach, first.profile, &first.collection, Want::Pull)?.once();
-    let (kept, state) = Kept::open(&first.folder(args.state.as_deref(), "watch-")?, &first.bytes)?;
+    let (kept, state) = Kept::open(&first.folder(args.trusted.state.as_deref(), "watch-")?, &first.bytes)?;
     let mut settings = agent::settings(first.profile, &first.collection)?;
     settings.caps.documents = DOCUMENTS;
     let mut seen = Seen {
