@@ -21,7 +21,6 @@ use crate::signer::secret::Pin;
 use crate::signer::slip39::Secret;
 use crate::signer::uri::KeyUri;
 use crate::signer::{PinAsk, PinSource, Token, TokenIdentity};
-use crate::system::machine::{self, Needs};
 use crate::tuf::digest::Digest;
 use crate::tuf::key::PublicKey;
 use crate::tuf::rule::{Exit, Refusal, Result};

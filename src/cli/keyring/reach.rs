@@ -4,11 +4,11 @@
 use super::Keyring;
 use crate::ceremony::address::Address;
 use crate::cli::devices::PinFrom;
-use crate::cli::machine::{self, Needs};
 use crate::signer::Token;
 use crate::signer::backends::ModulePin;
 use crate::signer::uri::KeyUri;
 use crate::signer::yubihsm::{Way, YubiHsmUri};
+use crate::system::machine::{self, Needs};
 use crate::tuf::text::visible;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
