@@ -108,8 +108,8 @@ impl<'a> Delegators<'a> {
         for document in &self.documents {
             let Some(targets) = document.document().as_targets() else { continue };
             for role in &targets.delegations.roles {
-                let parent = role.name.as_str().rsplit_once('/').map(|(parent, _)| parent);
-                if document.profile() == Profile::Tuf || parent == Some(document.role().as_str()) {
+                let parent = || role.name.as_str().rsplit_once('/').map(|(parent, _)| parent);
+                if document.profile() == Profile::Tuf || parent() == Some(document.role().as_str()) {
                     found.entry(&role.name).or_insert((&targets.delegations.keys, &role.keys));
                 }
             }

@@ -12,7 +12,6 @@ use super::key::{KeyId, PublicKey, Scheme};
 use super::role::RoleName;
 use super::time::Time;
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::Arc;
 
@@ -276,19 +275,26 @@ impl Delegations {
 
     /// Where in `roles` the delegation of that name is.
     pub(in crate::tuf) fn place(&self, name: &RoleName) -> Option<usize> {
-        let mark = mark(name);
-        let from = self.by_name.partition_point(|(there, _)| *there < mark);
-        let alike = self.by_name.iter().skip(from).take_while(|(there, _)| *there == mark);
-        let is = |place: &usize| self.roles.get(*place).is_some_and(|role| role.name == *name);
-        alike.map(|(_, place)| *place).find(is)
+        let named = |place: usize| self.roles.get(place).map(|role| &role.name);
+        let wanted = (mark(name), Some(name));
+        let before = |(mark, place): &(u64, usize)| {
+            mark.cmp(&wanted.0).then_with(|| named(*place).cmp(&wanted.1)).is_lt()
+        };
+        let (_, place) = self.by_name.get(self.by_name.partition_point(before))?;
+        Some(*place).filter(|place| named(*place) == wanted.1)
     }
 }
 
-/// The same for equal names; other names mostly have another.
+/// The same for equal names; other names mostly have another. Where somebody has chosen names that all
+/// have the same, the names themselves are compared.
 fn mark(name: &RoleName) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    name.hash(&mut hasher);
-    hasher.finish()
+    const ODD: u64 = 0x9e37_79b9_7f4a_7c15; // 2^64 by the golden ratio: it spreads
+    let (words, rest) = name.as_str().as_bytes().as_chunks::<8>();
+    let mut last = [0; 8];
+    last.iter_mut().zip(rest).for_each(|(to, byte)| *to = *byte);
+    let mix =
+        |mark: u64, word: &[u8; 8]| (mark.rotate_left(29) ^ u64::from_le_bytes(*word)).wrapping_mul(ODD);
+    words.iter().chain([&last]).fold(0, mix)
 }
 
 impl PathRule {
@@ -418,6 +424,50 @@ mod tests {
         // A pattern that makes careless matchers take minutes.
         let stars = PathRule::Patterns(vec![format!("{}b", "*a".repeat(200))]);
         assert!(!stars.matches(&"a".repeat(2000)));
+    }
+
+    /// Names that all have one mark, made on purpose.
+    fn alike(many: usize) -> Vec<RoleName> {
+        let half = |text: &[u8]| u64::from_le_bytes(text.try_into().unwrap());
+        let mixed = |text: &[u8]| half(text).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+        let wanted = mixed(b"aaaaaaaa") ^ half(b"bbbbbbbb");
+        let name = |number: u64| {
+            let first = format!("{number:08}");
+            let last = (mixed(first.as_bytes()) ^ wanted).to_le_bytes();
+            let text = last.iter().all(u8::is_ascii_graphic).then(|| String::from_utf8_lossy(&last))?;
+            Some(RoleName::from_name(&format!("{first}{text}")))
+        };
+        (0..).filter_map(name).take(many).collect()
+    }
+
+    #[test]
+    fn delegations_are_found_by_name_whatever_their_marks() {
+        let keys = RoleKeys { keyids: Arc::default(), threshold: NonZeroU32::MIN };
+        let role = |name: &RoleName| {
+            let (name, keys, paths) = (name.clone(), keys.clone(), PathRule::Patterns(Vec::new()));
+            Arc::new(DelegatedRole { name, keys, paths, terminating: false })
+        };
+        let mut names = alike(40);
+        assert!(names.iter().all(|name| mark(name) == mark(&names[0])));
+        let absent = names.pop().unwrap();
+        let usual = ["", "a", "a\0", "application-1", "application-10", "aaaaaaaabbbbbbbb", "\u{e9}"];
+        names.extend(usual.map(RoleName::from_name));
+        names.reverse();
+        let delegations =
+            |names: &[RoleName]| Delegations::new(Keys::new(), names.iter().map(role).collect(), None);
+        let all = delegations(&names);
+        for (place, name) in names.iter().enumerate() {
+            assert_eq!(all.place(name), Some(place), "{name}");
+        }
+        for name in [&absent, &RoleName::Targets, &RoleName::from_name("b")] {
+            assert_eq!(all.place(name), None, "{name}");
+        }
+        assert_eq!(all.twice(), None);
+        for place in 0..names.len() {
+            let again = [&names[..], &[names[place].clone()]].concat();
+            let all = delegations(&again);
+            assert_eq!((all.twice(), all.place(&names[place])), (Some(&names[place]), Some(place)));
+        }
     }
 
     #[test]

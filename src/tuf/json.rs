@@ -11,6 +11,7 @@ mod rewrite;
 pub use super::members::Members;
 pub(super) use rewrite::canonical_member;
 
+use super::bytes;
 use super::members::{self, Name};
 use super::rule::{Refusal, Result};
 use super::rules;
@@ -225,8 +226,7 @@ pub(super) fn write_members<S: Sink>(
 fn write_string(text: &str, out: &mut impl Sink) {
     out.put(b"\"");
     // Hardly any text has a byte to be escaped, and looking for one is quicker than copying each.
-    let escapes = text.bytes().fold(false, |found, byte| found | matches!(byte, b'"' | b'\\'));
-    if escapes {
+    if bytes::has(text.as_bytes(), b'"') || bytes::has(text.as_bytes(), b'\\') {
         for byte in text.bytes() {
             if byte == b'"' || byte == b'\\' {
                 out.put(b"\\");

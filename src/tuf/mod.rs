@@ -7,6 +7,7 @@ mod algorithm;
 mod apart;
 pub mod backend_model;
 pub mod bulk;
+mod bytes;
 pub mod certificate;
 pub mod chain;
 pub mod client;

@@ -4,6 +4,7 @@
 //! right-to-left overrides or letters that look like others (threats T13). Nothing from a
 //! document, a token or a medium reaches a screen or a page but through [`visible`].
 
+use super::bytes;
 use super::rule::{Refusal, Result};
 use super::rules;
 use unicode_normalization::char::is_combining_mark;
@@ -12,7 +13,7 @@ use unicode_normalization::char::is_combining_mark;
 /// script stay, all else (controls, spaces other than U+0020, bidirectional marks, zero-width and
 /// combining characters, a backslash) becomes `\u{…}`.
 pub fn visible(text: &str) -> String {
-    if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'\\') {
+    if bytes::printable(text.as_bytes()) && !bytes::has(text.as_bytes(), b'\\') {
         return text.to_owned();
     }
     let mut out = String::with_capacity(text.len());
@@ -45,7 +46,7 @@ fn plain(c: char) -> bool {
 pub fn ours(what: &str, text: &str) -> Result<()> {
     use unicode_normalization::is_nfc;
     // Printable ASCII, as nearly all of it is, is in every form the same.
-    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+    if bytes::printable(text.as_bytes()) {
         return Ok(());
     }
     if text.chars().all(|c| plain(c) || c == '\\') && is_nfc(text) {

@@ -191,8 +191,9 @@ impl<'a> Delegators<'a> {
             }
             found.named.reserve(targets.delegations.roles.len());
             for role in &targets.delegations.roles {
-                let above = role.name.as_str().rsplit_once('/').map(|(above, _)| above);
-                if scene.facts.trust.profile == Profile::Tuf || above == Some(held.payload().role().as_str())
+                let above = || role.name.as_str().rsplit_once('/').map(|(above, _)| above);
+                if scene.facts.trust.profile == Profile::Tuf
+                    || above() == Some(held.payload().role().as_str())
                 {
                     found.named.entry(&role.name).or_insert((held, role));
                 }

@@ -52,8 +52,8 @@ impl<'a> Delegations<'a> {
                 ));
             }
             for role in &targets.delegations.roles {
-                let parent = role.name.as_str().rsplit_once('/').map(|(parent, _)| parent);
-                if facts.trust.profile == Profile::Tuf || parent == Some(delegator.as_str()) {
+                let parent = || role.name.as_str().rsplit_once('/').map(|(parent, _)| parent);
+                if facts.trust.profile == Profile::Tuf || parent() == Some(delegator.as_str()) {
                     let entries = &targets.delegations.keys;
                     all.push((&role.name, all.len(), Delegation { delegator, entries, role }));
                 }

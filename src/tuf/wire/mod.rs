@@ -25,6 +25,7 @@ pub use quirk::Quirk;
 pub use tuf1::SPEC_VERSION;
 
 use super::apart::{self, Frame};
+use super::bytes;
 use super::digest::Digest;
 use super::document::{Document, DocumentKey, Keys};
 use super::evidence::Checks;
@@ -317,12 +318,7 @@ pub(in crate::tuf) fn json_of(payload: &MetadataPayload) -> Result<Json> {
 
 /// [`escape`] where there is anything to escape, which hardly any document has.
 pub(in crate::tuf) fn escaped(canonical: &[u8]) -> Cow<'_, [u8]> {
-    // All of it is looked at: that is quicker than to stop at the first, which hardly ever comes.
-    if canonical.iter().fold(u8::MAX, |least, byte| least.min(*byte)) < 0x20 {
-        Cow::Owned(escape(canonical, false))
-    } else {
-        Cow::Borrowed(canonical)
-    }
+    if bytes::controls(canonical) { Cow::Owned(escape(canonical, false)) } else { Cow::Borrowed(canonical) }
 }
 
 /// Canonical bytes as JSON that any parser takes: control characters escaped, and with `go` the

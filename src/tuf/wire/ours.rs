@@ -96,8 +96,8 @@ fn check_value(profile: Profile, value: &Json, place: &Place<'_>) -> Result<()> 
 }
 
 fn check_text(profile: Profile, text: &str, place: &Place<'_>) -> Result<()> {
-    let breaks = text.contains(['<', '>', '&']) || place.custom && text.contains(IN_CUSTOM);
-    if profile == Profile::Notary && breaks {
+    let breaks = || text.contains(['<', '>', '&']) || place.custom && text.contains(IN_CUSTOM);
+    if profile == Profile::Notary && breaks() {
         // Elsewhere U+2028 and U+2029 are refused too, since they are not visible.
         let rule = if place.custom { &rules::CUSTOM_NOTARY } else { &rules::TEXT };
         return Err(Refusal::new(

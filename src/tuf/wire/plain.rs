@@ -7,6 +7,7 @@
 //! Never: a refusal; a view that the plain way through JSON would not give.
 
 use super::ours;
+use crate::tuf::bytes;
 use crate::tuf::document::{DelegatedRole, Keys, PathRule, RoleKeys};
 use crate::tuf::key::KeyId;
 use crate::tuf::profile::Profile;
@@ -131,8 +132,7 @@ impl<'a> Text<'a> {
 /// What stands before a string's end, and after it.
 fn string(text: &str) -> Option<(&str, &str)> {
     let (string, rest) = text.split_once('"')?;
-    // All of it is looked at: that is quicker than to stop at the first.
-    let odd = string.bytes().fold(false, |odd, byte| odd | matches!(byte, 0..0x20 | b'\\'));
+    let odd = bytes::controls(string.as_bytes()) || bytes::has(string.as_bytes(), b'\\');
     (!odd).then_some((string, rest))
 }
 
