@@ -213,6 +213,15 @@ fn an_upload_that_a_crash_kept_back_is_judged_before_it_is_written() {
         }
     }
     let none = |record: &Path| !record.join(&made[0]).exists();
+    // The page to open says so, by the change's own runbook.
+    let unwritten = || {
+        let page = stage.on(&stage.record, &everything(&stage), &["status"]).ended(0).json();
+        let lines = page["next"].as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_owned());
+        lines.filter(|line| line.contains("writes the upload of \"Root 2\"")).collect::<Vec<_>>()
+    };
+    let lines = unwritten();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains(" run ") && lines[0].contains("/runbook.toml"), "{lines:?}");
     let off = sealed_off(&stage, &ROOT_KEYS);
     assert_eq!(refused(&later(LATER, &stage.record, &off, &run)), "CLIENT-DEADLINE");
     assert!(none(&stage.record));
@@ -221,4 +230,5 @@ fn an_upload_that_a_crash_kept_back_is_judged_before_it_is_written() {
     assert_eq!(code, 0, "{said}");
     assert!(uploads(&said).contains(&made[0]), "{said}");
     assert!(!none(&stage.record));
+    assert_eq!(unwritten(), Vec::<String>::new());
 }

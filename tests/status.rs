@@ -14,8 +14,11 @@ mod stage;
 
 use duo::Duo;
 use keyrite::ceremony::facts::Stage as Kind;
+use keyrite::ceremony::limits::Limits;
+use keyrite::tuf::profile::Profile;
 use serde_json::json;
-use stage::utf8;
+use stage::{Stage, utf8};
+use std::fmt::Write as _;
 use std::fs;
 use std::process::Command;
 
@@ -202,4 +205,79 @@ fn what_is_to_be_signed_earliest_is_named_first() {
         stage.hold(&knowing, call).1.ended(0);
     }
     assert_eq!(duo.next("goes on with"), None);
+}
+
+/// What is sealed is no use to anybody before clients are led to it: in profile `tuf` by the online keys.
+#[test]
+fn what_no_snapshot_lists_yet_is_said_until_one_does() {
+    let mut limits = Limits::default_for(Profile::Tuf);
+    limits.online.snapshot.insert("online-snapshot".parse().unwrap());
+    limits.online.timestamp.insert("online-timestamp".parse().unwrap());
+    let stage = Stage::new("status-unlisted", Profile::Tuf, Kind::Rehearsal, &limits);
+    fs::create_dir_all(stage.path("keys")).unwrap();
+    let people = "[people]\nada = \"administrator\"\nwim = \"witness\"\n";
+    let runbook = |title: &str, kind: &str, tables: &str| {
+        let text = format!("ceremony = \"{kind}\"\ntitle = \"{title}\"\n{people}{tables}");
+        stage.write(&format!("{}.toml", title.replace(' ', "-")), &text)
+    };
+    let (key, enrolment) = stage.developer("dana");
+    let mut devices = stage.devices().in_file("dev-dana", utf8(&key)).enrol("dev-dana", &enrolment);
+    let mut keys = String::new();
+    for (name, holder, purpose) in [
+        ("root-a", "ada", "root"),
+        ("root-b", "bruno", "root"),
+        ("root-c", "carla", "root"),
+        ("root-d", "dora", "root"),
+        ("targets-1", "uma", "targets"),
+        ("online-snapshot", "operations", "snapshot"),
+        ("online-timestamp", "operations", "timestamp"),
+    ] {
+        devices = devices.in_file(name, &format!("keys/{name}.pem"));
+        writeln!(keys, "[[key]]\nname = \"{name}\"\nholder = \"{holder}\"\npurpose = \"{purpose}\"").unwrap();
+    }
+    let holds = |runbook: &std::path::Path| {
+        let rooted = stage.record.join("metadata/root").exists();
+        let map = if rooted { devices.knowing(&stage.root()) } else { devices.clone() }.write("map.toml");
+        stage.hold(&map, runbook).1.ended(0);
+    };
+    // What is next, and what of it makes clients see something.
+    let says = || {
+        let map = devices.knowing(&stage.root()).write("map.toml");
+        let page = stage.on(&stage.record, &map, &["status"]).ended(0).json();
+        let lines = page["next"].as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_owned());
+        lines.filter(|line| line.contains("clients don't see")).collect::<Vec<_>>()
+    };
+    // The line is typed as it stands.
+    let signs = |line: &str| {
+        let (typed, _) = line.split_once("    ").unwrap();
+        let typed = typed.replacen("keyrite", env!("CARGO_BIN_EXE_keyrite"), 1);
+        stage::shell(&stage.dir, &typed, &[]).ended(0);
+        assert_eq!(says(), Vec::<String>::new());
+    };
+    holds(&runbook("Keys", "generate-key", &keys));
+    holds(&runbook(
+        "Dana",
+        "enroll-key",
+        "[[key]]\nname = \"dev-dana\"\nholder = \"dana\"\npurpose = \"delegation\"\n",
+    ));
+    holds(&stage::shipped("first-day-tuf/04-root.toml"));
+    for (what, runbook) in [
+        ("root 1, targets 1", None),
+        ("targets 2, camera-station 1", Some(stage::shipped("first-day-tuf/05-camera-station.toml"))),
+        (
+            "root 2",
+            Some(runbook("Dora", "rotate-root", "[root]\nadd = [\"root-d\"]\nvalid-for = \"2 years\"\n")),
+        ),
+    ] {
+        if let Some(runbook) = runbook {
+            holds(&runbook);
+        }
+        let lines = says();
+        assert_eq!(lines.len(), 1, "{what}: {lines:?}");
+        let named = format!(
+            "sign-snapshot --unattended    where the online keys are: clients don't see {what} before"
+        );
+        assert!(lines[0].ends_with(&named), "{named}: {lines:?}");
+        signs(&lines[0]);
+    }
 }

@@ -11,11 +11,14 @@ use super::manifest::{Line, Manifest};
 use super::upload::Named;
 use crate::ceremony::change::{Ask, Item};
 use crate::ceremony::facts::Facts;
+use crate::ceremony::outcome::Outcome;
 use crate::ceremony::standing::State;
+use crate::ceremony::transcript::Transcript;
 use crate::tuf::digest::Digest;
 use crate::tuf::document::RoleKeys;
 use crate::tuf::evidence::{Trusted, Verified};
 use crate::tuf::key::KeyIdentity;
+use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::wire::Envelope;
 use std::cmp::Reverse;
@@ -65,6 +68,49 @@ impl Contents {
             Some((upload.named.server.clone()?, format!("uploads/{digest}")))
         };
         others.map(|(_, uploads)| uploads.into_iter().filter_map(named).collect()).collect()
+    }
+
+    /// Sealed changes of profile `notary` whose upload was never written, since the session that sealed them was
+    /// cut off: held again, each writes it. A copy that was handed out has no uploads, and transcripts that
+    /// tell of them.
+    pub fn unwritten_uploads(&self) -> Vec<&StoredChange> {
+        if self.facts.trust.profile == Profile::Tuf {
+            return Vec::new();
+        }
+        let folders = Shelf::of(self);
+        let written: BTreeSet<_> =
+            self.uploads.values().filter_map(|u| folders.whole(&u.manifest)?).collect();
+        let entries = self.transcripts.values().flat_map(Transcript::entries).map(|(entry, _)| entry);
+        let told: BTreeSet<_> = entries
+            .filter(|e| matches!(e.outcome, Outcome::Upload { .. }))
+            .filter_map(|e| e.change)
+            .collect();
+        let lacks = |stored: &&StoredChange| {
+            let sealed = stored.standing.as_ref().is_ok_and(|standing| standing.state == State::Sealed);
+            sealed
+                && stored.change.documents().next().is_some()
+                && self.stands(&stored.change)
+                && !told.contains(&stored.digest)
+                && !written.contains(&wanted(stored))
+        };
+        self.changes.values().filter(lacks).collect()
+    }
+
+    /// What clients of profile `tuf` don't see yet, since no snapshot and timestamp of the record lead to it: role
+    /// and version. A snapshot lists no root, which goes up beside it.
+    pub fn unlisted(&self) -> Vec<(&RoleName, u64)> {
+        if self.facts.trust.profile == Profile::Notary {
+            return Vec::new();
+        }
+        let unseen = |held: &&Trusted| !self.facts.published.contains(&held.payload().digest());
+        let online = self.uploads.values().filter(|upload| upload.manifest.change.is_none());
+        let files: BTreeSet<Digest> =
+            online.flat_map(|upload| documents(&upload.manifest)).map(|(_, line)| line.sha).collect();
+        // Where others make snapshot and timestamp, nothing here tells whether they have served a root.
+        let ours = !files.is_empty() || !self.facts.documents.contains_key(&RoleName::Snapshot);
+        let root = self.facts.roots.last().filter(|root| ours && !files.contains(&Digest::of(root.bytes())));
+        let below = self.facts.documents.values().filter(|held| !held.role().is_online());
+        root.into_iter().chain(below).filter(unseen).map(|held| (held.role(), held.version())).collect()
     }
 
     /// Whether an upload names a backend that the device map doesn't: whoever can write to a record can
@@ -164,8 +210,7 @@ impl<'a> Shelf<'a> {
         let held =
             |(role, line): (&RoleName, &Line)| Some((role.clone(), self.history.get(&line.sha)?.payload));
         let held: Option<BTreeSet<(RoleName, Digest)>> = documents(manifest).map(held).collect();
-        let wanted = stored.change.documents().map(|d| (d.role().clone(), d.digest())).collect();
-        held.filter(|held| *held == wanted).map(Some)
+        held.filter(|held| *held == wanted(stored)).map(Some)
     }
 
     fn weight(&self, upload: &StoredUpload, digest: Digest) -> Weight {
@@ -204,6 +249,11 @@ fn signatures(envelope: &Envelope, stored: &StoredChange, facts: &Facts) -> usiz
     let asked = stored.change.items.iter().filter(of).flat_map(Item::asked);
     let asked: BTreeSet<KeyIdentity> = asked.map(|ask: &Ask| ask.public.identity()).collect();
     Verified::new(envelope).under(&keys, &all).iter().filter(|(key, _)| asked.contains(key)).count()
+}
+
+/// What a change seals.
+fn wanted(stored: &StoredChange) -> BTreeSet<(RoleName, Digest)> {
+    stored.change.documents().map(|d| (d.role().clone(), d.digest())).collect()
 }
 
 fn documents(manifest: &Manifest) -> impl Iterator<Item = (&RoleName, &Line)> {

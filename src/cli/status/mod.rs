@@ -115,6 +115,8 @@ fn next(session: &Session, contents: &Contents, view: &View<'_>, server: Option<
     // An open change hides nothing else that presses: anyone can plan one, and an upload that waits may
     // be what takes a stolen key away.
     lines.extend(late);
+    lines.extend(ways::unwritten(session, contents));
+    lines.extend(ways::unlisted(session, contents));
     lines.extend(ways::pins(contents));
     lines.extend(contents.unpublished_uploads().into_iter().map(upload));
     lines.extend(ways::elsewhere(session, contents));

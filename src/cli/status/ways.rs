@@ -172,6 +172,41 @@ fn rivals(contents: &Contents) -> Vec<(RoleName, u64, BTreeSet<String>, Vec<Stri
         .collect()
 }
 
+/// What writes the upload of a change after all that a session sealed before it was cut off.
+pub fn unwritten(session: &Session, contents: &Contents) -> Vec<String> {
+    let line = |stored: &StoredChange| {
+        let (keyrite, runbook) = (session.keyrite(), runbook(session, stored));
+        let title = visible(&stored.change.frame.title);
+        format!(
+            "{keyrite} run {runbook}    writes the upload of \"{title}\", which is sealed: nobody has handed it over"
+        )
+    };
+    contents.unwritten_uploads().into_iter().map(line).collect()
+}
+
+/// What clients of profile `tuf` are still to be led to, and by whom.
+pub fn unlisted(session: &Session, contents: &Contents) -> Option<String> {
+    const NAMED: usize = 8;
+    let unseen = contents.unlisted();
+    let mut named: Vec<String> =
+        unseen.iter().take(NAMED).map(|(role, version)| format!("{role} {version}")).collect();
+    if let Some(more) = unseen.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        named.push(format!("{more} more"));
+    }
+    let (named, online) = (named.join(", "), &contents.facts.limits.online);
+    if named.is_empty() {
+        return None;
+    }
+    Some(if online.snapshot.is_empty() || online.timestamp.is_empty() {
+        format!("have the tool that makes snapshot and timestamp list {named}: clients don't see it before")
+    } else {
+        let keyrite = session.keyrite();
+        format!(
+            "{keyrite} sign-snapshot --unattended    where the online keys are: clients don't see {named} before"
+        )
+    })
+}
+
 /// What is published before the newest root goes up, in profile `notary`: fresh clients that pin only
 /// what the root before listed would refuse it.
 pub fn pins(contents: &Contents) -> Option<String> {
