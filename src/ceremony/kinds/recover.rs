@@ -9,7 +9,7 @@ use super::making::{base, unknown};
 use super::root_change::{Wanted, root_change};
 use super::root_members::{Keys, Role, listed_entries};
 use super::rules;
-use crate::ceremony::change::{Change, Frame, Item, Purpose};
+use crate::ceremony::change::{Change, Frame, Purpose};
 use crate::ceremony::facts::Facts;
 use crate::ceremony::people::KeyName;
 use crate::ceremony::planner::{self, Answer, Impossible, Question, Wish};
@@ -104,8 +104,12 @@ impl Ceremony for Spec {
                     threshold: Some(next.root.threshold),
                 };
                 // A key that has to stay for one root more is given up by the one that it leaves with.
-                wanted.gone = self.gone();
-                wanted.gone.retain(|(name, _)| !next.root.keys.contains(name));
+                let (stay, leave) =
+                    self.gone().into_iter().partition(|(name, _)| next.root.keys.contains(name));
+                wanted.gone = leave;
+                // Nor is it asked to sign meanwhile.
+                let stay: Vec<(KeyName, KeyEvent)> = stay;
+                wanted.not_asked = stay.into_iter().map(|(name, _)| name).collect();
             }
             Answer::Impossible(impossible) => return Err(no_way(&question, Some(&impossible))),
         }
@@ -117,19 +121,11 @@ impl Ceremony for Spec {
             wanted.targets_without.clone_from(&targets.without_paths);
         }
         let made = root_change(frame, facts, &wanted)?;
-        // Nor is it asked to sign meanwhile.
-        let mut items = made.items;
-        let gone: Vec<KeyName> = self.gone().into_iter().map(|(name, _)| name).collect();
-        for item in &mut items {
-            if let Item::Document { asked, .. } | Item::Statement { asked, .. } = item {
-                asked.retain(|ask| !gone.contains(&ask.key));
-            }
-        }
         let mut summary = made.summary;
         if roots > 1 {
             summary.push(format!("{} more to come: hold this runbook again", roots.saturating_sub(1)));
         }
-        Ok(Change::new(frame, facts, made.base, items, summary))
+        Ok(Change::new(frame, facts, made.base, made.items, summary))
     }
 
     fn held(&self, facts: &Facts) -> bool {

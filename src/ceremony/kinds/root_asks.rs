@@ -9,6 +9,7 @@ use super::root_members::{Member, known};
 use super::rules;
 use crate::ceremony::change::{Ask, Counts};
 use crate::ceremony::facts::{Facts, KeyRecord};
+use crate::ceremony::people::KeyName;
 use crate::tuf::evidence::Trusted;
 use crate::tuf::key::KeyId;
 use crate::tuf::profile::Profile;
@@ -40,14 +41,22 @@ fn ask(facts: &Facts, member: &Member<'_>, counts: &[Counts]) -> Option<Ask> {
 ///
 /// # Errors
 ///
-/// `QUORUM-LOST` if those who can be asked don't meet a threshold.
-pub fn root_asks(facts: &Facts, root: &Side<'_>, gone: &[(&KeyRecord, KeyEvent)]) -> Result<Vec<Ask>> {
+/// `QUORUM-LOST` if those who can be asked don't meet a threshold; `KEY-NOT-LISTED` for a key that is not to be
+/// asked and doesn't stay.
+pub fn root_asks(
+    facts: &Facts,
+    root: &Side<'_>,
+    gone: &[(&KeyRecord, KeyEvent)],
+    not_asked: &[KeyName],
+) -> Result<Vec<Ask>> {
+    stay(root, not_asked)?;
+    let silent = |record: &KeyRecord| not_asked.contains(&record.name);
     let alive = |record: &KeyRecord| {
-        record.life.is_empty() && gone.iter().all(|(other, _)| other.name != record.name)
+        record.life.is_empty() && gone.iter().all(|(other, _)| other.name != record.name) && !silent(record)
     };
     let listed = |members: &[Member<'_>], key: &Member<'_>| members.iter().any(|member| member.is(key));
     let mut asked = Vec::new();
-    for member in &root.old {
+    for member in root.old.iter().filter(|member| !member.record.is_some_and(silent)) {
         if listed(&root.new, member) {
             asked.extend(ask(facts, member, &[Counts::Old, Counts::New]));
         } else if member.record.is_some_and(alive) {
@@ -62,6 +71,22 @@ pub fn root_asks(facts: &Facts, root: &Side<'_>, gone: &[(&KeyRecord, KeyEvent)]
         historic(facts, root, &alive, &mut asked);
     }
     Ok(asked)
+}
+
+/// Refuses to leave a key unasked that doesn't stay: one that leaves is named where it leaves, and one that comes
+/// in has to show that it can sign.
+fn stay(root: &Side<'_>, not_asked: &[KeyName]) -> Result<()> {
+    let listed = |members: &[Member<'_>], name: &KeyName| {
+        members.iter().any(|member| member.record.is_some_and(|record| record.name == *name))
+    };
+    match not_asked.iter().find(|name| !listed(&root.old, name) || !listed(&root.new, name)) {
+        None => Ok(()),
+        Some(name) => Err(Refusal::new(
+            &rules::KEY_NOT_LISTED,
+            format!("{name}, in not-asked"),
+            "a key that the trusted root lists, and the next one still",
+        )),
+    }
 }
 
 fn enough(asked: &[Ask], counts: Counts, need: u32, whose: &str) -> Result<()> {

@@ -58,6 +58,9 @@ pub struct Wanted {
     pub targets_without: Vec<String>,
     /// Keys that are given up by this change, whatever their purpose, with what became of them.
     pub gone: Vec<(KeyName, KeyEvent)>,
+    /// Root keys that stay for one root more, since limits let so few change at once, and are asked to sign
+    /// nothing: they leave with a later one.
+    pub not_asked: Vec<KeyName>,
     /// Developers' keys of which root says from now on what targets keys have said, if the runbook
     /// tells; for a change of the targets keys.
     pub declared: Option<Vec<(KeyName, KeyEvent)>>,
@@ -77,6 +80,7 @@ impl Wanted {
             targets_as_in: None,
             targets_without: Vec::new(),
             gone: Vec::new(),
+            not_asked: Vec::new(),
             declared: None,
         }
     }
@@ -138,12 +142,13 @@ pub fn root_change(frame: &Frame, facts: &Facts, wanted: &Wanted) -> Result<Root
         let anew = gone.iter().filter(|(_, event)| Declared::is_final(*event));
         ceasing::answered(facts, &payload, &anew.map(|(record, _)| record.public.identity()).collect())?;
     }
-    let asked = root_asks(facts, &root, &gone)?;
+    let asked = root_asks(facts, &root, &gone, &wanted.not_asked)?;
     let again = changed || wanted.targets_valid_for.is_some() || !wanted.targets_edits.is_empty();
     let signed_again = if again { Some(targets_again(frame, facts, wanted)?) } else { None };
 
     let (digest, targets_version) = (payload.digest(), signed_again.as_ref().map(MetadataPayload::version));
-    let signers: Vec<&KeyRecord> = root.new.iter().filter_map(|member| member.record).collect();
+    let able = |record: &&KeyRecord| !wanted.not_asked.contains(&record.name);
+    let signers: Vec<&KeyRecord> = root.new.iter().filter_map(|member| member.record).filter(able).collect();
     let mut items = vec![Item::Document { payload, asked: asked.clone() }];
     let mut roles = vec![&RoleName::Root];
     if let Some(payload) = signed_again {
@@ -178,6 +183,7 @@ pub fn root_change(frame: &Frame, facts: &Facts, wanted: &Wanted) -> Result<Root
         targets: &targets,
         again: targets_version.map(|version| (version, wanted.targets_valid_for)),
         gone: &gone,
+        not_asked: &wanted.not_asked,
         asked: &asked,
     });
     if again {

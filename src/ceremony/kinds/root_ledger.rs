@@ -4,6 +4,7 @@ use super::root_change::Side;
 use super::root_members::Member;
 use crate::ceremony::change::{Ask, Counts};
 use crate::ceremony::facts::{Facts, KeyRecord};
+use crate::ceremony::people::KeyName;
 use crate::tuf::statement::KeyEvent;
 use crate::tuf::time::Term;
 
@@ -18,12 +19,14 @@ pub struct Ledger<'a> {
     /// Version and new term of targets, if it is signed again.
     pub again: Option<(u64, Option<Term>)>,
     pub gone: &'a [(&'a KeyRecord, KeyEvent)],
+    /// Root keys that stay and sign nothing.
+    pub not_asked: &'a [KeyName],
     pub asked: &'a [Ask],
 }
 
 /// The lines.
 pub fn summary(ledger: &Ledger<'_>) -> Vec<String> {
-    let Ledger { facts, version, valid_for, root, gone, .. } = ledger;
+    let Ledger { facts, version, valid_for, root, gone, not_asked, .. } = ledger;
     let mut lines = vec![
         format!("root {version} of {}, valid for {valid_for}", facts.trust.collection),
         format!(
@@ -34,7 +37,7 @@ pub fn summary(ledger: &Ledger<'_>) -> Vec<String> {
             root.new.len()
         ),
     ];
-    lines.extend(keys(root, gone));
+    lines.extend(keys(root, gone, not_asked));
     let jump = |ask: &&Ask| ask.counts.iter().all(|counts| matches!(counts, Counts::Historic(_)));
     let older: Vec<_> =
         ledger.asked.iter().filter(jump).map(|ask| format!("{} of {}", ask.key, ask.holder)).collect();
@@ -48,7 +51,7 @@ pub fn summary(ledger: &Ledger<'_>) -> Vec<String> {
     }
     for side in std::iter::once(&ledger.targets).chain(&ledger.online).filter(|side| side.changed()) {
         lines.push(format!("  {}: any {} of {} keys", side.role, side.spec.threshold, side.new.len()));
-        lines.extend(keys(side, gone));
+        lines.extend(keys(side, gone, &[]));
     }
     lines.extend(gone.iter().map(|(record, event)| {
         let asked = if *event == KeyEvent::Retired { "" } else { ", for good" };
@@ -59,14 +62,16 @@ pub fn summary(ledger: &Ledger<'_>) -> Vec<String> {
 }
 
 /// A line for each key of a role, those that stay first.
-fn keys(side: &Side<'_>, gone: &[(&KeyRecord, KeyEvent)]) -> Vec<String> {
+fn keys(side: &Side<'_>, gone: &[(&KeyRecord, KeyEvent)], not_asked: &[KeyName]) -> Vec<String> {
     let find = |members: &[Member<'_>], key: &Member<'_>| {
         members.iter().find(|member| member.is(key)).map(|m| m.entry.id.clone())
     };
     let staying = side.old.iter().filter_map(|old| {
         let id = find(&side.new, old)?;
         let again = if id == old.entry.id { "" } else { ", with a new certificate" };
-        Some(format!("  both: {}{again}", old.described()))
+        let silent = old.record.is_some_and(|record| not_asked.contains(&record.name));
+        let silent = if silent { ", not asked to sign" } else { "" };
+        Some(format!("  both: {}{again}{silent}", old.described()))
     });
     let leaving = side.old.iter().filter(|old| find(&side.new, old).is_none()).map(|old| {
         let given_up = gone.iter().find(|(record, _)| old.record.is_some_and(|own| own.name == record.name));

@@ -51,6 +51,8 @@ struct Root {
     lost: Vec<Word<KeyName>>,
     #[serde(default)]
     compromised: Vec<Word<KeyName>>,
+    #[serde(default)]
+    not_asked: Vec<Word<KeyName>>,
     threshold: Option<u32>,
     valid_for: Word<Term>,
 }
@@ -102,6 +104,7 @@ impl Spec {
             snapshot: Online::role(self.snapshot.as_ref()),
             timestamp: Online::role(self.timestamp.as_ref()),
             gone: self.gone(),
+            not_asked: plain(&self.root.not_asked),
             ..Wanted::again(self.root.valid_for.0)
         }
     }

@@ -73,11 +73,13 @@ fn runbook(
         let is = |name: &&KeyName| question.keys.get(*name).is_some_and(|key| fits(key.standing));
         root.leave.iter().filter(is).collect()
     };
+    let gone = |name: &&KeyName| question.keys.get(*name).is_some_and(|key| key.standing.is_gone());
     let lists = [
         ("add", root.enter.iter().collect()),
         ("remove", left(|standing| !standing.is_gone())),
         ("lost", left(|standing| standing == Standing::Lost)),
         ("compromised", left(Standing::is_exposed)),
+        ("not-asked", root.root.keys.iter().filter(gone).collect()),
     ];
     for (member, names) in lists {
         if !names.is_empty() {
