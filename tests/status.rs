@@ -207,6 +207,19 @@ fn what_is_to_be_signed_earliest_is_named_first() {
     assert_eq!(duo.next("goes on with"), None);
 }
 
+/// A rehearsal's documents go to this machine alone, which is said before anyone has signed them.
+#[test]
+fn an_upload_that_may_go_nowhere_is_refused_before_anyone_signs() {
+    let duo = Duo::rooted("status-far", Kind::Rehearsal);
+    let far = duo.all().backend("https://notary.example.com").knowing(&duo.stage.root()).write("far.toml");
+    let (change, done) = duo.stage.hold(&far, &duo.rotation("Dora for Bruno", "root-d"));
+    assert_eq!(duo::rule(done), "UPLOAD-STAGE");
+    let files = fs::read_dir(duo.stage.record.join("changes").join(change)).unwrap();
+    let mut names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    assert!(!names.any(|name| name.ends_with(".sig.json")), "signed before it was refused");
+    assert_eq!(duo.stage.root().0, 1);
+}
+
 /// What is sealed is no use to anybody before clients are led to it: in profile `tuf` by the online keys.
 #[test]
 fn what_no_snapshot_lists_yet_is_said_until_one_does() {

@@ -13,8 +13,9 @@ use crate::ceremony::facts::Anchor;
 use crate::ceremony::gate;
 use crate::ceremony::people::{KeyName, Person};
 use crate::ceremony::runbook::Runbook;
-use crate::ceremony::step::Step;
+use crate::ceremony::step::{Act, RecordAct, Step};
 use crate::ceremony::transcript::EndState;
+use crate::record::upload::check_server;
 use crate::tuf::json::{Json, object};
 use crate::tuf::rule::Result;
 use crate::ui::Console;
@@ -31,6 +32,14 @@ pub fn run(session: &Session, args: &Run) -> Result<Ended> {
     let report = hold(session, &mut table, runbooks, console.as_mut())?;
     session.report(&report.screen(session, table.rehearsal()), report.json())?;
     Ok(report.ended())
+}
+
+/// Refuses to begin what would be signed and sealed, and then have no upload.
+fn goes_up(table: &Table, steps: &[Step]) -> Result<()> {
+    if steps.iter().any(|step| matches!(step.act, Act::Record(RecordAct::Upload))) {
+        check_server(table.record.trust().stage, table.server.as_deref())?;
+    }
+    Ok(())
 }
 
 /// Removes what a session left that was killed while it dealt cards out.
@@ -88,7 +97,8 @@ pub fn hold(
             report.unanswered = Some((change.frame.title.clone(), path));
             break;
         }
-        if let Err(refusal) = opening::ready(session, &table.keyring, &change, &contents.facts) {
+        let ready = opening::ready(session, &table.keyring, &change, &contents.facts);
+        if let Err(refusal) = ready.and_then(|()| goes_up(table, &steps)) {
             if let Some(mut journal) = journal {
                 table.end(session, &mut journal, EndState::Refused, Vec::new())?;
             }

@@ -78,8 +78,9 @@ impl Contents {
             return Vec::new();
         }
         let folders = Shelf::of(self);
+        // A change that is planted beside one whose upload is here makes nothing that is not in it.
         let written: BTreeSet<_> =
-            self.uploads.values().filter_map(|u| folders.whole(&u.manifest)?).collect();
+            self.uploads.values().filter_map(|u| folders.whole(&u.manifest)?).flatten().collect();
         let entries = self.transcripts.values().flat_map(Transcript::entries).map(|(entry, _)| entry);
         let told: BTreeSet<_> = entries
             .filter(|e| matches!(e.outcome, Outcome::Upload { .. }))
@@ -88,10 +89,9 @@ impl Contents {
         let lacks = |stored: &&StoredChange| {
             let sealed = stored.standing.as_ref().is_ok_and(|standing| standing.state == State::Sealed);
             sealed
-                && stored.change.documents().next().is_some()
                 && self.stands(&stored.change)
                 && !told.contains(&stored.digest)
-                && !written.contains(&wanted(stored))
+                && !wanted(stored).is_subset(&written)
         };
         self.changes.values().filter(lacks).collect()
     }

@@ -143,7 +143,7 @@ fn held(text: &str, planned: &PlannedRoot, gone: &BTreeSet<KeyName>, facts: &Fac
 
 #[test]
 fn every_runbook_of_every_way_makes_the_root_that_was_planned() {
-    let cast = Cast { administrator: person("alice"), witnesses: BTreeSet::from([person("bob")]) };
+    let people = Cast { administrator: person("alice"), witnesses: BTreeSet::from([person("bob")]) };
     let gone = [Fate::Lost, Fate::Compromised, Fate::Stolen];
     let (mut ways, mut roots, mut longest) = (0, 0, 0);
     for fates in cases() {
@@ -162,7 +162,7 @@ fn every_runbook_of_every_way_makes_the_root_that_was_planned() {
             let question = question(&wish(&fates, new), &facts).unwrap();
             let Answer::Roots(way) = plan(&question) else { continue };
             let case = format!("{fates:?}, {old} to {new}, {changed:?}");
-            let texts = runbooks(&question, &way, &cast);
+            let texts = runbooks(&question, &way, &people);
             assert_eq!(texts.len(), way.len(), "{case}");
             for ((_, text), planned) in texts.iter().zip(&way) {
                 facts = held(text, planned, &of(&fates, &gone), &facts, &case);

@@ -181,7 +181,11 @@ fn file_name(profile: Profile, role: &RoleName, version: u64) -> Result<FileName
 
 /// Refuses an address that can't stand in a line for a shell, and for a rehearsal any that isn't
 /// this very machine.
-fn check_server(stage: Stage, server: Option<&str>) -> Result<()> {
+///
+/// # Errors
+///
+/// `UPLOAD-SERVER`, `UPLOAD-STAGE`.
+pub fn check_server(stage: Stage, server: Option<&str>) -> Result<()> {
     let Some(server) = server else { return Ok(()) };
     let letters = server.bytes().all(|b| b.is_ascii_alphanumeric() || b".:/[]_-".contains(&b));
     let rest = server.strip_prefix("https://").or_else(|| server.strip_prefix("http://"));
