@@ -20,6 +20,7 @@ use keyrite::ceremony::limits::Limits;
 use keyrite::ceremony::share_manifest::ShareManifest;
 use keyrite::ceremony::transcript::{Begin, CeremonyId, Outcome, Said, TokenSeen, Transcript};
 use keyrite::record::{Inputs, KeyFile, Record};
+use keyrite::signer::slip39::{Share, recombine};
 use keyrite::tuf::digest::Digest;
 use keyrite::tuf::profile::Profile;
 use stage::{Stage, utf8};
@@ -187,6 +188,77 @@ fn a_key_is_backed_up_its_token_lost_and_the_key_restored() {
     assert!(again.code == 0 && again.text.contains("already held"), "{}", again.text);
     let report = room.report();
     assert_eq!(report["problems"], serde_json::json!([]), "{report}");
+}
+
+/// A wrap key that was split as Vault splits keys, and a copy that is a file of base64: on a PKCS#11
+/// module, which keeps what it unwrapped.
+#[test]
+fn a_key_comes_back_by_shares_as_vault_makes_them_and_stays() {
+    let room = Room::new("back-up-vault");
+    let devices = room.devices("devices.toml", &room.map);
+    let made = room.hold(&devices, &room.back_up(), &[]);
+    let cards: Vec<Share> = made.cards[..2].iter().map(|card| Share::read(&card.words).unwrap()).collect();
+    let wrap_key = recombine(&cards.iter().collect::<Vec<_>>(), "").unwrap();
+    // A line for each byte, through it at 0: the value and, behind all, the place.
+    let point = |x: u8| {
+        let value = wrap_key.expose().iter().zip(101..).map(|(byte, slope)| byte ^ times(slope, x));
+        hex(&value.chain([x]).collect::<Vec<u8>>())
+    };
+    let file = all_files(&room.stage.path("copies"));
+    let file = file.iter().find(|path| utf8(path).ends_with(".copy.json")).unwrap();
+    let copy: serde_json::Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+    let theirs = format!("{}\n", copy["wrapped"].as_str().unwrap());
+    fs::write(room.stage.path("copies/t1.wrapped"), &theirs).unwrap();
+    let text = format!(
+        "ceremony = \"restore\"\n{HEAD}[wrap-key]\nname = \"theirs\"\nsplit-with = \"vault\"\nneeded = 2\n\
+         [[key]]\nname = \"t1\"\nlost-token = \"{}\"\ncopy = \"{}\"\n",
+        room.serials[0],
+        &Digest::of(theirs.as_bytes()).hex()[..16]
+    );
+    let (spare, restore) = (room.after_the_loss(), room.stage.write("vault.toml", &text));
+    // A runbook that doesn't say which shares, and how many, is refused before anyone is asked for one.
+    let split = "split-with = \"vault\"\nneeded = 2\n";
+    for (instead, found) in [
+        ("", "neither shares nor split-with"),
+        ("split-with = \"vault\"\n", "split-with and no needed"),
+        ("split-with = \"sskr\"\nneeded = 2\n", "yubihsm-setup, yubihsm-manager, vault"),
+        ("split-with = \"vault\"\nneeded = 1\n", "1 shares brought, 1 needed"),
+        ("split-with = \"vault\"\nneeded = 3\nbrought = 2\n", "2 shares brought, 3 needed"),
+        ("shares = \"1f4b0c3a7d5e9b28\"\nneeded = 2\n", "both shares and those of another tool"),
+    ] {
+        let wrong = room.stage.write("wrong.toml", &text.replace(split, instead));
+        let told = room.stage.on(&room.stage.record, &spare, &["plan", utf8(&wrong)]).text();
+        let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(told.contains("RUNBOOK") && told.contains(found), "{instead}: {told}");
+    }
+    let (one, two, other) = (point(7), point(200), hex(&[8; 33]));
+    let refused = gathering::hold_sharing(&room.stage, &spare, &restore, &[&one, &one, &other, &other]);
+    assert!(refused.code == 1 && refused.text.contains("TOOL-PROOF"), "{}", refused.text);
+    let back = gathering::hold_sharing(&room.stage, &spare, &restore, &[&one, &one, &two, &two]);
+    assert_eq!(back.code, 0, "{}", back.text);
+    for words in ["2 shares of vault, 2 of which are enough", "It can't leave this token again"] {
+        assert!(back.text.contains(words), "no {words}:\n{}", back.text);
+    }
+    let call = format!("ceremony = \"roll-call\"\n{HEAD}[roll-call]\nkeys = [\"t1\"]\n");
+    room.stage.hold(&spare, &room.stage.write("call.toml", &call)).1.ended(0);
+    let again = room.stage.on(&room.stage.record, &spare, &["plan", utf8(&room.second_back_up())]);
+    assert!(again.text().contains("WRAP-KEY-OTHER"), "{}", again.text());
+    assert_eq!(room.report()["problems"], serde_json::json!([]));
+}
+
+/// In the field of AES.
+fn times(mut a: u8, mut b: u8) -> u8 {
+    let mut product = 0;
+    while b > 0 {
+        product ^= if b & 1 == 1 { a } else { 0 };
+        a = (a << 1) ^ if a & 0x80 == 0 { 0 } else { 0x1b };
+        b >>= 1;
+    }
+    product
+}
+
+fn hex(bytes: &[u8]) -> String {
+    base16ct::lower::encode_string(bytes)
 }
 
 /// Cards brought to a real restore that are not the ones to be brought: each is named by its rule, and by

@@ -13,7 +13,7 @@
 mod draw;
 mod loops;
 
-use loops::{attestation, key_uri, qr_image, qr_text, run, slip39, ur};
+use loops::{attestation, key_uri, qr_image, qr_text, run, slip39, tool_shares, ur};
 use std::fs;
 use std::path::Path;
 
@@ -45,6 +45,11 @@ fn ur() {
 #[test]
 fn slip39() {
     run("slip39", slip39::WORDS, slip39::check);
+}
+
+#[test]
+fn tool_shares() {
+    run("tool-shares", tool_shares::WORDS, tool_shares::check);
 }
 
 /// A loop without seeds finds nothing, and one without a fuzz target never finds what takes hours.

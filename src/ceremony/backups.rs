@@ -15,6 +15,7 @@ use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::statement::TrustId;
 use crate::tuf::text::visible;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::str::FromStr;
 
 /// The first digits of a digest, as runbooks have them: 16, which no two files share by chance, and no
@@ -34,6 +35,12 @@ impl Digits {
     /// Whether they begin a digest.
     pub fn begin(&self, digest: &Digest) -> bool {
         digest.hex().starts_with(&self.0)
+    }
+}
+
+impl fmt::Display for Digits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
@@ -57,6 +64,8 @@ pub struct Copies {
     pub sets: BTreeMap<KeyName, Vec<DealtSet>>,
     /// By key: the wrap key under which it may leave its token, as its key file says.
     pub leaves: BTreeMap<KeyName, KeyName>,
+    /// Keys that are on another token than the one on which they came into the record.
+    pub came_back: BTreeSet<KeyName>,
     /// By key: its copies, the newest last.
     pub made: BTreeMap<KeyName, Vec<KeyCopy>>,
 }

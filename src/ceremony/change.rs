@@ -7,9 +7,11 @@
 //! A change follows from the runbook's bytes, the frame and the facts alone, never from today or
 //! from whose devices are at hand: whoever signs computes it again (`CHANGE-RECOMPUTED`).
 
+use super::backups::Digits;
 use super::facts::Facts;
 use super::members::Reader;
 use super::people::{Duty, KeyName, Person};
+use super::tool_split::ToolSplit;
 use super::transcript::CeremonyId;
 use super::{change_json, rules};
 use crate::tuf::digest::Digest;
@@ -172,12 +174,29 @@ pub struct RestoredKey {
     pub identity: KeyIdentity,
     /// Under which wrap key its copy is.
     pub wrap_key: KeyName,
-    /// The digest of the manifest of the wrap key's shares.
-    pub shares: Digest,
-    /// The digest of the copy's file.
-    pub copy: Digest,
+    /// The copy, and what brings the wrap key back.
+    pub from: CopyFrom,
     /// The digest of the key file that the new one stands for.
     pub replaces: Digest,
+}
+
+/// A copy of a key, and what brings back the wrap key that it is under.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CopyFrom {
+    /// As `back-up` made them.
+    Cards {
+        /// The digest of the manifest of the cards.
+        shares: Digest,
+        /// The digest of the copy's file.
+        copy: Digest,
+    },
+    /// As another tool made them, of which no transcript tells.
+    Tool {
+        /// The tool's shares.
+        split: ToolSplit,
+        /// The first digits of the digest of the file of what left the token.
+        copy: Digits,
+    },
 }
 
 /// One key that is asked to sign one payload.

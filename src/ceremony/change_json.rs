@@ -1,11 +1,12 @@
 //! `change.json` as bytes: written one way, read strictly, written again to compare.
 
 use super::change::{
-    Ask, Base, CertificateTemplate, Change, Counts, EnrolledKey, Frame, Item, LimitsFile, NewCertificate,
-    NewKey, NewShares, Possession, Rehearsal, RestoredKey,
+    Ask, Base, CertificateTemplate, Change, CopyFrom, Counts, EnrolledKey, Frame, Item, LimitsFile,
+    NewCertificate, NewKey, NewShares, Possession, Rehearsal, RestoredKey,
 };
 use super::members::{self, Reader, base64, digest, number, or_null};
 use super::rules;
+use super::tool_split::ToolSplit;
 use crate::tuf::digest::Digest;
 use crate::tuf::json::{Json, Members, object};
 use crate::tuf::key::{PublicKey, Scheme};
@@ -124,16 +125,34 @@ fn item(item: &Item) -> Json {
             ("shares", or_null(shares.as_ref())),
             ("wrap-key", wrap_key.as_str().into()),
         ]),
-        Item::Restored(back) => object([
-            ("item", "restored-key".into()),
-            ("copy", digest(&back.copy)),
-            ("identity", digest(&back.identity.digest())),
-            ("key", back.key.as_str().into()),
-            ("replaces", digest(&back.replaces)),
-            ("shares", digest(&back.shares)),
-            ("wrap-key", back.wrap_key.as_str().into()),
-        ]),
+        Item::Restored(back) => restored(back),
     }
+}
+
+fn restored(back: &RestoredKey) -> Json {
+    let (copy, shares, split) = match &back.from {
+        CopyFrom::Cards { shares, copy } => (digest(copy), digest(shares), None),
+        CopyFrom::Tool { split, copy } => {
+            (copy.to_string().into(), Json::Null, Some(("split", split.to_json())))
+        }
+    };
+    let members = [
+        ("item", "restored-key".into()),
+        ("copy", copy),
+        ("identity", digest(&back.identity.digest())),
+        ("key", back.key.as_str().into()),
+        ("replaces", digest(&back.replaces)),
+        ("shares", shares),
+        ("wrap-key", back.wrap_key.as_str().into()),
+    ];
+    Json::Object(members.into_iter().chain(split).map(|(name, value)| (name.to_owned(), value)).collect())
+}
+
+fn read_copy(from: &mut Reader<'_>) -> Result<CopyFrom> {
+    Ok(match from.parsed_or_null("shares")? {
+        Some(shares) => CopyFrom::Cards { shares, copy: from.parsed("copy")? },
+        None => CopyFrom::Tool { split: ToolSplit::read(from.reader("split")?)?, copy: from.parsed("copy")? },
+    })
 }
 
 fn ask(ask: &Ask) -> Json {
@@ -335,8 +354,7 @@ fn read_item(from: &mut Reader<'_>, payload: Option<&Vec<u8>>, profile: Profile)
             key: from.parsed("key")?,
             identity: from.parsed("identity")?,
             wrap_key: from.parsed("wrap-key")?,
-            shares: from.parsed("shares")?,
-            copy: from.parsed("copy")?,
+            from: read_copy(from)?,
             replaces: from.parsed("replaces")?,
         }),
         other => return Err(unknown("the item", other, "an item that FORMAT.md lists")),

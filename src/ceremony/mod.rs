@@ -44,6 +44,7 @@ pub mod strict;
 #[cfg(test)]
 mod tests;
 mod thresholds;
+pub mod tool_split;
 pub mod transcript;
 pub mod unmade;
 

@@ -2,7 +2,7 @@
 //!
 //! All three come from the same step, so that nobody reads on paper what the screen does not do.
 
-use super::change::{CertificateTemplate, Change, Item, NewShares};
+use super::change::{CertificateTemplate, Change, CopyFrom, Item, NewShares};
 use super::facts::Facts;
 use super::people::{KeyName, Person};
 use super::step::{Act, Confirmation, MediumAct, PersonAct, RecordAct, SecretAct, Step, StepId, TokenAct};
@@ -282,15 +282,23 @@ fn token(act: &TokenAct, change: &Change, facts: &Facts) -> View {
             };
             view.act(format!("connect the token of {key}"))
         }
-        TokenAct::Restore(back) => View::of(format!("Restore the key {}", back.key))
-            .line(format!(
-                "Its copy under {} comes back on the token that the device map names.",
-                back.wrap_key
-            ))
-            .line(held(&back.key, facts))
-            .digest(format!("the copy of {}", back.key), back.copy)
-            .digest(format!("the cards' manifest of {}", back.wrap_key), back.shares)
-            .act(format!("connect the other token for {}", back.key)),
+        TokenAct::Restore(back) => {
+            let view = View::of(format!("Restore the key {}", back.key))
+                .line(format!(
+                    "Its copy under {} comes back on the token that the device map names.",
+                    back.wrap_key
+                ))
+                .line(held(&back.key, facts));
+            let view = match &back.from {
+                CopyFrom::Cards { shares, copy } => view
+                    .digest(format!("the copy of {}", back.key), *copy)
+                    .digest(format!("the cards' manifest of {}", back.wrap_key), *shares),
+                CopyFrom::Tool { split, copy } => view
+                    .line(format!("The copy is the file whose SHA-256 begins {copy}."))
+                    .line(format!("{} comes back by {split}.", back.wrap_key)),
+            };
+            view.act(format!("connect the other token for {}", back.key))
+        }
         TokenAct::Destroy { key } => View::of(format!("Destroy the key {key}"))
             .line("Nothing brings it back.")
             .line(held(key, facts))

@@ -7,10 +7,12 @@
 
 use super::session::shown;
 use super::{files, rules};
+use crate::ceremony::backups::Digits;
 use crate::ceremony::change::RestoredKey;
 use crate::ceremony::members::{Reader, base64, digest, same_bytes};
 use crate::ceremony::people::KeyName;
 use crate::ceremony::share_manifest::ShareManifest;
+use crate::record::dir::{Dir, Kind};
 use crate::record::media;
 use crate::signer::{WrapForm, WrappedKey};
 use crate::system::files::is_writable;
@@ -20,6 +22,7 @@ use crate::tuf::key::KeyIdentity;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::statement::TrustId;
 use crate::tuf::text::visible;
+use base64ct::{Base64, Base64Unpadded, Encoding};
 use std::path::PathBuf;
 
 /// The largest file of a copy, in bytes: base64 of the longest wrapped key, and what is said of it.
@@ -165,6 +168,37 @@ impl CopiesFolder {
         CopyFile::from_json(&bytes).map_err(|e| e.at(shown(&path)))
     }
 
+    /// What another tool let out of a token: the file whose digest begins so, under whatever name. It is
+    /// the wrapped bytes as they are, or in base64 (`.yhw` files are either, by the tool and its version).
+    ///
+    /// # Errors
+    ///
+    /// `COPY-FILE` if there is none, or one too large for a wrapped key; what reading the folder refuses.
+    pub fn find(&self, digits: &Digits) -> Result<Vec<u8>> {
+        let folder = Dir::open(&self.0, &rules::COPIES_FOLDER)?;
+        let refuse = |found: String| {
+            let expected =
+                format!("one whose SHA-256 begins {digits}, of at most {} bytes", WrappedKey::LONGEST);
+            Refusal::new(&rules::COPY_FILE, found, expected)
+        };
+        let mut seen = 0usize;
+        for entry in folder.entries()?.into_iter().filter(|entry| matches!(entry.kind, Kind::File)) {
+            let Ok(name) = entry.name else { continue };
+            // One that is too large, or links elsewhere, is none of them.
+            let Ok(Some(bytes)) = folder.read(&name, CAP) else { continue };
+            seen = seen.saturating_add(1);
+            if !digits.begin(&Digest::of(&bytes)) {
+                continue;
+            }
+            let bytes = unpacked(bytes);
+            if bytes.len() > WrappedKey::LONGEST {
+                return Err(refuse(format!("\"{}\" of {} bytes", visible(&name), bytes.len())));
+            }
+            return Ok(bytes);
+        }
+        Err(refuse(format!("no such file among {seen} in {}", shown(&self.0))))
+    }
+
     /// Writes a set's manifest; answers where it lies.
     ///
     /// # Errors
@@ -183,11 +217,21 @@ impl CopiesFolder {
     }
 }
 
+/// The bytes that a file of base64 stands for, and any other file as it is. Wrapped keys look random:
+/// none is base64 by chance.
+fn unpacked(bytes: Vec<u8>) -> Vec<u8> {
+    let text = std::str::from_utf8(&bytes).unwrap_or_default();
+    let plain: String = text.split_ascii_whitespace().collect();
+    let read = Base64::decode_vec(&plain).or_else(|_| Base64Unpadded::decode_vec(&plain));
+    read.ok().filter(|read| !read.is_empty()).unwrap_or(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
+    use crate::ceremony::change::CopyFrom;
 
     #[test]
     fn a_copy_of_anything_else_is_not_the_one_that_was_agreed() {
@@ -197,8 +241,7 @@ mod tests {
             key: "t1".parse().unwrap(),
             identity: identity(2),
             wrap_key: "wrap-1".parse().unwrap(),
-            shares: Digest::from_bytes([3; 32]),
-            copy: Digest::from_bytes([4; 32]),
+            from: CopyFrom::Cards { shares: Digest::from_bytes([3; 32]), copy: Digest::from_bytes([4; 32]) },
             replaces: Digest::from_bytes([5; 32]),
         };
         let copy = || CopyFile {

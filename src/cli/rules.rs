@@ -11,6 +11,8 @@ crate::rules! {
         "name such a folder under [cards], by mkdir -m 700 /dev/shm/cards, and switch swap off; without [cards] cards are copied from the screen";
     COPY_FILE: "COPY-FILE", Refused, "a copy of a key is the file that the transcript of its back-up names", "threats T25",
         "bring the medium with the copies of this trust, and name its folder in the device map";
+    TOOL_PROOF: "TOOL-PROOF", Refused, "a wrap key from another tool's shares counts once it has opened a copy", "threats T25",
+        "compare each share with its paper, look that all are of one set and that the copy is under this wrap key; bring more shares than are needed, with brought = in the runbook, and those that don't fit are named";
     TEXT_FILE: "TEXT-FILE", Usage, "runbooks, answers and device maps are text in UTF-8", "design",
         "save the file as UTF-8";
     FILE_EXISTS: "FILE-EXISTS", Refused, "no file that is there is ever overwritten", "design",

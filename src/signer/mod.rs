@@ -14,11 +14,13 @@ use crate::tuf::verify::Signature;
 pub mod backends;
 pub mod backups;
 pub mod evidence;
+mod gf256;
 pub mod keyfile;
 pub mod randomness;
 pub mod rules;
 pub mod secret;
 pub mod slip39;
+pub mod tool_shares;
 pub mod uri;
 pub mod yubihsm;
 

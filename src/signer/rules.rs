@@ -139,4 +139,13 @@ crate::rules! {
         "type it as the program has it that made the shares; keyrite's own have none";
     SHARE_DEALT: "SHARE-DEALT", Refused, "every choice of enough shares gives the secret that was split", "threats T25, T37",
         "destroy these shares, use the secret for nothing, and begin again on another machine";
+    // --- shares of other tools
+    TOOL_SHARE: "TOOL-SHARE", Refused, "a share that another tool made is in that tool's form", "threats T25, T26",
+        "compare it character by character with the paper, and split-with in the runbook with the tool that made it";
+    TOOL_TYPED: "TOOL-TYPED", Refused, "a share without a checksum is typed the same twice", "threats T25",
+        "type it again, both times; the place that is named is counted without spaces";
+    TOOL_AGREE: "TOOL-AGREE", Refused, "all the shares that are brought lead to one secret", "threats T25",
+        "compare the characters that are named with the papers, and bring two shares more than are needed: then the wrong one is named";
+    TOOL_SECRET: "TOOL-SECRET", Refused, "what shares of a wrap key give is a wrap key", "threats T25",
+        "look whether all of them were made on one day by one tool, and bring one share more than is needed";
 }

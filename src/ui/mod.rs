@@ -24,6 +24,7 @@ pub mod share_desk;
 pub mod table;
 pub mod terminal;
 pub mod tokens;
+pub mod tool_desk;
 
 use crate::ceremony::answers::Answer;
 use crate::ceremony::confirm::Places;

@@ -18,7 +18,7 @@ use crate::tuf::rule::{Refusal, Result};
 use zeroize::Zeroizing;
 
 /// How often a whole card, or its salt, is typed before it counts as wrong.
-const TRIES: usize = 3;
+pub(super) const TRIES: usize = 3;
 
 /// How a card comes to its holder.
 pub enum Hand<'a> {
@@ -231,7 +231,7 @@ fn words(console: &mut dyn Console, count: usize) -> Result<Words> {
     Ok(words)
 }
 
-fn say(console: &mut dyn Console, refusal: &Refusal, then: &str) -> Result<()> {
+pub(super) fn say(console: &mut dyn Console, refusal: &Refusal, then: &str) -> Result<()> {
     let rule = refusal.rule().name;
     let (found, expected) = (refusal.found(), refusal.expected());
     let text = format!("{rule}: found {found}, expected {expected}. {then}");

@@ -70,6 +70,11 @@ pub fn hold_typing(
     held(stage, devices, runbook, &Room { brought, passwords, ..Room::default() })
 }
 
+/// The same where shares of another tool are brought: each is typed as often as it is asked for, in order.
+pub fn hold_sharing(stage: &Stage, devices: &Path, runbook: &Path, shares: &[&str]) -> Told {
+    held(stage, devices, runbook, &Room { shares, ..Room::default() })
+}
+
 /// The same until a question with these words, at which someone stops it.
 pub fn stop_at(stage: &Stage, devices: &Path, runbook: &Path, words: &str) -> Told {
     held(stage, devices, runbook, &Room { stop: Some(words), ..Room::default() })
@@ -80,6 +85,7 @@ pub fn stop_at(stage: &Stage, devices: &Path, runbook: &Path, words: &str) -> To
 struct Room<'a> {
     brought: &'a [Copied],
     passwords: &'a [(&'a str, &'a str)],
+    shares: &'a [&'a str],
     stop: Option<&'a str>,
     under: &'a [String],
     gathered_only: bool,
@@ -87,7 +93,8 @@ struct Room<'a> {
 }
 
 fn held(stage: &Stage, devices: &Path, runbook: &Path, room: &Room<'_>) -> Told {
-    let Room { brought, passwords, stop, under, gathered_only, print } = *room;
+    let Room { brought, passwords, shares, stop, under, gathered_only, print } = *room;
+    let mut shares = shares.iter();
     let mut command = Command::new("sh");
     let line = "stty rows 40 cols 100 && exec \"$0\" \"$@\"";
     command.args(["-c", line]).args(under).arg(env!("CARGO_BIN_EXE_keyrite"));
@@ -127,6 +134,10 @@ fn held(stage: &Stage, devices: &Path, runbook: &Path, room: &Room<'_>) -> Told 
             continue;
         }
         let answer = match found.as_str() {
+            // Whoever brings shares has every password in a file.
+            "(not shown) > " if !room.shares.is_empty() => {
+                (*shares.next().expect("a share to type")).to_owned()
+            }
             "(not shown) > " if before.contains("Words 1 to 33") => {
                 let dealt = brought.len() == 0 || gathered_only && !before.contains("can bring one");
                 let card = told.cards.last().filter(|_| dealt).cloned();

@@ -20,6 +20,7 @@ pub mod key_uri;
 pub mod qr_image;
 pub mod qr_text;
 pub mod slip39;
+pub mod tool_shares;
 pub mod ur;
 
 use crate::draw::Draw;

@@ -5,16 +5,22 @@
 //! record as a key of that token. The wrap key leaves the token again.
 //!
 //! Which copy and which cards the runbook says, by their digests: no transcript decides it.
+//!
+//! What another tool wrapped and split comes back here too: `split-with` names the tool, in place of
+//! `shares`, and `copy` the file that the tool wrote. Of neither does any transcript tell, so nothing is
+//! looked up; the proof is the same.
 
 use super::back_up::{gathered, present};
 use super::rules;
 use crate::ceremony::backups::Digits;
-use crate::ceremony::change::{Base, Change, Frame, Item, RestoredKey};
+use crate::ceremony::change::{Base, Change, CopyFrom, Frame, Item, RestoredKey};
 use crate::ceremony::facts::Facts;
 use crate::ceremony::people::KeyName;
 use crate::ceremony::runbook::Runbook;
 use crate::ceremony::strict::Word;
+use crate::ceremony::tool_split::{Tool, ToolSplit};
 use crate::ceremony::{Ceremony, Kind};
+use crate::tuf::digest::Digest;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::text::visible;
 use serde::Deserialize;
@@ -44,11 +50,44 @@ struct Spec {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct WrapKeyTable {
     name: Word<KeyName>,
-    /// The first digits of the manifest of its shares.
-    shares: Word<Digits>,
+    /// The first digits of the manifest of its cards.
+    shares: Option<Word<Digits>>,
+    /// Which other tool made its shares.
+    split_with: Option<Word<Tool>>,
+    /// How many of that tool's shares give it.
+    needed: Option<u8>,
+    /// How many of them come: as many, or some more to compare.
+    brought: Option<u8>,
+}
+
+/// What brings a wrap key back.
+enum By {
+    Cards(Digest),
+    Tool(ToolSplit),
+}
+
+impl WrapKeyTable {
+    fn by(&self, facts: &Facts) -> Result<By> {
+        let runbook = |found: &str| {
+            let expected = "shares = the first digits of the cards' manifest, or split-with, needed and brought \
+                            for those of another tool";
+            Refusal::new(&crate::ceremony::rules::RUNBOOK, format!("[wrap-key] with {found}"), expected)
+        };
+        match (&self.shares, self.split_with, self.needed, self.brought) {
+            (Some(shares), None, None, None) => {
+                Ok(By::Cards(facts.copies.named(&self.name.0, &shares.0)?.digest))
+            }
+            (None, Some(tool), Some(needed), brought) => {
+                ToolSplit::new(tool.0, needed, brought.unwrap_or(needed)).map(By::Tool)
+            }
+            (None, Some(_), None, _) => Err(runbook("split-with and no needed")),
+            (None, None, ..) => Err(runbook("neither shares nor split-with")),
+            (Some(_), ..) => Err(runbook("both shares and those of another tool")),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -67,8 +106,14 @@ impl Ceremony for Spec {
     fn change(&self, frame: &Frame, facts: &Facts) -> Result<Change> {
         let mut items = Vec::new();
         let wrap_key = &self.wrap_key.name.0;
-        let shares = facts.copies.named(wrap_key, &self.wrap_key.shares.0)?.digest;
-        let mut summary: Vec<String> = gathered(wrap_key, &shares, facts)?.into();
+        let by = self.wrap_key.by(facts)?;
+        let mut summary: Vec<String> = match &by {
+            By::Cards(shares) => gathered(wrap_key, shares, facts)?.into(),
+            By::Tool(split) => vec![
+                format!("the wrap key {wrap_key} is brought back by {split}"),
+                "  they can't be checked: it is the wrap key only if it opens the copy".to_owned(),
+            ],
+        };
         for (at, key) in self.key.iter().enumerate() {
             let name = &key.name.0;
             if self.key.iter().take(at).any(|earlier| earlier.name.0 == *name) {
@@ -84,9 +129,18 @@ impl Ceremony for Spec {
                 ));
             }
             let identity = record.public.identity();
-            let copy = facts.copies.copy((name, &identity), (wrap_key, &shares), &key.copy.0)?;
+            let from = match &by {
+                By::Cards(shares) => CopyFrom::Cards {
+                    shares: *shares,
+                    copy: facts.copies.copy((name, &identity), (wrap_key, shares), &key.copy.0)?,
+                },
+                By::Tool(split) => CopyFrom::Tool { split: *split, copy: key.copy.0.clone() },
+            };
             summary.push(format!("{name} of {} comes back on another token, from its copy", record.holder));
-            summary.push(format!("  {copy}"));
+            summary.push(match &from {
+                CopyFrom::Cards { copy, .. } => format!("  {copy}"),
+                CopyFrom::Tool { copy, .. } => format!("  the file whose SHA-256 begins {copy}"),
+            });
             // A YubiHSM has no label.
             let label = if record.label.is_empty() {
                 String::new()
@@ -101,8 +155,7 @@ impl Ceremony for Spec {
                 key: name.clone(),
                 identity,
                 wrap_key: wrap_key.clone(),
-                shares,
-                copy,
+                from,
                 replaces: record.file,
             }));
         }
@@ -117,11 +170,10 @@ impl Ceremony for Spec {
     }
 
     fn held(&self, facts: &Facts) -> bool {
-        // A key that may still leave is on the token on which it was made.
         self.key.iter().all(|key| {
-            facts.keys.get(&key.name.0).is_some_and(|record| record.serial != key.lost_token)
-                && !facts.copies.leaves.contains_key(&key.name.0)
-                && facts.copies.made.contains_key(&key.name.0)
+            let name = &key.name.0;
+            facts.keys.get(name).is_some_and(|record| record.serial != key.lost_token)
+                && facts.copies.came_back.contains(name)
         })
     }
 }

@@ -2,10 +2,11 @@
 
 use super::world::*;
 use crate::ceremony::change::{
-    CertificateTemplate, Change, Counts, EnrolledKey, Item, NewCertificate, NewKey, NewShares, Possession,
-    Purpose, Rehearsal, RestoredKey,
+    CertificateTemplate, Change, CopyFrom, Counts, EnrolledKey, Item, NewCertificate, NewKey, NewShares,
+    Possession, Purpose, Rehearsal, RestoredKey,
 };
 use crate::ceremony::people::{Duty, KeyName};
+use crate::ceremony::tool_split::{Tool, ToolSplit};
 use crate::ceremony::transcript::CeremonyId;
 use crate::tuf::digest::Digest;
 use crate::tuf::key::{KeySpec, Scheme};
@@ -95,9 +96,18 @@ fn everything() -> Change {
             key: key("a"),
             identity: public("a").identity(),
             wrap_key: key("wrap-1"),
-            shares: sha("manifest"),
-            copy: sha("copy"),
+            from: CopyFrom::Cards { shares: sha("manifest"), copy: sha("copy") },
             replaces: sha("file of a"),
+        }),
+        Item::Restored(RestoredKey {
+            key: key("b"),
+            identity: public("b").identity(),
+            wrap_key: key("wrap-1"),
+            from: CopyFrom::Tool {
+                split: ToolSplit::new(Tool::YubiHsmSetup, 3, 4).unwrap(),
+                copy: "0123456789abcdef".parse().unwrap(),
+            },
+            replaces: sha("file of b"),
         }),
     ];
     for (spec, purpose) in KeySpec::ALL.into_iter().cycle().zip(Purpose::ALL) {

@@ -1,8 +1,8 @@
-//! Steps of `back-up` and `restore`: a wrap key dealt out or gathered, keys that leave and come back.
+//! Steps of `back-up`: a wrap key dealt out or gathered, keys that leave.
 //!
 //! The wrap key is in this process's memory and on a token for as long as a key takes to leave it or
-//! to come back, and nowhere else. A session that was cut off has forgotten it; the next one gathers
-//! the cards. A key that came back has to sign before the record takes it for the one that left.
+//! to come back (`restore.rs`), and nowhere else. A session that was cut off has forgotten it; the next one
+//! gathers the cards.
 //!
 //! Which set of shares counts is said by the change, or by what this very copy of the record has done
 //! for it. A session that is cut off at any instant loses nothing: that cards are out is in the record
@@ -10,11 +10,10 @@
 //! file is there before the record tells of it; a key that came back is found again by its tag.
 
 use super::journal::Of;
-use super::make_key::possession_of;
 use super::sign::{described, seen};
 use super::{Agenda, Room};
 use crate::ceremony::backups::{Digits, wrap_key_id};
-use crate::ceremony::change::{Item, NewShares, Possession, RestoredKey};
+use crate::ceremony::change::{Item, NewShares};
 use crate::ceremony::kinds;
 use crate::ceremony::people::KeyName;
 use crate::ceremony::share_manifest::{SetId, ShareLine, ShareManifest, ShareUse};
@@ -22,15 +21,12 @@ use crate::ceremony::step::Step;
 use crate::ceremony::transcript::{Intent, Outcome};
 use crate::cli::cards::Pages;
 use crate::cli::copies::CopyFile;
-use crate::record::key_file::{EvidenceNote, TokenNote};
-use crate::record::{Contents, KeyFile, SignedStatement};
+use crate::record::Contents;
 use crate::signer::randomness::Randomness;
 use crate::signer::secret::WrapSecret;
 use crate::signer::slip39::{Salt, Scheme, Secret, Share, split};
-use crate::signer::{Backups, Generated, KeyTag, PinSource, Token, TokenIdentity};
+use crate::signer::{Backups, KeyTag, PinSource, Token};
 use crate::tuf::digest::Digest;
-use crate::tuf::key::Scheme as KeyScheme;
-use crate::tuf::payload::Payload;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::statement::TrustId;
 use crate::tuf::text::visible;
@@ -153,112 +149,6 @@ impl Room<'_> {
         self.console.show(&screen)
     }
 
-    /// Takes a key in from its copy, and has it prove that it is the one that left.
-    pub(super) fn restore_key(
-        &mut self,
-        contents: &Contents,
-        agenda: &Agenda<'_>,
-        step: &Step,
-        back: &RestoredKey,
-    ) -> Result<()> {
-        let of = Of { change: Some(agenda.digest), step: Some(step) };
-        let Some((old, _)) = contents.key_files.get(&back.replaces) else {
-            let found = format!("no key file {}", back.replaces);
-            return Err(Refusal::new(
-                &kinds::rules::KEY_UNKNOWN,
-                found,
-                "the key file that the change names",
-            ));
-        };
-        let token =
-            self.keyring.with_token(&back.key, self.console, &mut |token, _| Ok(token.identity().clone()))?;
-        if token.serial == old.token.serial() {
-            return Err(Refusal::new(
-                &kinds::rules::RESTORE_TOKEN,
-                format!("the device map's token for {}, {}", back.key, described(&token)),
-                "another token than the one that was lost",
-            ));
-        }
-        let file = match Self::written_before(contents, agenda, &back.key, &old.public) {
-            Some(file) => file,
-            None => self.bring_back(contents, agenda, back, old, &token)?,
-        };
-        let outcome = Outcome::Key {
-            name: back.key.clone(),
-            file,
-            identity: back.identity,
-            adopted: false,
-            token: seen(&token),
-        };
-        self.journal.say(self.record, self.session, of, outcome)
-    }
-
-    fn bring_back(
-        &mut self,
-        contents: &Contents,
-        agenda: &Agenda<'_>,
-        back: &RestoredKey,
-        old: &KeyFile,
-        token: &TokenIdentity,
-    ) -> Result<Digest> {
-        let copy = self.keyring.copies()?.read(&back.key, back.copy)?;
-        copy.expect(&contents.facts.trust.id, back)?;
-        let wrapped = copy.wrapped();
-        let manifest = contents.facts.copies.set(&back.wrap_key, &back.shares)?;
-        let secret = self.wrap_secret(&back.wrap_key, manifest)?;
-        let under = wrap_tag(&contents.facts.trust.id, &back.wrap_key);
-        let tag = KeyTag { label: back.key.to_string(), id: agenda.change.tag(&back.key), place: None };
-        self.console.progress(&format!("{} comes back on {}", back.key, described(token)).into());
-        self.may_use(&back.key, &contents.facts, token)?;
-        self.intend(agenda, &back.key, Intent::Restore { wrap_key: back.wrap_key.clone() })?;
-        let made: Generated = self.keyring.with_token(&back.key, self.console, &mut |t, pins| {
-            with_wrap_key(t, &secret, &under, pins, |b, pins| {
-                b.restore(&wrapped, &old.public, &tag, &under, pins)
-            })
-        })?;
-        let proof = match self.prove(agenda, back, old) {
-            Ok(proof) => proof,
-            Err(refusal) => {
-                self.give_up(back, old, &refusal);
-                return Err(refusal);
-            }
-        };
-        // If this fails the file may be there all the same, so the key stays: the next session finds both.
-        self.record.add_key(&KeyFile {
-            change: agenda.digest,
-            possession: Possession::Proved(proof),
-            replaces: Some(back.replaces),
-            token: TokenNote::of(token),
-            evidence: EvidenceNote::of(&made.evidence)?,
-            ..old.clone()
-        })
-    }
-
-    /// Has a key that came back sign as the one that left, and puts that on record.
-    fn prove(&mut self, agenda: &Agenda<'_>, back: &RestoredKey, old: &KeyFile) -> Result<Digest> {
-        let named = (&back.key, &old.holder, old.purpose);
-        let statement = possession_of(agenda.change, agenda.digest, named, &old.public)?;
-        let payload = Payload::Statement(statement.clone());
-        let scheme = KeyScheme::of(old.public.algorithm());
-        let signature = self.have_signed(Some(agenda.digest), &back.key, &old.public, scheme, &payload)?;
-        let proof = SignedStatement::new(statement, old.public.clone(), &signature)?;
-        self.record.add_statement(&proof)
-    }
-
-    /// Destroys what came back and is no key of the record, whyever not: it must not look like one. The
-    /// next session takes it in anew. A token that keeps a log has read the key's public half itself, and
-    /// would count its end against its holder; there the next session finds it.
-    fn give_up(&mut self, back: &RestoredKey, old: &KeyFile, why: &Refusal) {
-        let logs = self.logging(&back.key).is_ok_and(|token| token.is_some());
-        if logs && *why.rule() != crate::tuf::rules::SIGNATURE_WRONG {
-            return;
-        }
-        let public = &old.public;
-        let gone =
-            self.keyring.with_token(&back.key, self.console, &mut |token, pins| token.destroy(public, pins));
-        drop(gone);
-    }
-
     /// The set of shares that this change has had made, by the entry of a session in this very copy of
     /// the record.
     fn dealt(&self, contents: &Contents, agenda: &Agenda<'_>, wrap_key: &KeyName) -> Result<ShareManifest> {
@@ -277,7 +167,7 @@ impl Room<'_> {
     }
 
     /// The wrap key: as this session made it, or from the cards of that manifest.
-    fn wrap_secret(&mut self, wrap_key: &KeyName, manifest: &ShareManifest) -> Result<WrapSecret> {
+    pub(super) fn wrap_secret(&mut self, wrap_key: &KeyName, manifest: &ShareManifest) -> Result<WrapSecret> {
         let digest = manifest.digest()?;
         if self.keyring.wrap_key(&digest).is_none() {
             let screen = Screen::new(format!("Gather the cards of {wrap_key}"))
@@ -292,19 +182,24 @@ impl Room<'_> {
         let secret = self.keyring.wrap_key(&digest).ok_or_else(|| {
             Refusal::new(&crate::signer::rules::WRAP_KEY, format!("no {wrap_key}"), "its cards")
         })?;
-        let mut bytes = Zeroizing::new([0; 32]);
-        if secret.expose().len() != bytes.len() {
-            let found = format!("a wrap key of {} bytes", secret.expose().len());
-            return Err(Refusal::new(&crate::signer::rules::SHARE_SECRET, found, "32 bytes"));
-        }
-        bytes.copy_from_slice(secret.expose());
-        Ok(WrapSecret::new(bytes))
+        as_wrap_key(secret)
     }
 }
 
 /// A wrap key of two sources, neither of which decides: whoever knows one of them knows nothing.
 fn mixed(theirs: &[u8; 32], own: &[u8; 32]) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(theirs.iter().zip(own).map(|(theirs, own)| theirs ^ own).collect())
+}
+
+/// A secret on its way to a token.
+pub(super) fn as_wrap_key(secret: &Secret) -> Result<WrapSecret> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    if secret.expose().len() != bytes.len() {
+        let found = format!("a wrap key of {} bytes", secret.expose().len());
+        return Err(Refusal::new(&crate::signer::rules::SHARE_SECRET, found, "32 bytes"));
+    }
+    bytes.copy_from_slice(secret.expose());
+    Ok(WrapSecret::new(bytes))
 }
 
 /// The part of a token that lets keys out.
@@ -320,7 +215,7 @@ pub(super) fn backups(token: &mut dyn Token) -> Result<&mut dyn Backups> {
 }
 
 /// Does something while the wrap key is on the token; it is not afterwards, whatever came of it.
-fn with_wrap_key<T>(
+pub(super) fn with_wrap_key<T>(
     token: &mut dyn Token,
     secret: &WrapSecret,
     under: &KeyTag,

@@ -15,6 +15,7 @@ mod destroy;
 mod finish;
 pub mod journal;
 mod make_key;
+mod restore;
 mod sign;
 
 pub use make_key::{certificate, possession};

@@ -2,7 +2,7 @@
 
 use super::Beside;
 use super::page::Page;
-use crate::ceremony::change::{Ask, Base, Change, Counts, Item};
+use crate::ceremony::change::{Ask, Base, Change, CopyFrom, Counts, Item};
 use crate::ceremony::facts::Stage;
 use crate::ceremony::runbook::Runbook;
 use crate::ceremony::standing::State;
@@ -123,11 +123,18 @@ fn about_item(beside: &Beside, page: Page, base: &Base, item: &Item, stored: Opt
                 [Some(format!("wrapped under {wrap_key}")), cards, Some(format!("identity {identity}"))];
             lines.into_iter().flatten().collect()
         }
-        Item::Restored(back) => vec![
-            format!("by the cards of the manifest {}", back.shares),
-            format!("from its copy under {}: {}", back.wrap_key, back.copy),
-            format!("identity {}", back.identity),
-        ],
+        Item::Restored(back) => {
+            let (shares, copy) = match &back.from {
+                CopyFrom::Cards { shares, copy } => {
+                    (format!("by the cards of the manifest {shares}"), copy.to_string())
+                }
+                CopyFrom::Tool { split, copy } => {
+                    (format!("by {split}"), format!("the file whose digest begins {copy}"))
+                }
+            };
+            let copy = format!("from its copy under {}: {copy}", back.wrap_key);
+            vec![shares, copy, format!("identity {}", back.identity)]
+        }
     };
     let signed = item.payload().and_then(|p| stored?.signatures.get(&p.digest()));
     lines.extend(item.asked().iter().map(|ask| {

@@ -42,7 +42,17 @@ pub(super) fn read(
         }
     }
     for record in used.values() {
-        let under = files.get(&record.file).and_then(|(file, _)| file.evidence.exportable_under());
+        let Some((file, _)) = files.get(&record.file) else { continue };
+        let mut before = file.replaces;
+        while let Some((old, _)) = before.and_then(|before| files.get(&before)) {
+            if old.token.serial() != file.token.serial() {
+                copies.came_back.insert(record.name.clone());
+                break;
+            }
+            // A new certificate, on the same token.
+            before = old.replaces;
+        }
+        let under = file.evidence.exportable_under();
         if let Some(under) = under.and_then(|under| under.parse().ok()) {
             copies.leaves.insert(record.name.clone(), under);
         }

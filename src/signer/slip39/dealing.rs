@@ -3,9 +3,9 @@
 //! Shares are points of one random polynomial for each byte. Two places are no share's: at 255 lies
 //! the secret, at 254 a digest of it, by which a foreign or altered share is noticed.
 
-use super::field::{Point, interpolate};
 use super::share::{Member, Set, Share};
 use super::{Secret, cipher, same};
+use crate::signer::gf256::{Field, Point};
 use crate::signer::randomness::Randomness;
 use crate::signer::rules;
 use crate::tuf::rule::{Refusal, Result};
@@ -109,7 +109,7 @@ pub(super) fn points(
         let mut base: Vec<Point<'_>> = (0..).zip(&values).map(|(x, y)| Point { x, y }).collect();
         base.push(Point { x: DIGEST_AT, y: &digest });
         base.push(Point { x: SECRET_AT, y: secret });
-        (scheme.needed.saturating_sub(2)..scheme.of).map(|x| interpolate(&base, x)).collect()
+        (scheme.needed.saturating_sub(2)..scheme.of).map(|x| Field::AES.interpolate(&base, x)).collect()
     };
     values.extend(computed);
     Ok(values)
@@ -251,8 +251,8 @@ fn recovered(points: &[Point<'_>]) -> Result<Zeroizing<Vec<u8>>> {
     if let [only] = points {
         return Ok(Zeroizing::new(only.y.to_vec()));
     }
-    let secret = interpolate(points, SECRET_AT);
-    let beside = interpolate(points, DIGEST_AT);
+    let secret = Field::AES.interpolate(points, SECRET_AT);
+    let beside = Field::AES.interpolate(points, DIGEST_AT);
     let (found, noise) = beside.split_at_checked(DIGEST).unwrap_or_default();
     if same(found, &digest(&secret, noise)) {
         return Ok(secret);

@@ -17,7 +17,6 @@
 mod checksum;
 mod cipher;
 mod dealing;
-mod field;
 mod list;
 mod salt;
 mod share;

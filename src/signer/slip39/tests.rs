@@ -9,8 +9,8 @@
     reason = "a test fails by panicking"
 )]
 
-use super::field::{invert, multiply};
 use super::*;
+use crate::signer::gf256::Field;
 use crate::signer::randomness::Randomness;
 use crate::tuf::digest::Digest;
 use proptest::prelude::*;
@@ -155,7 +155,7 @@ fn coefficients_and_shares_are_even_over_all_256_values() {
         let places: Vec<u8> = (0..needed - 1).chain([255]).collect();
         let weight = |x: &u8| {
             let others = places.iter().filter(|other| *other != x);
-            invert(others.fold(1, |product, other| multiply(product, x ^ other)))
+            Field::AES.invert(others.fold(1, |product, other| Field::AES.multiply(product, x ^ other)))
         };
         let weights: Vec<u8> = places.iter().map(weight).collect();
         for _ in 0..334_000 / 28 {
@@ -164,7 +164,8 @@ fn coefficients_and_shares_are_even_over_all_256_values() {
             let at: Vec<&[u8]> = own.chain([&secret[..]]).collect();
             // The first four bytes of the digest are no random bytes of their own.
             for byte in 4..32 {
-                let top = at.iter().zip(&weights).fold(0, |sum, (y, w)| sum ^ multiply(*w, y[byte]));
+                let top =
+                    at.iter().zip(&weights).fold(0, |sum, (y, w)| sum ^ Field::AES.multiply(*w, y[byte]));
                 tops[usize::from(top)] += 1;
                 for (seen, value) in shares.iter_mut().zip(&values) {
                     seen[usize::from(value[byte])] += 1;
