@@ -20,7 +20,7 @@ use keyrite::ui::screen::{Safe, Screen};
 use keyrite::ui::terminal::Terminal;
 use keyrite::ui::{Console, Prompt};
 use rexpect::session::PtySession;
-use rustix::termios::{Winsize, tcsetwinsize};
+use rustix::termios::{LocalModes, OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
 use std::env;
 use std::fs::OpenOptions;
 use std::process::Command;
@@ -66,7 +66,10 @@ fn stage(name: &str) -> Result<String> {
             console.show_alone(card, &Prompt::new("card", "Copied?"))?;
             "copied".to_owned()
         }
-        "secret" => console.secret(&Prompt::new("q", "The PIN?"))?.expose().escape_default().to_string(),
+        "secret" => {
+            echo();
+            console.secret(&Prompt::new("q", "The PIN?"))?.expose().escape_default().to_string()
+        }
         "early" => {
             // Time to type before the question is asked.
             println!("working");
@@ -100,6 +103,15 @@ fn child() {
         Ok(answer) => println!("\n<<{answer}>>"),
         Err(refusal) => println!("\n<<{}>>", refusal.rule().name),
     }
+}
+
+/// Has the terminal show what is typed, as people's do: these sessions begin without it, and would hide
+/// a secret that the program doesn't.
+fn echo() {
+    let tty = OpenOptions::new().read(true).write(true).open("/dev/tty").unwrap();
+    let mut settings = tcgetattr(&tty).unwrap();
+    settings.local_modes.insert(LocalModes::ECHO);
+    tcsetattr(&tty, OptionalActions::Now, &settings).unwrap();
 }
 
 fn start(name: &str, size: &str, settings: &[(&str, &str)]) -> PtySession {

@@ -206,3 +206,54 @@ pub fn not_ours_alone(meta: &Metadata) -> Option<String> {
     }
     (!is_own(meta)).then(|| format!("owned by the user {}", meta.uid()))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use std::fs::{self, Permissions};
+    use std::io::ErrorKind;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::time::SystemTime;
+
+    #[test]
+    fn names_are_taken_as_is_said_and_changes_are_seen() {
+        let dir = std::env::temp_dir().join(format!("keyrite-system-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&dir);
+        make_folders(&dir.join("a/b")).unwrap();
+        assert!(!is_open_to_others(&fs::metadata(dir.join("a")).unwrap()));
+        let (one, two) = (dir.join("one"), dir.join("two"));
+        fs::write(&one, "1").unwrap();
+        fs::write(&two, "2").unwrap();
+        let taken = rename_new(&one, &two).unwrap_err();
+        assert!(taken.kind() == ErrorKind::AlreadyExists && !is_unable(&taken), "{taken}");
+        assert!(is_unable(&Error::from(Errno::INVAL)));
+        exchange(&one, &two).unwrap();
+        assert_eq!((fs::read(&one).unwrap(), fs::read(&two).unwrap()), (b"2".to_vec(), b"1".to_vec()));
+        rename_new(&one, &dir.join("a/one")).unwrap();
+
+        let before = fs::metadata(&two).unwrap();
+        assert!(is_unchanged(&before, &fs::metadata(&two).unwrap()));
+        // The very size, and another time, by which whoever rewrites a file is seen.
+        let file = OpenOptions::new().write(true).open(&two).unwrap();
+        file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        let after = fs::metadata(&two).unwrap();
+        assert!(is_same(&before, &after) && !is_unchanged(&before, &after));
+        for (mode, open, found) in [
+            (0o600, false, None),
+            (0o640, true, Some("mode 0640")),
+            (0o604, true, Some("mode 0604")),
+            (0o700, false, Some("mode 0700")),
+        ] {
+            fs::set_permissions(&two, Permissions::from_mode(mode)).unwrap();
+            let meta = fs::metadata(&two).unwrap();
+            assert_eq!(
+                (is_open_to_others(&meta), not_ours_alone(&meta).as_deref()),
+                (open, found),
+                "{mode:o}"
+            );
+        }
+        fs::remove_dir_all(dir).unwrap();
+    }
+}
