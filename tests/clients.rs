@@ -259,6 +259,11 @@ fn other_clients_fare_as_the_gate_says() {
         file(&json)
     };
     let plain = sealed(&first, "ab");
+    let twice = {
+        let json = made::json(&first);
+        let by = |c: char| made::signed_as(Tuf, &json.canonical(), entry(c).id.as_str(), &key(c));
+        made::file(&json, "aab".chars().map(by).collect())
+    };
     let wide = spoiled(&["x-note"], "x".repeat(600_000).into());
     let wider = spoiled(&["x-note"], "x".repeat(1_100_000).into());
     let other_id = spoiled(&["keys", "b"], entry('b').entry);
@@ -283,6 +288,7 @@ fn other_clients_fare_as_the_gate_says() {
         ("gate-1100-kb", &plain, grown(&wider, "abc"), "ab", [false, false]),
         ("gate-other-id", &other_id, root(2, 2, "abc"), "ab", [true, false]),
         ("gate-offset", &offset, root(2, 2, "abc"), "ab", [false, false]),
+        ("gate-signed-twice", &twice, root(2, 2, "abc"), "ab", [false, false]),
     ];
     for (name, one, two, signers, expected) in table {
         let folder = repository_of(name, &[(1, one.clone()), (2, sealed(&two, signers))]);

@@ -197,6 +197,15 @@ fn roots_that_one_client_cannot_read() {
     let two = root(2, "abc", 't');
     let other_id = spoiled(&["keys", "b"], made::entry(Profile::Tuf, 'b').entry);
     let offset = spoiled(&["expires"], "2030-01-01T02:00:00.5+02:00".into());
+    let twice = {
+        let json = made::json(&root(1, "abc", 't'));
+        let by = |c: char| {
+            let id = made::entry(Profile::Tuf, c).id;
+            made::signed_as(Profile::Tuf, &json.canonical(), id.as_str(), &letter(c))
+        };
+        let entries = "aab".chars().map(by).collect();
+        wire::parse(Profile::Tuf, &RoleName::Root, &made::file(&json, entries)).unwrap()
+    };
     let table: Vec<Roots<'_>> = vec![
         ("all well", &plain, &two, &["tough", "go-tuf"], "ok", 0, "python-tuf go-tuf tough"),
         ("P-384", &plain, &p384, &[], "ok", 1, "python-tuf"),
@@ -226,6 +235,7 @@ fn roots_that_one_client_cannot_read() {
         ("600 kB before", &wide, &two, &[], "ok", 1, "tough"),
         ("a key id that isn't the key's", &other_id, &two, &["tough"], "ok", 1, "python-tuf go-tuf"),
         ("a date with an offset", &offset, &two, &[], "ok", 1, "go-tuf"),
+        ("two signatures under one key id", &twice, &two, &["tough"], "ok", 1, ""),
     ];
     for (name, one, two, named, stops, told, reached) in table {
         let mut files = first();

@@ -88,9 +88,9 @@ impl Known {
             // It begins anew from the root that comes with the program, and counts those that it has kept.
             goes_on: false,
             root: 512_000,
-            refuses: &[Quirk::DateForm, Quirk::KeyHexPoint],
+            refuses: &[Quirk::DateForm, Quirk::KeyHexPoint, Quirk::SignatureTwice],
             keys: SECURESYSTEMSLIB,
-            source: "python-tuf 7.0.1 ngclient/config.py, ngclient/updater.py (_load_root), api/_payload.py; securesystemslib signer/__init__.py",
+            source: "python-tuf 7.0.1 ngclient/config.py, ngclient/updater.py (_load_root), api/_payload.py, api/metadata.py (Metadata.from_dict); securesystemslib signer/__init__.py",
         },
         Self {
             name: "go-tuf",
@@ -99,9 +99,9 @@ impl Known {
             rotations: 256,
             goes_on: true,
             root: 512_000,
-            refuses: &[Quirk::KeyHexPoint],
+            refuses: &[Quirk::KeyHexPoint, Quirk::SignatureTwice],
             keys: COMMON_KEYS,
-            source: "go-tuf 2 metadata/config/config.go (256 since its pull request 645), metadata/keys.go",
+            source: "go-tuf 2 metadata/config/config.go (256 since its pull request 645), metadata/keys.go, metadata/metadata.go (checkUniqueSignatures)",
         },
         Self {
             name: "tough",
@@ -112,9 +112,9 @@ impl Known {
             goes_on: false,
             root: 1_048_576,
             // It verifies over what it writes again, and writes dates in one form.
-            refuses: &[Quirk::DateForm, Quirk::KeyIdDiffers],
+            refuses: &[Quirk::DateForm, Quirk::KeyIdDiffers, Quirk::SignatureTwice],
             keys: COMMON_KEYS,
-            source: "tough 0.24.0 src/lib.rs (Limits), src/schema/key.rs, src/schema/de.rs",
+            source: "tough 0.24.0 src/lib.rs (Limits), src/schema/key.rs, src/schema/de.rs, src/schema/verify.rs (DuplicateKeyId)",
         },
         Self {
             name: "python-tuf-32",
@@ -123,9 +123,9 @@ impl Known {
             rotations: 32,
             goes_on: true,
             root: 512_000,
-            refuses: &[Quirk::DateForm, Quirk::KeyHexPoint],
+            refuses: &[Quirk::DateForm, Quirk::KeyHexPoint, Quirk::SignatureTwice],
             keys: SECURESYSTEMSLIB,
-            source: "python-tuf before 5.1, tuf/settings.py and ngclient/config.py; its issue 2672",
+            source: "python-tuf before 5.1, tuf/settings.py, ngclient/config.py and api/metadata.py (Metadata.from_dict); its issue 2672",
         },
         Self {
             name: "aktualizr",
@@ -134,9 +134,9 @@ impl Known {
             rotations: 1_000,
             goes_on: true,
             root: 65_536,
-            refuses: &[Quirk::DateForm, Quirk::KeyHexPoint],
+            refuses: &[Quirk::DateForm, Quirk::KeyHexPoint, Quirk::SignatureTwice],
             keys: &[("ed25519", "ed25519"), ("rsa", "rsassa-pss-sha256")],
-            source: "aktualizr src/libaktualizr/uptane/fetcher.h (kMaxRootSize), utilities/types.h",
+            source: "aktualizr src/libaktualizr/uptane/fetcher.h (kMaxRootSize), uptane/metawithkeys.cc (NonUniqueSignatures), utilities/types.h",
         },
         Self {
             name: "notary",
