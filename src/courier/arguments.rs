@@ -5,12 +5,13 @@
 use super::credentials::Keeper;
 use super::server::Login;
 use super::url::Url;
+use super::web::Authorities;
 use crate::cli::arguments::{Answers, ProfileName, ReleaseOf};
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::Result;
 use crate::tuf::time::Term;
 use clap::{Args, Parser, Subcommand};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -56,7 +57,7 @@ pub struct Reach {
     #[arg(long, value_name = "URL")]
     pub server: String,
 
-    /// The certificates of the authority to trust, in PEM [default: those of this machine]
+    /// The certificates of the only authority to trust for this server, in PEM [default: those of this machine]
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
 
@@ -78,6 +79,21 @@ pub struct Reach {
 }
 
 impl Reach {
+    /// Whose word counts for the server.
+    pub fn authorities(&self) -> Authorities<'_> {
+        self.ca.as_deref().map_or(Authorities::Machine, Authorities::Only)
+    }
+
+    /// Whose word counts for servers of targets. They are anyone's, and what comes from them is known by its
+    /// digests: an authority of one's own for the backend takes none of the public ones away.
+    pub fn authorities_of_targets<'a>(&'a self, only: Option<&'a Path>) -> Authorities<'a> {
+        match (only, self.ca.as_deref()) {
+            (Some(only), _) => Authorities::Only(only),
+            (None, Some(own)) => Authorities::Also(own),
+            (None, None) => Authorities::Machine,
+        }
+    }
+
     /// Who asks.
     ///
     /// # Errors
@@ -152,6 +168,10 @@ pub struct Release {
     #[command(flatten)]
     pub of: ReleaseOf,
 
+    /// The only authority to trust for the server of --url, in PEM [default: those of this machine, and --ca]
+    #[arg(long, value_name = "FILE", requires = "url", conflicts_with = "url_later")]
+    pub targets_ca: Option<PathBuf>,
+
     /// Don't ask the address of --url for the file now: it comes there later
     #[arg(long, requires = "url")]
     pub url_later: bool,
@@ -215,6 +235,10 @@ pub struct Update {
     /// The address below which targets are that have no address of their own
     #[arg(long, value_name = "URL", requires = "target")]
     pub targets: Option<String>,
+
+    /// The only authority to trust for the servers of targets, in PEM [default: those of this machine, and --ca]
+    #[arg(long, value_name = "FILE", requires = "target")]
+    pub targets_ca: Option<PathBuf>,
 
     /// The folder that the target is put into, under the last part of its name
     #[arg(long, value_name = "DIR", requires = "target")]

@@ -106,7 +106,7 @@ pub fn open(reach: &Reach, profile: Profile, collection: &str, want: Want) -> Re
         return Ok(Source::Folder(media, visible(&reach.server)));
     }
     let base = Url::base(&reach.server)?;
-    let web = Web::new(reach.ca.as_deref(), Patience::seconds(reach.patience))?;
+    let web = Web::new(reach.authorities(), Patience::seconds(reach.patience))?;
     if profile == Profile::Tuf {
         // Whoever serves it asks for a name and a password, or for nothing (RFC 7617).
         let basic = reach.login()?.keeper.map(|keeper| keeper.open(&base)).transpose()?;

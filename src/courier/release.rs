@@ -110,7 +110,7 @@ fn look(args: &Release, path: &Path, progress: &Progress) -> Result<File> {
 fn answers(args: &Release, file: &File, progress: &Progress) -> Result<()> {
     let Some(url) = &file.url else { return Ok(()) };
     let patience = Patience::seconds(args.reach.patience).with_bytes(file.length);
-    let web = Web::new(args.reach.ca.as_deref(), patience)?;
+    let web = Web::new(args.reach.authorities_of_targets(args.targets_ca.as_deref()), patience)?;
     let expected = TargetFile {
         length: file.length,
         hashes: Hashes::from([("sha256".to_owned(), file.sha256.as_bytes().to_vec())]),

@@ -12,7 +12,7 @@ use super::progress::Progress;
 use super::source::Source;
 use super::told::Told;
 use super::url::Url;
-use super::web::{Patience, Web};
+use super::web::{Authorities, Patience, Web};
 use crate::record::media;
 use crate::tuf::client::{Caps, Change, State};
 use crate::tuf::json::{Json, object};
@@ -34,7 +34,7 @@ pub fn run(args: &TufClient) -> Result<Told> {
         return Ok(told(0));
     }
     let base = Url::base(named(args.metadata_url.as_deref(), "--metadata-url")?)?;
-    let source = Source::Web(Web::new(None, Patience::METADATA)?, base, None);
+    let source = Source::Web(Web::new(Authorities::Machine, Patience::METADATA)?, base, None);
     let state = State::from_files(kept.files()?);
     let progress = Progress::new();
     let mut agent = Agent::new(&source, Some(kept), state, agent::settings(Profile::Tuf, "")?)?;
@@ -46,7 +46,7 @@ pub fn run(args: &TufClient) -> Result<Told> {
         for name in &args.target_name {
             let (_, file) = agent.find(name, &progress)?;
             let place = folder.join(RoleName::from_name(name).file_name());
-            let web = Web::new(None, Patience::METADATA.with_bytes(file.length))?;
+            let web = Web::new(Authorities::Machine, Patience::METADATA.with_bytes(file.length))?;
             let url = agent.address(&base, name, &file)?;
             if download::fetch(&web, &url, &file, &place, Last::Replaces, &progress)? == Came::Fetched {
                 fetched = fetched.saturating_add(1);

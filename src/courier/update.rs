@@ -93,7 +93,7 @@ fn get(
         }
     };
     let patience = Patience::seconds(args.reach.patience).with_bytes(file.length);
-    let web = Web::new(args.reach.ca.as_deref(), patience)?;
+    let web = Web::new(args.reach.authorities_of_targets(args.targets_ca.as_deref()), patience)?;
     let came = download::fetch(&web, &from, &file, &place, Last::New, progress)?;
     Ok(Got { name: target.to_owned(), role, file, from, place, came })
 }

@@ -94,6 +94,31 @@ impl<'a> Ask<'a> {
     }
 }
 
+/// Whose word counts for a server's certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Authorities<'a> {
+    /// That of the machine's authorities.
+    Machine,
+    /// That of the authorities in this file, and of no other.
+    Only(&'a Path),
+    /// That of the machine's and of those in this file.
+    Also(&'a Path),
+}
+
+impl Authorities<'_> {
+    fn read(self) -> Result<Vec<Certificate<'static>>> {
+        match self {
+            Self::Machine => Ok(machine_authorities()),
+            Self::Only(file) => read_authorities(file),
+            Self::Also(file) => {
+                let mut all = read_authorities(file)?;
+                all.extend(machine_authorities());
+                Ok(all)
+            }
+        }
+    }
+}
+
 /// A way to servers.
 pub struct Web {
     agent: Agent,
@@ -102,17 +127,13 @@ pub struct Web {
 }
 
 impl Web {
-    /// Makes connections that trust the authorities in `ca`, or without it those of the machine.
+    /// Makes connections that trust these authorities.
     ///
     /// # Errors
     ///
     /// `CA-FILE`; what reading a file refuses.
-    pub fn new(ca: Option<&Path>, patience: Patience) -> Result<Self> {
-        let roots = match ca {
-            Some(file) => read_authorities(file)?,
-            None => machine_authorities(),
-        };
-        let roots = RootCerts::new_with_certs(&roots);
+    pub fn new(authorities: Authorities<'_>, patience: Patience) -> Result<Self> {
+        let roots = RootCerts::new_with_certs(&authorities.read()?);
         let make = |proxy: Option<Proxy>| {
             let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
             let tls = TlsConfig::builder()
