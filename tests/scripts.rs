@@ -11,8 +11,12 @@
 use clap::{Command as Clap, CommandFactory as _};
 use keyrite::cli::arguments::Arguments;
 use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
 
 /// Runs a script of the project; its exit code and what it says on stderr.
 fn script(name: &str, arguments: &[&str]) -> (i32, String) {
@@ -61,6 +65,106 @@ fn wrong_usage_is_told_apart_from_failing() {
         assert_eq!(code, 2, "{name}: {stderr}");
         assert!(stderr.contains(told), "{name}: {stderr}");
     }
+}
+
+/// A folder of programs by their names: these texts, or, for an empty one, that of the machine.
+fn programs(name: &str, programs: &[(&str, &str)]) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    for (program, text) in programs {
+        let path = folder.join(program);
+        if text.is_empty() {
+            let whole = Command::new("sh").args(["-c", &format!("command -v {program}")]).output().unwrap();
+            symlink(String::from_utf8(whole.stdout).unwrap().trim(), path).unwrap();
+        } else {
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+    }
+    folder
+}
+
+/// On a machine that has nothing yet the story says what to install.
+#[test]
+fn a_bare_machine_is_told_what_to_install() {
+    let needed = ["env", "bash", "dirname", "mkdir", "flock", "date", "awk"].map(|name| (name, ""));
+    let told = |name: &str, more: &[(&str, &str)]| {
+        let path = programs(name, &[&needed[..], more].concat());
+        let story = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/story");
+        let mut story = Command::new(story);
+        story.env_clear().env("PATH", &path).env("CARGO_TARGET_DIR", path.join("target"));
+        let run = story.output().unwrap();
+        assert_eq!(run.status.code(), Some(1));
+        String::from_utf8(run.stderr).unwrap()
+    };
+    let cargo = ("cargo", "#!/bin/sh\n");
+    let (none, no_packages) = ("#!/bin/sh\nexit 1\n", ("dpkg-query", "#!/bin/sh\nexit 1\n"));
+    let user = ("id", "#!/bin/sh\necho 1000\n");
+    assert!(told("scripts-bare", &[]).contains("install the Rust toolchain"));
+    let elsewhere = told("scripts-no-debian", &[cargo]);
+    assert!(elsewhere.contains("no Debian; install what corresponds to: softhsm2 notary"), "{elsewhere}");
+    for (name, more) in [
+        ("scripts-no-sudo", &[cargo, no_packages, user][..]),
+        ("scripts-no-network", &[cargo, no_packages, user, ("sudo", none)]),
+    ] {
+        let told = told(name, more);
+        assert!(told.contains("as root: apt-get update && apt-get install"), "{name}: {told}");
+        assert!(told.contains("softhsm2 notary openssl curl python3"), "{name}: {told}");
+    }
+}
+
+/// Every process that works in a folder, or was started with something in it.
+fn working_in(folder: &Path) -> Vec<String> {
+    let folder = folder.to_str().unwrap();
+    let processes = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
+    let about = |path: PathBuf| {
+        let line = fs::read(path.join("cmdline")).ok()?;
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        let cwd = fs::read_link(path.join("cwd")).unwrap_or_default();
+        let here = line.contains(folder) || cwd.to_string_lossy().starts_with(folder);
+        here.then(|| format!("{}: {line}", path.display()))
+    };
+    processes.filter_map(about).collect()
+}
+
+/// Ctrl-C in the middle of the story, with servers up and a program at a terminal of its own.
+#[test]
+fn an_interrupted_story_leaves_no_server_and_no_folder() {
+    let begun = "#!/bin/sh\n: >\"$BEGUN\"\nexec sleep 300\n";
+    let path = programs("scripts-interrupted/bin", &[("cargo", "#!/bin/sh\n")]);
+    let target = programs("scripts-interrupted/target/debug", &[("keyrite", begun)]);
+    let (target, room) = (target.parent().unwrap(), path.parent().unwrap().join("tmp"));
+    let _ = fs::remove_dir_all(&room);
+    fs::create_dir(&room).unwrap();
+    let mark = path.join("begun");
+    let mut story = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/story"));
+    let whole = format!("{}:{}", path.display(), std::env::var("PATH").unwrap());
+    story.env("PATH", whole).env("CARGO_TARGET_DIR", target).env("TMPDIR", &room).env("BEGUN", &mark);
+    story.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+    let mut story = story.spawn().unwrap();
+    let patience = Duration::from_millis(100);
+    for _ in 0..1200 {
+        if mark.exists() || story.try_wait().unwrap().is_some() {
+            break;
+        }
+        sleep(patience);
+    }
+    assert!(mark.exists(), "the story has not come to its first line");
+    let there = working_in(&room);
+    assert!(there.len() > 5, "servers are up: {there:?}");
+    let all = format!("-{}", story.id());
+    assert!(Command::new("kill").args(["-INT", "--", &all]).status().unwrap().success());
+    assert_eq!(story.wait().unwrap().code(), Some(130));
+    // What a terminal was taken from ends a moment later.
+    for _ in 0..100 {
+        if working_in(&room).is_empty() {
+            break;
+        }
+        sleep(patience);
+    }
+    assert_eq!(working_in(&room), Vec::<String>::new());
+    assert_eq!(fs::read_dir(&room).unwrap().count(), 0);
 }
 
 /// `scripts/release` writes them by `examples/man.rs`.
