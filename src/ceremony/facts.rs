@@ -5,6 +5,7 @@ use super::backups::Copies;
 use super::ceasing::Declared;
 use super::change::{Possession, Purpose};
 use super::conflict::Conflict;
+use super::overtaken::Overtaken;
 use super::people::{KeyName, Person};
 use super::proposal::Proposal;
 use super::rules;
@@ -203,6 +204,9 @@ pub struct Facts {
     /// keys would have put what they wanted ([`super::unmade`]). For the eye; a change rests on it only
     /// where its runbook says which version goes on.
     pub unmade: Vec<Unmade>,
+    /// Documents of delegations, by payload, that were sealed in this copy and lost their version to a
+    /// colleague's: no part of the history.
+    pub overtaken: BTreeMap<Digest, Overtaken>,
     /// Delegations that a former document listed and no newest one does: those that were revoked.
     pub revoked: BTreeSet<RoleName>,
     /// The anchor that a person gave, if any.

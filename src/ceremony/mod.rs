@@ -28,6 +28,7 @@ pub mod members;
 pub mod messages;
 pub mod outcome;
 mod outcome_json;
+pub mod overtaken;
 pub mod people;
 pub mod planner;
 pub mod proposal;

@@ -36,6 +36,9 @@ crate::rules! {
     LIMITS_REHEARSED: "LIMITS-REHEARSED", Refused, "an adopted trust demands no rehearsal, since no shadow has its first roots and keys", "design",
         "leave `rehearsed` out of these limits";
 
+    DOCUMENT_OVERTAKEN: "DOCUMENT-OVERTAKEN", Warned, "a sealed document that never went up stays listed where another of its version was published", "design",
+        "ask who signed the one that clients have; if none of you published it, keyrite guide lost-or-stolen";
+
     // --- frame: changes
     // Used by the record layer as well: these names are declared here alone.
     RECORD_FORMAT: "RECORD-FORMAT", Refused, "files of the record say a format that this keyrite knows", "design",

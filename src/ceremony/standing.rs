@@ -49,6 +49,13 @@ pub enum State {
         /// In their words, escaped.
         reason: String,
     },
+    /// What it made was sealed, and another document of that version was published.
+    Overtaken {
+        /// Of which delegation.
+        role: RoleName,
+        /// That version.
+        version: u64,
+    },
     /// All that it makes is in the record; of a roll-call, all that it will ever get.
     Sealed,
     /// Its last day has passed before every threshold was met.
@@ -176,6 +183,11 @@ impl Standing {
                 format!("{sign_by}, the last moment to sign, has passed with signatures missing"),
                 "every threshold met by then",
             )),
+            State::Overtaken { role, version } => Some(Refusal::new(
+                &rules::BASE_MOVED,
+                format!("another {role} {version}, which was published"),
+                "a version after it, made anew",
+            )),
             State::BaseMoved { role, from, newest } => Some(Refusal::new(
                 &rules::BASE_MOVED,
                 if *from == 0 {
@@ -269,6 +281,9 @@ fn state(roles: &Roles<'_>, items: &[ItemStanding], gathered: &Gathered) -> Stat
     }
     if let Some(reason) = withdrawn(roles, gathered) {
         return State::Withdrawn { reason: visible(reason) };
+    }
+    if let Some(lost) = change.documents().find_map(|d| facts.overtaken.get(&d.digest())) {
+        return State::Overtaken { role: lost.role.clone(), version: lost.version };
     }
     let met = |at: usize| {
         let mut own = items.iter().filter(|standing| standing.item == at);

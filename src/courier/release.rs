@@ -24,6 +24,7 @@ use crate::tuf::digest::Digest;
 use crate::tuf::document::TargetFile;
 use crate::tuf::hashes::Hashes;
 use crate::tuf::json::{Json, object};
+use crate::tuf::profile::Profile;
 use crate::tuf::rule::{Exit, Refusal, Result};
 use crate::tuf::text::visible;
 use crate::ui::screen::{Screen, Tone};
@@ -277,9 +278,11 @@ fn said(
         (None, Some(_)) => screen
             .callout(Tone::Careful, "It waits for another developer's signature, and nothing went up.")
             .next("Type the same line again once theirs is imported."),
-        (None, None) => screen.callout(Tone::Done, "There is nothing to hand over.").next(
-            "In profile tuf sign-snapshot makes what goes up; else the newest document says all that already.",
-        ),
+        (None, None) if trust.profile == Profile::Tuf => screen
+            .callout(Tone::Done, "It is in the record; nothing went up from here.")
+            .next("Whoever has the online keys imports this record and runs sign-snapshot; what that makes is pushed."),
+        (None, None) => screen
+            .callout(Tone::Done, "There is nothing to hand over: the newest document says all that already."),
     };
     let checked = files
         .iter()

@@ -96,12 +96,16 @@ pub struct StoredChange {
 }
 
 impl StoredChange {
-    /// Whether nothing more can happen to it: published, withdrawn, sealed or lapsed.
+    /// Whether nothing more can happen to it: published, withdrawn, overtaken, sealed or lapsed.
     pub fn closed(&self) -> bool {
         self.standing.as_ref().is_ok_and(|standing| {
             matches!(
                 standing.state,
-                State::Published | State::Withdrawn { .. } | State::Sealed | State::Lapsed { .. }
+                State::Published
+                    | State::Withdrawn { .. }
+                    | State::Overtaken { .. }
+                    | State::Sealed
+                    | State::Lapsed { .. }
             )
         })
     }

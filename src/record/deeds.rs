@@ -118,6 +118,11 @@ impl Record {
         Ok(())
     }
 
+    /// Whether the documents of a change were sealed in this very copy.
+    pub(super) fn sealed_here(&self, change: &Digest) -> bool {
+        self.deeds(change).is_ok_and(|deeds| deeds.contains(&Deed::Sealed))
+    }
+
     /// What was done for a change in this very copy.
     ///
     /// # Errors

@@ -188,7 +188,8 @@ impl Record {
     pub fn read_all(&self, today: Time, inputs: &Inputs) -> Result<Contents> {
         let found = files::find(&self.dir)?;
         let own = Files::new(&self.dir, found.places).no_more_than(self.most).with_seen(&self.seen);
-        let mut contents = read::contents(&own, &self.trust, today, inputs)?.0;
+        let mut contents =
+            read::contents(&own, &self.trust, today, inputs, &|change| self.sealed_here(change))?.0;
         let others = found.others.into_iter().map(|name| {
             let shown = visible(&name);
             (

@@ -138,7 +138,8 @@ impl Record {
     fn take_in(&self, today: Time, fill: impl FnOnce(&mut Load<'_>) -> Result<()>) -> Result<ImportReport> {
         self.lock()?;
         let profile = self.trust().profile;
-        let own = read::contents(&self.files()?, self.trust_file(), today, &Inputs::default());
+        let here = |change: &Digest| self.sealed_here(change);
+        let own = read::contents(&self.files()?, self.trust_file(), today, &Inputs::default(), &here);
         let unused = own.map(|(_, verdicts)| verdicts.refused.into_keys().collect()).unwrap_or_default();
         let mut load = Load {
             files: self.files()?,
@@ -153,7 +154,7 @@ impl Record {
         if let Some((_, refusal)) = load.report.left.iter().find(|(_, r)| r.rule() == &rules::RECORD_OTHER) {
             return Err(refusal.clone());
         }
-        let (_, verdicts) = read::contents(&load.files, self.trust_file(), today, &Inputs::default())?;
+        let (_, verdicts) = read::contents(&load.files, self.trust_file(), today, &Inputs::default(), &here)?;
         let mut report = load.report;
         for place in load.files.proposed().keys() {
             let name = load.names.get(place).cloned().unwrap_or_else(|| place.to_string());

@@ -197,14 +197,19 @@ impl<'a> Shelf<'a> {
     }
 
     /// What an upload is of, if it is whole: all that a change seals and nothing else, or what leads
-    /// clients to it. None for one of a change that is withdrawn, or not here.
+    /// clients to it. None for one of a change that is withdrawn or
+    /// overtaken, or not here.
     fn whole(&self, manifest: &Manifest) -> Option<Of> {
         if manifest.change.is_none() {
             let leads = documents(manifest).any(|(role, _)| *role == RoleName::Timestamp);
             return leads.then_some(None);
         }
         let stored = self.made(manifest)?;
-        if stored.standing.as_ref().is_ok_and(|s| matches!(s.state, State::Withdrawn { .. })) {
+        if stored
+            .standing
+            .as_ref()
+            .is_ok_and(|s| matches!(s.state, State::Withdrawn { .. } | State::Overtaken { .. }))
+        {
             return None;
         }
         let held =

@@ -60,6 +60,7 @@ pub fn facts(profile: Profile, collection: &str, today: Time, files: &[Envelope]
         reached: BTreeMap::new(),
         earlier: BTreeMap::new(),
         unmade: Vec::new(),
+        overtaken: BTreeMap::new(),
         revoked: BTreeSet::new(),
         anchor: None,
         enrolments: BTreeMap::new(),

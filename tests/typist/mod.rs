@@ -11,7 +11,12 @@ use std::path::Path;
 use std::process::Command;
 
 /// Runs a line that holds a ceremony, every question answered: everything that was on the screen.
-pub fn holds(mut command: Command, record: &Path) -> String {
+pub fn holds(command: Command, record: &Path) -> String {
+    ends(command, record, 0)
+}
+
+/// The same of a line that ends with this code.
+pub fn ends(mut command: Command, record: &Path, code: i32) -> String {
     command.env("TERM", "dumb");
     let mut pty = spawn_command(command, Some(240_000)).unwrap();
     let plain = [
@@ -44,7 +49,7 @@ pub fn holds(mut command: Command, record: &Path) -> String {
         pty.send_line(&answer).unwrap();
     }
     let status = format!("{:?}", pty.process().wait().unwrap());
-    assert!(status.ends_with(", 0)"), "{status}: {seen}");
+    assert!(status.ends_with(&format!(", {code})")), "{status}: {seen}");
     seen
 }
 

@@ -38,6 +38,7 @@ fn state(standing: &Standing) -> &'static str {
         State::Withdrawn { .. } => "withdrawn",
         State::Sealed => "sealed",
         State::Lapsed { .. } => "lapsed",
+        State::Overtaken { .. } => "overtaken",
         State::BaseMoved { .. } => "base moved",
         State::BaseAhead { .. } => "base ahead",
         State::Complete { everyone: true } => "complete",

@@ -165,6 +165,7 @@ pub fn nothing() -> Facts {
         reached: BTreeMap::new(),
         earlier: BTreeMap::new(),
         unmade: Vec::new(),
+        overtaken: BTreeMap::new(),
         revoked: BTreeSet::new(),
         anchor: None,
         enrolments: BTreeMap::new(),

@@ -165,6 +165,9 @@ fn state(stored: &StoredChange, sign_by: Time) -> String {
         Err(refusal) => format!("can't be said: {}", refusal.rule().name),
         Ok(State::Published) => "published".to_owned(),
         Ok(State::Withdrawn { reason }) => format!("withdrawn: {reason}"),
+        Ok(State::Overtaken { role, version }) => {
+            format!("overtaken: another {role} {version} was published, and this one never")
+        }
         Ok(State::Sealed) => "sealed".to_owned(),
         Ok(State::Lapsed { .. }) => format!("lapsed on {}", sign_by.date()),
         Ok(State::BaseMoved { role, from, newest }) => {

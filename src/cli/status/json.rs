@@ -53,6 +53,14 @@ pub fn report(contents: &Contents, view: &View<'_>, grants: &[Grant], next: &[St
             ("payload", payload.hex().into()),
         ])
     });
+    let overtaken = facts.overtaken.values().map(|lost| {
+        object([
+            ("role", lost.role.as_str().into()),
+            ("version", number(lost.version)),
+            ("payload", lost.payload.hex().into()),
+            ("published", lost.published.hex().into()),
+        ])
+    });
     let roll_call = view.roll_call.iter().map(|(key, at)| (key.to_string(), date(*at))).collect();
     let pins = facts.root().filter(|_| facts.trust.profile == Profile::Notary);
     let pins = pins.and_then(|root| root.roles.get(&RoleName::Root)).into_iter();
@@ -78,6 +86,7 @@ pub fn report(contents: &Contents, view: &View<'_>, grants: &[Grant], next: &[St
         ("conflicts", conflicts.collect::<Vec<_>>().into()),
         ("findings", findings.collect::<Vec<_>>().into()),
         ("loose", loose.collect::<Vec<_>>().into()),
+        ("overtaken", overtaken.collect::<Vec<_>>().into()),
         ("uploads", contents.unpublished_uploads().into_iter().map(Json::from).collect::<Vec<_>>().into()),
         ("who", who::json(grants)),
         ("next", next.iter().map(|line| Json::from(line.as_str())).collect::<Vec<_>>().into()),

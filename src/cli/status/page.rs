@@ -41,6 +41,9 @@ pub fn screen(contents: &Contents, view: &View<'_>, next: &[String]) -> Screen {
         );
         screen = screen.callout(Tone::Careful, loose.to_string());
     }
+    for lost in facts.overtaken.values() {
+        screen = screen.callout(Tone::Careful, lost.notice(facts).to_string());
+    }
     if let Some(text) = unmade::newest(facts) {
         screen = screen.callout(Tone::Careful, text);
     }
@@ -203,7 +206,7 @@ fn open_changes(mut screen: Screen, contents: &Contents) -> Screen {
         let word = match standing.state {
             State::Withdrawn { .. } => "Withdrawn",
             State::Lapsed { .. } => "Lapsed",
-            State::BaseMoved { .. } => "Overtaken",
+            State::BaseMoved { .. } | State::Overtaken { .. } => "Overtaken",
             _ => "Open",
         };
         screen = screen.heading(format!("{word}: {}", visible(&stored.change.frame.title)));
@@ -214,7 +217,7 @@ fn open_changes(mut screen: Screen, contents: &Contents) -> Screen {
                     screen.fact(item.title.as_str(), format!("{} of {} signatures", need.have, need.need));
             }
         }
-        if matches!(standing.state, State::Withdrawn { .. }) {
+        if matches!(standing.state, State::Withdrawn { .. } | State::Overtaken { .. }) {
             continue;
         }
         for (key, reason) in &stored.gathered.refusals {
@@ -253,6 +256,9 @@ pub fn state(standing: &Standing) -> String {
         State::Published => "published".to_owned(),
         State::Lapsed { .. } => "its last day has passed".to_owned(),
         State::Withdrawn { reason } => format!("withdrawn: {}", visible(reason)),
+        State::Overtaken { role, version } => {
+            format!("sealed, and never published: another {role} {version} was")
+        }
         State::BaseMoved { role, from, newest } => {
             format!("it starts from {role} {from}, but {newest} is the newest: plan the runbook again")
         }

@@ -50,6 +50,14 @@ pub fn run(session: &Session, args: &Verify) -> Result<Ended> {
             ("expected", refusal.expected().into()),
         ])
     });
+    let notices = contents.facts.overtaken.values().map(|lost| {
+        let notice = lost.notice(&contents.facts);
+        object([
+            ("rule", notice.rule().name.into()),
+            ("found", notice.found().into()),
+            ("expected", notice.expected().into()),
+        ])
+    });
     let number = |n: usize| i64::try_from(n).map_or(Json::Null, Json::Int);
     let root = contents.facts.roots.last().map_or(Json::Null, |root| {
         let version = i64::try_from(root.version()).map_or(Json::Null, Json::Int);
@@ -60,6 +68,7 @@ pub fn run(session: &Session, args: &Verify) -> Result<Ended> {
         ("record", seen.listing.hex().into()),
         ("clients", seen.clients.iter().map(|line| Json::from(line.as_str())).collect::<Vec<_>>().into()),
         ("problems", list.collect::<Vec<_>>().into()),
+        ("notices", notices.collect::<Vec<_>>().into()),
         ("roots", number(contents.facts.roots.len())),
         ("keys", number(contents.facts.keys.len())),
         ("changes", number(contents.changes.len())),
@@ -142,6 +151,9 @@ fn screen(contents: &Contents, problems: &[(String, Refusal)], seen: &Seen) -> S
                 format!("a {} statement does not act: {idle}", stored.signed.statement().kind()),
             );
         }
+    }
+    for lost in facts.overtaken.values() {
+        screen = screen.callout(Tone::Careful, lost.notice(facts).to_string());
     }
     for line in ceremonies::unagreed(contents) {
         screen = screen.callout(Tone::Careful, line);

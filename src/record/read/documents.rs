@@ -6,17 +6,22 @@
 
 mod deciding;
 mod delegators;
+mod overtaken;
 mod published;
 
 use deciding::{Deciding, current, former_give_way, one_payload_of, served_instead, sides};
 use delegators::{Delegators, Ready};
+use overtaken::{Found, Online, overtaken_give_way};
 use published::{named_by_snapshot, publish};
+
+pub(super) use overtaken::Past;
 
 use super::roots::{Signed, parse, weight};
 use super::statements::Said;
 use super::withdrawn::Withdrawn;
 use super::{Desk, by_some_root, decision};
 use crate::ceremony::facts::{Earlier, MADE_AHEAD, Stage, Unmade};
+use crate::ceremony::overtaken::Overtaken;
 use crate::record::contents::StoredDocument;
 use crate::record::names::Place;
 use crate::record::receipt::{Answer, Receipt};
@@ -61,6 +66,12 @@ pub(super) struct Documents {
     pub files: BTreeMap<Digest, RoleName>,
     /// Roles whose newest version conflicts.
     pub conflicts: BTreeMap<RoleName, Refusal>,
+    /// Those that were sealed here and lost their version, by payload; no part of the history.
+    pub overtaken: BTreeMap<Digest, Overtaken>,
+    /// Their files.
+    overtaken_files: BTreeMap<Digest, RoleName>,
+    /// What the backend's keys have signed.
+    online: Online,
 }
 
 /// Trusted documents by role and version.
@@ -193,6 +204,7 @@ pub(super) fn read(
     roots: &[Trusted],
     said: &Said,
     withdrawn: &mut Withdrawn<'_>,
+    past: &Past<'_>,
 ) -> Documents {
     let mut documents = Documents::default();
     let mut waiting: BTreeMap<RoleName, Vec<Place>> = BTreeMap::new();
@@ -201,7 +213,7 @@ pub(super) fn read(
             waiting.entry(role.clone()).or_default().push(place.clone());
         }
     }
-    let voices = Voices { said, roots };
+    let voices = Voices { said, roots, past };
     let mut all: Vec<Vouched> = Vec::new();
     for place in waiting.remove(&RoleName::Root).unwrap_or_default() {
         list_root(desk, &place, roots, withdrawn, &mut all);
@@ -216,6 +228,7 @@ pub(super) fn read(
     while let Some(role) = ready.next() {
         let Some(places) = waiting.remove(&role) else { continue };
         let vouched = role_documents(desk, &mut documents, &voices, &role, &places, &delegators, withdrawn);
+        documents.online.stand(&role, &vouched);
         for delegating in vouched.iter().rev().filter(|v| delegates(v.trusted.document())) {
             delegators.push(delegating.trusted.clone());
             ready.look(&delegating.trusted, &waiting);
@@ -257,6 +270,7 @@ pub(super) fn read(
         });
     }
     documents.files.extend(withdrawn.files());
+    documents.files.extend(std::mem::take(&mut documents.overtaken_files));
     documents.history.sort();
     documents
 }
@@ -322,6 +336,7 @@ fn role_documents(
             match accept(delegator, role, envelope.clone(), None) {
                 Ok(trusted) => {
                     desk.files.see(*file, &trusted);
+                    documents.online.found(role, &trusted);
                     let by = (delegator.role().clone(), delegator.version());
                     Some(Vouched { trusted, file: *file, by })
                 }
@@ -338,8 +353,12 @@ fn role_documents(
         }
     }
     let mut all = Vec::new();
+    let found = if versions.values().any(|files| files.len() > 1) { found(&versions) } else { Vec::new() };
     for (version, mut files) in versions {
         former_give_way(desk, &mut files, newest_delegator.as_ref(), role);
+        if files.len() > 1 {
+            overtaken_give_way(desk, documents, voices.past, delegators, &mut files, &found);
+        }
         if files.len() > 1 {
             documents.several.extend(files.iter().map(|(_, v)| (v.file, v.trusted.envelope().clone())));
         }
@@ -385,8 +404,15 @@ fn role_documents(
     all
 }
 
+/// Every file of a role, oldest version first.
+fn found(versions: &BTreeMap<u64, Vec<(Place, Vouched)>>) -> Vec<Found> {
+    let files = versions.iter().flat_map(|(version, files)| files.iter().map(move |(_, v)| (*version, v)));
+    files.map(|(version, v)| (version, v.payload(), v.file)).collect()
+}
+
 /// What may decide between documents.
 struct Voices<'a> {
     said: &'a Said,
     roots: &'a [Trusted],
+    past: &'a Past<'a>,
 }

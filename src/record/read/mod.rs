@@ -19,7 +19,7 @@ mod uploads;
 mod withdrawn;
 
 use super::TrustFile;
-use super::contents::{Contents, Inputs, StoredChange, StoredStatement};
+use super::contents::{Contents, Inputs, StoredChange};
 use super::files::Files;
 use super::names::Place;
 use super::receipt::Receipt;
@@ -161,7 +161,7 @@ fn met(keys: &Keys, role: &RoleKeys, payload: &MetadataPayload, signers: &BTreeS
     tally(keys, role, payload, &Assumed(signers.clone())).met()
 }
 
-/// Reads everything.
+/// Reads everything. `sealed_here` says of a change whether its documents were sealed in this very copy.
 ///
 /// # Errors
 ///
@@ -171,10 +171,11 @@ pub fn contents(
     trust: &TrustFile,
     today: Time,
     inputs: &Inputs,
+    sealed_here: &dyn Fn(&Digest) -> bool,
 ) -> Result<(Contents, Verdicts)> {
     let mut published = BTreeSet::new();
     loop {
-        let (contents, verdicts, served) = read(files, trust, today, inputs, &published)?;
+        let (contents, verdicts, served) = read(files, trust, today, inputs, sealed_here, &published)?;
         // What was withdrawn and is served all the same counts: once more, with it in its place.
         if served.is_subset(&published) {
             return Ok((contents, verdicts));
@@ -190,6 +191,7 @@ fn read(
     trust: &TrustFile,
     today: Time,
     inputs: &Inputs,
+    sealed_here: &dyn Fn(&Digest) -> bool,
     published: &BTreeSet<Digest>,
 ) -> Result<(Contents, Verdicts, BTreeSet<Digest>)> {
     let mut desk = Desk {
@@ -205,7 +207,9 @@ fn read(
     let mut changes = changes::read(desk);
     let mut withdrawn = Withdrawn::new(&said, &changes, published);
     let roots = roots::read(desk, inputs.anchor.as_ref(), &mut withdrawn);
-    let documents = documents::read(desk, &roots.chain, &said, &mut withdrawn);
+    let receipts = receipts(desk);
+    let past = documents::Past { changes: &changes, receipts: &receipts, sealed_here };
+    let mut documents = documents::read(desk, &roots.chain, &said, &mut withdrawn, &past);
     if let Some(anchor) = inputs.anchor.as_ref().filter(|a| !documents.served_withdrawn.contains(&a.payload))
     {
         withdrawn.check_anchor(anchor, &roots.chain)?;
@@ -222,16 +226,15 @@ fn read(
     for key in keys_used.values_mut() {
         key.life = said.life(&key.public.identity());
     }
-    let receipts = receipts(desk);
     let mut history = documents.trusted.clone();
     history.extend(said.in_force());
-    let made = changes.values().flat_map(|stored| stored.change.documents());
-    let made = made.map(MetadataPayload::digest).collect();
+    let made = made(&changes);
     let unvouched = documents.unvouched(&made, desk.trust.stage);
     let proposals = proposals(&changes, &roots.signed);
     let mut facts = Facts {
         reached: documents.reached(&made, &unvouched),
         unmade: documents.unmade(&made),
+        overtaken: std::mem::take(&mut documents.overtaken),
         trust: trust.trust().clone(),
         limits: limits.limits,
         limits_number: limits.number,
@@ -271,7 +274,6 @@ fn read(
     let replaced = replaced.filter(|(payload, _)| bases.contains(payload)).collect();
     let mut conflicts = documents.conflicts;
     conflicts.extend(roots.conflict.map(|refusal| (RoleName::Root, refusal)));
-    let statements: BTreeMap<Digest, StoredStatement> = said.stored();
     let refused = std::mem::take(&mut desk.refused);
     let accepted = std::mem::take(&mut desk.accepted);
     let contents = Contents {
@@ -279,7 +281,7 @@ fn read(
         changes,
         transcripts: transcripts.whole,
         broken: transcripts.broken,
-        statements,
+        statements: said.stored(),
         key_files: keys.files,
         history: documents.history,
         replaced,
@@ -296,12 +298,20 @@ fn read(
     Ok((contents, Verdicts { accepted, refused }, documents.served_withdrawn))
 }
 
+/// The documents of every change.
+fn made(changes: &BTreeMap<Digest, StoredChange>) -> BTreeSet<Digest> {
+    changes.values().flat_map(|stored| stored.change.documents()).map(MetadataPayload::digest).collect()
+}
+
 /// The documents that changes start from which may still be sealed again or handed over: a record
 /// grows for years, and what older ones replaced is not kept in memory.
 fn bases_in_use(changes: &BTreeMap<Digest, StoredChange>) -> BTreeSet<Digest> {
     let over = |stored: &&StoredChange| {
         let over = |state: &State| {
-            matches!(state, State::Published | State::Withdrawn { .. } | State::Lapsed { .. })
+            matches!(
+                state,
+                State::Published | State::Withdrawn { .. } | State::Overtaken { .. } | State::Lapsed { .. }
+            )
         };
         stored.standing.as_ref().is_ok_and(|standing| over(&standing.state))
     };

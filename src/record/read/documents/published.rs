@@ -27,7 +27,7 @@ pub(super) fn named_by_snapshot(
 }
 
 /// Whether snapshot or timestamp mean this very file.
-fn names(meta: &MetaFile, version: u64, file: &Digest, profile: Profile) -> bool {
+pub(super) fn names(meta: &MetaFile, version: u64, file: &Digest, profile: Profile) -> bool {
     let hash = meta.hashes.get("sha256").map(|hash| hash == file.as_bytes());
     match profile {
         Profile::Notary => hash == Some(true),

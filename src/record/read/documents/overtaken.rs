@@ -1,0 +1,190 @@
+//! Of two documents of one version, the one that was sealed here and never went up.
+//!
+//! It gives way without a decision only where everything that the record holds says the same: who might
+//! lie are a backend, which can show each customer another document, and a thief of a developer's key, who
+//! can sign any. What anyone can write into a record (a change, a receipt) never makes a document harmless;
+//! it only keeps one from passing for it.
+
+use super::delegators::Delegators;
+use super::published::names;
+use super::{Documents, Vouched};
+use crate::ceremony::overtaken::Overtaken;
+use crate::record::contents::StoredChange;
+use crate::record::names::Place;
+use crate::record::read::Desk;
+use crate::record::read::roots::Signed as _;
+use crate::record::receipt::Receipt;
+use crate::tuf::chain::signers_of;
+use crate::tuf::digest::Digest;
+use crate::tuf::document::{Document, MetaFile};
+use crate::tuf::evidence::{Trusted, Verified};
+use crate::tuf::key::KeyIdentity;
+use crate::tuf::profile::Profile;
+use crate::tuf::role::RoleName;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What was done here and what backends are said to have answered.
+pub(in crate::record::read) struct Past<'a> {
+    pub changes: &'a BTreeMap<Digest, StoredChange>,
+    pub receipts: &'a [Receipt],
+    /// Whether the documents of a change were sealed in this very copy.
+    pub sealed_here: &'a dyn Fn(&Digest) -> bool,
+}
+
+/// Snapshots and timestamps as they were found.
+#[derive(Default)]
+pub(super) struct Online {
+    /// Every snapshot that met a threshold, those of which there are two of one version as well.
+    snapshots: Vec<Trusted>,
+    /// What stands of both: the file's digest, and the document.
+    stands: Vec<(Digest, Trusted)>,
+}
+
+impl Online {
+    /// Takes note of a snapshot, whatever becomes of it.
+    pub(super) fn found(&mut self, role: &RoleName, document: &Trusted) {
+        if *role == RoleName::Snapshot {
+            self.snapshots.push(document.clone());
+        }
+    }
+
+    /// Takes note of what stands of an online role.
+    pub(super) fn stand(&mut self, role: &RoleName, documents: &[Vouched]) {
+        if matches!(role, RoleName::Snapshot | RoleName::Timestamp) {
+            self.stands.extend(documents.iter().map(|v| (v.file, v.trusted.clone())));
+        }
+    }
+
+    /// What the snapshots that a timestamp names say of a role.
+    fn served<'a>(&'a self, role: &'a RoleName, profile: Profile) -> impl Iterator<Item = &'a MetaFile> {
+        let named = move |file: &Digest, snapshot: &Trusted| {
+            self.stands.iter().any(|(_, timestamp)| match timestamp.document() {
+                Document::Timestamp(view) => names(&view.snapshot, snapshot.version(), file, profile),
+                _ => false,
+            })
+        };
+        self.stands.iter().filter_map(move |(file, document)| match document.document() {
+            Document::Snapshot(list) if named(file, document) => list.meta.get(role),
+            _ => None,
+        })
+    }
+
+    /// What any snapshot says of a role.
+    fn said<'a>(&'a self, role: &'a RoleName) -> impl Iterator<Item = &'a MetaFile> {
+        self.snapshots.iter().filter_map(move |snapshot| match snapshot.document() {
+            Document::Snapshot(list) => list.meta.get(role),
+            _ => None,
+        })
+    }
+}
+
+/// A file of the role: version, payload, digest.
+pub(super) type Found = (u64, Digest, Digest);
+
+/// Takes out of the files of one version those that were overtaken; `all` are the role's files.
+pub(super) fn overtaken_give_way(
+    desk: &mut Desk<'_>,
+    documents: &mut Documents,
+    past: &Past<'_>,
+    delegators: &Delegators,
+    files: &mut Vec<(Place, Vouched)>,
+    all: &[Found],
+) {
+    let lost = Pair { documents, past, delegators, profile: desk.trust.profile, all }.lost(files);
+    files.retain(|(place, v)| {
+        let gone = lost.iter().any(|lost| lost.payload == v.payload());
+        if gone {
+            desk.accept(place);
+            documents.overtaken_files.insert(v.file, v.trusted.role().clone());
+        }
+        !gone
+    });
+    documents.overtaken.extend(lost.into_iter().map(|lost| (lost.payload, lost)));
+}
+
+struct Pair<'a> {
+    documents: &'a Documents,
+    past: &'a Past<'a>,
+    delegators: &'a Delegators,
+    profile: Profile,
+    all: &'a [Found],
+}
+
+impl Pair<'_> {
+    /// The overtaken ones: all but one that is published, or none at all.
+    fn lost(&self, files: &[(Place, Vouched)]) -> Vec<Overtaken> {
+        let payloads: BTreeSet<Digest> = files.iter().map(|(_, v)| v.payload()).collect();
+        let Some(role) = files.first().map(|(_, v)| v.trusted.role()) else { return Vec::new() };
+        if payloads.len() < 2 || !matches!(role, RoleName::Delegated(_)) {
+            return Vec::new();
+        }
+        let mut published = files.iter().map(|(_, v)| v).filter(|v| self.is_served(role, v.file));
+        let Some(stands) = published.next() else { return Vec::new() };
+        let Some(next) = self.made_from(role, stands) else { return Vec::new() };
+        let signers = self.signers(role, files, stands.payload());
+        let others = payloads.into_iter().filter(|payload| *payload != stands.payload());
+        let lost = others.map(|payload| {
+            let of = files.iter().map(|(_, v)| v).filter(|v| v.payload() == payload);
+            let forked = !self.signers(role, files, payload).is_disjoint(&signers);
+            let hinted = of.into_iter().any(|v| self.is_hinted_at(role, v));
+            let own = self.maker(role, &payload).is_some();
+            (own && !forked && !hinted).then(|| Overtaken {
+                role: role.clone(),
+                version: stands.trusted.version(),
+                payload,
+                published: stands.payload(),
+                signers: signers.clone(),
+                next,
+            })
+        });
+        lost.collect::<Option<Vec<_>>>().unwrap_or_default()
+    }
+
+    /// Whether a snapshot that a timestamp names has the digest of this very file.
+    fn is_served(&self, role: &RoleName, file: Digest) -> bool {
+        let mut served = self.documents.online.served(role, self.profile);
+        served.any(|meta| meta.hashes.get("sha256").is_some_and(|hash| hash == file.as_bytes()))
+    }
+
+    /// Whether anything here says that a file was served, signed or not.
+    fn is_hinted_at(&self, role: &RoleName, v: &Vouched) -> bool {
+        let version = v.trusted.version();
+        let mut said = self.documents.online.said(role);
+        let mut answered = self.past.receipts.iter().flat_map(|receipt| receipt.served.values());
+        said.any(|meta| names(meta, version, &v.file, self.profile))
+            || answered.any(|(_, file)| *file == v.file)
+    }
+
+    /// The change of this one document alone that was sealed here.
+    fn maker(&self, role: &RoleName, payload: &Digest) -> Option<&StoredChange> {
+        let one = |stored: &&StoredChange| {
+            let mut made = stored.change.documents();
+            let own = made.next().is_some_and(|d| d.role() == role && d.digest() == *payload);
+            own && made.next().is_none()
+        };
+        self.past.changes.values().filter(one).find(|stored| (self.past.sealed_here)(&stored.digest))
+    }
+
+    /// The published version after a document that people here made from it.
+    fn made_from(&self, role: &RoleName, from: &Vouched) -> Option<u64> {
+        let base = (from.trusted.version(), from.payload());
+        let mut later = self.all.iter().filter(|(version, ..)| *version > base.0);
+        later.find_map(|(version, payload, file)| {
+            let stored = self.maker(role, payload).filter(|_| self.is_served(role, *file))?;
+            (stored.change.base.documents.get(role) == Some(&base)).then_some(*version)
+        })
+    }
+
+    /// Whose keys, of those that any document here lists for the role, have signed a payload.
+    fn signers(&self, role: &RoleName, files: &[(Place, Vouched)], payload: Digest) -> BTreeSet<KeyIdentity> {
+        let mut signers = BTreeSet::new();
+        for (_, v) in files.iter().filter(|(_, v)| v.payload() == payload) {
+            let evidence = Verified::new(v.trusted.envelope());
+            for delegator in self.delegators.of(role) {
+                let Ok((keys, listed)) = signers_of(delegator.document(), role) else { continue };
+                signers.extend(evidence.under(keys, listed).into_iter().map(|(key, _)| key));
+            }
+        }
+        signers
+    }
+}
