@@ -20,14 +20,17 @@ use keyrite::ceremony::facts::{Facts, Stage as Kind};
 use keyrite::ceremony::limits::Limits;
 use keyrite::ceremony::people::KeyName;
 use keyrite::ceremony::planner::{Cast, Incident, Successor, incident};
+use keyrite::ceremony::unmade::LeaveOut;
 use keyrite::record::{Inputs, Record};
 use keyrite::signer::backends::Modules;
 use keyrite::signer::secret::Pin;
 use keyrite::signer::uri::KeyUri;
 use keyrite::signer::{self, PinAsk, PinSource, TokenIdentity};
 use keyrite::tuf::digest::Digest;
-use keyrite::tuf::document::{Document, MetaFile, PathRule, TargetFile};
-use keyrite::tuf::make::{Grant, RoleSpec, TargetsEdit};
+use keyrite::tuf::document::{Document, Keys, MetaFile, PathRule, TargetFile};
+use keyrite::tuf::evidence::Trusted;
+use keyrite::tuf::key::PublicKey;
+use keyrite::tuf::make::{Amendment, Grant, RoleSpec, TargetsEdit};
 use keyrite::tuf::payload::{MetadataPayload, Payload};
 use keyrite::tuf::profile::Profile;
 use keyrite::tuf::role::RoleName;
@@ -39,6 +42,7 @@ use std::fs;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Every key file's pass-phrase.
@@ -118,16 +122,7 @@ impl Night {
         fs::create_dir_all(stage.path("keys")).unwrap();
         let mut enrolments = Vec::new();
         for key in online.iter().flat_map(|key| [(*key).to_owned(), format!("{key}-2")]) {
-            let (secret, public) =
-                (stage.path(&format!("keys/{key}.pem")), stage.path(&format!("{key}.pub")));
-            let line = format!(
-                "openssl ecparam -name prime256v1 -genkey -noout | openssl pkcs8 -topk8 -v2 aes-256-cbc \
-                 -v2prf hmacWithSHA256 -passout file:phrase -out {0} && chmod 600 {0} && \
-                 openssl pkey -in {0} -passin file:phrase -pubout -out {1}",
-                utf8(&secret),
-                utf8(&public)
-            );
-            Done::of(Command::new("sh").args(["-euc", &line]).current_dir(&stage.dir)).ended(0);
+            let public = with_openssl(&stage, &key);
             enrolments.push((key, public));
         }
         for dana in ["dev-dana", "dev-dana-2"] {
@@ -223,13 +218,18 @@ impl Night {
     /// Signed by a key whose file and pass-phrase a thief has.
     fn stolen(&self, facts: &Facts, key: &str, payload: &MetadataPayload) -> Vec<u8> {
         let public = &facts.keys[&key.parse::<KeyName>().unwrap()].public;
+        self.signed(key, public, &facts.root().unwrap().keys, payload)
+    }
+
+    /// Signed by the key in this file, which `listed` has.
+    fn signed(&self, key: &str, public: &PublicKey, listed: &Keys, payload: &MetadataPayload) -> Vec<u8> {
         let place = KeyUri::File(self.stage.path(&format!("keys/{key}.pem")));
         let mut token = Modules::default().open(&place, None).unwrap();
         let mut signer = token.open(public, &mut Thief).unwrap();
         let whole = Payload::Metadata(payload.clone());
         let scheme = wire::scheme(self.profile, public);
         let signature = signer::sign(signer.as_mut(), public, scheme, &whole, &mut Thief).unwrap();
-        wire::seal(payload, &facts.root().unwrap().keys, &[signature]).unwrap()
+        wire::seal(payload, listed, &[signature]).unwrap()
     }
 
     fn facts(&self) -> Facts {
@@ -278,6 +278,73 @@ impl Night {
         assert_eq!(self.facts().documents[&RoleName::Targets].version(), version);
     }
 
+    /// A thief of the targets key lets the backend serve one more targets in which the camera station is
+    /// theirs: their key in the place of dana's, and one more path; and their first release of it.
+    fn taken_over(&self) {
+        let (profile, facts) = (self.profile, self.facts());
+        let public = with_openssl(&self.stage, "thief");
+        let public = PublicKey::from_pem(&fs::read_to_string(public).unwrap()).unwrap();
+        let role = self.camera_station();
+        let before = &facts.documents[&RoleName::Targets];
+        let listed = before.document().as_targets().unwrap().delegations.roles.iter();
+        let danas = listed.clone().find(|listed| listed.name == role).unwrap().keys.keyids.iter().cloned();
+        let amendment = Amendment {
+            role: role.clone(),
+            remove: Arc::new(danas.collect()),
+            add: vec![wire::key_entry(profile, &public, None).unwrap()],
+            threshold: None,
+            add_paths: vec![self.path_of("evil")],
+        };
+        let until = now().plus(Term::new(1, Unit::Years)).unwrap();
+        let (version, edits) = (before.version() + 1, [TargetsEdit::Amend(amendment)]);
+        let targets =
+            make::targets(profile, &RoleName::Targets, version, until, Some(before.payload()), &edits);
+        let targets = targets.unwrap();
+        let hashes = BTreeMap::from([("sha256".to_owned(), Digest::of(b"evil").as_bytes().to_vec())]).into();
+        let put = TargetsEdit::PutTarget {
+            path: "camera-station/evil".to_owned(),
+            file: TargetFile { length: 4, hashes, custom: None },
+        };
+        let last = facts.documents.get(&role);
+        let own = last.map_or(0, Trusted::version) + 1;
+        let release = make::targets(profile, &role, own, until, last.map(Trusted::payload), &[put]).unwrap();
+        let entries = &targets.document().as_targets().unwrap().delegations.keys;
+        let release = self.signed("thief", &public, entries, &release);
+        let served = self.stage.path("taken-over");
+        fs::create_dir_all(&served).unwrap();
+        fs::write(served.join("targets.json"), self.stolen(&facts, "targets-1", &targets)).unwrap();
+        let name = format!("{}.json", role.as_str().replace('/', "%2F"));
+        fs::write(served.join(name), release).unwrap();
+        self.stage.on(&self.stage.record, &self.map(&[]), &["import", utf8(&served)]).ended(0);
+        let facts = self.facts();
+        assert_eq!(facts.documents[&RoleName::Targets].version(), version);
+        assert_eq!(facts.documents[&role].version(), own);
+    }
+
+    fn camera_station(&self) -> RoleName {
+        let tuf = self.profile == Profile::Tuf;
+        RoleName::from_name(if tuf { "camera-station" } else { "targets/camera-station" })
+    }
+
+    /// All below a folder, as the profile writes it.
+    fn path_of(&self, folder: &str) -> String {
+        if self.profile == Profile::Tuf { format!("{folder}/*") } else { format!("{folder}/") }
+    }
+
+    /// Who may release for the camera station, by the record's names, its threshold and its paths.
+    fn station(&self) -> (Vec<String>, u32, PathRule) {
+        let facts = self.facts();
+        let targets = facts.documents[&RoleName::Targets].document().as_targets().unwrap();
+        let role = self.camera_station();
+        let role = targets.delegations.roles.iter().find(|listed| listed.name == role).unwrap();
+        let name = |id| {
+            let public = targets.delegations.keys.get(id).unwrap().public.as_ref().unwrap();
+            let known = facts.keys.values().find(|key| key.public == *public);
+            known.map_or_else(|| "nobody".to_owned(), |key| key.name.to_string())
+        };
+        (role.keys.keyids.iter().map(name).collect(), role.keys.threshold.get(), role.paths.clone())
+    }
+
     /// What the newest targets says itself: its files, and whom it lets sign.
     fn says(&self) -> (u64, Vec<String>, Vec<String>) {
         let facts = self.facts();
@@ -299,6 +366,20 @@ impl Night {
     fn planned(&self, runbook: &Path) -> String {
         self.plan(&self.map(&[]), runbook).ended(0).json()["summary"].to_string()
     }
+}
+
+/// A key in a file, made by another program; its public half.
+fn with_openssl(stage: &Stage, key: &str) -> PathBuf {
+    let (secret, public) = (stage.path(&format!("keys/{key}.pem")), stage.path(&format!("{key}.pub")));
+    let line = format!(
+        "openssl ecparam -name prime256v1 -genkey -noout | openssl pkcs8 -topk8 -v2 aes-256-cbc \
+         -v2prf hmacWithSHA256 -passout file:phrase -out {0} && chmod 600 {0} && \
+         openssl pkey -in {0} -passin file:phrase -pubout -out {1}",
+        utf8(&secret),
+        utf8(&public)
+    );
+    Done::of(Command::new("sh").args(["-euc", &line]).current_dir(&stage.dir)).ended(0);
+    public
 }
 
 fn now() -> Time {
@@ -617,8 +698,136 @@ fn what_a_thief_of_the_targets_key_put_in_is_shown_and_left_out() {
         assert!(!day.status().contains("no change of this record made"));
         let told = day.planned(&plain);
         assert!(told.contains(&granted) && told.contains(file) && told.contains("without-paths"), "{told}");
-        let refused = day.plan(&day.map(&[]), &day.recovery("late.toml", "as-in = 2\n")).ended(1).json();
+        let refused = day.plan(&day.map(&[]), &day.recovery("late.toml", "as-in = 3\n")).ended(1).json();
         assert_eq!(refused["error"]["rule"], "TARGETS-AS-IN", "{refused}");
+        let late = day.recovery("late.toml", "as-in = 2\nwithout-paths = [\"evil.bin\"]\n");
+        let told = day.planned(&late);
+        for line in ["with what changes of this record did since", "evil.bin is not in it"] {
+            assert!(told.contains(line), "no {line} in {told}");
+        }
+        assert_eq!(day.until_held(&late), 1);
+        assert_eq!(day.says(), (5, honest.1.clone(), honest.2.clone()));
+    }
+}
+
+/// The guide shows what came in and asks about it, and its runbooks say what was answered.
+fn asked_by_the_guide(day: &Night, name: &dyn Fn(&str) -> String) {
+    let stolen = "what = \"targets-key\"\nfate.targets-1 = \"copied\"\nlate = \"none\"\n";
+    for (ceremony, more, file, answer, written) in [
+        ("lost-or-stolen", stolen, "-recover.toml", "leave-out", true),
+        ("targets-key", "threshold = \"1\"\n", "-targets.toml", "leave-out", true),
+        ("targets-key", "threshold = \"1\"\n", "-targets.toml", "keep", false),
+    ] {
+        let guided = day.again(&name(&format!("guide-{ceremony}-{answer}")));
+        let answers = format!(
+            "[answers]\nceremony = \"{ceremony}\"\n{more}keys = \"targets-1\"\nnew-key = \"targets-9\"\n\
+             holder = \"uma\"\ncame-in = \"{answer}\"\nadministrator = \"ada\"\nwitnesses = \"wim\"\n\
+             next = \"later\"\n"
+        );
+        let answers = guided.stage.write("guide.toml", &answers);
+        let map = guided.map(&[]);
+        let line = ["-C", utf8(&guided.stage.record), "--devices", utf8(&map), "guide", "--answers"];
+        let said = guided.stage.keyrite(line.iter().chain(&[utf8(&answers), "--unattended"])).ended(0);
+        let said = said.text().split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains("adds a key that the record doesn't know"), "{said}");
+        let folder = guided.stage.record.join(ceremony);
+        let runbook = toml_files(&folder).into_iter().find(|path| utf8(path).ends_with(file)).unwrap();
+        let text = fs::read_to_string(runbook).unwrap();
+        assert_eq!(text.contains("\nas-in = 2\n"), written, "{ceremony}, {answer}: {text}");
+    }
+}
+
+/// A thief who put a key of theirs in the place of a developer's, which the record has no name for: each
+/// change that replaces the targets key shows it, and leaves it out with one line, also where people had
+/// signed on top of it before they knew.
+#[test]
+fn a_developers_key_that_a_thief_replaced_comes_back_with_the_next_targets_key() {
+    for profile in [Profile::Notary, Profile::Tuf] {
+        let tuf = profile == Profile::Tuf;
+        let name = |name: &str| format!("over-{name}{}", if tuf { "-tuf" } else { "" });
+        let mut day = Night::first_day(&name("day"), profile);
+        let honest = day.station();
+        assert_eq!((honest.0.as_slice(), honest.1), (&["dev-dana".to_owned()][..], 1));
+        day.until_held(&shipped("break-glass/targets-key-compromised/01-targets-key.toml"));
+        day.taken_over();
+        assert_eq!(day.station().0, ["nobody"]);
+        let quiet = "ceremony = \"issue-targets-key\"\ntitle = \"The next targets key\"\n[people]\n\
+                     ada = \"administrator\"\numa = \"custodian\"\nwim = \"witness\"\n[root]\n\
+                     valid-for = \"2 years\"\n[targets]\nkeys = [\"targets-2\"]\nvalid-for = \"1 year\"\n";
+        let quiet =
+            |night: &Night, file: &str, more: &str| night.stage.write(file, &format!("{quiet}{more}"));
+        let role = day.camera_station();
+        let foreign = [
+            format!("  delegation {role}: adds a key that the record doesn't know"),
+            format!("  delegation {role}: removes dev-dana of dana"),
+            format!("  delegation {role}: now "),
+        ];
+
+        // In peace or not, whoever replaces the key sees what came in, and how to leave it out.
+        for (file, runbook) in
+            [("quiet", quiet(&day, "quiet.toml", "")), ("recover", day.recovery("recover.toml", ""))]
+        {
+            let told = day.planned(&runbook);
+            for line in foreign.iter().map(String::as_str).chain(["as-in = 2 under [targets]"]) {
+                assert!(told.contains(line), "{file}: no {line} in {told}");
+            }
+        }
+        asked_by_the_guide(&day, &name);
+        // Left out at once: dana alone is back, and what customers lose of the thief's is said.
+        let out = day.again(&name("out"));
+        let runbook = quiet(&out, "out.toml", "as-in = 2\n");
+        let plan = out.plan(&out.map(&[]), &runbook).ended(0).json();
+        assert!(plan["summary"].to_string().contains("this change leaves all that out"), "{plan}");
+        let clients = plan["clients"].to_string();
+        assert!(clients.contains(&format!("1 targets of {role} would vanish for customers")), "{clients}");
+        assert_eq!(out.until_held(&runbook), 1);
+        out.served();
+        assert_eq!(out.station(), honest);
+        assert!(
+            !out.facts().documents.contains_key(&role) || tuf,
+            "what the thief released is worth nothing"
+        );
+        assert_eq!(out.stage.verify().ended(0).json()["problems"], serde_json::json!([]));
+
+        // People sign on top of it, before they know: one more developer, one more folder.
+        let (key, enrolment) = day.stage.developer("emil");
+        fs::rename(key, day.stage.path("keys/dev-emil.pem")).unwrap();
+        day.enrolments.push(("dev-emil".to_owned(), enrolment));
+        let people = "[people]\nada = \"administrator\"\numa = \"custodian\"\nwim = \"witness\"\n";
+        let enroll = format!(
+            "ceremony = \"enroll-key\"\ntitle = \"Emil\"\n{people}[[key]]\nname = \"dev-emil\"\n\
+             holder = \"emil\"\npurpose = \"delegation\"\n"
+        );
+        let more = format!(
+            "ceremony = \"grant-delegation\"\ntitle = \"Emil for the station\"\n{people}[more]\n\
+             application = \"camera-station\"\nadd-keys = [\"dev-emil\"]\nadd-paths = [\"{}\"]\n",
+            day.path_of("camera-station-manuals")
+        );
+        for (file, text) in [("enroll.toml", enroll), ("more.toml", more)] {
+            assert_eq!(day.until_held(&day.stage.write(file, &text)), 1);
+        }
+        assert_eq!(day.station().0, ["nobody", "dev-emil"]);
+        let runbook = quiet(&day, "late.toml", "as-in = 2\n");
+        let told = day.planned(&runbook);
+        let left = "this change leaves all that out: it signs again what targets 2 said, with what changes of \
+                    this record did since";
+        for line in foreign.iter().map(String::as_str).chain([left]) {
+            assert!(told.contains(line), "no {line} in {told}");
+        }
+        assert_eq!(day.until_held(&runbook), 1);
+        day.served();
+        let (keys, threshold, paths) = day.station();
+        assert_eq!((keys, threshold), (vec!["dev-dana".to_owned(), "dev-emil".to_owned()], 1));
+        let (PathRule::Patterns(paths) | PathRule::Prefixes(paths)) = paths else { panic!("{paths:?}") };
+        assert_eq!(paths, [day.path_of("camera-station"), day.path_of("camera-station-manuals")]);
+        assert_eq!(day.stage.verify().ended(0).json()["problems"], serde_json::json!([]));
+        // Nothing is left of it to be shown with the key after that.
+        let again = "ceremony = \"recover\"\ntitle = \"Again\"\n[people]\nada = \"administrator\"\n\
+                     wim = \"witness\"\n[recover]\ncompromised = [\"targets-2\"]\n\
+                     replace-with = [\"targets-1\"]\n[root]\nvalid-for = \"2 years\"\n[targets]\n\
+                     valid-for = \"1 year\"\n";
+        let told = day.planned(&day.stage.write("again.toml", again));
+        assert!(!told.contains("none that a change") && !told.contains("as-in"), "{told}");
     }
 }
 
@@ -643,6 +852,7 @@ fn root_and_targets_keys_gone_at_once_take_one_change() {
             threshold: None,
             valid_for: Term::new(2, Unit::Years),
             targets_valid_for: Term::new(1, Unit::Years),
+            leave_out: LeaveOut::default(),
         };
         let record = Record::open(&night.stage.record).unwrap();
         let facts = record.read_all(now(), &Inputs::default()).unwrap().facts;

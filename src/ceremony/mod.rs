@@ -32,6 +32,7 @@ pub mod overtaken;
 pub mod people;
 pub mod planner;
 pub mod proposal;
+mod put_back;
 pub mod rehearsed;
 pub mod rendering;
 pub mod rules;

@@ -49,7 +49,7 @@ crate::rules! {
         "ask for the whole folder of the change again";
     CHANGE_PAYLOAD: "CHANGE-PAYLOAD", Refused, "a change's payloads are the very bytes that it lists", "threats T1",
         "sign nothing; ask for the whole folder of the change again";
-    BASE_MOVED: "BASE-MOVED", Refused, "a change is sealed against exactly the documents that it starts from", "threats T10",
+    BASE_MOVED: "BASE-MOVED", Refused, "a change is sealed against exactly the documents, limits and key files that it starts from", "threats T10",
         "plan the runbook again on the newest record";
     SIGN_BY: "SIGN-BY", Refused, "nobody signs a change after its last day", "threats T10",
         "plan the runbook again";

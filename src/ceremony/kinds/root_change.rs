@@ -20,7 +20,7 @@ use crate::ceremony::change::{Base, Counts, Frame, Item, Purpose};
 use crate::ceremony::conflict::carried;
 use crate::ceremony::facts::{Facts, KeyRecord};
 use crate::ceremony::people::{KeyName, check_holders};
-use crate::ceremony::unmade;
+use crate::ceremony::unmade::Again;
 
 use crate::tuf::certificate::leaf;
 use crate::tuf::evidence::Trusted;
@@ -32,7 +32,6 @@ use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::statement::{KeyEvent, Sentence, Statement};
 use crate::tuf::text::visible;
 use crate::tuf::time::{Term, Time};
-use std::collections::BTreeSet;
 
 /// What the next root is to be; a role that is left as it is keeps the trusted root's entries.
 #[derive(Debug, Clone)]
@@ -352,18 +351,29 @@ fn targets_again(frame: &Frame, facts: &Facts, wanted: &Wanted) -> Result<Metada
         None => kept(facts, frame.held_at, before.document().header().expires, most, "targets")?,
     };
     let version = before.version().saturating_add(1);
-    let content = match wanted.targets_as_in {
-        Some(version) => unmade::content(facts, before, version)?,
-        None => before,
+    let (ground, mut edits) = match wanted.targets_as_in {
+        Some(version) => {
+            let again = Again::as_in(facts, before, version)?;
+            (again.ground, again.edits)
+        }
+        None => (before, Vec::new()),
     };
-    let mut edits = wanted.targets_edits.clone();
-    edits.extend(without(content, &wanted.targets_without).cloned().map(TargetsEdit::RemoveTarget));
+    edits.extend(wanted.targets_edits.iter().cloned());
     let profile = facts.trust.profile;
-    make::targets(profile, &RoleName::Targets, version, until, Some(content.payload()), &edits)
+    let with = |edits: &[TargetsEdit]| {
+        make::targets(profile, &RoleName::Targets, version, until, Some(ground.payload()), edits)
+    };
+    let made = with(&edits)?;
+    let without: Vec<_> = without(&made, &wanted.targets_without).cloned().collect();
+    if without.is_empty() {
+        return Ok(made);
+    }
+    edits.extend(without.into_iter().map(TargetsEdit::RemoveTarget));
+    with(&edits)
 }
 
 /// Those of these files that a targets document has. A rehearsal has none that a thief put there.
-fn without<'a>(content: &Trusted, paths: &'a [String]) -> impl Iterator<Item = &'a String> {
+fn without<'a>(content: &MetadataPayload, paths: &'a [String]) -> impl Iterator<Item = &'a String> {
     let files = content.document().as_targets().map(|targets| &targets.targets);
     paths.iter().filter(move |path| files.is_some_and(|files| files.contains_key(*path)))
 }
@@ -372,14 +382,22 @@ fn without<'a>(content: &Trusted, paths: &'a [String]) -> impl Iterator<Item = &
 fn left_out(facts: &Facts, wanted: &Wanted) -> Result<Vec<String>> {
     let Some(newest) = facts.documents.get(&RoleName::Targets) else { return Ok(Vec::new()) };
     let mut lines = Vec::new();
-    let mut content = newest;
-    if let Some(version) = wanted.targets_as_in {
-        content = unmade::content(facts, newest, version)?;
-        lines.push(format!("  it says again what targets {version} said, and nothing that came in since"));
+    let again = wanted.targets_as_in.map(|version| Again::as_in(facts, newest, version)).transpose()?;
+    if let (Some(version), Some(again)) = (wanted.targets_as_in, &again) {
+        let (more, other) = (again.more(), if again.more().is_empty() { "" } else { " else" });
+        lines.push(format!(
+            "  it says again what targets {version} said{more}, and nothing{other} that came in since"
+        ));
+        lines.extend(again.elsewhere.iter().map(|role| {
+            format!("  {role} goes with what changes of this record did to it: none of them had granted it")
+        }));
     }
-    let there: BTreeSet<&String> = without(content, &wanted.targets_without).collect();
+    let there = |path| match &again {
+        Some(again) => again.names(path),
+        None => newest.document().as_targets().is_some_and(|targets| targets.targets.contains_key(path)),
+    };
     lines.extend(wanted.targets_without.iter().map(|path| {
-        let (path, is) = (visible(path), there.contains(path));
+        let (is, path) = (there(path), visible(path));
         if is {
             format!("  without {path}")
         } else {

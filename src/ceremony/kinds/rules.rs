@@ -11,7 +11,7 @@ crate::rules! {
         "choose another key";
     DECLARED_CEASES: "DECLARED-CEASES", Refused, "a developer's key that targets keys have declared lost or stolen doesn't act again because those leave", "design",
         "write [declared] into the runbook, with lost and compromised: name the keys for which it is true, and root says it from then on; whoever stole a targets key may have said it of others";
-    TARGETS_AS_IN: "TARGETS-AS-IN", Refused, "targets goes on from its newest content, or from that of the last that a change here made", "design",
+    TARGETS_AS_IN: "TARGETS-AS-IN", Refused, "targets goes on from its newest content, or from that of one that a change here made, before something that none made", "design",
         "write that version after as-in =, or leave as-in out and take out what must not stay by without-paths and revoke-delegation";
     KEY_NAME_TAKEN: "KEY-NAME-TAKEN", Refused, "every key has a name of its own, once and for all", "design",
         "choose another name in the runbook";

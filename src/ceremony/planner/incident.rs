@@ -19,6 +19,7 @@ use crate::ceremony::facts::{Facts, KeyRecord};
 use crate::ceremony::kinds::root_members::listed_entries;
 use crate::ceremony::kinds::rules;
 use crate::ceremony::people::{KeyName, Person};
+use crate::ceremony::unmade::LeaveOut;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::time::{Term, Time};
@@ -43,6 +44,8 @@ pub struct Incident {
     pub valid_for: Term,
     /// How long targets is valid from the day on which it is signed again.
     pub targets_valid_for: Term,
+    /// What is left out of it then.
+    pub leave_out: LeaveOut,
 }
 
 /// A key that is still to be made.
@@ -166,6 +169,7 @@ fn texts(
             people: roots.iter().flat_map(|root| holders(question, root)).chain(signers).collect(),
             threshold: last.filter(|threshold| *threshold != question.now.threshold),
             targets_valid_for,
+            leave_out: &incident.leave_out,
             awaited: Vec::new(),
         };
         let text = |number, root| recover(question, root, (number, of), cast, &all);
@@ -187,6 +191,7 @@ fn texts(
                 people: holders(question, root).into_iter().chain(targets.signers.values()).collect(),
                 threshold: Some(root.root.threshold).filter(|threshold| *threshold != before),
                 targets_valid_for,
+                leave_out: &incident.leave_out,
                 awaited: targets
                     .awaited(root, question.today)
                     .map(|(key, holder, _)| format!("{key} of {holder}"))

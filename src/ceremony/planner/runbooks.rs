@@ -5,6 +5,7 @@
 
 use super::{PlannedRoot, Question, Standing};
 use crate::ceremony::people::{KeyName, Person};
+use crate::ceremony::unmade::LeaveOut;
 use crate::tuf::time::Term;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -107,6 +108,8 @@ pub(super) struct Recover<'a> {
     pub threshold: Option<u32>,
     /// How long targets is valid, if it is signed again.
     pub targets_valid_for: Option<Term>,
+    /// What is left out of it.
+    pub leave_out: &'a LeaveOut,
     /// Who signs targets, beside root's holders, where that is waited for.
     pub awaited: Vec<String>,
 }
@@ -139,7 +142,7 @@ pub(super) fn recover(
     }
     let _ = writeln!(text, "valid-for = \"{}\"", question.bounds.valid_for);
     if let Some(term) = what.targets_valid_for {
-        let _ = write!(text, "\n[targets]\nvalid-for = \"{term}\"\n");
+        let _ = write!(text, "\n[targets]\nvalid-for = \"{term}\"\n{}", what.leave_out.toml());
     }
     text
 }

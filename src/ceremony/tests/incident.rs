@@ -12,6 +12,7 @@ use crate::ceremony::planner::{
     Answer, Cast, Certified, Incident, Successor, WayOut, Wish, incident, plan, question, with_tokens,
 };
 use crate::ceremony::runbook::Runbook;
+use crate::ceremony::unmade::LeaveOut;
 use crate::tuf::chain::{RootChain, accept};
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
@@ -39,6 +40,7 @@ fn what(lost: &str, compromised: &str, come: &str) -> Incident {
         threshold: None,
         valid_for: Term::new(2, Unit::Years),
         targets_valid_for: Term::new(1, Unit::Years),
+        leave_out: LeaveOut::default(),
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod after;
 mod asking;
+mod came_in;
 mod keeping;
 mod record;
 mod texts;

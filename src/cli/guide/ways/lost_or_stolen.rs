@@ -1,6 +1,7 @@
 //! "Something was lost or stolen": which thing it was decides who has to act.
 
 use super::super::asking::Asking;
+use super::super::came_in;
 use super::super::texts::{Draft, Ending};
 use super::root_keys::Asked;
 use super::{backend, developer_key, elsewhere, root_keys};
@@ -97,6 +98,7 @@ fn way_out(asking: &mut Asking<'_>, root: Asked, targets: &TargetsKeys) -> Resul
     );
     able.insert(name.clone());
     let late = asking.late(&able)?.into_iter().collect();
+    let leave_out = came_in::ask(asking)?;
     let cast = asking.people()?;
     let successor = |(name, holder): &(KeyName, Person), purpose| Successor {
         name: name.clone(),
@@ -114,6 +116,7 @@ fn way_out(asking: &mut Asking<'_>, root: Asked, targets: &TargetsKeys) -> Resul
         threshold: root.wish.threshold,
         valid_for: root.wish.valid_for,
         targets_valid_for: known.targets_term(),
+        leave_out,
     };
     let way = match planner::incident(&incident, asking.facts(), &cast) {
         Ok(way) => way,

@@ -1,6 +1,7 @@
 //! A new targets key in the place of the old one, on a quiet day.
 
 use super::super::asking::Asking;
+use super::super::came_in;
 use super::super::record::plain;
 use super::super::texts::{Draft, Ending, list};
 use crate::ceremony::people::KeyName;
@@ -32,6 +33,7 @@ pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
     );
     let now = asking.known().threshold(&RoleName::Targets);
     let threshold = asking.number(prompt, 1..=most, now)?;
+    let leave_out = if gone.is_empty() { String::new() } else { came_in::ask(asking)?.toml() };
     let people = asking.people()?;
     let known = asking.known();
     let mut custodians = known.signers(&RoleName::Root);
@@ -41,7 +43,7 @@ pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
     draft.make_targets_key(&name, &holder, known.algorithm(&RoleName::Targets));
     let (root_term, targets_term) = (known.root_term(), known.targets_term());
     let tables = format!(
-        "[targets]\nkeys = {}\nthreshold = {threshold}\nvalid-for = \"{targets_term}\"\n\n[root]\nvalid-for = \"{root_term}\"\n",
+        "[targets]\nkeys = {}\nthreshold = {threshold}\nvalid-for = \"{targets_term}\"\n{leave_out}\n[root]\nvalid-for = \"{root_term}\"\n",
         list(&keys)
     );
     let comment = "Root and targets change together, every grant kept.";
