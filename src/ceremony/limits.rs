@@ -16,6 +16,9 @@ use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::time::{Term, Unit};
 use std::collections::BTreeSet;
 
+/// As long as `sign-within` may ever be.
+pub const LONGEST_SIGN_WITHIN: Term = Term::new(1, Unit::Years);
+
 /// The limits in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
@@ -239,7 +242,7 @@ impl Limits {
             ("[root] max-valid-for", self.root.max_valid_for, Term::new(10, Unit::Years)),
             ("[targets] max-valid-for", self.targets.max_valid_for, Term::new(3, Unit::Years)),
             ("[delegations] max-valid-for", self.delegations.max_valid_for, Term::new(3, Unit::Years)),
-            ("[ceremony] sign-within", self.ceremony.sign_within, Term::new(1, Unit::Years)),
+            ("[ceremony] sign-within", self.ceremony.sign_within, LONGEST_SIGN_WITHIN),
             ("[ceremony] record-no-older", self.ceremony.record_no_older, Term::new(90, Unit::Days)),
         ];
         for (member, value, floor) in most {

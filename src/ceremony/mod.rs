@@ -26,6 +26,7 @@ mod limits_moved;
 mod limits_toml;
 pub mod members;
 pub mod messages;
+pub mod moved;
 pub mod outcome;
 mod outcome_json;
 pub mod overtaken;

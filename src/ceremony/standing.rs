@@ -2,6 +2,7 @@
 
 use super::change::{Ask, Change, Counts, Item};
 use super::facts::{Facts, KeyRecord};
+use super::moved::{self, Moved};
 use super::people::{KeyName, Person};
 use super::proposal::Proposal;
 use super::rules;
@@ -63,15 +64,8 @@ pub enum State {
         /// That day.
         sign_by: Time,
     },
-    /// A document that it starts from has been replaced meanwhile.
-    BaseMoved {
-        /// Which.
-        role: RoleName,
-        /// The version that it starts from; 0 if it starts without one.
-        from: u64,
-        /// The newest trusted version.
-        newest: u64,
-    },
+    /// What it starts from has been replaced meanwhile.
+    BaseMoved(Moved),
     /// A document that it starts from is itself not sealed yet: it waits for another change.
     BaseAhead {
         /// Which.
@@ -188,17 +182,9 @@ impl Standing {
                 format!("another {role} {version}, which was published"),
                 "a version after it, made anew",
             )),
-            State::BaseMoved { role, from, newest } => Some(Refusal::new(
-                &rules::BASE_MOVED,
-                if *from == 0 {
-                    format!("a trusted {role} {newest}, and a change that starts without one")
-                } else {
-                    format!(
-                        "another trusted {role} {newest} than the {role} {from} that the change starts from"
-                    )
-                },
-                "the very documents that the change starts from",
-            )),
+            State::BaseMoved(moved) => {
+                Some(Refusal::new(&rules::BASE_MOVED, moved.found(), moved.expected()))
+            }
             State::BaseAhead { role, from } => Some(Refusal::new(
                 &rules::CHANGE_WAITS,
                 format!("no trusted {role} {from}, which the change starts from"),
@@ -301,7 +287,7 @@ fn state(roles: &Roles<'_>, items: &[ItemStanding], gathered: &Gathered) -> Stat
     if !met && past {
         return State::Lapsed { sign_by: change.frame.sign_by };
     }
-    if let Some(state) = base(change, facts) {
+    if let Some(state) = moved::state(change, facts) {
         return state;
     }
     if met {
@@ -332,31 +318,6 @@ fn in_place(change: &Change, item: &Item, facts: &Facts, met: impl Fn() -> bool)
         Item::KeyCopy { key, .. } => facts.copies.copied_by(&change.digest(), key).is_some(),
         Item::Restored(back) => facts.keys.get(&back.key).is_some_and(|k| k.file != back.replaces),
     }
-}
-
-/// What a change starts from, compared with what is trusted now. A document of its own that has
-/// been sealed already is no move: sealing was cut off, and goes on.
-fn base(change: &Change, facts: &Facts) -> Option<State> {
-    let made: BTreeSet<_> = change.documents().map(MetadataPayload::digest).collect();
-    let own = |payload: Digest| made.contains(&payload);
-    for (role, (from, payload)) in &change.base.documents {
-        let newest = facts.newest(role).map(|d| (d.version(), d.payload().digest()));
-        match newest {
-            Some((_, found)) if found == *payload || own(found) => {}
-            Some((newest, _)) if newest >= *from => {
-                return Some(State::BaseMoved { role: role.clone(), from: *from, newest });
-            }
-            _ => return Some(State::BaseAhead { role: role.clone(), from: *from }),
-        }
-    }
-    let unbased = change.documents().filter(|d| !change.base.documents.contains_key(d.role()));
-    for document in unbased {
-        if let Some(newest) = facts.newest(document.role()).filter(|d| !own(d.payload().digest())) {
-            let (role, newest) = (document.role().clone(), newest.version());
-            return Some(State::BaseMoved { role, from: 0, newest });
-        }
-    }
-    None
 }
 
 /// The reason of a withdrawal that counts; none counts of what another root rests on.

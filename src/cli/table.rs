@@ -299,7 +299,7 @@ pub fn finished(stored: &StoredChange, contents: &Contents) -> bool {
     });
     let Ok(standing) = &stored.standing else { return keys };
     keys || match standing.state {
-        State::BaseMoved { .. } | State::Overtaken { .. } => true,
+        State::BaseMoved(_) | State::Overtaken { .. } => true,
         // Sealed, and cut off before the upload was written: that is still to do.
         State::Sealed => {
             if contents.late(stored) {

@@ -3,6 +3,7 @@
 use super::world::*;
 use crate::ceremony::change::Change;
 use crate::ceremony::facts::Facts;
+use crate::ceremony::moved::Moved;
 use crate::ceremony::standing::{Gathered, Standing, State};
 use crate::tuf::key::KeyIdentity;
 use crate::tuf::make;
@@ -39,7 +40,7 @@ fn state(standing: &Standing) -> &'static str {
         State::Sealed => "sealed",
         State::Lapsed { .. } => "lapsed",
         State::Overtaken { .. } => "overtaken",
-        State::BaseMoved { .. } => "base moved",
+        State::BaseMoved(_) => "base moved",
         State::BaseAhead { .. } => "base ahead",
         State::Complete { everyone: true } => "complete",
         State::Complete { everyone: false } => "enough",
@@ -286,7 +287,10 @@ fn a_change_that_starts_from_nothing_moves_when_something_is_there() {
     let first = change(&nothing(), &[], vec![document(&r1, "abc")]);
     let elsewhere = facts(&[(&other, "def")], &[]);
     let standing = standing(&first, &signed(&first, &[(0, "abc")]), &elsewhere);
-    assert_eq!(standing.state, State::BaseMoved { role: RoleName::Root, from: 0, newest: 1 });
+    assert_eq!(
+        standing.state,
+        State::BaseMoved(Moved::Document { role: RoleName::Root, from: 0, newest: 1 })
+    );
 }
 
 #[test]

@@ -170,9 +170,7 @@ fn state(stored: &StoredChange, sign_by: Time) -> String {
         }
         Ok(State::Sealed) => "sealed".to_owned(),
         Ok(State::Lapsed { .. }) => format!("lapsed on {}", sign_by.date()),
-        Ok(State::BaseMoved { role, from, newest }) => {
-            format!("overtaken: it starts from {role} {from}, and {newest} is there")
-        }
+        Ok(State::BaseMoved(moved)) => format!("overtaken: {}", moved.told()),
         Ok(State::BaseAhead { role, from }) => {
             format!("waits for another change: {role} {from} is not sealed yet")
         }

@@ -206,7 +206,7 @@ fn open_changes(mut screen: Screen, contents: &Contents) -> Screen {
         let word = match standing.state {
             State::Withdrawn { .. } => "Withdrawn",
             State::Lapsed { .. } => "Lapsed",
-            State::BaseMoved { .. } | State::Overtaken { .. } => "Overtaken",
+            State::BaseMoved(_) | State::Overtaken { .. } => "Overtaken",
             _ => "Open",
         };
         screen = screen.heading(format!("{word}: {}", visible(&stored.change.frame.title)));
@@ -259,9 +259,7 @@ pub fn state(standing: &Standing) -> String {
         State::Overtaken { role, version } => {
             format!("sealed, and never published: another {role} {version} was")
         }
-        State::BaseMoved { role, from, newest } => {
-            format!("it starts from {role} {from}, but {newest} is the newest: plan the runbook again")
-        }
+        State::BaseMoved(moved) => format!("{}: plan the runbook again", moved.told()),
         State::BaseAhead { role, from } => format!("it waits for {role} {from}"),
     }
 }

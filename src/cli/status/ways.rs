@@ -78,9 +78,7 @@ pub fn overtaken(session: &Session, contents: &Contents) -> Vec<String> {
     }
     let mut lines = Vec::new();
     for stored in contents.changes.values().filter(|stored| !stored.gathered.signatures.is_empty()) {
-        let Ok(Standing { state: State::BaseMoved { role, newest, .. }, .. }) = &stored.standing else {
-            continue;
-        };
+        let Ok(Standing { state: State::BaseMoved(moved), .. }) = &stored.standing else { continue };
         if replaced(contents, stored) {
             continue;
         }
@@ -88,12 +86,13 @@ pub fn overtaken(session: &Session, contents: &Contents) -> Vec<String> {
         // Whoever signed it can sign no other of that version.
         if in_the_way(contents, &stored.change) {
             let why =
-                format!("{}half signed, and {role} {newest} has come between", titled(contents, stored));
+                format!("{}half signed, and {} has come between", titled(contents, stored), moved.newest());
             lines.push(withdraw(session, &title, &why));
         }
         let (keyrite, runbook) = (session.keyrite(), runbook(session, stored));
         lines.push(format!(
-            "{keyrite} run {runbook}    plans \"{title}\" anew, from {role} {newest}; hold it in one sitting"
+            "{keyrite} run {runbook}    plans \"{title}\" anew, from {}; hold it in one sitting",
+            moved.newest()
         ));
     }
     lines
