@@ -278,7 +278,7 @@ fn a_change_that_a_thief_overtakes_is_planned_anew() {
     stage.on(&stage.record, &first, &["import", utf8(&served)]).ended(0);
 
     let lines = next();
-    let withdraw = "of the kind withdraw, for \"T1 was stolen\": half signed, and targets 2 has come between";
+    let withdraw = "guide withdraw    for \"T1 was stolen\": half signed, and targets 2 has come between";
     assert!(lines[0].contains(withdraw), "{lines:?}");
     assert!(lines[1].contains("plans \"T1 was stolen\" anew, from targets 2"), "{lines:?}");
     let again = lines[1].split(" run ").nth(1).unwrap().split("    ").next().unwrap().to_owned();

@@ -45,7 +45,7 @@ fn a_half_signed_root_is_refused_withdrawn_and_another_signed_in_its_place() {
     duo.import(&duo.stage.record, &copy);
     let text = duo.stage.keyrite(["-C", utf8(&duo.stage.record), "status"]).ended(0).text();
     assert!(text.contains("refused by") && text.contains("I stay"), "{text}");
-    let way = duo.next("of the kind withdraw").unwrap();
+    let way = duo.next("guide withdraw    for").unwrap();
     assert!(way.ends_with("for \"Carla for Bruno\": it was refused"), "{way}");
 
     // Until it is withdrawn, Ada's key signs no other root 2.
@@ -82,7 +82,7 @@ fn a_sealed_root_is_withdrawn_stays_listed_and_another_takes_its_number() {
     let loose = duo.stage.root();
     assert_eq!(loose.0, 2);
     let way = duo.next("only if the backend turns it away").unwrap();
-    assert!(way.contains("of the kind withdraw, for \"Carla for Bruno\""), "{way}");
+    assert!(way.contains("guide withdraw    for \"Carla for Bruno\""), "{way}");
     let elsewhere = copied(&duo.stage, &duo.stage.record, "elsewhere");
 
     // The keys of root 1 alone take nothing back: those of root 2 must agree.
@@ -142,7 +142,7 @@ fn two_copies_that_propose_one_version_agree_by_withdrawing_one() {
     stage.hold(&duo.map(&["root-a"]), &ours).1.ended(4);
     held_in(stage, &other, &duo.map(&["root-b"]), &theirs).ended(4);
     assert_eq!(duo.import(&stage.record, &other)["left"], json!([]));
-    let way = duo.next("of the kind withdraw").unwrap();
+    let way = duo.next("guide withdraw    for").unwrap();
     assert!(
         way.ends_with("both make root 2") && way.contains("\"Carla\"") && way.contains("\"Dora\""),
         "{way}"
@@ -235,7 +235,7 @@ fn a_root_that_the_server_turns_away_is_withdrawn_and_the_next_one_goes_up() {
     assert_ne!(refused, 0, "the server has no key to sign its timestamp with");
 
     let way = duo.next("only if the backend turns it away").unwrap();
-    assert!(way.contains("of the kind withdraw, for \"Wrong root\""), "{way}");
+    assert!(way.contains("guide withdraw    for \"Wrong root\""), "{way}");
     let loose = stage.root().1;
     let knows = duo.all().knowing(&stage.root()).write("knows.toml");
     stage.hold(&knows, &duo.withdrawal("Wrong root", "")).1.ended(0);
@@ -289,7 +289,7 @@ fn a_rotation_that_the_server_turns_away_is_withdrawn_and_another_takes_its_numb
     // A named state with a way forward, for whom the server turned it away.
     assert_eq!(duo.state("Wrong backend"), "sealed");
     let way = duo.next("only if the backend turns it away").unwrap();
-    assert!(way.contains("of the kind withdraw, for \"Wrong backend\""), "{way}");
+    assert!(way.contains("guide withdraw    for \"Wrong backend\""), "{way}");
     let loose = stage.root().1;
     duo.everyone(&duo.withdrawal("Wrong backend", ""));
     assert_eq!(duo.state("Wrong backend"), "withdrawn: it went wrong");

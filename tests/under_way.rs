@@ -180,7 +180,7 @@ fn ends(duo: &Duo, change: &str, own: &Path, end: End) {
     };
     let overtaken = format!(", and {there} is there: plan the runbook again");
     assert!(state(change).ends_with(&overtaken), "{}", state(change));
-    let refused = duo.next("RUNBOOK    of the kind withdraw, for \"Under way\": half signed");
+    let refused = duo.next("guide withdraw    for \"Under way\": half signed");
     assert_eq!(refused.is_some(), matches!(end, Withdrawn(_)), "{refused:?}");
     if refused.is_some() {
         duo.everyone(&duo.withdrawal(TITLE, ""));

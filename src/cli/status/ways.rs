@@ -37,7 +37,7 @@ pub fn out(session: &Session, contents: &Contents) -> Vec<String> {
         let sides = conflict.sides.keys().map(|side| side.hex().chars().take(16).collect::<String>());
         let sides = sides.collect::<Vec<_>>().join(" or ");
         let what = visible(what);
-        lines.push(format!("{keyrite} run RUNBOOK    of the kind decide, for \"{what}\": keep = {sides}"));
+        lines.push(format!("{keyrite} guide copies-differ    for \"{what}\": keep = {sides}"));
     }
     for stored in contents.changes.values() {
         let Ok(standing) = &stored.standing else { continue };
@@ -120,7 +120,7 @@ fn settling(contents: &Contents) -> bool {
 }
 
 fn withdraw(session: &Session, title: &str, why: &str) -> String {
-    format!("{} run RUNBOOK    of the kind withdraw, for \"{title}\": {why}", session.keyrite())
+    format!("{} guide withdraw    for \"{title}\": {why}", session.keyrite())
 }
 
 /// How a withdrawal tells a change from others of its title, where there are any.
@@ -322,6 +322,6 @@ pub fn turned_away(session: &Session, contents: &Contents) -> Option<String> {
         matches!(highest, RoleName::Root | RoleName::Targets) && proposal.late(&contents.facts).is_none();
     way.then(|| {
         let (keyrite, title) = (session.keyrite(), visible(&proposal.title));
-        format!("{keyrite} run RUNBOOK    of the kind withdraw, for \"{title}\": only if the backend turns it away")
+        format!("{keyrite} guide withdraw    for \"{title}\": only if the backend turns it away")
     })
 }
