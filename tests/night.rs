@@ -775,6 +775,11 @@ fn a_developers_key_that_a_thief_replaced_comes_back_with_the_next_targets_key()
         asked_by_the_guide(&day, &name);
         // Left out at once: dana alone is back, and what customers lose of the thief's is said.
         let out = day.again(&name("out"));
+        // Not with a key that nobody has any more, since clients know nothing of its life.
+        let stolen = quiet(&out, "stolen.toml", "as-in = 2\n[declared]\ncompromised = [\"dev-dana\"]\n");
+        let refused = out.plan(&out.map(&[]), &stolen).ended(1).json();
+        assert_eq!(refused["error"]["rule"], "KEY-GONE", "{refused}");
+        assert!(refused["error"]["found"].as_str().unwrap().starts_with("dev-dana"), "{refused}");
         let runbook = quiet(&out, "out.toml", "as-in = 2\n");
         let plan = out.plan(&out.map(&[]), &runbook).ended(0).json();
         assert!(plan["summary"].to_string().contains("this change leaves all that out"), "{plan}");

@@ -161,13 +161,21 @@ fn play(name: &str, case: &Case) -> Made {
     if case.but == "a snapshot names it too" {
         publish(record, 2, 2, &lost_file, false);
     }
-    if case.but == "a receipt names it" {
+    let served = [(app(), (2, Digest::of(&lost_file)))].into();
+    let answer = match case.but {
+        "a receipt names it" => Some((Digest::of(b"any"), Answer::Observed, served)),
+        // And showed another from then on.
+        "a backend took it" => Some((upload, Answer::Accepted, BTreeMap::new())),
+        "a backend refused it" => Some((upload, Answer::Rejected("no".to_owned()), BTreeMap::new())),
+        _ => None,
+    };
+    if let Some((manifest, result, served)) = answer {
         let receipt = Receipt {
             trust: record.trust().id,
             at: today(),
-            manifest: Digest::of(b"any"),
-            result: Answer::Observed,
-            served: [(app(), (2, Digest::of(&lost_file)))].into(),
+            manifest,
+            result,
+            served,
             server: "https://notary.example.com".to_owned(),
         };
         record.add_receipt(&receipt).unwrap();
@@ -236,10 +244,12 @@ fn a_pair_that_anything_speaks_against_stays_a_conflict() {
         "what people made from it is not published",
         "a snapshot names it too",
         "a receipt names it",
+        "a backend took it",
     ];
     for (n, case) in cases.into_iter().enumerate() {
         assert!(conflicts(&play(&n.to_string(), &but(case)).day.read()), "{case}");
     }
+    assert!(!conflicts(&play("refused", &but("a backend refused it")).day.read()));
     let one_key = play("one-key", &Case { by: OURS, ..FASTER });
     assert!(conflicts(&one_key.day.read()), "one key signed both");
     // Whoever has a copy without its notes can't tell it from a thief's.

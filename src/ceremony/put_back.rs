@@ -9,7 +9,9 @@
 //! Never: a key, a path, a threshold or a file that stands in no document which a change here made, but
 //! for what such a change itself put beside it.
 
-use crate::tuf::document::{DelegatedRole, PathRule, TargetFile, Targets};
+use crate::tuf::document::{
+    DelegatedRole, DocumentKey, PathRule, RoleKeys, SuccinctRoles, TargetFile, Targets,
+};
 use crate::tuf::key::KeyId;
 use crate::tuf::make::{Amendment, Grant, RoleSpec, TargetsEdit};
 use crate::tuf::role::RoleName;
@@ -23,6 +25,8 @@ pub struct Content {
     roles: BTreeMap<RoleName, Grant>,
     /// Of search.
     order: Vec<RoleName>,
+    /// Hash bins, and the keys of all of them.
+    bins: Option<(SuccinctRoles, Vec<DocumentKey>)>,
     files: BTreeMap<String, TargetFile>,
 }
 
@@ -36,6 +40,7 @@ impl Content {
         Self {
             roles: listed.iter().map(|role| (role.name.clone(), grant(targets, role))).collect(),
             order: listed.iter().map(|role| role.name.clone()).collect(),
+            bins: targets.delegations.succinct.as_ref().map(|bins| (bins.clone(), keys(targets, &bins.keys))),
             files: targets.targets.clone(),
         }
     }
@@ -48,6 +53,11 @@ impl Content {
     /// Whether it names a file.
     pub fn names(&self, path: &str) -> bool {
         self.files.contains_key(path)
+    }
+
+    /// Whether both have the same hash bins, signed by the same keys.
+    pub fn has_bins_of(&self, targets: &Targets) -> bool {
+        self.bins == Self::of(targets).bins
     }
 
     /// With what changes did in a span; also the delegations that these altered and that aren't here.
@@ -69,6 +79,9 @@ impl Content {
             self.roles.extend(to.roles.get(name).map(|is| (name.clone(), is.clone())));
         }
         self.order.retain(|name| self.roles.contains_key(name));
+        if from.bins != to.bins {
+            self.bins = to.bins;
+        }
         for path in from.files.keys().chain(to.files.keys()) {
             match (from.files.get(path), to.files.get(path)) {
                 (was, is) if was == is => {}
@@ -118,11 +131,14 @@ pub fn edits(ground: &Targets, content: &Content) -> Vec<TargetsEdit> {
     edits
 }
 
+fn keys(targets: &Targets, listed: &RoleKeys) -> Vec<DocumentKey> {
+    listed.keyids.iter().filter_map(|id| targets.delegations.keys.get(id)).cloned().collect()
+}
+
 fn grant(targets: &Targets, role: &DelegatedRole) -> Grant {
-    let keys = role.keys.keyids.iter().filter_map(|id| targets.delegations.keys.get(id)).cloned().collect();
     Grant {
         role: role.name.clone(),
-        keys: RoleSpec { keys, threshold: role.keys.threshold },
+        keys: RoleSpec { keys: keys(targets, &role.keys), threshold: role.keys.threshold },
         paths: role.paths.clone(),
         terminating: role.terminating,
     }

@@ -192,6 +192,10 @@ impl<'a> Again<'a> {
             .filter_map(|(run, end)| Some((run.last.document().as_targets()?, end.document().as_targets()?)))
             .collect();
         let (content, elsewhere) = put_back::content(said, &spans);
+        // Bins stay those of the ground: no edit could bring back what changes did to them since.
+        if !content.has_bins_of(said) {
+            return None;
+        }
         Some(Self {
             ground,
             edits: put_back::edits(said, &content),

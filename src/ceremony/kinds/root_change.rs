@@ -24,6 +24,7 @@ use crate::ceremony::unmade::Again;
 
 use crate::tuf::certificate::leaf;
 use crate::tuf::evidence::Trusted;
+use crate::tuf::key::{KeyIdentity, PublicKey};
 use crate::tuf::make::{self, RoleSpec, RootSpec, TargetsEdit};
 use crate::tuf::payload::MetadataPayload;
 use crate::tuf::profile::Profile;
@@ -32,6 +33,7 @@ use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::statement::{KeyEvent, Sentence, Statement};
 use crate::tuf::text::visible;
 use crate::tuf::time::{Term, Time};
+use std::collections::BTreeSet;
 
 /// What the next root is to be; a role that is left as it is keeps the trusted root's entries.
 #[derive(Debug, Clone)]
@@ -286,8 +288,7 @@ fn root_within_limits(facts: &Facts, root: &Side<'_>, until: Time) -> Result<()>
             ),
         ));
     }
-    let names =
-        |members: &[Member<'_>]| members.iter().map(Member::name).collect::<std::collections::BTreeSet<_>>();
+    let names = |members: &[Member<'_>]| members.iter().map(Member::name).collect::<BTreeSet<_>>();
     facts.limits.check_keys_changed(&names(&root.old), &names(&root.new))?;
     let known: Vec<&KeyRecord> = root.new.iter().filter_map(|member| member.record).collect();
     check_holders(&RoleName::Root, &known, threshold, facts)?;
@@ -364,12 +365,39 @@ fn targets_again(frame: &Frame, facts: &Facts, wanted: &Wanted) -> Result<Metada
         make::targets(profile, &RoleName::Targets, version, until, Some(ground.payload()), edits)
     };
     let made = with(&edits)?;
+    if wanted.targets_as_in.is_some() {
+        none_back(facts, wanted, before, &made)?;
+    }
     let without: Vec<_> = without(&made, &wanted.targets_without).cloned().collect();
     if without.is_empty() {
         return Ok(made);
     }
     edits.extend(without.into_iter().map(TargetsEdit::RemoveTarget));
     with(&edits)
+}
+
+/// Refuses what an earlier version listed and nobody has any more: clients know nothing of a key's life.
+fn none_back(facts: &Facts, wanted: &Wanted, before: &Trusted, made: &MetadataPayload) -> Result<()> {
+    let listed = |document: &MetadataPayload| -> BTreeSet<KeyIdentity> {
+        let targets = document.document().as_targets();
+        let keys = targets.into_iter().flat_map(|targets| targets.delegations.keys.values());
+        keys.filter_map(|key| key.public.as_ref()).map(PublicKey::identity).collect()
+    };
+    let said = wanted.gone.iter().chain(wanted.declared.iter().flatten());
+    let leaves: BTreeSet<&KeyName> = said.map(|(name, _)| name).collect();
+    let (there, now) = (listed(before.payload()), listed(made));
+    let back = |record: &&KeyRecord| {
+        let key = record.public.identity();
+        now.contains(&key) && !there.contains(&key) && (!record.can_sign() || leaves.contains(&record.name))
+    };
+    facts.keys.values().find(back).map_or(Ok(()), |record| {
+        Err(Refusal::new(
+            &rules::KEY_GONE,
+            format!("{}, which that targets listed and its holder has no more", record.name),
+            "targets as in a version without it, or without as-in: then without-paths and revoke-delegation \
+             take out what came in",
+        ))
+    })
 }
 
 /// Those of these files that a targets document has. A rehearsal has none that a thief put there.

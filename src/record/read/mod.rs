@@ -21,8 +21,9 @@ mod withdrawn;
 use super::TrustFile;
 use super::contents::{Contents, Inputs, StoredChange};
 use super::files::Files;
+use super::manifest::{self, Manifest};
 use super::names::Place;
-use super::receipt::Receipt;
+use super::receipt::{Answer, Receipt};
 use super::rules;
 use crate::ceremony::conflict::{Conflict, Side};
 use crate::ceremony::facts::{Facts, Trust};
@@ -207,8 +208,8 @@ fn read(
     let mut changes = changes::read(desk);
     let mut withdrawn = Withdrawn::new(&said, &changes, published);
     let roots = roots::read(desk, inputs.anchor.as_ref(), &mut withdrawn);
-    let receipts = receipts(desk);
-    let past = documents::Past { changes: &changes, receipts: &receipts, sealed_here };
+    let (receipts, taken) = receipts(desk);
+    let past = documents::Past { changes: &changes, receipts: &receipts, taken: &taken, sealed_here };
     let mut documents = documents::read(desk, &roots.chain, &said, &mut withdrawn, &past);
     if let Some(anchor) = inputs.anchor.as_ref().filter(|a| !documents.served_withdrawn.contains(&a.payload))
     {
@@ -354,7 +355,8 @@ fn proposals(
     with_root.collect()
 }
 
-fn receipts(desk: &mut Desk<'_>) -> Vec<Receipt> {
+/// What backends answered, oldest first, and the files that they are said to have taken.
+fn receipts(desk: &mut Desk<'_>) -> (Vec<Receipt>, BTreeSet<Digest>) {
     let mut receipts = Vec::new();
     for place in desk.places.clone() {
         if !matches!(place, Place::Receipt(_)) {
@@ -370,7 +372,20 @@ fn receipts(desk: &mut Desk<'_>) -> Vec<Receipt> {
         }
     }
     receipts.sort_by_key(|r| r.at);
-    receipts
+    let taken = taken(desk, &receipts);
+    (receipts, taken)
+}
+
+/// The files of uploads that a backend is said to have taken, whatever it served afterwards.
+fn taken(desk: &Desk<'_>, receipts: &[Receipt]) -> BTreeSet<Digest> {
+    let accepted = receipts.iter().filter(|receipt| receipt.result == Answer::Accepted);
+    let accepted: BTreeSet<Digest> = accepted.map(|receipt| receipt.manifest).collect();
+    let manifests = desk.places.iter().filter(|place| match place {
+        Place::Upload(upload, name) => name.as_str() == manifest::NAME && accepted.contains(upload),
+        _ => false,
+    });
+    let listed = manifests.filter_map(|place| Manifest::parse(&desk.files.bytes(place).ok()?).ok());
+    listed.flat_map(|manifest| manifest.files.into_values().map(|line| line.sha)).collect()
 }
 
 fn other_trust(trust: &crate::tuf::statement::TrustId) -> Refusal {

@@ -27,6 +27,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(in crate::record::read) struct Past<'a> {
     pub changes: &'a BTreeMap<Digest, StoredChange>,
     pub receipts: &'a [Receipt],
+    /// The files of uploads that a backend is said to have taken.
+    pub taken: &'a BTreeSet<Digest>,
     /// Whether the documents of a change were sealed in this very copy.
     pub sealed_here: &'a dyn Fn(&Digest) -> bool,
 }
@@ -153,6 +155,7 @@ impl Pair<'_> {
         let mut answered = self.past.receipts.iter().flat_map(|receipt| receipt.served.values());
         said.any(|meta| names(meta, version, &v.file, self.profile))
             || answered.any(|(_, file)| *file == v.file)
+            || self.past.taken.contains(&v.file)
     }
 
     /// The change of this one document alone that was sealed here.
