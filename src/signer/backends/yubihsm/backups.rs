@@ -220,9 +220,11 @@ impl Backups for YubiHsmToken {
             Err(Refusal::new(&rules::WRAP_PUBLIC, object.to_string(), public.describe()))
         };
         drop(session);
-        if back.is_err() && object.kind == Kind::ASYMMETRIC {
-            // Nobody knows it, and it must not look like a key of the record.
-            self.session(Duty::Administrator, None, pins)?.delete(object)?;
+        if back.is_err() {
+            // Nobody knows it: it must not look like a key of the record, and no login or wrap key of a
+            // stranger may stay.
+            let duty = if object.kind == Kind::WRAP { Duty::Backup } else { Duty::Administrator };
+            self.session(duty, None, pins)?.delete(object)?;
         }
         back
     }
