@@ -22,14 +22,18 @@ mod raw;
 
 use base64ct::Encoding as _;
 use keyrite::cli::host::{Host, Program, Stream, System};
+use keyrite::record::{Inputs, Record};
 use keyrite::signer::keyfile::KeyFile;
 use keyrite::signer::randomness::Randomness;
 use keyrite::signer::secret::Pin;
 use keyrite::system::machine::{Confined, Interfaces, Needs};
 use keyrite::tuf::digest::Digest;
+use keyrite::tuf::document::{PathRule, TargetFile};
 use keyrite::tuf::json::{Json, object};
 use keyrite::tuf::key::{PublicKey, Scheme};
+use keyrite::tuf::make::{self, Grant, RoleSpec, TargetsEdit};
 use keyrite::tuf::profile::Profile;
+use keyrite::tuf::role::RoleName;
 use keyrite::tuf::rule::Result;
 use keyrite::tuf::time::Time;
 use keyrite::tuf::wire;
@@ -45,6 +49,7 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
@@ -163,6 +168,8 @@ enum State {
     NewKey,
     /// A developer has released files with names that are meant to harm.
     Released,
+    /// A thief of the targets key has published an application and files of their own, with such names.
+    Robbed,
 }
 
 const FIRST: &str = "adopt ";
@@ -293,6 +300,42 @@ fn scenes() -> Vec<Scene> {
                 Type("Do you agree", "Yes"),
                 Type("Type your name", "wim"),
             ],
+        },
+        Scene {
+            name: "guide-targets-key-used",
+            state: State::Robbed,
+            line: "guide lost-or-stolen",
+            steps: with_people(
+                &[
+                    choose("What was lost or stolen?", "targets-key"),
+                    choose("Which targets keys?", "targets-1"),
+                    choose("What happened to targets-1?", "stolen"),
+                    Type("What is the next targets key called?", ""),
+                    choose("Who will hold it?", "uma"),
+                    choose("Does any of these come only later?", "none"),
+                    choose("Shall it stay in targets?", "back"),
+                    choose("Does any of these come only later?", "none"),
+                    choose("Shall it stay in targets?", "leave-out"),
+                ],
+                &later,
+            ),
+        },
+        Scene {
+            name: "guide-targets-key-without-files",
+            state: State::Robbed,
+            line: "guide targets-key",
+            steps: with_people(
+                &[
+                    choose("Which targets keys leave?", "targets-1"),
+                    Type("What is the new targets key called?", ""),
+                    choose("Who will hold it?", "uma"),
+                    Type("How many must sign targets from then on?", ""),
+                    choose("Shall it stay in targets?", "files"),
+                    choose("Which files must not stay?", "evil.bin"),
+                    choose("Which files must not stay? Another one?", "that is all"),
+                ],
+                &later,
+            ),
         },
         Scene {
             name: "guide-record-lost",
@@ -545,7 +588,73 @@ fn made(scratch: &Path) -> BTreeMap<State, PathBuf> {
     copy(&granted, &released);
     let targets = HOSTILE.iter().map(|(name, _)| format!("camera-station/{name}"));
     release(&released, &targets.collect::<Vec<_>>());
-    BTreeMap::from([(State::Granted, granted), (State::NewKey, new_key), (State::Released, released)])
+    let robbed = scratch.join("robbed");
+    copy(&granted, &robbed);
+    rob(&robbed);
+    BTreeMap::from([
+        (State::Granted, granted),
+        (State::NewKey, new_key),
+        (State::Released, released),
+        (State::Robbed, robbed),
+    ])
+}
+
+/// A thief of the targets key has the backend serve one more targets, with an application and files of
+/// theirs, and the record takes it in.
+fn rob(state: &Path) {
+    let now: Time = NOW.parse().unwrap();
+    let facts = Record::open(&state.join("record")).unwrap().read_all(now, &Inputs::default()).unwrap().facts;
+    let before = &facts.documents[&RoleName::Targets];
+    let public = |key: &str| &facts.keys[&key.parse().unwrap()].public;
+    let entry = wire::key_entry(Profile::Notary, public("dev-dana"), None).unwrap();
+    let grant = TargetsEdit::Grant(Grant {
+        role: RoleName::from_name("targets/evil"),
+        keys: RoleSpec { keys: vec![entry], threshold: NonZeroU32::MIN },
+        paths: PathRule::Prefixes(vec!["evil/".to_owned()]),
+        terminating: false,
+    });
+    let put_target = |path: &str| {
+        let hashes = BTreeMap::from([("sha256".to_owned(), vec![7; 32])]).into();
+        let file = TargetFile { length: 5, hashes, custom: None };
+        TargetsEdit::PutTarget { path: path.to_owned(), file }
+    };
+    let edits = [grant, put_target("evil.bin"), put_target("more, evil.bin"), put_target("worse.bin")];
+    let until = "2027-03-01T00:00:00Z".parse().unwrap();
+    let made = make::targets(Profile::Notary, &RoleName::Targets, 3, until, Some(before.payload()), &edits);
+    // keyrite itself makes no such names; a thief does.
+    let Json::Object(mut made) = Json::parse(made.unwrap().bytes()).unwrap() else { panic!("no object") };
+    let Some(Json::Object(files)) = made.get_mut("targets") else { panic!("no files") };
+    let evil = files.get("evil.bin").unwrap().clone();
+    files.extend(HOSTILE.iter().map(|(name, _)| ((*name).to_owned(), evil.clone())));
+    let made = Json::Object(made).canonical();
+    let key = KeyFile::parse(&fs::read(state.join("keys/targets-1.pem")).unwrap()).unwrap();
+    let raw = key.open(&Pin::new(PHRASE.to_owned())).unwrap().sign(Scheme::EcdsaP256Sha256, &made);
+    let sig = wire::signature_to_wire(Profile::Notary, Scheme::EcdsaP256Sha256, &raw.unwrap()).unwrap();
+    let id = wire::key_entry(Profile::Notary, public("targets-1"), None).unwrap().id;
+    let signature = object([
+        ("keyid", id.as_str().into()),
+        ("method", "ecdsa".into()),
+        ("sig", base64ct::Base64::encode_string(&sig).into()),
+    ]);
+    let signatures = String::from_utf8(Json::Array(vec![signature]).canonical()).unwrap();
+    let signed = escaped_controls(&String::from_utf8(made).unwrap());
+    taken_in(state, "medium/targets.json", &format!("{{\"signed\":{signed},\"signatures\":{signatures}}}"));
+}
+
+/// A message that is signed has controls as they are; in the file they are escapes.
+fn escaped_controls(message: &str) -> String {
+    let escape =
+        |c: char| if c.is_ascii_control() { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
+    message.chars().map(escape).collect()
+}
+
+/// The record takes in what someone else has signed.
+fn taken_in(state: &Path, path: &str, whole: &str) {
+    put(state, path, whole.as_bytes());
+    std::env::set_current_dir(state).unwrap();
+    let played = Played::new("taken in", NOW.parse().unwrap());
+    let (code, out, err) = played.run(&["keyrite", "-C", "record", "import", "medium"]);
+    assert_eq!(code, 0, "{out}{err}");
 }
 
 /// Dana's own tool releases files of these names, and the record takes in what it made.
@@ -569,11 +678,7 @@ fn release(state: &Path, targets: &[String]) {
         ("targets", Json::Object(targets)),
         ("version", 1.into()),
     ]);
-    // What is signed has controls as they are; in the file they are escapes.
-    let message = String::from_utf8(signed.canonical()).unwrap();
-    let escape =
-        |c: char| if c.is_ascii_control() { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
-    let message: String = message.chars().map(escape).collect();
+    let message = escaped_controls(&String::from_utf8(signed.canonical()).unwrap());
     let raw =
         key.open(&Pin::new(PHRASE.to_owned())).unwrap().sign(Scheme::EcdsaP256Sha256, &signed.canonical());
     let sig = wire::signature_to_wire(Profile::Notary, Scheme::EcdsaP256Sha256, &raw.unwrap()).unwrap();
@@ -584,11 +689,7 @@ fn release(state: &Path, targets: &[String]) {
     ]);
     let signatures = String::from_utf8(Json::Array(vec![signature]).canonical()).unwrap();
     let whole = format!("{{\"signed\":{message},\"signatures\":{signatures}}}");
-    put(state, "medium/targets/camera-station.json", whole.as_bytes());
-    std::env::set_current_dir(state).unwrap();
-    let (code, out, err) =
-        Played::new("released", NOW.parse().unwrap()).run(&["keyrite", "-C", "record", "import", "medium"]);
-    assert_eq!(code, 0, "{out}{err}");
+    taken_in(state, "medium/targets/camera-station.json", &whole);
 }
 
 #[test]

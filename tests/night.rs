@@ -664,6 +664,14 @@ fn what_a_thief_of_the_targets_key_put_in_is_shown_and_left_out() {
         let told = day.planned(&again);
         assert!(told.contains(&granted) && told.contains(file) && !told.contains("as-in"), "{told}");
 
+        let files = |which: &str| format!("came-in = \"files\"\nwithout-paths = \"{which}\"\n");
+        let answers = [
+            (&*files("evil.bin"), "without-paths = [\"evil.bin\"]", "These files leave targets: evil.bin."),
+            (&*files("none"), "", ""),
+            ("came-in = \"leave-out\"\n", "as-in = 2", "nothing else that came in goes on"),
+        ];
+        asked_by_the_guide(&day, if tuf { "used-guide-tuf" } else { "used-guide" }, file.trim(), &answers);
+
         // Left out whole.
         let out = day.again(if tuf { "used-out-tuf" } else { "used-out-notary" });
         let runbook = out.recovery("recover.toml", "as-in = 2\n");
@@ -710,30 +718,38 @@ fn what_a_thief_of_the_targets_key_put_in_is_shown_and_left_out() {
     }
 }
 
-/// The guide shows what came in and asks about it, and its runbooks say what was answered.
-fn asked_by_the_guide(day: &Night, name: &dyn Fn(&str) -> String) {
+/// The guide shows what came in and asks about it; for each answer, from way to way, what stands of it under
+/// `[targets]` in the runbook, and in which words it is told.
+fn asked_by_the_guide(day: &Night, name: &str, shown: &str, answers: &[(&str, &str, &str)]) {
     let stolen = "what = \"targets-key\"\nfate.targets-1 = \"copied\"\nlate = \"none\"\n";
-    for (ceremony, more, file, answer, written) in [
-        ("lost-or-stolen", stolen, "-recover.toml", "leave-out", true),
-        ("targets-key", "threshold = \"1\"\n", "-targets.toml", "leave-out", true),
-        ("targets-key", "threshold = \"1\"\n", "-targets.toml", "keep", false),
-    ] {
-        let guided = day.again(&name(&format!("guide-{ceremony}-{answer}")));
-        let answers = format!(
-            "[answers]\nceremony = \"{ceremony}\"\n{more}keys = \"targets-1\"\nnew-key = \"targets-9\"\n\
-             holder = \"uma\"\ncame-in = \"{answer}\"\nadministrator = \"ada\"\nwitnesses = \"wim\"\n\
-             next = \"later\"\n"
-        );
-        let answers = guided.stage.write("guide.toml", &answers);
-        let map = guided.map(&[]);
-        let line = ["-C", utf8(&guided.stage.record), "--devices", utf8(&map), "guide", "--answers"];
-        let said = guided.stage.keyrite(line.iter().chain(&[utf8(&answers), "--unattended"])).ended(0);
-        let said = said.text().split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(said.contains("adds a key that the record doesn't know"), "{said}");
-        let folder = guided.stage.record.join(ceremony);
-        let runbook = toml_files(&folder).into_iter().find(|path| utf8(path).ends_with(file)).unwrap();
-        let text = fs::read_to_string(runbook).unwrap();
-        assert_eq!(text.contains("\nas-in = 2\n"), written, "{ceremony}, {answer}: {text}");
+    let ways = [
+        ("lost-or-stolen", stolen, "-recover.toml"),
+        ("targets-key", "threshold = \"1\"\n", "-targets.toml"),
+    ];
+    for (nth, (answer, written, words)) in answers.iter().enumerate() {
+        for (ceremony, more, file) in ways {
+            let guided = day.again(&format!("{name}-{ceremony}-{nth}"));
+            let answers = format!(
+                "[answers]\nceremony = \"{ceremony}\"\n{more}keys = \"targets-1\"\nnew-key = \"targets-9\"\n\
+                 holder = \"uma\"\n{answer}administrator = \"ada\"\nwitnesses = \"wim\"\nnext = \"later\"\n"
+            );
+            let answers = guided.stage.write("guide.toml", &answers);
+            let map = guided.map(&[]);
+            let line = ["-C", utf8(&guided.stage.record), "--devices", utf8(&map), "guide", "--answers"];
+            let said = guided.stage.keyrite(line.iter().chain(&[utf8(&answers), "--unattended"])).ended(0);
+            let said = said.text().split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(said.contains(shown) && said.contains(words), "{words}: {said}");
+            assert!(!words.is_empty() || !said.contains("leave targets:"), "{said}");
+            let grants = said.contains("a thief's grants stand there") || said.contains("every grant stays");
+            assert_eq!(grants, !answer.contains("leave-out"), "{answer}: {said}");
+            let folder = guided.stage.record.join(ceremony);
+            let runbook = toml_files(&folder).into_iter().find(|path| utf8(path).ends_with(file)).unwrap();
+            let text = fs::read_to_string(runbook).unwrap();
+            let of_targets = text.split("\n[targets]\n").nth(1).unwrap().split("\n[").next().unwrap();
+            let ours = |line: &&str| line.starts_with("as-in") || line.starts_with("without-paths");
+            let found: Vec<_> = of_targets.lines().filter(ours).collect();
+            assert_eq!(found.join("\n"), *written, "{ceremony}, {answer}: {text}");
+        }
     }
 }
 
@@ -772,7 +788,10 @@ fn a_developers_key_that_a_thief_replaced_comes_back_with_the_next_targets_key()
                 assert!(told.contains(line), "{file}: no {line} in {told}");
             }
         }
-        asked_by_the_guide(&day, &name);
+        let left_out = "Targets says again what targets 2 said, with your own changes since";
+        let answers =
+            [("came-in = \"leave-out\"\n", "as-in = 2", left_out), ("came-in = \"keep\"\n", "", "")];
+        asked_by_the_guide(&day, &name("guide"), "adds a key that the record doesn't know", &answers);
         // Left out at once: dana alone is back, and what customers lose of the thief's is said.
         let out = day.again(&name("out"));
         // Not with a key that nobody has any more, since clients know nothing of its life.

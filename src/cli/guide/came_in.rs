@@ -29,6 +29,18 @@ pub fn ask(asking: &mut Asking<'_>) -> Result<LeaveOut> {
     })
 }
 
+/// What becomes of targets by that, in words.
+pub fn words(leave_out: &LeaveOut) -> Option<String> {
+    if let Some(version) = leave_out.as_in {
+        return Some(format!(
+            "Targets says again what targets {version} said, with your own changes since: nothing else that \
+             came in goes on, no grant and no file."
+        ));
+    }
+    let paths: Vec<&str> = leave_out.without_paths.iter().map(String::as_str).collect();
+    (!paths.is_empty()).then(|| format!("These files leave targets: {}.", paths.join(", ")))
+}
+
 /// Of those whose names can be shown as they are and listed with commas between.
 fn paths(asking: &mut Asking<'_>, files: &[String]) -> Result<Vec<String>> {
     let plain =

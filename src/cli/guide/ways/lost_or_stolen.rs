@@ -132,7 +132,10 @@ fn way_out(asking: &mut Asking<'_>, root: Asked, targets: &TargetsKeys) -> Resul
         draft.add_text(&name, text);
     }
     draft.words = way.words;
-    draft.say("Read what targets grants before: a thief's grants stand there too.");
+    draft.words.extend(came_in::words(&incident.leave_out));
+    if incident.leave_out.as_in.is_none() {
+        draft.say("Read what targets grants before: a thief's grants stand there too.");
+    }
     draft.say(
         "Customers notice nothing; once their agents have the new root, they refuse what the old key signs.",
     );

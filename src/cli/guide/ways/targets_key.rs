@@ -5,6 +5,7 @@ use super::super::came_in;
 use super::super::record::plain;
 use super::super::texts::{Draft, Ending, list};
 use crate::ceremony::people::KeyName;
+use crate::ceremony::unmade::LeaveOut;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::Result;
 use crate::ui::Prompt;
@@ -33,7 +34,7 @@ pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
     );
     let now = asking.known().threshold(&RoleName::Targets);
     let threshold = asking.number(prompt, 1..=most, now)?;
-    let leave_out = if gone.is_empty() { String::new() } else { came_in::ask(asking)?.toml() };
+    let leave_out = if gone.is_empty() { LeaveOut::default() } else { came_in::ask(asking)? };
     let people = asking.people()?;
     let known = asking.known();
     let mut custodians = known.signers(&RoleName::Root);
@@ -43,13 +44,15 @@ pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
     draft.make_targets_key(&name, &holder, known.algorithm(&RoleName::Targets));
     let (root_term, targets_term) = (known.root_term(), known.targets_term());
     let tables = format!(
-        "[targets]\nkeys = {}\nthreshold = {threshold}\nvalid-for = \"{targets_term}\"\n{leave_out}\n[root]\nvalid-for = \"{root_term}\"\n",
-        list(&keys)
+        "[targets]\nkeys = {}\nthreshold = {threshold}\nvalid-for = \"{targets_term}\"\n{}\n[root]\nvalid-for = \"{root_term}\"\n",
+        list(&keys),
+        leave_out.toml()
     );
-    let comment = "Root and targets change together, every grant kept.";
+    let grants = if leave_out.as_in.is_some() { "your own grants stay" } else { "every grant stays" };
+    let comment = format!("Root and targets change together; {grants}.");
     draft.add(
         "targets",
-        (comment, "issue-targets-key", &format!("{name} signs targets")),
+        (&comment, "issue-targets-key", &format!("{name} signs targets")),
         &custodians,
         &tables,
     );
@@ -58,7 +61,8 @@ pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
     } else {
         format!("in the place of {}", plain(&gone))
     };
-    draft.say(format!("{name} of {holder} signs targets, {before}; every grant stays."));
+    draft.say(format!("{name} of {holder} signs targets, {before}; {grants}."));
+    draft.words.extend(came_in::words(&leave_out));
     draft.say("A threshold of root holders signs. Customers notice nothing.");
     Ok(Ending::Runbooks(draft))
 }
