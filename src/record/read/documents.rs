@@ -14,7 +14,7 @@ use delegators::{Delegators, Ready};
 use overtaken::{Found, Online, overtaken_give_way};
 use published::{named_by_snapshot, publish};
 
-pub(super) use overtaken::Past;
+pub(super) use overtaken::{Past, Taken};
 
 use super::roots::{Signed, parse, weight};
 use super::statements::Said;
@@ -322,9 +322,11 @@ fn role_documents(
     let delegating = Deciding::of(documents, delegators, voices.roots, newest_delegator.as_ref());
     let what_of = format!("metadata/{}", role.file_name());
     let mut versions: BTreeMap<u64, Vec<(Place, Vouched)>> = BTreeMap::new();
+    let mut found = Found::default();
     for place in places {
         let Place::Metadata(_, version, file) = place else { continue };
         let Some(envelope) = parse(desk, place) else { continue };
+        found.read.insert(*file, *version);
         if withdrawn.document(envelope.payload(), newest_delegator.as_ref()) {
             withdrawn.leave(role, *version, *file, envelope.payload().digest());
             desk.accept(place);
@@ -353,7 +355,9 @@ fn role_documents(
         }
     }
     let mut all = Vec::new();
-    let found = if versions.values().any(|files| files.len() > 1) { found(&versions) } else { Vec::new() };
+    if versions.values().any(|files| files.len() > 1) {
+        found.vouched = vouched(&versions);
+    }
     for (version, mut files) in versions {
         former_give_way(desk, &mut files, newest_delegator.as_ref(), role);
         if files.len() > 1 {
@@ -404,8 +408,8 @@ fn role_documents(
     all
 }
 
-/// Every file of a role, oldest version first.
-fn found(versions: &BTreeMap<u64, Vec<(Place, Vouched)>>) -> Vec<Found> {
+/// Every file of a role that met a threshold, oldest version first.
+fn vouched(versions: &BTreeMap<u64, Vec<(Place, Vouched)>>) -> Vec<(u64, Digest, Digest)> {
     let files = versions.iter().flat_map(|(version, files)| files.iter().map(move |(_, v)| (*version, v)));
     files.map(|(version, v)| (version, v.payload(), v.file)).collect()
 }

@@ -39,6 +39,7 @@ use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::statement::{Sentence, Statement};
 use crate::tuf::threshold::tally;
 use crate::tuf::time::Time;
+use documents::Taken;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use withdrawn::Withdrawn;
@@ -355,8 +356,8 @@ fn proposals(
     with_root.collect()
 }
 
-/// What backends answered, oldest first, and the files that they are said to have taken.
-fn receipts(desk: &mut Desk<'_>) -> (Vec<Receipt>, BTreeSet<Digest>) {
+/// What backends answered, oldest first, and what they are said to have taken.
+fn receipts(desk: &mut Desk<'_>) -> (Vec<Receipt>, Taken) {
     let mut receipts = Vec::new();
     for place in desk.places.clone() {
         if !matches!(place, Place::Receipt(_)) {
@@ -376,16 +377,22 @@ fn receipts(desk: &mut Desk<'_>) -> (Vec<Receipt>, BTreeSet<Digest>) {
     (receipts, taken)
 }
 
-/// The files of uploads that a backend is said to have taken, whatever it served afterwards.
-fn taken(desk: &Desk<'_>, receipts: &[Receipt]) -> BTreeSet<Digest> {
+/// The uploads that a backend is said to have taken.
+fn taken(desk: &Desk<'_>, receipts: &[Receipt]) -> Taken {
     let accepted = receipts.iter().filter(|receipt| receipt.result == Answer::Accepted);
     let accepted: BTreeSet<Digest> = accepted.map(|receipt| receipt.manifest).collect();
     let manifests = desk.places.iter().filter(|place| match place {
         Place::Upload(upload, name) => name.as_str() == manifest::NAME && accepted.contains(upload),
         _ => false,
     });
-    let listed = manifests.filter_map(|place| Manifest::parse(&desk.files.bytes(place).ok()?).ok());
-    listed.flat_map(|manifest| manifest.files.into_values().map(|line| line.sha)).collect()
+    let mut taken = Taken::default();
+    for place in manifests {
+        let Ok(bytes) = desk.files.bytes(place) else { continue };
+        let Ok(manifest) = Manifest::parse(&bytes) else { continue };
+        taken.changes.extend(manifest.change);
+        taken.files.extend(manifest.files.into_values().map(|line| line.sha));
+    }
+    taken
 }
 
 fn other_trust(trust: &crate::tuf::statement::TrustId) -> Refusal {
