@@ -20,7 +20,6 @@ use keyrite::ceremony::limits::Limits;
 use keyrite::ceremony::share_manifest::ShareManifest;
 use keyrite::ceremony::transcript::{Begin, CeremonyId, Outcome, Said, TokenSeen, Transcript};
 use keyrite::record::{Inputs, KeyFile, Record};
-use keyrite::signer::slip39::{Share, recombine};
 use keyrite::tuf::digest::Digest;
 use keyrite::tuf::profile::Profile;
 use stage::{Stage, utf8};
@@ -174,6 +173,7 @@ fn a_key_is_backed_up_its_token_lost_and_the_key_restored() {
     assert_eq!(online["error"]["rule"], "NETWORK-UP", "{online}");
     let back = room.hold(&spare, &restore, &[made.cards[2].clone(), made.cards[0].clone()]);
     assert_eq!(back.code, 0, "{}", back.text);
+    assert!(back.text.contains("there it stays: nothing lets it out again"), "{}", back.text);
     // The record has it on that token now, and there it signs as the key that it was.
     let call = format!("ceremony = \"roll-call\"\n{HEAD}[roll-call]\nkeys = [\"t1\"]\n");
     let call = room.stage.write("call.toml", &call);
@@ -186,6 +186,10 @@ fn a_key_is_backed_up_its_token_lost_and_the_key_restored() {
     // The very same runbook does nothing the second time.
     let again = room.hold(&spare, &restore, &[]);
     assert!(again.code == 0 && again.text.contains("already held"), "{}", again.text);
+    // A slip in the lost token's number is no key that is back.
+    let slip = room.stage.write("slip.toml", &restoring(&room.shares(), "0123456789abcdef", &room.copy()));
+    let told = room.stage.on(&room.stage.record, &spare, &["plan", utf8(&slip)]).text();
+    assert!(told.contains("RESTORE-TOKEN") && told.contains(&room.serials[2]), "{told}");
     let report = room.report();
     assert_eq!(report["problems"], serde_json::json!([]), "{report}");
 }
@@ -197,13 +201,8 @@ fn a_key_comes_back_by_shares_as_vault_makes_them_and_stays() {
     let room = Room::new("back-up-vault");
     let devices = room.devices("devices.toml", &room.map);
     let made = room.hold(&devices, &room.back_up(), &[]);
-    let cards: Vec<Share> = made.cards[..2].iter().map(|card| Share::read(&card.words).unwrap()).collect();
-    let wrap_key = recombine(&cards.iter().collect::<Vec<_>>(), "").unwrap();
-    // A line for each byte, through it at 0: the value and, behind all, the place.
-    let point = |x: u8| {
-        let value = wrap_key.expose().iter().zip(101..).map(|(byte, slope)| byte ^ times(slope, x));
-        hex(&value.chain([x]).collect::<Vec<u8>>())
-    };
+    let [one, two] = gathering::as_vault_splits(&made.cards[..2], [7, 200]);
+    let other = "08".repeat(33);
     let file = all_files(&room.stage.path("copies"));
     let file = file.iter().find(|path| utf8(path).ends_with(".copy.json")).unwrap();
     let copy: serde_json::Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
@@ -231,10 +230,20 @@ fn a_key_comes_back_by_shares_as_vault_makes_them_and_stays() {
         let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(told.contains("RUNBOOK") && told.contains(found), "{instead}: {told}");
     }
-    let (one, two, other) = (point(7), point(200), hex(&[8; 33]));
     let refused = gathering::hold_sharing(&room.stage, &spare, &restore, &[&one, &one, &other, &other]);
     assert!(refused.code == 1 && refused.text.contains("TOOL-PROOF"), "{}", refused.text);
-    let back = gathering::hold_sharing(&room.stage, &spare, &restore, &[&one, &one, &two, &two]);
+    // A token that fails when it has taken the key in keeps nothing of it.
+    let objects = || {
+        let files = all_files(&room.stage.dir).into_iter();
+        files.filter(|path| path.extension().is_some_and(|e| e == "object")).count()
+    };
+    let on_tokens = objects();
+    let (devices, under) = room.stage.failing(&spare, "only=spare\nfind-fail=0x30\n");
+    let typed = [&one, &one, &two, &two].map(String::as_str);
+    let failed = gathering::hold_sharing_under(&room.stage, &devices, &restore, &typed, &under);
+    assert!(failed.code != 0 && failed.text.contains("TOKEN-FAILED"), "{}", failed.text);
+    assert_eq!(objects(), on_tokens, "{}", failed.text);
+    let back = gathering::hold_sharing(&room.stage, &spare, &restore, &typed);
     assert_eq!(back.code, 0, "{}", back.text);
     for words in ["2 shares of vault, 2 of which are enough", "It can't leave this token again"] {
         assert!(back.text.contains(words), "no {words}:\n{}", back.text);
@@ -244,21 +253,6 @@ fn a_key_comes_back_by_shares_as_vault_makes_them_and_stays() {
     let again = room.stage.on(&room.stage.record, &spare, &["plan", utf8(&room.second_back_up())]);
     assert!(again.text().contains("WRAP-KEY-OTHER"), "{}", again.text());
     assert_eq!(room.report()["problems"], serde_json::json!([]));
-}
-
-/// In the field of AES.
-fn times(mut a: u8, mut b: u8) -> u8 {
-    let mut product = 0;
-    while b > 0 {
-        product ^= if b & 1 == 1 { a } else { 0 };
-        a = (a << 1) ^ if a & 0x80 == 0 { 0 } else { 0x1b };
-        b >>= 1;
-    }
-    product
-}
-
-fn hex(bytes: &[u8]) -> String {
-    base16ct::lower::encode_string(bytes)
 }
 
 /// Cards brought to a real restore that are not the ones to be brought: each is named by its rule, and by

@@ -270,6 +270,54 @@ fn a_restore_cut_off_anywhere_brings_the_key_back_once() {
     assert!(asked.get() > 0 && unasked.get() > 0, "{} {}", asked.get(), unasked.get());
 }
 
+/// Who came with another tool's shares is told at the end to destroy them: by then the record has the key.
+#[test]
+fn nobody_is_told_to_destroy_shares_before_the_key_is_on_record() {
+    let room = Room::new("restore-told");
+    let made = room.hold(&room.devices, &room.back_up(), &[], &[]);
+    assert_eq!(made.code, 0, "{}", made.text);
+    let shares = gathering::as_vault_splits(&made.cards[..2], [7, 200]);
+    let typed: Vec<&str> = shares.iter().flat_map(|share| [share.as_str(); 2]).collect();
+    let copy = fs::read(room.copies(".copy.json").pop().unwrap()).unwrap();
+    let copy: serde_json::Value = serde_json::from_slice(&copy).unwrap();
+    let theirs = copy["wrapped"].as_str().unwrap();
+    room.stage.write("held/copies/t1.wrapped", theirs);
+    let text = format!(
+        "ceremony = \"restore\"\n{HEAD}[wrap-key]\nname = \"theirs\"\nsplit-with = \"vault\"\nneeded = 2\n\
+         [[key]]\nname = \"t1\"\nlost-token = \"{}\"\ncopy = \"{}\"\n",
+        room.serial,
+        &Digest::of(theirs.as_bytes()).hex()[..16]
+    );
+    let runbook = room.stage.write("vault.toml", &text);
+    room.keep("before");
+    let (killer, place) = (Killer::new("restore-told"), room.stage.path("held"));
+    let hold = |mode| {
+        room.back("before");
+        let under = killer.line(&place, mode);
+        gathering::hold_sharing_under(&room.stage, &room.spare, &runbook, &typed, &under)
+    };
+    let whole = hold(Mode::Count);
+    assert_eq!(whole.code, 0, "{}", whole.text);
+    let calls = killer.calls();
+    let named = |(_, call): &(u64, &String)| call.contains(" link ") || call.contains(" rename ");
+    let named: Vec<(u64, &String)> = (1..).zip(&calls).filter(named).collect();
+    let file = named.iter().position(|(_, call)| call.contains("/keys/")).expect("a key file");
+    let (mut told, mut before) = (0, 0);
+    for (at, call) in &named[file..] {
+        let cut = hold(Mode::Before(*at));
+        assert_eq!(cut.code, 137, "not killed at {call}: {}", cut.text);
+        if !cut.text.contains("then destroy the old shares") {
+            before += 1;
+            continue;
+        }
+        told += 1;
+        let again = room.hold(&room.spare, &runbook, &[], &[]);
+        let said = format!("{call}\n{}\nagain\n{}", cut.text, again.text);
+        assert!(again.code == 0 && again.text.contains("already held"), "{said}");
+    }
+    assert!(told > 0 && before > 0, "{told} {before} {named:#?}");
+}
+
 /// What comes back and then signs wrong is no key of the record, and is not left on the token to look like
 /// one; the next session brings it back.
 #[test]
@@ -279,15 +327,7 @@ fn a_key_that_came_back_and_signs_wrong_is_destroyed() {
     assert_eq!(made.code, 0, "{}", made.text);
     let (on_tokens, keys) = (room.on_tokens(), room.keys());
     // The spare token by way of a module that spoils its first signature.
-    let shim = stage::brought("standins/libp11shim.so");
-    let digest = |path: &Path| Digest::of(&fs::read(path).unwrap()).hex();
-    let map = fs::read_to_string(&room.spare).unwrap();
-    let spoilt = map.replace(stage::SOFTHSM, utf8(&shim));
-    let spoilt = spoilt.replace(&digest(Path::new(stage::SOFTHSM)), &digest(&shim));
-    let devices = room.stage.write("spoilt.toml", &spoilt);
-    let knobs = format!("module={}\nonly=spare\ncorrupt=1\n", stage::SOFTHSM);
-    let knobs = room.stage.write("shim.conf", &knobs);
-    let under = ["env".to_owned(), format!("KEYRITE_SHIM={}", utf8(&knobs))];
+    let (devices, under) = room.stage.failing(&room.spare, "only=spare\ncorrupt=1\n");
     let runbook = room.restore();
     let refused = room.hold(&devices, &runbook, &made.cards[..2], &under);
     assert!(refused.code != 0 && refused.text.contains("SIGNATURE-WRONG"), "{}", refused.text);

@@ -3,7 +3,9 @@
 //! All of it is what transcripts say, and nobody signs a transcript: whoever can write to a medium can
 //! tell of shares and copies that were never made. So no entry decides which counts. A runbook names the
 //! set of shares by the digest of its manifest, and a copy by the digest of its file, the first digits of
-//! each, and the change that people agree to has both in full; what this copy of
+//! each. The change that people agree to has both in full, where transcripts tell of them. Of a file that
+//! another tool wrote it has the first digits alone: of several files that begin so none is taken, and
+//! what comes of the only one has to sign as the key on record. What this copy of
 //! the record has done itself (`here`) says whether a ceremony was held, and nothing else does.
 
 use super::people::KeyName;
@@ -30,6 +32,12 @@ impl Digits {
     /// Of a digest, as few as will do.
     pub fn of(digest: &Digest) -> String {
         digest.hex().chars().take(Self::FEWEST).collect()
+    }
+
+    /// Fewer than a runbook may have, by which files collide at once.
+    #[cfg(test)]
+    pub(crate) fn short(digits: &str) -> Self {
+        Self(digits.to_owned())
     }
 
     /// Whether they begin a digest.
@@ -64,8 +72,8 @@ pub struct Copies {
     pub sets: BTreeMap<KeyName, Vec<DealtSet>>,
     /// By key: the wrap key under which it may leave its token, as its key file says.
     pub leaves: BTreeMap<KeyName, KeyName>,
-    /// Keys that are on another token than the one on which they came into the record.
-    pub came_back: BTreeSet<KeyName>,
+    /// By key: the serial numbers of the tokens that it was on before it came to the one that it is on.
+    pub came_back: BTreeMap<KeyName, BTreeSet<String>>,
     /// By key: its copies, the newest last.
     pub made: BTreeMap<KeyName, Vec<KeyCopy>>,
 }

@@ -14,6 +14,7 @@ use crate::ceremony::people::KeyName;
 use crate::ceremony::share_manifest::ShareManifest;
 use crate::record::dir::{Dir, Kind};
 use crate::record::media;
+use crate::record::rules::MEDIA_SIZE;
 use crate::signer::{WrapForm, WrappedKey};
 use crate::system::files::is_writable;
 use crate::tuf::digest::Digest;
@@ -23,6 +24,7 @@ use crate::tuf::rule::{Refusal, Result};
 use crate::tuf::statement::TrustId;
 use crate::tuf::text::visible;
 use base64ct::{Base64, Base64Unpadded, Encoding};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// The largest file of a copy, in bytes: base64 of the longest wrapped key, and what is said of it.
@@ -173,7 +175,8 @@ impl CopiesFolder {
     ///
     /// # Errors
     ///
-    /// `COPY-FILE` if there is none, or one too large for a wrapped key; what reading the folder refuses.
+    /// `COPY-FILE` if there is none, or one too large for a wrapped key, or if several that differ begin
+    /// so; what reading the folder refuses.
     pub fn find(&self, digits: &Digits) -> Result<Vec<u8>> {
         let folder = Dir::open(&self.0, &rules::COPIES_FOLDER)?;
         let refuse = |found: String| {
@@ -181,22 +184,49 @@ impl CopiesFolder {
                 format!("one whose SHA-256 begins {digits}, of at most {} bytes", WrappedKey::LONGEST);
             Refusal::new(&rules::COPY_FILE, found, expected)
         };
-        let mut seen = 0usize;
+        let (mut seen, mut unread) = (0usize, Vec::new());
+        let mut fit: BTreeMap<Digest, (String, Vec<u8>)> = BTreeMap::new();
         for entry in folder.entries()?.into_iter().filter(|entry| matches!(entry.kind, Kind::File)) {
-            let Ok(name) = entry.name else { continue };
-            // One that is too large, or links elsewhere, is none of them.
-            let Ok(Some(bytes)) = folder.read(&name, CAP) else { continue };
+            let shown = entry.shown();
+            let bytes = match entry.name.as_deref().map(|name| folder.read(name, CAP)) {
+                Ok(Ok(Some(bytes))) => bytes,
+                // Gone since the folder was read.
+                Ok(Ok(None)) => continue,
+                // One that is too large is none of them.
+                Ok(Err(e)) if *e.rule() == MEDIA_SIZE => {
+                    seen = seen.saturating_add(1);
+                    continue;
+                }
+                Ok(Err(_)) | Err(_) => {
+                    unread.push(format!("\"{shown}\""));
+                    continue;
+                }
+            };
             seen = seen.saturating_add(1);
-            if !digits.begin(&Digest::of(&bytes)) {
-                continue;
+            let digest = Digest::of(&bytes);
+            if digits.begin(&digest) {
+                fit.insert(digest, (shown, bytes));
             }
-            let bytes = unpacked(bytes);
-            if bytes.len() > WrappedKey::LONGEST {
-                return Err(refuse(format!("\"{}\" of {} bytes", visible(&name), bytes.len())));
-            }
-            return Ok(bytes);
         }
-        Err(refuse(format!("no such file among {seen} in {}", shown(&self.0))))
+        if fit.len() > 1 {
+            let names: Vec<String> = fit.values().take(3).map(|(name, _)| format!("\"{name}\"")).collect();
+            let found = format!("{} files that differ: {}", fit.len(), names.join(", "));
+            let expected = format!("one whose SHA-256 begins {digits}; more of its digits tell them apart");
+            return Err(Refusal::new(&rules::COPY_FILE, found, expected));
+        }
+        let Some((name, bytes)) = fit.into_values().next() else {
+            let unread = match unread.as_slice() {
+                [] => String::new(),
+                [first, ..] => format!(", and {} that can't be read: {first}", unread.len()),
+            };
+            let found = format!("no such file among {seen} in {}{unread}", shown(&self.0));
+            return Err(refuse(found));
+        };
+        let bytes = unpacked(bytes);
+        if bytes.len() > WrappedKey::LONGEST {
+            return Err(refuse(format!("\"{name}\" of {} bytes", bytes.len())));
+        }
+        Ok(bytes)
     }
 
     /// Writes a set's manifest; answers where it lies.
@@ -232,6 +262,43 @@ mod tests {
 
     use super::*;
     use crate::ceremony::change::CopyFrom;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    /// Files that differ and begin alike are made at will, so of a few digits more than one file is none.
+    #[test]
+    fn of_several_files_that_begin_alike_none_is_taken() {
+        let dir = std::env::temp_dir().join(format!("keyrite-copies-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&dir);
+        std::fs::create_dir(&dir).unwrap();
+        let put = |name: &str, bytes: &[u8]| std::fs::write(dir.join(name), bytes).unwrap();
+        let find = |digits: &Digits| {
+            let found = CopiesFolder(dir.clone()).find(digits);
+            found.map_err(|e| (e.rule().name, e.found().to_owned()))
+        };
+        let exact = |bytes: &[u8]| Digits::of(&Digest::of(bytes)).parse::<Digits>().unwrap();
+        // Two digits, as if sixteen: 300 files, of which some begin alike.
+        let files: Vec<[u8; 2]> = (0..300_u16).map(u16::to_be_bytes).collect();
+        for (at, bytes) in files.iter().enumerate() {
+            put(&format!("{at}.yhw"), bytes);
+        }
+        assert_eq!(find(&exact(&files[7])).unwrap(), files[7]);
+        let few = |bytes: &[u8]| Digits::short(&Digest::of(bytes).hex()[..2]);
+        let alike = |one: &[u8]| files.iter().filter(|other| few(one).begin(&Digest::of(*other))).count();
+        let two = files.iter().find(|bytes| alike(*bytes) > 1).unwrap();
+        let (rule, found) = find(&few(two)).unwrap_err();
+        assert_eq!(rule, "COPY-FILE");
+        assert!(found.starts_with(&format!("{} files that differ: \"", alike(two))), "{found}");
+        // The same bytes twice are one.
+        put("again.yhw", &files[7]);
+        assert_eq!(find(&exact(&files[7])).unwrap(), files[7]);
+        // Whoever looks for one that isn't there hears of what could not be read.
+        let (rule, found) = find(&exact(b"none")).unwrap_err();
+        assert!(rule == "COPY-FILE" && found.starts_with("no such file among 301 in "), "{found}");
+        std::fs::write(dir.join(std::ffi::OsStr::from_bytes(b"x\xff.yhw")), b"none").unwrap();
+        let (_, found) = find(&exact(b"none")).unwrap_err();
+        assert!(found.ends_with(r#", and 1 that can't be read: "x\u{fffd}.yhw""#), "{found}");
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
 
     #[test]
     fn a_copy_of_anything_else_is_not_the_one_that_was_agreed() {

@@ -50,6 +50,15 @@ impl WrappedKey {
     pub const LONGEST: usize = 4096;
 }
 
+/// A key that is on a token again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// As the token has it.
+    pub made: Generated,
+    /// Whether it was unwrapped just now. One that was there already says nothing of the wrap key.
+    pub opened: bool,
+}
+
 /// A token that lets keys out under a wrap key, and takes them in.
 ///
 /// Wrap keys are named by a [`KeyTag`] as signing keys are: the label and id on PKCS#11, the place
@@ -134,5 +143,5 @@ pub trait Backups {
         tag: &KeyTag,
         under: &KeyTag,
         pins: &mut dyn PinSource,
-    ) -> Result<Generated>;
+    ) -> Result<Restored>;
 }

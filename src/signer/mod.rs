@@ -26,7 +26,7 @@ pub mod yubihsm;
 
 use secret::Pin;
 
-pub use backups::{Backups, WrapForm, WrappedKey};
+pub use backups::{Backups, Restored, WrapForm, WrappedKey};
 pub use evidence::{Attestation, Evidence};
 
 /// What kind of thing holds the key.

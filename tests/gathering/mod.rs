@@ -10,6 +10,7 @@
 )]
 
 use crate::stage::{Stage, utf8};
+use keyrite::signer::slip39::{Share, recombine};
 use rexpect::ReadUntil;
 use rexpect::session::{PtySession, spawn_command};
 use std::path::Path;
@@ -73,6 +74,39 @@ pub fn hold_typing(
 /// The same where shares of another tool are brought: each is typed as often as it is asked for, in order.
 pub fn hold_sharing(stage: &Stage, devices: &Path, runbook: &Path, shares: &[&str]) -> Told {
     held(stage, devices, runbook, &Room { shares, ..Room::default() })
+}
+
+/// The same beneath a program and its arguments.
+pub fn hold_sharing_under(
+    stage: &Stage,
+    devices: &Path,
+    runbook: &Path,
+    shares: &[&str],
+    under: &[String],
+) -> Told {
+    held(stage, devices, runbook, &Room { shares, under, ..Room::default() })
+}
+
+/// The wrap key that two cards give, split as Vault splits keys, two of any: the shares at these places.
+pub fn as_vault_splits(cards: &[Copied], places: [u8; 2]) -> [String; 2] {
+    let cards: Vec<Share> = cards.iter().map(|card| Share::read(&card.words).unwrap()).collect();
+    let wrap_key = recombine(&cards.iter().collect::<Vec<_>>(), "").unwrap();
+    // A line for each byte, through it at 0: the value and, behind all, the place.
+    places.map(|x| {
+        let value = wrap_key.expose().iter().zip(101..).map(|(byte, slope)| byte ^ times(slope, x));
+        base16ct::lower::encode_string(&value.chain([x]).collect::<Vec<u8>>())
+    })
+}
+
+/// In the field of AES.
+fn times(mut a: u8, mut b: u8) -> u8 {
+    let mut product = 0;
+    while b > 0 {
+        product ^= if b & 1 == 1 { a } else { 0 };
+        a = (a << 1) ^ if a & 0x80 == 0 { 0 } else { 0x1b };
+        b >>= 1;
+    }
+    product
 }
 
 /// The same until a question with these words, at which someone stops it.

@@ -123,6 +123,20 @@ impl Stage {
         self.keyrite(start.iter().chain(arguments))
     }
 
+    /// A device map by way of the proxy that fails or lies as these lines say (`tests/standins/p11shim`), and
+    /// beneath what to run the program.
+    pub fn failing(&self, devices: &Path, knobs: &str) -> (PathBuf, [String; 2]) {
+        let shim = brought("standins/libp11shim.so");
+        let digest = |path: &Path| Digest::of(&fs::read(path).unwrap()).hex();
+        let map = fs::read_to_string(devices).unwrap().replace(SOFTHSM, utf8(&shim));
+        // Nobody knows where a module of that name writes.
+        let folders = format!("{}\"\nfolders = [\"tokens", digest(&shim));
+        let map = map.replace(&format!("{}\"", digest(Path::new(SOFTHSM))), &format!("{folders}\"]"));
+        let knobs = self.write("shim.conf", &format!("module={SOFTHSM}\n{knobs}"));
+        let under = ["env".to_owned(), format!("KEYRITE_SHIM={}", utf8(&knobs))];
+        (self.write("failing.toml", &map), under)
+    }
+
     /// Initialises a SoftHSM token with this label; its serial is what the program lists.
     pub fn token(&self, label: &str) -> String {
         let mut command = Command::new("softhsm2-util");

@@ -9,6 +9,9 @@
 //! What another tool wrapped and split comes back here too: `split-with` names the tool, in place of
 //! `shares`, and `copy` the file that the tool wrote. Of neither does any transcript tell, so nothing is
 //! looked up; the proof is the same.
+//!
+//! What a YubiHSM let out may leave the next one too, since that is a part of what is wrapped. A PKCS#11
+//! token keeps what it unwrapped. People agree to the one or the other, so the plan says which.
 
 use super::back_up::{gathered, present};
 use super::rules;
@@ -151,6 +154,13 @@ impl Ceremony for Spec {
                 "  the token{label} serial {}, still holds it: destroy it there if it turns up",
                 visible(&record.serial)
             ));
+            summary.push(match (&from, record.token.as_str()) {
+                (_, "yubihsm") => {
+                    format!("  from there it can leave again, under {wrap_key} or whatever wrap key its backup's password puts there")
+                }
+                (CopyFrom::Cards { .. }, _) => "  there it stays: nothing lets it out again".to_owned(),
+                (CopyFrom::Tool { .. }, _) => "  whether it can leave again is asked there, and put on record".to_owned(),
+            });
             items.push(Item::Restored(RestoredKey {
                 key: name.clone(),
                 identity,
@@ -172,8 +182,10 @@ impl Ceremony for Spec {
     fn held(&self, facts: &Facts) -> bool {
         self.key.iter().all(|key| {
             let name = &key.name.0;
+            // The very token that is named, and not any other: a slip in its number must not look like a
+            // key that is back.
             facts.keys.get(name).is_some_and(|record| record.serial != key.lost_token)
-                && facts.copies.came_back.contains(name)
+                && facts.copies.came_back.get(name).is_some_and(|former| former.contains(&key.lost_token))
         })
     }
 }

@@ -4,7 +4,7 @@
 //! tool's shares give is a wrap key only once a copy has opened under it, and is kept for the session's
 //! other copies from then on, not before.
 
-use super::back_up::{as_wrap_key, with_wrap_key, wrap_tag};
+use super::back_up::{as_wrap_key, backups, with_wrap_key, wrap_tag};
 use super::journal::Of;
 use super::make_key::possession_of;
 use super::sign::{described, seen};
@@ -20,7 +20,7 @@ use crate::record::key_file::{EvidenceNote, TokenNote};
 use crate::record::{Contents, KeyFile, SignedStatement};
 use crate::signer::secret::WrapSecret;
 use crate::signer::slip39::Secret;
-use crate::signer::{Backups, Generated, KeyTag, PinSource, TokenIdentity, WrapForm, WrappedKey};
+use crate::signer::{Backups, KeyTag, PinSource, Restored, TokenIdentity, WrapForm, WrappedKey};
 use crate::tuf::digest::Digest;
 use crate::tuf::key::Scheme as KeyScheme;
 use crate::tuf::payload::Payload;
@@ -34,28 +34,28 @@ struct Source {
     form: Option<WrapForm>,
     bytes: Vec<u8>,
     secret: WrapSecret,
-    /// What another tool's shares have given in this step.
-    fresh: Option<(Digest, Secret)>,
+    tool: Option<FromTool>,
+}
+
+/// Where the session keeps what another tool's shares gave, and what they have given in this step.
+struct FromTool {
+    name: Digest,
+    fresh: Option<Secret>,
 }
 
 impl Source {
-    /// Has the token take the key in; answers whether it could leave again, where anyone has asked.
+    /// Has the token take the key in.
     fn open(
         &self,
         backups: &mut dyn Backups,
         old: &KeyFile,
         (tag, under): (&KeyTag, &KeyTag),
         pins: &mut dyn PinSource,
-    ) -> Result<(Generated, bool)> {
+    ) -> Result<Restored> {
         let form = self.form.unwrap_or_else(|| backups.form());
         let wrapped = WrappedKey { form, bytes: self.bytes.clone() };
-        let made = backups.restore(&wrapped, &old.public, tag, under, pins);
-        if self.form.is_some() {
-            return Ok((made?, false));
-        }
-        let made = made.map_err(unproven)?;
-        let leaves = backups.exportable(&old.public, under, pins)?;
-        Ok((made, leaves))
+        let restored = backups.restore(&wrapped, &old.public, tag, under, pins);
+        if self.tool.is_some() { restored.map_err(unproven) } else { restored }
     }
 }
 
@@ -95,8 +95,10 @@ impl Room<'_> {
                 "another token than the one that was lost",
             ));
         }
-        let file = match Self::written_before(contents, agenda, &back.key, &old.public) {
-            Some(file) => file,
+        let written = Self::written_before(contents, agenda, &back.key, &old.public);
+        let (file, leaves) = match written.and_then(|file| contents.key_files.get(&file).map(|of| (file, of)))
+        {
+            Some((file, (of, _))) => (file, of.evidence.exportable_under().is_some()),
             None => self.bring_back(contents, agenda, back, old, &token)?,
         };
         let outcome = Outcome::Key {
@@ -106,9 +108,15 @@ impl Room<'_> {
             adopted: false,
             token: seen(&token),
         };
-        self.journal.say(self.record, self.session, of, outcome)
+        self.journal.say(self.record, self.session, of, outcome)?;
+        // Told to destroy what it came from only once the record has all of it.
+        match &back.from {
+            CopyFrom::Tool { .. } => self.lead_on(back, leaves),
+            CopyFrom::Cards { .. } => Ok(()),
+        }
     }
 
+    /// Answers its file, and whether it could leave again, which is asked of what another tool wrapped.
     fn bring_back(
         &mut self,
         contents: &Contents,
@@ -116,18 +124,14 @@ impl Room<'_> {
         back: &RestoredKey,
         old: &KeyFile,
         token: &TokenIdentity,
-    ) -> Result<Digest> {
+    ) -> Result<(Digest, bool)> {
         let source = self.source(contents, agenda, back)?;
         let under = wrap_tag(&contents.facts.trust.id, &back.wrap_key);
         let tag = KeyTag { label: back.key.to_string(), id: agenda.change.tag(&back.key), place: None };
         self.console.progress(&format!("{} comes back on {}", back.key, described(token)).into());
         self.may_use(&back.key, &contents.facts, token)?;
         self.intend(agenda, &back.key, Intent::Restore { wrap_key: back.wrap_key.clone() })?;
-        let (made, leaves) = self.keyring.with_token(&back.key, self.console, &mut |t, pins| {
-            with_wrap_key(t, &source.secret, &under, pins, |b, pins| {
-                source.open(b, old, (&tag, &under), pins)
-            })
-        })?;
+        let (Restored { made, opened }, leaves) = self.take_in(back, old, &source, (&tag, &under))?;
         let proof = match self.prove(agenda, back, old) {
             Ok(proof) => proof,
             Err(refusal) => {
@@ -144,13 +148,44 @@ impl Room<'_> {
             evidence: EvidenceNote::of(&made.evidence)?.leaving(leaves.then_some(&back.wrap_key)),
             ..old.clone()
         })?;
-        if source.form.is_none() {
-            self.lead_on(back, leaves)?;
+        if let Some(FromTool { name, fresh: Some(secret) }) = source.tool {
+            if opened {
+                self.keyring.hold_gathered(name, secret);
+            } else {
+                let line = format!("{} was there already: these shares have opened nothing yet", back.key);
+                self.console.progress(&line.into());
+            }
         }
-        if let Some((name, secret)) = source.fresh {
-            self.keyring.hold_gathered(name, secret);
+        Ok((file, leaves))
+    }
+
+    /// Has the token take the key in, or give it up again; answers also whether it could leave.
+    fn take_in(
+        &mut self,
+        back: &RestoredKey,
+        old: &KeyFile,
+        source: &Source,
+        (tag, under): (&KeyTag, &KeyTag),
+    ) -> Result<(Restored, bool)> {
+        let mut came = false;
+        let done = self.keyring.with_token(&back.key, self.console, &mut |t, pins| {
+            let restored = with_wrap_key(t, &source.secret, under, pins, |b, pins| {
+                let restored = source.open(b, old, (tag, under), pins)?;
+                came = true;
+                Ok(restored)
+            })?;
+            let leaves = source.tool.is_some() && backups(t)?.exportable(&old.public, under, pins)?;
+            Ok((restored, leaves))
+        });
+        if let Err(refusal) = &done {
+            if came {
+                self.give_up(back, old, refusal);
+            }
+            if let Some(tool) = source.tool.as_ref().filter(|_| *refusal.rule() == rules::TOOL_PROOF) {
+                self.keyring.forget_wrap_key(&tool.name);
+            }
         }
-        Ok(file)
+        done
     }
 
     /// The copy, and the wrap key that people bring back.
@@ -161,16 +196,18 @@ impl Room<'_> {
                 copy.expect(&contents.facts.trust.id, back)?;
                 let manifest = contents.facts.copies.set(&back.wrap_key, shares)?;
                 let secret = self.wrap_secret(&back.wrap_key, manifest)?;
-                Ok(Source { form: Some(copy.form), bytes: copy.bytes, secret, fresh: None })
+                Ok(Source { form: Some(copy.form), bytes: copy.bytes, secret, tool: None })
             }
             CopyFrom::Tool { split, copy } => {
                 let bytes = self.keyring.copies()?.find(copy)?;
                 let name = Digest::of(format!("{}:{}", agenda.digest, back.wrap_key).as_bytes());
-                if let Some(secret) = self.keyring.wrap_key(&name) {
-                    return Ok(Source { form: None, bytes, secret: as_wrap_key(secret)?, fresh: None });
-                }
-                let secret = self.gather_from_tool(&back.wrap_key, *split)?;
-                Ok(Source { form: None, bytes, secret: as_wrap_key(&secret)?, fresh: Some((name, secret)) })
+                let (secret, fresh) = if let Some(secret) = self.keyring.wrap_key(&name) {
+                    (as_wrap_key(secret)?, None)
+                } else {
+                    let secret = self.gather_from_tool(&back.wrap_key, *split)?;
+                    (as_wrap_key(&secret)?, Some(secret))
+                };
+                Ok(Source { form: None, bytes, secret, tool: Some(FromTool { name, fresh }) })
             }
         }
     }

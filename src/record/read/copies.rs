@@ -45,11 +45,11 @@ pub(super) fn read(
         let Some((file, _)) = files.get(&record.file) else { continue };
         let mut before = file.replaces;
         while let Some((old, _)) = before.and_then(|before| files.get(&before)) {
+            // A new certificate is on the same token.
             if old.token.serial() != file.token.serial() {
-                copies.came_back.insert(record.name.clone());
-                break;
+                let former = copies.came_back.entry(record.name.clone()).or_default();
+                former.insert(old.token.serial().to_owned());
             }
-            // A new certificate, on the same token.
             before = old.replaces;
         }
         let under = file.evidence.exportable_under();

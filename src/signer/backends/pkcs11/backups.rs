@@ -17,7 +17,7 @@ use super::Pkcs11Token;
 use super::attributes::{self, flag};
 use super::generate::{cka_id, expect_free, made, template_of};
 use super::refusals::token_said;
-use crate::signer::backups::{Backups, WrapForm, WrappedKey};
+use crate::signer::backups::{Backups, Restored, WrapForm, WrappedKey};
 use crate::signer::secret::WrapSecret;
 use crate::signer::{Generated, KeyTag, PinSource, rules};
 use crate::tuf::key::{Algorithm, KeySpec, PublicKey};
@@ -207,11 +207,11 @@ impl Backups for Pkcs11Token {
         tag: &KeyTag,
         under: &KeyTag,
         pins: &mut dyn PinSource,
-    ) -> Result<Generated> {
+    ) -> Result<Restored> {
         let session = self.wrapping(pins)?;
-        let private = match self.unwrapped(&session, tag)? {
-            Some(private) => private,
-            None => self.unwrap(&session, wrapped, public, tag, under)?,
+        let (private, opened) = match self.unwrapped(&session, tag)? {
+            Some(private) => (private, false),
+            None => (self.unwrap(&session, wrapped, public, tag, under)?, true),
         };
         let came =
             self.add_public(&session, public, tag).and_then(|()| self.restored(&session, private, public));
@@ -219,7 +219,7 @@ impl Backups for Pkcs11Token {
             // Nobody knows it, and it must not look like a key of the record.
             drop(self.destroy_tagged(&session, tag));
         }
-        came
+        came.map(|made| Restored { made, opened })
     }
 }
 

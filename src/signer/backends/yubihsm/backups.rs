@@ -18,7 +18,7 @@ use super::provision;
 use super::session::Session;
 use super::wire::{Command, Fault, Parts, odd};
 use crate::signer::secret::WrapSecret;
-use crate::signer::{Backups, Evidence, Generated, KeyTag, PinSource, WrapForm, WrappedKey, rules};
+use crate::signer::{Backups, Evidence, Generated, KeyTag, PinSource, Restored, WrapForm, WrappedKey, rules};
 use crate::tuf::key::{KeySpec, PublicKey};
 use crate::tuf::rule::{Refusal, Result};
 use zeroize::Zeroizing;
@@ -183,10 +183,13 @@ impl Backups for YubiHsmToken {
         _tag: &KeyTag,
         under: &KeyTag,
         pins: &mut dyn PinSource,
-    ) -> Result<Generated> {
+    ) -> Result<Restored> {
         let mut session = self.backing_up(pins)?;
         match self.find(&mut session, public) {
-            Ok(id) => return self.came_back(&mut session, Object { kind: Kind::ASYMMETRIC, id }, public),
+            Ok(id) => {
+                let made = self.came_back(&mut session, Object { kind: Kind::ASYMMETRIC, id }, public)?;
+                return Ok(Restored { made, opened: false });
+            }
             Err(e) if e.rule() == &rules::KEY_NOT_ON_TOKEN => {}
             Err(e) => return Err(e),
         }
@@ -226,7 +229,7 @@ impl Backups for YubiHsmToken {
             let duty = if object.kind == Kind::WRAP { Duty::Backup } else { Duty::Administrator };
             self.session(duty, None, pins)?.delete(object)?;
         }
-        back
+        back.map(|made| Restored { made, opened: true })
     }
 }
 

@@ -30,6 +30,7 @@ pub struct Config {
     pub kill_after_sign: Option<usize>,
     pub kill_before_generate: Option<usize>,
     pub kill_after_generate: Option<usize>,
+    pub find_fail: Option<CK_RV>,
     pub log: Option<PathBuf>,
 }
 
@@ -78,6 +79,7 @@ impl Config {
             "kill-after-sign" => self.kill_after_sign = Some(count(value)?),
             "kill-before-generate" => self.kill_before_generate = Some(count(value)?),
             "kill-after-generate" => self.kill_after_generate = Some(count(value)?),
+            "find-fail" => self.find_fail = Some(CK_RV::from_str_radix(value.strip_prefix("0x")?, 16).ok()?),
             "log" => self.log = Some(value.into()),
             _ => return None,
         }

@@ -26,6 +26,8 @@ pub fn install(list: &mut CK_FUNCTION_LIST) {
     list.C_Login = Some(login);
     list.C_GetAttributeValue = Some(attribute_value);
     list.C_GenerateKeyPair = Some(generate_key_pair);
+    list.C_UnwrapKey = Some(unwrap_key);
+    list.C_FindObjectsInit = Some(find_objects_init);
     list.C_Sign = Some(sign);
     list.C_SignFinal = Some(sign_final);
 }
@@ -177,6 +179,54 @@ unsafe extern "C" fn generate_key_pair(
         die();
     }
     rv
+}
+
+unsafe extern "C" fn unwrap_key(
+    session: CK_SESSION_HANDLE,
+    mechanism: CK_MECHANISM_PTR,
+    under: CK_OBJECT_HANDLE,
+    wrapped: CK_BYTE_PTR,
+    wrapped_len: CK_ULONG,
+    template: CK_ATTRIBUTE_PTR,
+    count: CK_ULONG,
+    key: CK_OBJECT_HANDLE_PTR,
+) -> CK_RV {
+    let shim = shim_or_return!();
+    let rv = real!(shim.C_UnwrapKey(session, mechanism, under, wrapped, wrapped_len, template, count, key));
+    if rv == CKR_OK && shim.config.covers(&token_of(shim, session)) {
+        shim.unwrapped.store(true, Ordering::SeqCst);
+    }
+    rv
+}
+
+unsafe extern "C" fn find_objects_init(
+    session: CK_SESSION_HANDLE,
+    template: CK_ATTRIBUTE_PTR,
+    count: CK_ULONG,
+) -> CK_RV {
+    let shim = shim_or_return!();
+    if let Some(code) = shim.config.find_fail
+        && asks_for_private_keys(template, count)
+        && shim.unwrapped.swap(false, Ordering::SeqCst)
+    {
+        return code;
+    }
+    real!(shim.C_FindObjectsInit(session, template, count))
+}
+
+fn asks_for_private_keys(template: CK_ATTRIBUTE_PTR, count: CK_ULONG) -> bool {
+    let Ok(count) = usize::try_from(count) else { return false };
+    if template.is_null() {
+        return false;
+    }
+    // SAFETY: the caller gave `count` attributes, and a class is a CK_OBJECT_CLASS.
+    unsafe { slice::from_raw_parts(template, count) }.iter().any(|attribute| {
+        let whole = usize::try_from(attribute.ulValueLen) == Ok(size_of::<CK_OBJECT_CLASS>());
+        // SAFETY: as above; wherever it lies.
+        attribute.type_ == CKA_CLASS
+            && whole
+            && unsafe { attribute.pValue.cast::<CK_OBJECT_CLASS>().read_unaligned() } == CKO_PRIVATE_KEY
+    })
 }
 
 unsafe extern "C" fn sign(

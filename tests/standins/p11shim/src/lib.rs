@@ -22,6 +22,7 @@
 //! | `removed-after-sign=N` | after N signatures the token is gone: `CKR_DEVICE_REMOVED` for good |
 //! | `kill-before-sign=N`, `kill-after-sign=N` | SIGKILL to the own process at the N-th signature, the token not having, or having, made it |
 //! | `kill-before-generate=N`, `kill-after-generate=N` | the same for `C_GenerateKeyPair` |
+//! | `find-fail=CKR` | the first search for private keys after something was unwrapped fails with this code |
 //! | `log=PATH` | appends a line `C_Sign rv=0x0 token=LABEL` per call of `C_InitToken`, `C_Login`, `C_GenerateKeyPair`, `C_Sign` and `C_SignFinal`; `rv=killed` for one that a `kill-before` knob ended |
 //!
 //! A signature is a `C_Sign` or `C_SignFinal` that has room for its result: asking for the
@@ -60,6 +61,7 @@ struct Shim {
     signing: AtomicUsize,
     signed: AtomicUsize,
     generating: AtomicUsize,
+    unwrapped: AtomicBool,
     removed: AtomicBool,
 }
 
@@ -98,6 +100,7 @@ fn load() -> Result<Shim, String> {
         signing: AtomicUsize::new(0),
         signed: AtomicUsize::new(0),
         generating: AtomicUsize::new(0),
+        unwrapped: AtomicBool::new(false),
         removed: AtomicBool::new(false),
     })
 }
