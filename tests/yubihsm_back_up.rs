@@ -20,7 +20,7 @@ use keyrite::ceremony::facts::Stage as Kind;
 use keyrite::ceremony::limits::Limits;
 use keyrite::signer::backends::Modules;
 use keyrite::signer::secret::WrapSecret;
-use keyrite::signer::{self, Backups, KeyTag, Token, WrapForm, WrappedKey};
+use keyrite::signer::{self, Backups, KeyTag, Restored, Token, WrapForm, WrappedKey};
 use keyrite::tuf::digest::Digest;
 use keyrite::tuf::key::{KeySpec, PublicKey, Scheme};
 use keyrite::tuf::payload::Payload;
@@ -123,10 +123,13 @@ fn a_key_leaves_wrapped_and_comes_back_on_another_device() {
         assert_eq!(rule(restore(backups, &cut)), "WRAP-REFUSED");
         let other = WrappedKey { form: WrapForm::AesKeyWrapPad, bytes: wrapped.bytes.clone() };
         assert_eq!(rule(restore(backups, &other)), "WRAP-REFUSED");
-        let back = restore(backups, &wrapped).unwrap();
+        let Restored { made: back, opened } = restore(backups, &wrapped).unwrap();
+        assert!(opened);
         assert_eq!((&back.public, back.evidence.attestation.is_none()), (&made.public, true));
         assert_eq!(back.evidence.attributes["local"], "no", "honestly");
-        assert_eq!(restore(backups, &wrapped).unwrap(), back, "found again after a cut");
+        // Found again after a cut, which proves nothing of the wrap key: bent bytes are not looked at.
+        let found = Restored { made: back.clone(), opened: false };
+        assert_eq!(restore(backups, &bent).unwrap(), found);
         backups.remove_wrap_key(&under, &mut pins).unwrap();
         assert_eq!(sign(&mut *second, &back.public).unwrap().key(), made.public.identity());
         let held = second.audit_log().unwrap().inventory(&mut pins).unwrap();
@@ -152,6 +155,37 @@ fn a_key_leaves_wrapped_and_comes_back_on_another_device() {
     token.generate(spec, &tag("theirs", 1), &mut pins).unwrap();
     let backups = token.backups().unwrap();
     assert_eq!(rule(backups.restore(&wrapped, &own.public, &tag("t", 1), &under, &mut pins)), "LABEL-IN-USE");
+}
+
+/// What a stranger has wrapped under the very wrap key may be anything. A login or a wrap key that comes out
+/// of a copy is deleted again, so is a key of theirs: none of them opens the device afterwards.
+#[test]
+fn what_comes_out_of_a_copy_and_is_no_key_of_the_record_does_not_stay() {
+    let dir = hsms::folder("back-up-strange");
+    let [theirs, ours, other] = [0, 1, 2].map(|at| Hsm::new(&dir, SERIALS[at]));
+    let told = |hsm: &Hsm, act: &[&str]| {
+        let output = hsm.other(1, "password", act);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let [wrap, same] = [&theirs, &other].map(|hsm| told(hsm, &["wrap", &"07".repeat(32)]));
+    let login = told(&theirs, &["lend", &wrap]);
+    // The wrap key does open it: elsewhere it goes in and stays.
+    assert!(!told(&other, &["plant", &same, &login]).is_empty());
+    // A key of the record, of which no copy is at hand.
+    let mut token = opened(&theirs);
+    let wanted = token.generate(KeySpec::EcdsaP256, &tag("t1", 1), &mut pins()).unwrap().public;
+
+    let mut token = opened(&ours);
+    let under = tag("wrap-1", 0xee);
+    let backups = token.backups().unwrap();
+    backups.put_wrap_key(&secret(7), &under, &mut pins()).unwrap();
+    let before = ours.state()["objects"].clone();
+    let bytes = base16ct::lower::decode_vec(&login).unwrap();
+    let wrapped = WrappedKey { form: WrapForm::YubiHsmCcm, bytes };
+    let came = backups.restore(&wrapped, &wanted, &tag("t1", 1), &under, &mut pins());
+    assert_eq!(rule(came), "WRAP-PUBLIC");
+    assert_eq!(ours.state()["objects"], before, "nothing of it is left");
 }
 
 /// A record, four devices, and the passwords of their duties in files.

@@ -12,6 +12,7 @@ ACT is one of
     own-factory DOMAINS      the factory's authentication key put there anew, seeing DOMAINS alone
     wrap RAW                 a wrap key that they know: 32 bytes in hexadecimal
     steal WRAP ID            a key out under a wrap key; prints it in hexadecimal
+    lend WRAP                a login of their own that may sign, out under a wrap key; prints it in hexadecimal
     plant WRAP BLOB          a wrapped key into the device; prints its id
     forget                   the log acknowledged to its end, so that nobody reads it
     fill TIMES               the log filled: so many sessions opened and closed
@@ -83,6 +84,12 @@ def steal(hsm, session, by: str, key_id: str) -> None:
     print(WrapKey(session, number(by)).export_wrapped(AsymmetricKey(session, number(key_id))).hex())
 
 
+def lend(hsm, session, by: str) -> None:
+    may = CAPABILITY.SIGN_ECDSA | CAPABILITY.EXPORTABLE_UNDER_WRAP
+    login = AuthenticationKey.put_derived(session, 0, "lent", 1, may, CAPABILITY.NONE, "theirs alone")
+    print(WrapKey(session, number(by)).export_wrapped(login).hex())
+
+
 def plant(hsm, session, by: str, blob: str) -> None:
     print(WrapKey(session, number(by)).import_wrapped(bytes.fromhex(blob)).id)
 
@@ -120,6 +127,7 @@ ACTS = {
     "own-factory": own_factory,
     "wrap": wrap,
     "steal": steal,
+    "lend": lend,
     "plant": plant,
     "forget": forget,
     "fill": fill,
