@@ -13,6 +13,7 @@
 mod day;
 mod plays;
 mod program;
+mod source;
 
 use day::{Day, Upto, day, told};
 use keyrite::ceremony::kinds;
@@ -22,6 +23,7 @@ use plays::{LOST, PEOPLE, Play, map, plays};
 use program::{answer, on_dumb_terminal};
 use rexpect::process::Signal;
 use rexpect::session::PtySession;
+use source::{Kind, Source, Token};
 use std::collections::BTreeSet;
 use std::fs;
 
@@ -410,6 +412,64 @@ fn an_answer_that_cannot_be_is_told_and_asked_again() {
     // Nothing of the refused answers is kept.
     let kept = fs::read_to_string(day.record.join("private/guide")).unwrap();
     assert_eq!(kept, "ceremony = new-application\n");
+}
+
+/// Where questions are made, and whether each is explained where it is made: every expression from
+/// `Prompt::new` to its end has a line of help that says something.
+fn questions(source: &Source) -> Vec<(usize, bool)> {
+    let mark = |token: &Token, text: &str| token.kind == Kind::Mark && token.text == text;
+    let word = |token: &Token, text: &str| token.kind == Kind::Word && token.text == text;
+    let tokens: Vec<&Token> = source.tokens.iter().filter(|token| !token.test).collect();
+    let begins = |at: &usize| {
+        let next = |n: usize| tokens.get(at + n);
+        word(tokens[*at], "Prompt")
+            && next(1).is_some_and(|t| mark(t, "::"))
+            && next(2).is_some_and(|t| word(t, "new"))
+    };
+    let explained = |from: usize| {
+        let mut depth = 0;
+        for at in from..tokens.len() {
+            match tokens[at].text.as_str() {
+                "(" | "[" | "{" if tokens[at].kind == Kind::Mark => depth += 1,
+                ")" | "]" | "}" if tokens[at].kind == Kind::Mark => depth -= 1,
+                ";" if depth == 0 => return false,
+                _ => {}
+            }
+            if depth < 0 {
+                return false;
+            }
+            let help = word(tokens[at], "help") && mark(tokens[at - 1], ".") && depth == 0;
+            if help && !(tokens[at + 2].kind == Kind::Text && tokens[at + 2].text.len() < 10) {
+                return true;
+            }
+        }
+        false
+    };
+    (0..tokens.len()).filter(begins).map(|at| (tokens[at].line, explained(at))).collect()
+}
+
+#[test]
+fn every_question_is_explained() {
+    let planted = "fn f() { let a = Prompt::new(\"a\", \"A?\").offer(\"b\", g.help(\"of something else\")); \
+                   let b = Prompt::new(\"b\", \"B?\").help(\"\"); let c = h(Prompt::new(\"c\", \"C?\"), 1); \
+                   let d = Prompt::new(\"d\", format!(\"{x}?\")).default(\"y\").help(\"It decides all.\"); }";
+    let found: Vec<bool> = questions(&source::scan("planted.rs", planted)).into_iter().map(|q| q.1).collect();
+    assert_eq!(found, [false, false, false, true]);
+    let mut sources = source::sources("src/cli/guide");
+    sources.extend(
+        source::sources("src/cli")
+            .into_iter()
+            .filter(|source| ["src/cli/init.rs", "src/cli/interview.rs"].contains(&source.path.as_str())),
+    );
+    let mut all = 0;
+    for source in &sources {
+        for (line, explained) in questions(source) {
+            all += 1;
+            assert!(explained, "{}:{line}: a question without a line of help", source.path);
+        }
+    }
+    // Of every way and of the first day.
+    assert!(all > 60, "{all}");
 }
 
 #[test]

@@ -184,6 +184,38 @@ fn answers_that_make_no_trust_are_refused_and_nothing_is_written() {
     }
 }
 
+/// A rehearsal's backend is on this machine, as the question says; the real thing's may be anywhere.
+#[test]
+fn a_rehearsal_names_no_server_elsewhere() {
+    let rehearsal = NOTARY.replace("\"production\"", "\"rehearsal\"");
+    let at = |answers: &str, url: &str| answers.replace("https://notary.example.com", url);
+    for url in [
+        "https://notary.example.com",
+        "http://192.0.2.7:4443",
+        "https://127.0.0.1.example.com",
+        "http://localhost.example.com:4443",
+        "http://[2001:db8::1]:4443",
+    ] {
+        let dir = folder("init-rehearsal-elsewhere");
+        let (code, _, err) = init(&dir, &at(&rehearsal, url));
+        assert!(
+            err.starts_with("refused: UPLOAD-STAGE\n") && err.contains("on this machine"),
+            "{url}: {err}"
+        );
+        assert_eq!(code, 1, "{url}: {err}");
+        assert!(!dir.join("record").exists(), "{url}: {:?}", files(&dir));
+        let (code, _, err) = init(&dir, &at(NOTARY, url));
+        assert_eq!((code, err.as_str()), (0, ""), "{url}");
+    }
+    for url in ["http://127.0.0.1:4443", "http://localhost:4443", "https://[::1]:4443", "none"] {
+        let dir = folder("init-rehearsal-here");
+        let (code, _, err) = init(&dir, &at(&rehearsal, url));
+        assert_eq!((code, err.as_str()), (0, ""), "{url}");
+        let map = fs::read_to_string(dir.join("record/devices.toml")).unwrap();
+        assert_eq!(map.contains(url), url != "none", "{map}");
+    }
+}
+
 #[test]
 fn a_place_that_is_taken_is_refused_before_the_first_question() {
     for taken in ["trust.json", "devices.toml", "first-day"] {

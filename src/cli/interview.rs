@@ -13,6 +13,7 @@ use crate::ceremony::facts::Stage;
 use crate::ceremony::limits::PossessionLimit;
 use crate::ceremony::people::{KeyName, Person};
 use crate::record::trust_file::{REHEARSAL, TrustFile, TrustSpec};
+use crate::record::upload::check_server;
 use crate::signer::TokenIdentity;
 use crate::signer::backends::{Listing, ModulePin};
 use crate::signer::uri::KeyUri;
@@ -70,7 +71,7 @@ pub fn hold(session: &Session, console: &mut dyn Console) -> Result<Interview> {
     let administrator = asking.person(
         "administrator",
         "Who leads the ceremonies?",
-        &["Their short name in the record: lower-case letters, digits and \"-\". Usually you."],
+        "Their short name in the record: lower-case letters, digits and \"-\". Usually you.",
     )?;
     let root = asking.root_holders()?;
     let threshold = asking.threshold(root.len())?;
@@ -82,7 +83,7 @@ pub fn hold(session: &Session, console: &mut dyn Console) -> Result<Interview> {
     let targets = asking.person(
         "targets-holder",
         "Who is the update-service administrator?",
-        &["They hold the targets key, which grants and revokes developers in daily work."],
+        "They hold the targets key, which grants and revokes developers in daily work.",
     )?;
     let place = asking.place(&TARGETS_KEY.parse()?, &targets, true)?;
     let targets_software = place.as_ref().is_some_and(|(_, key, _)| key.uri.is_software());
@@ -93,7 +94,7 @@ pub fn hold(session: &Session, console: &mut dyn Console) -> Result<Interview> {
     let developer = asking.person(
         "developer",
         "Who is its first developer?",
-        &["They make their own key; you take in its public half."],
+        "They make their own key; you take in its public half.",
     )?;
     let possession = asking.possession(profile, &developer)?;
     let busy: BTreeSet<&Person> =
@@ -193,8 +194,8 @@ impl Asking<'_> {
         })
     }
 
-    fn person(&mut self, id: &str, text: &str, help: &[&str]) -> Result<Person> {
-        let prompt = help.iter().fold(Prompt::new(id, text), |prompt, line| prompt.help(*line));
+    fn person(&mut self, id: &str, text: &str, help: &str) -> Result<Person> {
+        let prompt = Prompt::new(id, text).help(help);
         ask_until(self.console, &prompt, named)
     }
 
@@ -257,6 +258,7 @@ impl Asking<'_> {
         software: bool,
     ) -> Result<Option<(KeyName, DeviceKey, Option<ModulePin>)>> {
         let mut prompt = Prompt::new(format!("token.{key}"), format!("Where will {holder}'s key {key} be?"))
+            .help("Nothing is made yet. On the day the key is made there, and nowhere else.")
             .offer("token", "token       on a PKCS#11 token at this machine");
         if cfg!(feature = "piv") {
             prompt =
@@ -406,20 +408,23 @@ impl Asking<'_> {
     }
 
     fn backend(&mut self, collection: &str, stage: Stage) -> Result<Option<String>> {
-        let prompt = Prompt::new("backend", "What is the Notary server's address?");
-        let prompt = match stage {
-            Stage::Production => {
-                prompt.help("For the lines that upload and fetch its keys: https://notary.example.com")
-            }
-            Stage::Rehearsal => prompt.help("A rehearsal goes to this machine only: http://127.0.0.1:4443"),
-        };
-        let prompt = prompt
+        let prompt = Prompt::new("backend", "What is the Notary server's address?")
+            .help(match stage {
+                Stage::Production => {
+                    "For the lines that upload and fetch its keys: https://notary.example.com"
+                }
+                Stage::Rehearsal => "A rehearsal goes to this machine only: http://127.0.0.1:4443",
+            })
             .help(format!("The collection there is {}.", visible(collection)))
             .help("Answer none to fill it in later.")
             .default("none");
         ask_until(self.console, &prompt, |typed| match typed {
             "none" => Ok(None),
-            url => backend_url(url).map(Some),
+            url => {
+                let url = backend_url(url)?;
+                check_server(stage, Some(&url))?;
+                Ok(Some(url))
+            }
         })
     }
 

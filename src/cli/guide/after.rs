@@ -157,7 +157,7 @@ fn forget(session: &Session) {
 }
 
 fn offers(unattended: bool, rehearsed: bool) -> Prompt {
-    let mut prompt = Prompt::new("next", "What comes next?");
+    let mut prompt = Prompt::new("next", "What comes next?").help("Nothing is signed so far.");
     if rehearsed {
         prompt = prompt
             .help("A rehearsal touches no token: throw-away keys in the place of yours, and a backend that is played.")

@@ -211,9 +211,9 @@ impl<'a> Asking<'a> {
     }
 
     /// The name of a key to be made.
-    pub fn new_key(&mut self, prompt: Prompt, suggest: &str) -> Result<KeyName> {
+    pub fn new_key(&mut self, (id, question): (&str, &str), suggest: &str) -> Result<KeyName> {
         let facts = self.facts();
-        let prompt = prompt
+        let prompt = Prompt::new(id, question)
             .help("The name by which everyone speaks of it, on paper and on its token. It can't be changed.")
             .default(suggest);
         self.text(&prompt, |answer| unused(answer, facts))

@@ -121,11 +121,12 @@ pub fn enrolled(new: &[(KeyName, Person)]) -> Vec<(KeyName, Person, Purpose)> {
 
 /// The paths that a delegation covers; without `own`, none is an answer.
 pub fn paths(asking: &mut Asking<'_>, own: Option<&str>) -> Result<Vec<String>> {
-    let prompt = match own {
-        Some(own) => Prompt::new("paths", "Which paths does it release?").default(own),
-        None => Prompt::new("paths", "More paths that it releases?").default("none"),
+    let (question, default) = match own {
+        Some(own) => ("Which paths does it release?", own),
+        None => ("More paths that it releases?", "none"),
     };
-    let prompt = prompt
+    let prompt = Prompt::new("paths", question)
+        .default(default)
         .help("With commas between. Its developers can release nothing outside of them.")
         .help(match asking.facts().trust.profile {
             Profile::Notary => "A path ending in / is everything below it: camera-station/",

@@ -26,8 +26,8 @@ pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
     let mut keys: Vec<KeyName> = Vec::new();
     for role in ["snapshot", "timestamp"] {
         let suggest = asking.known().free_name(&format!("{before}-{role}"), false);
-        let prompt = Prompt::new(format!("new-{role}"), format!("What is the new key for {role} called?"));
-        keys.push(asking.new_key(prompt, &suggest)?);
+        let (id, question) = (format!("new-{role}"), format!("What is the new key for {role} called?"));
+        keys.push(asking.new_key((&id, &question), &suggest)?);
     }
     let holder: Person = if profile == Profile::Tuf {
         let prompt = Prompt::new("holder", "Who answers for them?")

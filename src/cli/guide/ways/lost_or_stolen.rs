@@ -56,8 +56,7 @@ impl TargetsKeys {
         let keys = asking.keys(which, &listed, false)?;
         let (lost, compromised) = asking.fates(&keys)?;
         let suggest = asking.known().free_name("targets", false);
-        let prompt = Prompt::new("new-key", "What is the next targets key called?");
-        let name = asking.new_key(prompt, &suggest)?;
+        let name = asking.new_key(("new-key", "What is the next targets key called?"), &suggest)?;
         let prompt = Prompt::new(holder, "Who will hold it?")
             .help("The update-service administrator: they grant and revoke developers from then on.");
         let prompt = match asking.known().holders(&keys).first() {

@@ -18,7 +18,7 @@ pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
         .help("None leaves the old one beside the new, as a spare in a safe.");
     let gone = asking.keys(prompt, &listed, true)?;
     let suggest = asking.known().free_name("targets", false);
-    let name = asking.new_key(Prompt::new("new-key", "What is the new targets key called?"), &suggest)?;
+    let name = asking.new_key(("new-key", "What is the new targets key called?"), &suggest)?;
     let prompt = Prompt::new("holder", "Who will hold it?")
         .help("The update-service administrator: they grant and revoke developers from then on.");
     let prompt = match asking.known().signers(&RoleName::Targets).first() {
