@@ -17,13 +17,14 @@ mod program;
 
 use base64ct::{Base64Unpadded, Encoding};
 use canaries::{Watch, canary, files, found, hex};
-use program::{SOFTHSM, folder, keyrite, on_dumb_terminal, tokens};
+use program::{SOFTHSM, folder, keyrite, tokens};
 use rexpect::session::{PtySession, spawn_command};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::thread::sleep;
@@ -32,9 +33,19 @@ use std::time::{Duration, Instant};
 /// Nobody waits longer for the next question, on however busy a machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// The program on a terminal that can't edit a line in place and shows what is typed, as people's do: one of
+/// rexpect's begins without, and would hide a secret that the program doesn't.
+fn on_echoing_terminal(dir: &Path, arguments: &[&str]) -> PtySession {
+    let program = keyrite(dir, arguments);
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "stty echo && exec \"$0\" \"$@\""]).arg(program.get_program());
+    command.args(program.get_args()).current_dir(dir).env_clear();
+    command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("TERM", "dumb");
+    spawn_command(command, Some(20_000)).unwrap()
+}
+
 /// Answers whatever is asked, as people would; gives all that the terminal showed.
 fn talk(mut pty: PtySession, answers: &[(&str, &str)]) -> String {
-    let pid = pid();
     let (mut all, mut page, mut since) = (String::new(), String::new(), Instant::now());
     let (mut words, mut line) = (BTreeMap::new(), String::new());
     loop {
@@ -44,7 +55,7 @@ fn talk(mut pty: PtySession, answers: &[(&str, &str)]) -> String {
             since = Instant::now();
         }
         if ["> ", "press Enter) ", "read on) "].iter().any(|end| page.ends_with(end)) {
-            assert_limits(&pid);
+            assert_limits(&pid());
             let shown = digest_words(&page);
             words = if shown.len() == 32 { shown } else { words };
             if page.ends_with("press Enter) ") || page.ends_with("read on) ") {
@@ -134,7 +145,7 @@ fn day(verbosity: &str) {
     let mut typed = |arguments: &[&str], answers: &[(&str, &str)]| {
         let mut arguments = arguments.to_vec();
         arguments.extend([verbosity].iter().filter(|v| !v.is_empty()));
-        let said = talk(on_dumb_terminal(&dir, &arguments), answers);
+        let said = talk(on_echoing_terminal(&dir, &arguments), answers);
         shown.push_str(&said);
         said
     };

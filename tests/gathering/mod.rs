@@ -130,7 +130,8 @@ fn held(stage: &Stage, devices: &Path, runbook: &Path, room: &Room<'_>) -> Told 
     let Room { brought, passwords, shares, stop, under, gathered_only, print } = *room;
     let mut shares = shares.iter();
     let mut command = Command::new("sh");
-    let line = "stty rows 40 cols 100 && exec \"$0\" \"$@\"";
+    // People's terminals show what is typed; one of rexpect's begins without, and would hide a secret.
+    let line = "stty echo rows 40 cols 100 && exec \"$0\" \"$@\"";
     command.args(["-c", line]).args(under).arg(env!("CARGO_BIN_EXE_keyrite"));
     command.args(["-C", utf8(&stage.record), "--devices", utf8(devices), "run", utf8(runbook)]);
     // Whoever types secrets also wants to know what the program tells when it is asked to tell all.
