@@ -145,6 +145,60 @@ fn what_the_other_side_has_is_confirmed_where_it_was_shown() {
     }
 }
 
+/// Codes that went by hand: whoever made them compares later, by what their own record has and not by what
+/// was carried. A file is never enough, and no code is drawn.
+#[test]
+fn what_went_on_paper_is_confirmed_where_it_was_made() {
+    let day = day(Upto::End);
+    let into = day.dir.join("carried");
+    for line in [&["qr", "send"][..], &["qr", "signatures", "root-a"]] {
+        let _ = fs::remove_dir_all(&into);
+        let made = [&["-C", "record"], line, &["--into", into.to_str().unwrap()]].concat();
+        let made = day::keyrite(&day.dir, &made);
+        assert!(made.status.success(), "{made:?}");
+        let said = String::from_utf8(made.stdout).unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains("the same line with --compare"), "{said}");
+        let mut collected = keyrite::ceremony::carry::frames::Collected::default();
+        let mut files: Vec<_> = fs::read_dir(&into).unwrap().map(|file| file.unwrap().path()).collect();
+        files.retain(|file| file.extension().is_some_and(|end| end == "png"));
+        files.sort();
+        let mut one = None;
+        for file in &files {
+            let text = keyrite::ui::qr::read::texts(fs::read(file).unwrap()).unwrap().remove(0);
+            if Code::parse(&text).is_ok() {
+                one = Some(text.into_bytes());
+            } else {
+                collected.take(&text).unwrap();
+            }
+        }
+        let message = one.unwrap_or_else(|| collected.message().unwrap());
+        let (words, other) = (Digest::of(&message).words(), Digest::of(b"another code").words());
+        // Someone has changed what was carried: it is not looked at.
+        for file in &files {
+            fs::write(file, b"").unwrap();
+        }
+        let compare = [line, &["--compare"]].concat();
+        for right in [true, false] {
+            let mut session = on_terminal(&day, (100, 40), &compare);
+            let shown = session.exp_string("on the other screen").unwrap();
+            assert!(!shown.contains('\u{2588}') && !shown.contains('\u{2580}'), "{shown}");
+            for _ in 0..if right { 1 } else { 3 } {
+                type_words(&mut session, if right { &words } else { &other });
+            }
+            let said = session.exp_eof().unwrap();
+            let told = if right { "the other side has what you have shown" } else { "NOT-CONFIRMED" };
+            assert!(said.contains(told), "{said}");
+            let code = format!("{:?}", session.process().wait().unwrap());
+            assert!(code.ends_with(if right { ", 0)" } else { ", 1)" }), "{code}");
+        }
+        // Nobody to ask, and nothing to draw.
+        let alone = day::keyrite(&day.dir, &[&["-C", "record"], &compare[..]].concat());
+        assert!(!alone.status.success(), "{alone:?}");
+        let drawn = [&["-C", "record"], &compare[..], &["--into", "elsewhere"]].concat();
+        assert_eq!(day::keyrite(&day.dir, &drawn).status.code(), Some(2));
+    }
+}
+
 /// A dozen frames go by, each drawn over the one before, and each is whole on the screen.
 #[test]
 fn frames_go_by_on_a_terminal_until_they_are_enough() {

@@ -386,6 +386,10 @@ pub enum QrAct {
         #[arg(long, value_name = "DIR")]
         besides: Option<PathBuf>,
 
+        /// Draw nothing: compare words of the digest once the other side has read codes from a folder or paper
+        #[arg(long, conflicts_with_all = ["into", "print"])]
+        compare: bool,
+
         /// Where the codes go
         #[command(flatten)]
         out: Out,
@@ -395,6 +399,10 @@ pub enum QrAct {
         /// The key's name in the record
         #[arg(value_name = "KEY")]
         key: String,
+
+        /// Draw nothing: compare words of the digest once the other side has read codes from a folder or paper
+        #[arg(long, conflicts_with_all = ["into", "print"])]
+        compare: bool,
 
         /// Where the codes go
         #[command(flatten)]
@@ -626,8 +634,8 @@ qr:
 qr digest: DIGEST --into --print
 qr key: KEY --into --print
 qr read: FROM --answers --unattended
-qr send: --for --besides --into --print
-qr signatures: KEY --into --print
+qr send: --for --besides --compare --into --print
+qr signatures: KEY --compare --into --print
 rehearse: RUNBOOKS --on --profile --from --into
 release: FILES --application --track --url --name --withdraw --renew --valid-for --write-runbook --answers --unattended
 run: RUNBOOKS --answers --unattended
@@ -721,6 +729,7 @@ verify: --anchor --report
             "keyrite qr send --for bruno",
             "keyrite qr send --besides /media/stick --into frames",
             "keyrite qr signatures root-b --print code.html",
+            "keyrite qr signatures root-b --compare",
             "keyrite qr read frames photo.jpg",
             "keyrite qr read",
             "keyrite status --json",

@@ -3,7 +3,9 @@
 //! The words of what a code holds stand on the screen of whoever shows it, never beside the code: whoever
 //! changed one on its way would have changed the other. Where what is shown is taken in at once, whoever
 //! shows it types words from the other side's screen then, as the other side did from theirs: so both know
-//! that it is the same.
+//! that it is the same. What goes by hand, in a folder or on paper, is taken in later: then `--compare` shows
+//! the words again, computed from the record as the codes were and never read from what was carried, and asks
+//! for the other side's.
 
 use crate::ceremony::carry::code::{Code, KeyBegin};
 use crate::ceremony::carry::files::pack;
@@ -43,8 +45,23 @@ struct Shown<'a> {
     codes: Codes,
     name: &'a str,
     next: String,
-    /// Whether the other side takes it in, and people at both ends say so.
-    taken_in: bool,
+    /// Where the other side takes it in, and people at both ends say so: when.
+    taken_in: Option<Compare>,
+}
+
+/// When words are compared that the other side has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Compare {
+    /// Once the codes are drawn; or later, if they go by hand.
+    After,
+    /// Now: they are out.
+    Now,
+}
+
+impl Compare {
+    const fn of(now: bool) -> Self {
+        if now { Self::Now } else { Self::After }
+    }
 }
 
 enum Codes {
@@ -53,7 +70,12 @@ enum Codes {
 }
 
 /// The files of the record that someone needs, as frames.
-pub fn files(session: &Session, person: Option<&str>, besides: Option<&Path>, out: &Out) -> Result<Ended> {
+pub fn files(
+    session: &Session,
+    person: Option<&str>,
+    besides: Option<&Path>,
+    (out, compare): (&Out, bool),
+) -> Result<Ended> {
     let person: Option<Person> = person.map(str::parse).transpose()?;
     let record = Record::open(&session.directory)?;
     let besides = besides.map(Record::open_received).transpose()?;
@@ -64,14 +86,14 @@ pub fn files(session: &Session, person: Option<&str>, besides: Option<&Path>, ou
         digest: frames::digest(&message),
         codes: Codes::Message(message),
         name: "frame",
-        taken_in: true,
+        taken_in: Some(Compare::of(compare)),
         next: "keyrite qr read    on the other side: with the images, or with a scanner".to_owned(),
     };
     show(session, &record, shown, out)
 }
 
 /// What a key has signed of the open changes.
-pub fn signatures(session: &Session, key: &str, out: &Out) -> Result<Ended> {
+pub fn signatures(session: &Session, key: &str, (out, compare): (&Out, bool)) -> Result<Ended> {
     let name: KeyName = key.parse()?;
     let (record, contents) = read(session)?;
     let Some(listed) = contents.facts.keys.get(&name) else {
@@ -100,7 +122,7 @@ pub fn signatures(session: &Session, key: &str, out: &Out) -> Result<Ended> {
     let many = signatures.len();
     let code = Code::Signatures { change: stored.digest, key: KeyBegin::of(&identity), signatures };
     let what = format!("{} of {name}: {}", super::read::counted(many), stored.change.frame.title);
-    one(session, &record, what, &code, "signatures", out)
+    one(session, &record, what, &code, "signatures", (out, compare))
 }
 
 /// A public key.
@@ -111,14 +133,14 @@ pub fn key(session: &Session, key: &str, out: &Out) -> Result<Ended> {
         return Err(unknown(&format!("key {name}")));
     };
     let what = format!("the public key {name}, identity {}", listed.public.identity());
-    one(session, &record, what, &Code::Key(listed.public.spki_der().to_vec()), "key", out)
+    one(session, &record, what, &Code::Key(listed.public.spki_der().to_vec()), "key", (out, false))
 }
 
 /// A digest.
 pub fn digest(session: &Session, digest: &str, out: &Out) -> Result<Ended> {
     let record = Record::open(&session.directory)?;
     let digest: Digest = digest.parse()?;
-    one(session, &record, format!("the digest {digest}"), &Code::Digest(digest), "digest", out)
+    one(session, &record, format!("the digest {digest}"), &Code::Digest(digest), "digest", (out, false))
 }
 
 fn read(session: &Session) -> Result<(Record, Contents)> {
@@ -137,7 +159,7 @@ fn one(
     what: String,
     code: &Code,
     name: &str,
-    out: &Out,
+    (out, compare): (&Out, bool),
 ) -> Result<Ended> {
     let text = code.text()?;
     let digest = match code {
@@ -147,7 +169,7 @@ fn one(
         Code::Signatures { .. } => Digest::of(text.as_bytes()),
     };
     let next = "keyrite qr read    on the other side: with an image, or with a scanner".to_owned();
-    let taken_in = matches!(code, Code::Signatures { .. });
+    let taken_in = matches!(code, Code::Signatures { .. }).then(|| Compare::of(compare));
     show(session, record, Shown { what, digest, codes: Codes::One(text), name, next, taken_in }, out)
 }
 
@@ -156,6 +178,14 @@ fn show(session: &Session, record: &Record, shown: Shown<'_>, out: &Out) -> Resu
     let screen = Screen::new("Codes").rehearsal(rehearsal).fact("holds", shown.what.as_str());
     let words = "Say its words to whoever reads it, by telephone or face to face; they are in no code.";
     let screen = screen.digest("of the whole", shown.digest).callout(Tone::Careful, words);
+    if shown.taken_in == Some(Compare::Now) {
+        let mut console = session.console(&crate::cli::arguments::Answers::default())?;
+        let again = "If this record has taken anything in since the codes were made, they have other words: \
+                     then make them anew.";
+        session.report(&screen.text(again), json(&shown.digest, 0))?;
+        confirmed(session, &mut *console, &shown.digest)?;
+        return Ok(Ended::Done);
+    }
     if out.into.is_none() && out.print.is_none() {
         let mut console = session.console(&crate::cli::arguments::Answers::default())?;
         let room = console.room();
@@ -175,7 +205,7 @@ fn show(session: &Session, record: &Record, shown: Shown<'_>, out: &Out) -> Resu
         let screen = screen.fact("codes", count.to_string()).next(shown.next);
         session.report(&screen, json(&shown.digest, count))?;
         console.draw(&*text, count == 1)?;
-        if shown.taken_in {
+        if shown.taken_in.is_some() {
             confirmed(session, &mut *console, &shown.digest)?;
         }
         return Ok(Ended::Done);
@@ -204,7 +234,13 @@ fn show(session: &Session, record: &Record, shown: Shown<'_>, out: &Out) -> Resu
         files::create(file, paper(&shown, &pictures, &trust.collection, rehearsal).as_bytes())?;
         screen = screen.fact("to print", crate::cli::session::shown(file));
     }
-    session.report(&screen.next(shown.next.as_str()), json(&shown.digest, pictures.len()))?;
+    let mut screen = screen.next(shown.next.as_str());
+    if shown.taken_in.is_some() {
+        screen = screen.next(
+            "the same line with --compare, in place of where they go    here, once the other side has read them",
+        );
+    }
+    session.report(&screen, json(&shown.digest, pictures.len()))?;
     Ok(Ended::Done)
 }
 

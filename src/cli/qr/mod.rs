@@ -17,10 +17,10 @@ use crate::tuf::rule::Result;
 /// What its acts refuse.
 pub fn run(session: &Session, args: &Qr) -> Result<Ended> {
     match &args.act {
-        QrAct::Send { recipient, besides, out } => {
-            draw::files(session, recipient.as_deref(), besides.as_deref(), out)
+        QrAct::Send { recipient, besides, compare, out } => {
+            draw::files(session, recipient.as_deref(), besides.as_deref(), (out, *compare))
         }
-        QrAct::Signatures { key, out } => draw::signatures(session, key, out),
+        QrAct::Signatures { key, compare, out } => draw::signatures(session, key, (out, *compare)),
         QrAct::Key { key, out } => draw::key(session, key, out),
         QrAct::Digest { digest, out } => draw::digest(session, digest, out),
         QrAct::Read { from, answers } => read::run(session, from, answers),

@@ -292,7 +292,7 @@ fn taken(
     let rehearsal = record.trust().stage == Stage::Rehearsal;
     let screen = import::screen(report, "codes", rehearsal).digest("of the whole", digest).callout(
         Tone::Note,
-        "Whoever showed the codes is asked for words of this digest now: read them out.",
+        "Whoever made the codes is asked for words of this digest too, by --compare if they came by hand: read them out.",
     );
     Ok((import::with_signatures(screen, report, contents), import::json(report)))
 }
