@@ -17,7 +17,7 @@ use crate::tuf::time::{Term, Unit};
 use std::collections::BTreeSet;
 
 /// As long as `sign-within` may ever be.
-pub const LONGEST_SIGN_WITHIN: Term = Term::new(1, Unit::Years);
+const LONGEST_SIGN_WITHIN: Term = Term::new(1, Unit::Years);
 
 /// The limits in force.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,11 +9,10 @@
 use super::rules;
 use crate::ceremony::change::{Change, EnrolledKey, Frame, Item, NewKey};
 use crate::ceremony::facts::Facts;
-use crate::ceremony::limits::LONGEST_SIGN_WITHIN;
 use crate::ceremony::moved::rests_on_limits;
 use crate::ceremony::people::KeyName;
 use crate::ceremony::runbook::Runbook;
-use crate::ceremony::standing::State;
+use crate::ceremony::standing::{Standing, State};
 use crate::ceremony::{Ceremony, kinds, people, rehearsed};
 use crate::record::{Contents, StoredChange};
 use crate::tuf::rule::{Refusal, Result};
@@ -92,11 +91,14 @@ pub fn recomputed(stored: &StoredChange, contents: &Contents) -> Result<()> {
         return Err(refuse("a rehearsal of this runbook that this record doesn't hold".to_owned()));
     }
     let mut within = facts.limits.ceremony.sign_within;
-    // What rests on no limits goes on under newer ones, to the day that it was given.
-    if !rests_on_limits(&stored.change) && stored.change.limits.number < facts.limits_number {
-        facts.limits_number = stored.change.limits.number;
-        facts.limits_file = stored.change.limits.sha;
-        within = LONGEST_SIGN_WITHIN;
+    // What rests on no limits goes on under newer ones, to the day that those which it names gave it.
+    let named = (stored.change.limits.number, stored.change.limits.sha);
+    if !rests_on_limits(&stored.change) && named.0 < facts.limits_number {
+        let Some(limits) = contents.limits_ever.get(&named) else {
+            return Err(refuse(format!("limits {} of {}, never in force by this record", named.0, named.1)));
+        };
+        (facts.limits_number, facts.limits_file) = named;
+        within = limits.ceremony.sign_within;
     }
     let latest = frame.held_at.plus(within)?;
     if frame.held_at > facts.today || frame.sign_by > latest {
@@ -141,9 +143,16 @@ fn roll_call(
     let mut then = facts.clone();
     loop {
         let newest = then.roots.pop()?.payload().digest();
-        let made = |other: &&StoredChange| other.change.documents().any(|made| made.digest() == newest);
-        // One that nobody could seal any more when the roll-call was planned was the newest by then.
-        if contents.changes.values().find(made).is_some_and(|m| m.change.frame.sign_by < frame.held_at) {
+        // One that nobody could seal any more when the roll-call was planned was the newest by then. Of what
+        // anyone can plant, an open change says nothing of it, and a copy of its documents under another
+        // day can only take a roll-call out.
+        let made = |other: &&StoredChange| {
+            let done = |s: &Standing| matches!(s.state, State::Sealed | State::Published);
+            other.standing.as_ref().is_ok_and(done)
+                && other.change.documents().any(|made| made.digest() == newest)
+        };
+        let mut made = contents.changes.values().filter(made);
+        if made.any(|made| made.change.frame.sign_by < frame.held_at) {
             return None;
         }
         if let Some(again) = same(&then) {
@@ -155,7 +164,7 @@ fn roll_call(
 /// Whether sealing was cut off after its first documents: every threshold is met, and the record
 /// trusts one of them already, so it no longer comes out of the runbook. It did before it was signed.
 fn half_sealed(stored: &StoredChange, contents: &Contents) -> bool {
-    stored.standing.as_ref().is_ok_and(crate::ceremony::standing::Standing::thresholds_met)
+    stored.standing.as_ref().is_ok_and(Standing::thresholds_met)
         && stored.change.documents().any(|d| {
             let newest = contents.facts.newest(d.role());
             newest.is_some_and(|newest| newest.payload().digest() == d.digest())

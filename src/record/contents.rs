@@ -6,6 +6,7 @@ use super::uploads::StoredUpload;
 use super::{KeyFile, SignedStatement, rules};
 use crate::ceremony::change::{Ask, Change, Item, Rehearsal};
 use crate::ceremony::facts::{Anchor, Device, Enrolment, Facts, Stage};
+use crate::ceremony::limits::Limits;
 use crate::ceremony::people::{KeyName, Person};
 use crate::ceremony::standing::{Gathered, Standing, State};
 use crate::ceremony::transcript::{CeremonyId, Outcome, Transcript};
@@ -71,6 +72,8 @@ pub struct Contents {
     pub conflicts: BTreeMap<RoleName, Refusal>,
     /// Why this record is not bound to its trust, if there is a root: `TRUST-UNBOUND`.
     pub unbound: Option<Refusal>,
+    /// Limits that are in force or were, by number and digest of the file.
+    pub limits_ever: BTreeMap<(u64, Digest), Limits>,
     /// Problems that don't stop reading: where (safe to show) and which rule.
     pub findings: Vec<(String, Refusal)>,
     pub(super) heads: Vec<Digest>,

@@ -29,6 +29,9 @@ pub(super) struct InForce {
     pub file: Digest,
     /// Why the newest root hasn't bound them, if it hasn't: `TRUST-UNBOUND`.
     pub unbound: Option<Refusal>,
+    /// All that are in force or were, by number and digest: the first, and what some root signed, but for
+    /// what people have decided against or nobody has decided between.
+    pub ever: BTreeMap<File, Limits>,
 }
 
 /// Finds them. Before the first root: number 1, which `trust.json` names. Afterwards: the highest
@@ -70,6 +73,8 @@ pub(super) fn read(
             desk.refuse(place, unsigned(*number));
         }
     }
+    let mut ever = readable.clone();
+    ever.retain(|file, _| *file == (1, trust.limits()) || once.contains(file));
     let mut conflict = None;
     let mut disputed = None;
     if let Some(number) = signed.iter().map(|(number, _)| *number).max() {
@@ -80,6 +85,7 @@ pub(super) fn read(
             conflict = Some(refusal);
             disputed = Some(number);
         }
+        ever.retain(|file, _| file.0 != number || disputed.is_none() && signed.contains(file));
     }
     // Until it is decided, the last ones that nobody disputes are shown, and nothing is signed.
     let fits = |key: &&(u64, Digest)| readable.contains_key(key) && disputed != Some(key.0);
@@ -108,7 +114,7 @@ pub(super) fn read(
             "one, signed by a threshold of the newest root",
         )),
     };
-    Ok(InForce { limits, number, file, unbound: conflict.or(unbound) })
+    Ok(InForce { limits, number, file, unbound: conflict.or(unbound), ever })
 }
 
 /// The limits of one number that are in force, of those that a threshold signed. All of them are

@@ -276,8 +276,7 @@ fn read(
     let replaced = replaced.filter(|(payload, _)| bases.contains(payload)).collect();
     let mut conflicts = documents.conflicts;
     conflicts.extend(roots.conflict.map(|refusal| (RoleName::Root, refusal)));
-    let refused = std::mem::take(&mut desk.refused);
-    let accepted = std::mem::take(&mut desk.accepted);
+    let (refused, accepted) = (std::mem::take(&mut desk.refused), std::mem::take(&mut desk.accepted));
     let contents = Contents {
         facts,
         changes,
@@ -293,6 +292,7 @@ fn read(
         receipts,
         conflicts,
         unbound: limits.unbound,
+        limits_ever: limits.ever,
         findings: refused.iter().map(|(place, r)| (place.to_string(), r.clone())).collect(),
         heads: inputs.heads.clone(),
         several,
