@@ -17,8 +17,9 @@ use keyrite::ceremony::facts::Stage;
 use keyrite::ceremony::limits::Limits;
 use keyrite::ceremony::outcome::{Outcome, TokenSeen};
 use keyrite::ceremony::standing::State;
+use keyrite::cli::status::silent as silent_in;
 use keyrite::record::key_file::TokenNote;
-use keyrite::record::{KeyFile, Media, Record, TrustFile, TrustSpec};
+use keyrite::record::{Inputs, KeyFile, Media, Record, TrustFile, TrustSpec};
 use keyrite::signer::{TokenIdentity, TokenKind};
 use keyrite::tuf::digest::Digest;
 use keyrite::tuf::document::{MetaFile, PathRule};
@@ -656,6 +657,60 @@ fn an_answer_to_a_roll_call_has_the_date_of_its_change_and_no_other() {
         kept::sign(&day.record, &change, &by);
         let expected = answered.into_iter().map(|name| (identity(name), frame.held_at)).collect();
         assert_eq!(day.read().facts.roll_calls, expected);
+    }
+}
+
+/// Whom `status` names as silent after a roll-call, which root-a, root-b and root-c were asked to answer by
+/// 22 December and root-a has.
+#[test]
+fn nobody_was_silent_in_a_roll_call_that_ended_before_its_day() {
+    // What became of root-c and when; who signed a withdrawal; who answered; who is silent.
+    type Case<'a> = (Option<(KeyEvent, &'a str)>, &'a [&'a str], &'a [&'a str], &'a [&'a str]);
+    let identity = |name: &str| key(name).public().identity();
+    let names = ["root-a", "root-b", "root-c"];
+    let (during, after) = ("2026-12-01T00:00:00Z", "2027-01-01T00:00:00Z");
+    let cases: [Case<'_>; 9] = [
+        (None, &[], &["root-a"], &["root-b", "root-c"]),
+        (None, &[], &[], &["root-a", "root-b", "root-c"]),
+        (None, &[], &names, &[]),
+        (Some((KeyEvent::Lost, during)), &[], &["root-a"], &[]),
+        (Some((KeyEvent::Compromised, during)), &[], &[], &[]),
+        (Some((KeyEvent::Lost, after)), &[], &["root-a"], &["root-b"]),
+        (Some((KeyEvent::Retired, during)), &[], &["root-a"], &["root-b"]),
+        (None, &["root-a"], &["root-a"], &["root-b", "root-c"]),
+        (None, &["root-a", "root-b"], &["root-a"], &[]),
+    ];
+    for (n, (life, withdrawn, answered, silent)) in cases.into_iter().enumerate() {
+        let day = Day::whole(&folder(&format!("silent-{n}")));
+        let contents = day.read();
+        let frame = kept::frame("roll-call", 9);
+        let call = |name: &&str| {
+            let sentence = Sentence::RollCall { key: identity(name), nonce: frame.roll_call() };
+            let payload = Statement::new(contents.facts.trust.id, sentence).unwrap();
+            Item::Statement { payload, asked: vec![kept::ask(name, None, &[])] }
+        };
+        let items = names.iter().map(call).collect();
+        let change =
+            Change::new(&frame, &contents.facts, Base::default(), items, vec!["all here".to_owned()]);
+        day.record.add_change(&change, kept::RUNBOOK.as_bytes()).unwrap();
+        kept::sign(&day.record, &change, answered);
+        if let Some((event, at)) = life {
+            let root = contents.facts.roots.last().unwrap().payload().digest();
+            for by in ["root-a", "root-b"] {
+                let life = Sentence::KeyLife { key: identity("root-c"), event, at: time(at), root };
+                day.record.add_statement(&statement(&contents, by, life)).unwrap();
+            }
+        }
+        for by in withdrawn {
+            let reason = "it went wrong".to_owned();
+            let withdrawal = Sentence::Withdrawal { change: change.digest(), reason };
+            day.record.add_statement(&statement(&contents, by, withdrawal)).unwrap();
+        }
+        let record = Record::open(&day.dir).unwrap();
+        let later = record.read_all(time("2027-02-01T00:00:00Z"), &Inputs::default()).unwrap();
+        let found = silent_in(&later).map(|(_, keys)| keys).unwrap_or_default();
+        let found: Vec<_> = found.iter().map(|key| key.name.as_str()).collect();
+        assert_eq!(found, silent, "{life:?}, withdrawn by {withdrawn:?}, answered by {answered:?}");
     }
 }
 

@@ -13,6 +13,8 @@ use crate::tuf::digest::Digest;
 use crate::tuf::evidence::Trusted;
 use crate::tuf::payload::MetadataPayload;
 use crate::tuf::role::RoleName;
+use crate::tuf::statement::KeyEvent;
+use crate::tuf::time::Time;
 use std::collections::BTreeSet;
 
 /// What is another one now than when the change was planned.
@@ -149,6 +151,13 @@ fn given_up(change: &Change, facts: &Facts) -> Option<KeyName> {
     let asked = change.items.iter().filter(|_| change.is_roll_call()).flat_map(Item::asked);
     let mut gone = asked.filter(|ask| facts.keys.get(&ask.key).is_some_and(|record| !record.can_sign()));
     gone.next().map(|ask| ask.key.clone())
+}
+
+/// Whether a roll-call ended before its day, since a key that it calls was given up by then.
+pub fn cut_short(change: &Change, facts: &Facts) -> bool {
+    let by_then = |(event, at): &(KeyEvent, Time)| *event != KeyEvent::Retired && *at <= change.frame.sign_by;
+    let mut asked = change.items.iter().filter(|_| change.is_roll_call()).flat_map(Item::asked);
+    asked.any(|ask| facts.keys.get(&ask.key).is_some_and(|record| record.life.iter().any(by_then)))
 }
 
 fn limits(change: &Change, facts: &Facts) -> Option<Moved> {

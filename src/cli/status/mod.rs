@@ -10,6 +10,7 @@ mod ways;
 mod who;
 
 pub use page::state;
+pub use view::silent;
 
 use super::arguments::Status;
 use super::aside;

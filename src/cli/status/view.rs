@@ -2,8 +2,9 @@
 
 use crate::ceremony::due::{Ending, Urgency, What, endings};
 use crate::ceremony::facts::{Facts, KeyRecord};
+use crate::ceremony::moved::cut_short;
 use crate::ceremony::people::KeyName;
-use crate::ceremony::standing::Standing;
+use crate::ceremony::standing::{Standing, State};
 use crate::ceremony::transcript::{Outcome, Transcript};
 use crate::record::{Contents, StoredChange};
 use crate::tuf::document::{Document, Keys, PathRule, RoleKeys};
@@ -116,9 +117,15 @@ impl<'a> View<'a> {
     }
 }
 
-/// Who did not answer the last roll-call that has ended, of those who have the key still.
+/// Who did not answer the last roll-call that has ended on its day, of those who have the key still. One
+/// that was withdrawn, or that a key given up before had ended, left people no time to answer.
 pub fn silent(contents: &Contents) -> Option<(&StoredChange, Vec<&KeyRecord>)> {
-    let ended = |stored: &&StoredChange| stored.change.is_roll_call() && stored.closed();
+    let ended = |stored: &&StoredChange| {
+        let over = |s: &Standing| matches!(s.state, State::Sealed | State::Lapsed { .. });
+        stored.change.is_roll_call()
+            && stored.standing.as_ref().is_ok_and(over)
+            && !cut_short(&stored.change, &contents.facts)
+    };
     let last = contents.changes.values().filter(ended).max_by_key(|stored| stored.change.frame.held_at)?;
     let missing = last.standing.as_ref().map(Standing::missing).unwrap_or_default();
     let since = |key: &KeyIdentity| {
