@@ -4,7 +4,8 @@
 //! Whoever has a targets key can put a key of theirs into anyone's delegation, and the record has no name
 //! by which to take it out again. So nothing is taken out one by one: the last content that was made here
 //! is the ground, and of each span that changes here made, from the document that they started from to
-//! the one that they came to, what differs is done to it again.
+//! the one that they came to, what differs is done to it again. Members that keyrite doesn't know no change here
+//! ever adds: those of the ground stay, where the profile lets a successor keep them.
 //!
 //! Never: a key, a path, a threshold or a file that stands in no document which a change here made, but
 //! for what such a change itself put beside it.
@@ -12,11 +13,16 @@
 use crate::tuf::document::{
     DelegatedRole, DocumentKey, PathRule, RoleKeys, SuccinctRoles, TargetFile, Targets,
 };
+use crate::tuf::json::Json;
 use crate::tuf::key::KeyId;
 use crate::tuf::make::{Amendment, Grant, RoleSpec, TargetsEdit};
+use crate::tuf::payload::MetadataPayload;
+use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
+use crate::tuf::unknown::{self, Member, Within};
 use std::collections::{BTreeMap, BTreeSet};
-use std::mem::discriminant;
+use std::mem::{Discriminant, discriminant};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 /// What a targets document says.
@@ -28,21 +34,104 @@ pub struct Content {
     /// Hash bins, and the keys of all of them.
     bins: Option<(SuccinctRoles, Vec<DocumentKey>)>,
     files: BTreeMap<String, TargetFile>,
+    /// What keyrite doesn't know of, where a whole document was looked at.
+    more: BTreeMap<Member, Json>,
+}
+
+/// One thing of which a document says something.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum What<'a> {
+    Threshold(&'a RoleName),
+    Terminating(&'a RoleName),
+    Key(&'a RoleName, &'a KeyId),
+    Path(&'a RoleName, &'a str),
+    Bins,
+    File(&'a str),
+    Member(&'a Member),
+}
+
+/// What it says of it.
+#[derive(PartialEq)]
+enum Says<'a> {
+    Threshold(NonZeroU32),
+    Terminating(bool),
+    Key(&'a DocumentKey),
+    Path(Discriminant<PathRule>),
+    Bins(&'a (SuccinctRoles, Vec<DocumentKey>)),
+    File(&'a TargetFile),
+    Member(&'a Json),
 }
 
 /// From the document that changes here started from to the one that they came to.
 pub type Span<'a> = (&'a Targets, &'a Targets);
 
 impl Content {
-    /// Of a document.
-    pub fn of(targets: &Targets) -> Self {
+    /// Of a document, with what keyrite doesn't know; none but of targets and delegations.
+    pub fn whole(payload: &MetadataPayload) -> Option<Self> {
+        let known = Self::of(payload.document().as_targets()?);
+        Some(Self { more: unknown::members(payload), ..known })
+    }
+
+    fn of(targets: &Targets) -> Self {
         let listed = &targets.delegations.roles;
         Self {
             roles: listed.iter().map(|role| (role.name.clone(), grant(targets, role))).collect(),
             order: listed.iter().map(|role| role.name.clone()).collect(),
             bins: targets.delegations.succinct.as_ref().map(|bins| (bins.clone(), keys(targets, &bins.keys))),
             files: targets.targets.clone(),
+            more: BTreeMap::new(),
         }
+    }
+
+    /// With what keyrite doesn't know and a document keeps that is made of the ground by these edits.
+    pub fn keeping(mut self, ground: &MetadataPayload, edits: &[TargetsEdit]) -> Self {
+        if ground.profile() == Profile::Notary {
+            return self;
+        }
+        self.more = unknown::members(ground);
+        for edit in edits {
+            let gone = match edit {
+                TargetsEdit::Grant(grant) => Within::Delegation(grant.role.as_str().to_owned()),
+                TargetsEdit::Revoke(role) => Within::Delegation(role.as_str().to_owned()),
+                TargetsEdit::PutTarget { path, .. } | TargetsEdit::RemoveTarget(path) => {
+                    Within::Target(path.clone())
+                }
+                TargetsEdit::Amend(_) => continue,
+            };
+            self.more.retain(|member, _| member.within != gone);
+        }
+        self
+    }
+
+    /// Whether anything by which `newest` differs from `again` stands here as in `newest`.
+    pub fn carries_on(&self, newest: &Self, again: &Self) -> bool {
+        let (own, newest_says, again_says) = (self.says(), newest.says(), again.says());
+        let mut all = newest_says.keys().chain(again_says.keys());
+        let stays = |what: &What<'_>| {
+            newest_says.get(what) != again_says.get(what) && own.get(what) == newest_says.get(what)
+        };
+        all.any(stays) || {
+            let in_all =
+                |name: &&RoleName| [self, newest, again].iter().all(|one| one.roles.contains_key(*name));
+            let order = |one: &'_ Self| one.order.iter().filter(in_all).cloned().collect::<Vec<_>>();
+            order(newest) != order(again) && order(self) == order(newest)
+        }
+    }
+
+    /// All that it says but the order of search, one by one.
+    fn says(&self) -> BTreeMap<What<'_>, Says<'_>> {
+        let mut says = BTreeMap::new();
+        for (name, grant) in &self.roles {
+            says.insert(What::Threshold(name), Says::Threshold(grant.keys.threshold));
+            says.insert(What::Terminating(name), Says::Terminating(grant.terminating));
+            says.extend(grant.keys.keys.iter().map(|key| (What::Key(name, &key.id), Says::Key(key))));
+            let kind = discriminant(&grant.paths);
+            says.extend(list(&grant.paths).iter().map(|path| (What::Path(name, path), Says::Path(kind))));
+        }
+        says.extend(self.bins.iter().map(|bins| (What::Bins, Says::Bins(bins))));
+        says.extend(self.files.iter().map(|(path, file)| (What::File(path), Says::File(file))));
+        says.extend(self.more.iter().map(|(member, value)| (What::Member(member), Says::Member(value))));
+        says
     }
 
     /// Its files that the other doesn't name so.

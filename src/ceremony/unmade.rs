@@ -27,7 +27,6 @@ use std::collections::BTreeSet;
 /// `names` gives the record's name of a key.
 pub fn lines(change: &Change, facts: &Facts, names: &dyn Fn(KeyIdentity) -> Option<String>) -> Vec<String> {
     let made = change.documents().find(|document| *document.role() == RoleName::Targets);
-    let made = made.and_then(|document| document.document().as_targets());
     let (Some(made), Some(newest)) = (made, facts.newest(&RoleName::Targets)) else { return Vec::new() };
     if !takes_out_targets_keys(change, facts) {
         let runs = facts.unmade.iter().filter(|run| is(&run.last, newest));
@@ -40,31 +39,34 @@ pub fn lines(change: &Change, facts: &Facts, names: &dyn Fn(KeyIdentity) -> Opti
     }
     let before = standing.iter().find_map(|run| run.before.as_ref());
     let without = before.and_then(|before| Some((before.version(), Again::from(facts, newest, before)?)));
-    lines.push(match without {
-        Some((version, again)) if Content::of(made) == again.content => {
+    let own = Content::whole(made).zip(Content::whole(newest.payload()));
+    lines.push(match (without, own) {
+        (Some((version, again)), Some((own, now))) if !own.carries_on(&now, &again.content) => {
+            let but = if own == again.content { "" } else { ", but for what it alters itself" };
             format!(
-                "  this change leaves all that out: it signs again what targets {version} said{}",
+                "  this change leaves all that out: it signs again what targets {version} said{}{but}",
                 again.more()
             )
         }
-        Some((version, again)) => format!(
+        (Some((version, again)), _) => format!(
             "  who had the key may have put that in, and this change signs it again; as-in = {version} under \
              [targets] in the runbook leaves it out{}, without-paths single files of targets; \
              revoke-delegation takes grants out",
             if again.spans { ", and keeps what changes of this record did since" } else { "" }
         ),
-        None => "  who had the key may have put that in, and this change signs what is left of it again; \
+        (None, _) => {
+            "  who had the key may have put that in, and this change signs what is left of it again; \
                  without-paths under [targets] in the runbook leaves out files of targets, \
                  revoke-delegation takes grants out"
-            .to_owned(),
+                .to_owned()
+        }
     });
     lines
 }
 
 /// What came in by no change and still says something in the newest targets, oldest first.
 fn standing<'a>(facts: &'a Facts, newest: &'a Trusted) -> Vec<&'a Unmade> {
-    let Some(now) = newest.document().as_targets() else { return Vec::new() };
-    let mut after = Content::of(now);
+    let Some(mut after) = Content::whole(newest.payload()) else { return Vec::new() };
     let mut found = Vec::new();
     for run in facts.unmade.iter().rev() {
         let without = run.before.as_ref().and_then(|before| Again::from(facts, newest, before));
@@ -97,7 +99,7 @@ pub fn came_in(facts: &Facts) -> Option<CameIn> {
     let standing = standing(facts, newest);
     let before = standing.iter().find_map(|run| run.before.as_ref())?;
     let without = Again::from(facts, newest, before)?.content;
-    let now = Content::of(newest.document().as_targets()?);
+    let now = Content::whole(newest.payload())?;
     let names = |key| named(facts, key);
     Some(CameIn {
         lines: standing.iter().flat_map(|run| since(run, facts, &names)).collect(),
@@ -196,13 +198,9 @@ impl<'a> Again<'a> {
         if !content.has_bins_of(said) {
             return None;
         }
-        Some(Self {
-            ground,
-            edits: put_back::edits(said, &content),
-            elsewhere,
-            content,
-            spans: !spans.is_empty(),
-        })
+        let edits = put_back::edits(said, &content);
+        let content = content.keeping(ground.payload(), &edits);
+        Some(Self { ground, edits, elsewhere, content, spans: !spans.is_empty() })
     }
 
     /// Whether it names a file.

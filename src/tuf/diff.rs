@@ -13,7 +13,7 @@ use super::json::Json;
 use super::key::{KeyId, KeyIdentity};
 use super::payload::MetadataPayload;
 use super::text::visible;
-use super::wire::from_canonical;
+use super::unknown;
 use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -304,14 +304,9 @@ impl Words<'_> {
     }
 
     fn unknown_members(&mut self, old: Option<&MetadataPayload>, new: &MetadataPayload) {
-        let read = |payload: &MetadataPayload| {
-            let mut found = BTreeMap::new();
-            if payload.says_more()
-                && let Ok(signed) = from_canonical(payload.bytes())
-            {
-                unknown(payload.document(), &signed, &mut found);
-            }
-            found
+        let read = |payload: &MetadataPayload| -> BTreeMap<String, Json> {
+            let found = unknown::members(payload).into_iter();
+            found.map(|(member, value)| (member.to_string(), value)).collect()
         };
         let (before, after) = (old.map(read).unwrap_or_default(), read(new));
         let shown = |value: &Json| {
@@ -351,47 +346,6 @@ fn same_entries(role: &RoleKeys, old: &Keys, new: &Keys) -> bool {
 fn in_both<'a>(of: &'a Delegations, other: &'a Delegations) -> impl Iterator<Item = &'a DelegatedRole> {
     let there = |(place, role): &(usize, &Arc<DelegatedRole>)| other.role_near(*place, role).is_some();
     of.roles.iter().enumerate().filter(there).map(|(_, role)| &**role)
-}
-
-/// Members that no view holds, by place. Key entries need no look: they are compared whole.
-fn unknown(document: &Document, signed: &Json, found: &mut BTreeMap<String, Json>) {
-    let header = ["_type", "expires", "spec_version", "version"];
-    let mut look = |place: &str, value: Option<&Json>, known: &[&str]| {
-        for (name, value) in value.and_then(Json::as_object).into_iter().flatten() {
-            if !known.contains(&name) {
-                found.insert(format!("{place}member {}", visible(name)), value.clone());
-            }
-        }
-    };
-    let mut each = |title: &str, value: Option<&Json>, known: &[&str]| {
-        for (name, value) in value.and_then(Json::as_object).into_iter().flatten() {
-            look(&format!("{title} {}: ", visible(name)), Some(value), known);
-        }
-    };
-    match document {
-        Document::Root(_) => {
-            each("role", signed.get("roles"), &["keyids", "threshold"]);
-            look("", Some(signed), &[&header[..], &["consistent_snapshot", "keys", "roles"]].concat());
-        }
-        Document::Targets(_) => {
-            each("target", signed.get("targets"), &["custom", "hashes", "length"]);
-            let delegations = signed.get("delegations");
-            for role in delegations.and_then(|d| d.get("roles")).and_then(Json::as_array).unwrap_or_default()
-            {
-                let name = role.get("name").and_then(Json::as_str).unwrap_or_default();
-                let known = ["keyids", "name", "path_hash_prefixes", "paths", "terminating", "threshold"];
-                look(&format!("delegation {}: ", visible(name)), Some(role), &known);
-            }
-            let bins = delegations.and_then(|d| d.get("succinct_roles"));
-            look("hash bins: ", bins, &["bit_length", "keyids", "name_prefix", "threshold"]);
-            look("delegations: ", delegations, &["keys", "roles", "succinct_roles"]);
-            look("", Some(signed), &[&header[..], &["delegations", "targets"]].concat());
-        }
-        Document::Snapshot(_) | Document::Timestamp(_) => {
-            each("meta", signed.get("meta"), &["hashes", "length", "version"]);
-            look("", Some(signed), &[&header[..], &["meta"]].concat());
-        }
-    }
 }
 
 fn describe_target(file: &TargetFile) -> String {

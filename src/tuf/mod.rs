@@ -32,6 +32,7 @@ mod statement_form;
 pub mod text;
 pub mod threshold;
 pub mod time;
+pub mod unknown;
 pub mod verify;
 pub mod wire;
 pub mod words;

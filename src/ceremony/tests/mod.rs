@@ -31,5 +31,6 @@ mod sharing;
 mod standing;
 mod steps;
 mod transcript;
+mod unmade;
 mod withdraw;
 mod world;
