@@ -2,7 +2,10 @@
 //!
 //! Where limits let so few keys change that one root is not enough, the very same runbook is held again
 //! and makes the next one, until the root is as it is wanted; compromised keys leave first. A targets
-//! key leaves with the first of them. Developers' keys are `revoke-delegation`'s.
+//! key leaves with the first of them. Developers' keys are `revoke-delegation`'s. Where whoever comes in comes
+//! late, the planner writes a runbook for each root, which names the keys that are gone and stay for it.
+//!
+//! Never: a signature of a key that is gone, whether it leaves by this root or by a later one.
 
 use super::key_life::{Said, declared};
 use super::making::{base, unknown};
@@ -12,7 +15,7 @@ use super::rules;
 use crate::ceremony::change::{Change, Frame, Purpose};
 use crate::ceremony::facts::Facts;
 use crate::ceremony::people::KeyName;
-use crate::ceremony::planner::{self, Answer, Impossible, Question, Wish};
+use crate::ceremony::planner::{self, Answer, Impossible, Question, Standing, Wish};
 use crate::ceremony::runbook::Runbook;
 use crate::ceremony::strict::Word;
 use crate::ceremony::{Ceremony, Kind};
@@ -58,6 +61,9 @@ struct Table {
     compromised: Vec<Word<KeyName>>,
     #[serde(default)]
     replace_with: Vec<Word<KeyName>>,
+    /// Root keys that are gone as well and leave by a later runbook, as where someone comes late.
+    #[serde(default)]
+    not_asked: Vec<Word<KeyName>>,
 }
 
 #[derive(Deserialize)]
@@ -88,11 +94,21 @@ impl Ceremony for Spec {
         }
         let mut question = planner::question(&self.wish(facts), facts)?;
         question.today = frame.held_at;
+        let later: Vec<KeyName> = self.recover.not_asked.iter().map(|Word(name)| name.clone()).collect();
+        for name in &later {
+            match question.keys.get_mut(name) {
+                Some(key) if question.wanted.keys.contains(name) => key.standing = Standing::NotAsked,
+                _ => return Err(not_listed(name)),
+            }
+        }
         let mut wanted = Wanted::again(self.root.valid_for.0);
         let mut roots = 1;
         match planner::plan(&question) {
             Answer::Nothing if edits_nothing(&self.targets(facts)) => return self.declare(frame, facts),
-            Answer::Nothing => wanted.gone = self.gone(),
+            Answer::Nothing => {
+                wanted.gone = self.gone();
+                wanted.not_asked = later;
+            }
             Answer::Roots(plan) => {
                 let Some(next) = plan.first() else { return Err(no_way(&question, None)) };
                 roots = plan.len();
@@ -109,7 +125,7 @@ impl Ceremony for Spec {
                 wanted.gone = leave;
                 // Nor is it asked to sign meanwhile.
                 let stay: Vec<(KeyName, KeyEvent)> = stay;
-                wanted.not_asked = stay.into_iter().map(|(name, _)| name).collect();
+                wanted.not_asked = stay.into_iter().map(|(name, _)| name).chain(later).collect();
             }
             Answer::Impossible(impossible) => return Err(no_way(&question, Some(&impossible))),
         }
@@ -154,8 +170,8 @@ fn in_role(facts: &Facts, role: &RoleName, name: &KeyName) -> bool {
 
 impl Spec {
     fn named(&self) -> impl Iterator<Item = &Word<KeyName>> {
-        let Table { lost, compromised, replace_with } = &self.recover;
-        lost.iter().chain(compromised).chain(replace_with)
+        let Table { lost, compromised, replace_with, not_asked } = &self.recover;
+        lost.iter().chain(compromised).chain(replace_with).chain(not_asked)
     }
 
     /// The keys have left root and targets before: what became of them is said, and nothing else.
@@ -210,6 +226,12 @@ impl Spec {
         let gone = self.gone().into_iter().map(|(name, _)| name).collect();
         Role { keys: Keys::Edited { add: of(new, false), remove: of(gone, true) }, threshold: None }
     }
+}
+
+/// The refusal of a key that is to stay unasked and isn't one that stays.
+fn not_listed(name: &KeyName) -> Refusal {
+    let expected = "a key that the trusted root lists, and the next one still";
+    Refusal::new(&rules::KEY_NOT_LISTED, format!("{name}, in not-asked"), expected)
 }
 
 fn no_way(question: &Question, impossible: Option<&Impossible>) -> Refusal {

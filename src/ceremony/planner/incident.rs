@@ -165,6 +165,8 @@ fn texts(
             lost: incident.lost.iter().filter(|name| !incident.compromised.contains(*name)).collect(),
             compromised: incident.compromised.iter().collect(),
             come: incident.replace_with.iter().chain(incident.new.iter().map(|new| &new.name)).collect(),
+            // It finds them itself.
+            not_asked: BTreeSet::new(),
             // One that was cut off between two roots may be held for the second as well.
             people: roots.iter().flat_map(|root| holders(question, root)).chain(signers).collect(),
             threshold: last.filter(|threshold| *threshold != question.now.threshold),
@@ -180,14 +182,18 @@ fn texts(
     let mut all = Vec::new();
     for ((at, (number, root)), text) in numbers.zip(roots).enumerate().zip(plain) {
         if let Some(targets) = steps.get(&at) {
-            let gone = |fits: fn(Standing) -> bool| {
+            let only = |keys: &BTreeSet<KeyName>, fits: fn(Standing) -> bool| -> BTreeSet<KeyName> {
                 let is = |name: &&KeyName| question.keys.get(*name).is_some_and(|key| fits(key.standing));
-                root.leave.iter().filter(is).collect::<BTreeSet<_>>()
+                keys.iter().filter(is).cloned().collect()
             };
+            let (lost, exposed) =
+                (only(&root.leave, |s| s == Standing::Lost), only(&root.leave, Standing::is_exposed));
+            let stay = only(&root.root.keys, Standing::is_gone);
             let step = runbooks::Recover {
-                lost: gone(|standing| standing == Standing::Lost).into_iter().chain(&targets.lost).collect(),
-                compromised: gone(Standing::is_exposed).into_iter().chain(&targets.compromised).collect(),
+                lost: lost.iter().chain(&targets.lost).collect(),
+                compromised: exposed.iter().chain(&targets.compromised).collect(),
                 come: root.enter.iter().chain(&targets.come).collect(),
+                not_asked: stay.iter().collect(),
                 people: holders(question, root).into_iter().chain(targets.signers.values()).collect(),
                 threshold: Some(root.root.threshold).filter(|threshold| *threshold != before),
                 targets_valid_for,

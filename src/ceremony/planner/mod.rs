@@ -104,6 +104,8 @@ pub enum Standing {
     Compromised,
     /// Its holder has it no more, and perhaps someone else has.
     Stolen,
+    /// Any of these, and it leaves by a later root than the one that is asked about: it signs nothing.
+    NotAsked,
 }
 
 impl Standing {

@@ -102,6 +102,8 @@ pub(super) struct Recover<'a> {
     pub compromised: BTreeSet<&'a KeyName>,
     /// Those that come in.
     pub come: BTreeSet<&'a KeyName>,
+    /// Those of root that are gone and leave by a later runbook.
+    pub not_asked: BTreeSet<&'a KeyName>,
     /// Who signs.
     pub people: BTreeSet<&'a Person>,
     /// Root's threshold, where it changes.
@@ -132,7 +134,12 @@ pub(super) fn recover(
     let title = numbered("Go on without what was lost or stolen", (number, of));
     text.push_str(&cast.head("recover", &title, what.people.iter().copied()));
     text.push_str("\n[recover]\n");
-    let lists = [("lost", &what.lost), ("compromised", &what.compromised), ("replace-with", &what.come)];
+    let lists = [
+        ("lost", &what.lost),
+        ("compromised", &what.compromised),
+        ("replace-with", &what.come),
+        ("not-asked", &what.not_asked),
+    ];
     for (member, names) in lists.into_iter().filter(|(_, names)| !names.is_empty()) {
         let _ = writeln!(text, "{member:<12} = {}", list(names));
     }

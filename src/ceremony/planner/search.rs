@@ -358,7 +358,7 @@ impl<'a> Search<'a> {
                 Standing::AtHand => true,
                 Standing::From(from) => from <= day,
                 Standing::Compromised => self.compromised_signs && side != Side::New,
-                Standing::Lost | Standing::Stolen => false,
+                Standing::Lost | Standing::Stolen | Standing::NotAsked => false,
             };
             let until = if side == Side::Start { key.listed_until } else { key.certificate_until };
             at_hand

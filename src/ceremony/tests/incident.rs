@@ -393,6 +393,36 @@ fn a_stolen_targets_key_waits_for_no_successor() {
     assert_eq!(days, ["2026-12-02", "2027-01-03"], "{:#?}", way.words);
 }
 
+/// Where one key may change at a time and someone comes late, a key that nobody may ask any more stays for a
+/// root: not even the runbook that leaves it there asks it.
+#[test]
+fn a_key_that_leaves_later_signs_nothing_meanwhile() {
+    let mut stayed = 0;
+    for (lost, compromised) in
+        [("cd", "t"), ("c", "dt"), ("d", "ct"), ("", "cdt"), ("cd", "cdt"), ("c", "cdt"), ("cd", "ct")]
+    {
+        for (come, late) in
+            [("en", "e"), ("efn", "ef"), ("efn", "f"), ("efn", "n"), ("efn", "fn"), ("n", "n"), ("en", "en")]
+        {
+            let mut facts = two_targets_keys("abcd");
+            facts.limits.root.spare_keys = 0;
+            facts.limits.root.keys_changed = Some(1);
+            let case = format!("{lost} lost, {compromised} stolen, {come} come, {late} late");
+            let mut what = what(lost, compromised, come);
+            what.late = set(late).into_iter().map(|name| (name, time("2027-01-03"))).collect();
+            let way = ask(&what, &facts).unwrap_or_else(|e| panic!("{case}: {e}"));
+            stayed += way.runbooks.iter().filter(|(_, text)| text.contains("not-asked")).count();
+            let (after, made) = hold_all(&way, &facts, &format!("{lost}{compromised}"));
+            assert_eq!(made, way.runbooks.len(), "{case}");
+            let mut root: Vec<char> = come.chars().filter(|c| *c != 'n').chain(['a', 'b']).collect();
+            root.sort_unstable();
+            let root: String = root.into_iter().collect();
+            assert_eq!(listed(&after, &RoleName::Root), root, "{case}: {:#?}", way.words);
+        }
+    }
+    assert!(stayed > 0);
+}
+
 #[test]
 fn what_no_runbook_answers() {
     let table = [
