@@ -360,6 +360,8 @@ fn tokens_that_fail_are_told_apart_and_nothing_is_recorded() {
         ("weak=extractable", "TOKEN-WEAK"),
         ("weak=not-local", "TOKEN-WEAK"),
         ("weak=not-sensitive", "TOKEN-WEAK"),
+        ("makes=other-public", "SIGNATURE-WRONG"),
+        ("makes=other-curve", "TOKEN-FAILED"),
         ("serial=0000000000000000", "TOKEN"),
     ];
     for (knob, rule) in cases {

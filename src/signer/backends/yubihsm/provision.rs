@@ -280,8 +280,12 @@ fn finish(session: &mut Session, spec: KeySpec, object: Object, may_leave: bool)
     let weak = |found: &str| {
         Refusal::new(&rules::TOKEN_WEAK, found, "a key that the YubiHSM says it made, by its attestation")
     };
-    if session.info(object)?.is_none_or(|info| info.may_leave() != may_leave) {
+    let info = session.info(object)?;
+    if info.as_ref().is_none_or(|info| info.may_leave() != may_leave) {
         return Err(weak(if may_leave { "a key that can't leave" } else { "a key that may leave" }));
+    }
+    if info.is_none_or(|info| !info.only_signs()) {
+        return Err(weak("a key that may do more than sign"));
     }
     let public = session.public_key(object.id)?.ok_or_else(|| weak("a key of no kind that keyrite uses"))?;
     if !spec.fits(&public) {

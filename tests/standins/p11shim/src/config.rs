@@ -13,6 +13,13 @@ pub enum Weakness {
     NotSensitive,
 }
 
+/// What comes of making a key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Make {
+    OtherPublic,
+    OtherCurve,
+}
+
 #[derive(Default)]
 pub struct Config {
     pub module: PathBuf,
@@ -23,6 +30,7 @@ pub struct Config {
     pub final_try: bool,
     pub serial: Option<[u8; 16]>,
     pub weak: Vec<Weakness>,
+    pub makes: Option<Make>,
     pub sign_fail: Vec<(CK_RV, usize)>,
     pub corrupt: Option<usize>,
     pub removed_after_sign: Option<usize>,
@@ -68,6 +76,13 @@ impl Config {
                 "not-sensitive" => Weakness::NotSensitive,
                 _ => return None,
             }),
+            "makes" => {
+                self.makes = Some(match value {
+                    "other-public" => Make::OtherPublic,
+                    "other-curve" => Make::OtherCurve,
+                    _ => return None,
+                });
+            }
             "sign-fail" => {
                 let (code, nth) = value.split_once(':')?;
                 let code = CK_RV::from_str_radix(code.strip_prefix("0x")?, 16).ok()?;

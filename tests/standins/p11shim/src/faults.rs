@@ -9,13 +9,13 @@ use cryptoki_sys::{
     CK_ATTRIBUTE, CK_ATTRIBUTE_PTR, CK_BYTE_PTR, CK_FUNCTION_LIST, CK_MECHANISM_PTR, CK_OBJECT_CLASS,
     CK_OBJECT_HANDLE, CK_OBJECT_HANDLE_PTR, CK_RV, CK_SESSION_HANDLE, CK_SESSION_INFO, CK_SLOT_ID,
     CK_TOKEN_INFO, CK_TOKEN_INFO_PTR, CK_ULONG, CK_ULONG_PTR, CK_USER_TYPE, CK_UTF8CHAR_PTR,
-    CKA_ALWAYS_SENSITIVE, CKA_CLASS, CKA_EXTRACTABLE, CKA_LOCAL, CKA_NEVER_EXTRACTABLE, CKA_SENSITIVE,
-    CKF_PROTECTED_AUTHENTICATION_PATH, CKF_USER_PIN_COUNT_LOW, CKF_USER_PIN_FINAL_TRY, CKF_USER_PIN_LOCKED,
-    CKO_PRIVATE_KEY, CKR_FUNCTION_NOT_SUPPORTED, CKR_OK, CKR_PIN_LOCKED, CKU_SO,
+    CKA_ALWAYS_SENSITIVE, CKA_CLASS, CKA_EC_PARAMS, CKA_EXTRACTABLE, CKA_LOCAL, CKA_NEVER_EXTRACTABLE,
+    CKA_SENSITIVE, CKF_PROTECTED_AUTHENTICATION_PATH, CKF_USER_PIN_COUNT_LOW, CKF_USER_PIN_FINAL_TRY,
+    CKF_USER_PIN_LOCKED, CKO_PRIVATE_KEY, CKR_FUNCTION_NOT_SUPPORTED, CKR_OK, CKR_PIN_LOCKED, CKU_SO,
 };
 
 use crate::Shim;
-use crate::config::Weakness;
+use crate::config::{Make, Weakness};
 use crate::gate::present;
 
 /// Puts the misbehaving functions into the list.
@@ -164,21 +164,57 @@ unsafe extern "C" fn generate_key_pair(
         log(shim, "C_GenerateKeyPair", &token, None);
         die();
     }
-    let rv = real!(shim.C_GenerateKeyPair(
-        session,
-        mechanism,
-        public,
-        public_count,
-        private,
-        private_count,
-        public_key,
-        private_key
-    ));
+    let make = |template, public_key, private_key| {
+        real!(shim.C_GenerateKeyPair(
+            session,
+            mechanism,
+            template,
+            public_count,
+            private,
+            private_count,
+            public_key,
+            private_key
+        ))
+    };
+    let mut rv = match shim.config.makes {
+        Some(Make::OtherCurve) => {
+            let mut other = on_p384(public, public_count);
+            make(other.as_mut_ptr(), public_key, private_key)
+        }
+        _ => make(public, public_key, private_key),
+    };
+    if rv == CKR_OK && shim.config.makes == Some(Make::OtherPublic) {
+        // The public half of a second pair, whose private one is gone at once, in place of the first's.
+        let (mut other, mut gone) = (0, 0);
+        rv = make(public, &raw mut other, &raw mut gone);
+        if rv == CKR_OK && !public_key.is_null() {
+            // SAFETY: after CKR_OK it holds the handle.
+            let own = unsafe { *public_key };
+            for half in [gone, own] {
+                rv = rv.max(real!(shim.C_DestroyObject(session, half)));
+            }
+            // SAFETY: as above.
+            unsafe { *public_key = other };
+        }
+    }
     log(shim, "C_GenerateKeyPair", &token, Some(rv));
     if shim.config.kill_after_generate == Some(nth) {
         die();
     }
     rv
+}
+
+/// The same template but for the curve.
+fn on_p384(template: CK_ATTRIBUTE_PTR, count: CK_ULONG) -> Vec<CK_ATTRIBUTE> {
+    const P384: [u8; 7] = [0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22];
+    let count = usize::try_from(count).unwrap_or(0);
+    // SAFETY: the caller gave `count` attributes.
+    let mut other = unsafe { slice::from_raw_parts(template, count) }.to_vec();
+    for attribute in other.iter_mut().filter(|attribute| attribute.type_ == CKA_EC_PARAMS) {
+        attribute.pValue = P384.as_ptr().cast_mut().cast();
+        attribute.ulValueLen = CK_ULONG::try_from(P384.len()).unwrap_or(0);
+    }
+    other
 }
 
 unsafe extern "C" fn unwrap_key(

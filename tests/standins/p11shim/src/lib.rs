@@ -17,6 +17,7 @@
 //! | `count-low=1`, `final-try=1` | the token flags that warn of it |
 //! | `serial=TEXT` | the token has another serial number (up to 16 characters) |
 //! | `weak=extractable` or `not-local` or `not-sensitive` | what private keys say of themselves; may be repeated |
+//! | `makes=other-public` or `other-curve` | of a key that is made it tells the public half of another, or it is one of P-384 instead of P-256 |
 //! | `sign-fail=CKR:N` | the N-th signature fails with this code (`0x30` device error, `0x32` device removed) without reaching the token; may be repeated |
 //! | `corrupt=N` | one bit of the N-th signature is flipped |
 //! | `removed-after-sign=N` | after N signatures the token is gone: `CKR_DEVICE_REMOVED` for good |

@@ -128,10 +128,20 @@ impl Device {
         knobs.dies("before", command);
         let mut call = Call { key: opened.key, target: NONE, second: NONE };
         let stays = knobs.fires("stays", command).then(|| self.state.objects.clone());
+        let lie = knobs.lie(command);
+        let truth = (lie.as_deref() == Some("key")).then(|| self.state.objects.clone());
+        if truth.is_some() {
+            self.state.another_key(body);
+        }
         let answered = match knobs.error(command) {
             Some(code) => Err(code),
             None => self.run(command, body, &mut call),
         };
+        if let Some(objects) = truth {
+            self.state.objects = objects;
+        } else if let Some(lie) = lie {
+            self.state.other_than_asked(&lie, call.target);
+        }
         if let Some(objects) = stays {
             self.state.objects = objects;
         }

@@ -9,6 +9,8 @@
 //! `error NN CODE`     the device answers error NN (hexadecimal), having done nothing
 //! `before CODE`       the device loses its power before it does anything
 //! `after CODE`        the device loses its power when it is done and has told nobody
+//! `lies WORD CODE`    of the key that the command makes or is about: `imported`, `leaves`, `rights`, `curve` when
+//!                     it is made (it is so from then on), or `key`, when another one's public half is told
 //! `stays CODE`        everything that was stored is still there when the command is done, as on a device
 //!                     that only says that it was reset
 //!
@@ -66,6 +68,11 @@ impl Knobs {
     /// The error that is answered instead.
     pub fn error(&self, command: u8) -> Option<u8> {
         u8::from_str_radix(self.taken("error", command)?.get(1)?, 16).ok()
+    }
+
+    /// How the device lies about a key.
+    pub fn lie(&self, command: u8) -> Option<String> {
+        self.taken("lies", command)?.get(1).cloned()
     }
 
     /// Ends the process if it is to end here.

@@ -76,6 +76,34 @@ pub struct State {
 }
 
 impl State {
+    /// Puts another key in the place of the one that the body of a command begins with.
+    pub fn another_key(&mut self, body: &[u8]) {
+        let Some(id) = body.first_chunk().map(|id| u16::from_be_bytes(*id)) else { return };
+        for object in self.objects.iter_mut().filter(|o| o.id == id && o.kind == kind::ASYMMETRIC_KEY) {
+            if let Ok((data, seed)) = keys::import(object.algorithm, &[0x5a; 32]) {
+                (object.data, object.seed) = (data, seed);
+            }
+        }
+    }
+
+    /// Makes a key that was made just now other than it was asked for.
+    pub fn other_than_asked(&mut self, lie: &str, id: u16) {
+        for object in self.objects.iter_mut().filter(|o| o.id == id && o.kind == kind::ASYMMETRIC_KEY) {
+            match lie {
+                "imported" => object.origin = origin::IMPORTED,
+                "leaves" => object.capabilities |= capability::EXPORTABLE_UNDER_WRAP,
+                "rights" => object.capabilities |= capability::SIGN_ATTESTATION,
+                "curve" => {
+                    object.algorithm = algorithm::P384;
+                    if let Ok((data, seed)) = keys::generate(algorithm::P384) {
+                        (object.data, object.seed) = (data, seed);
+                    }
+                }
+                other => panic!("no lie `{other}`"),
+            }
+        }
+    }
+
     /// As the device was left, or as it comes from the factory. Either way it has just got power.
     pub fn open(file: &Path, serial: u32, firmware: [u8; 3], vendor: &Vendor) -> io::Result<Self> {
         let lock = locked(&file.with_extension("lock"))?;
