@@ -912,6 +912,45 @@ fn root_and_targets_keys_gone_at_once_take_one_change() {
     }
 }
 
+/// The guide knows what to do where people look for it, and says what customers see meanwhile.
+fn guided_past_the_end(
+    scratch: &Path,
+    record: &Path,
+    name: &str,
+    at: &dyn Fn(&str, &[&str]) -> String,
+    when: &str,
+) {
+    let notary = fs::read_to_string(record.join("trust.json")).unwrap().contains("notary");
+    let documents = if notary { "what = \"documents\"\n" } else { "" };
+    for (way, asks, folder) in
+        [("renew", documents, "renewal"), ("lost-or-stolen", "what = \"root-expired\"\n", "lost-or-stolen")]
+    {
+        let guided = scratch.join(format!("guided-{name}-{way}"));
+        Done::of(Command::new("cp").arg("-r").arg(record).arg(&guided)).ended(0);
+        let answers = scratch.join(format!("{name}-{way}.toml"));
+        let text = format!(
+            "[answers]\nceremony = \"{way}\"\n{asks}within = \"30 days\"\nadministrator = \"ada\"\n\
+             witnesses = \"wim\"\nnext = \"later\"\n"
+        );
+        fs::write(&answers, text).unwrap();
+        let line = ["keyrite", "-C", utf8(&guided), "guide", "--answers", utf8(&answers), "--unattended"];
+        let said = at(when, &line).split_whitespace().collect::<Vec<_>>().join(" ");
+        let words = if name == "ended" {
+            "Root 1 ended on 2026-10-02: customers' agents are stuck, they refuse every update until they have \
+             the next root. They still follow root 1 to it, by themselves."
+        } else {
+            "Root 1 ends on 2026-10-02: from then on customers' agents refuse every update until they have"
+        };
+        assert!(said.contains(words), "{way}, {name}: {said}");
+        let into = scratch.join(format!("rehearsed-{name}-{way}"));
+        let runbook = guided.join(folder).join("01-renew.toml");
+        let from = utf8(&guided);
+        let line = ["keyrite", "rehearse", "--from", from, "--into", utf8(&into), utf8(&runbook)];
+        let said = at(when, &line);
+        assert!(said.contains("it accepts root 2"), "{way}, {name}: {said}");
+    }
+}
+
 #[test]
 fn root_is_renewed_before_its_last_day_and_after_it() {
     for (profile, first) in [("notary", "first-day"), ("tuf", "first-day-tuf")] {
@@ -940,6 +979,7 @@ fn root_is_renewed_before_its_last_day_and_after_it() {
         let expiring = shipped("break-glass/root-expiring");
         // It ends on 2 October.
         for (when, name) in [("2026-09-25T09:00:00Z", "soon"), ("2026-10-09T09:00:00Z", "ended")] {
+            guided_past_the_end(&scratch, &record, name, &at, when);
             let into = scratch.join(name);
             let line =
                 ["keyrite", "rehearse", "--from", utf8(&record), "--into", utf8(&into), utf8(&expiring)];

@@ -4,7 +4,7 @@ use super::super::asking::Asking;
 use super::super::came_in;
 use super::super::texts::{Draft, Ending};
 use super::root_keys::Asked;
-use super::{backend, developer_key, elsewhere, root_keys};
+use super::{backend, developer_key, elsewhere, renew, root_keys};
 use crate::ceremony::change::Purpose;
 use crate::ceremony::people::{KeyName, Person};
 use crate::ceremony::planner::{self, Incident, Successor};
@@ -26,6 +26,7 @@ pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
         .offer("token-dead", "token-dead         a token died in the middle of a ceremony")
         .offer("developer-key", "developer-key      a developer's")
         .offer("backend", "backend            the update server was broken into")
+        .offer("root-expired", "root-expired       nothing was; root has ended, or is about to")
         .offer("record", "record             a laptop or a copy of the record, and no key");
     match asking.choose(&prompt)?.as_str() {
         "root-key" => root_keys::walk(asking, true),
@@ -34,6 +35,7 @@ pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
         "token-dead" => Ok(elsewhere::token_dead(asking)),
         "developer-key" => developer_key::walk(asking),
         "backend" => backend::walk(asking),
+        "root-expired" => renew::documents(asking, FOLDER),
         _ => Ok(elsewhere::record_copy()),
     }
 }

@@ -56,7 +56,7 @@ pub const ALL: [Way; 16] = [
     way("person-leaves", "someone leaves: root, targets and every application", person_leaves::walk),
     way("change-root", "root keys come or go in peace, or their threshold", change_root::walk),
     way("targets-key", "a new targets key in the place of the old one", targets_key::walk),
-    way("renew", "something is going to expire", renew::walk),
+    way("renew", "something is going to expire, or has ended", renew::walk),
     way("roll-call", "prove that tokens and PINs still work", roll_call::walk),
     way("destroy-key", "destroy an old key that nothing lists any more", destroy_key::walk),
     way("limits", "change the limits of this trust", limits::walk),

@@ -1,8 +1,9 @@
-//! Something is going to expire: documents, or the certificates of root keys.
+//! Something is going to expire, or has: documents, or the certificates of root keys.
 
 use super::super::asking::Asking;
 use super::super::record::plain;
 use super::super::texts::{Draft, Ending};
+use crate::ceremony::facts::Facts;
 use crate::ceremony::people::Person;
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
@@ -13,7 +14,7 @@ use std::collections::BTreeSet;
 pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
     // Only Notary's root keys come in certificates.
     if asking.facts().trust.profile == Profile::Notary {
-        let prompt = Prompt::new("what", "What is going to expire?")
+        let prompt = Prompt::new("what", "What is going to expire, or has?")
             .help("Customers' agents refuse every update once root, targets or an application's document has ended.")
             .help("A root whose keys' certificates have ended can't even be replaced any more: renew those in time.")
             .offer("documents", "documents      root, targets and what applications have released")
@@ -22,10 +23,11 @@ pub fn walk(asking: &mut Asking<'_>) -> Result<Ending> {
             return certificates(asking);
         }
     }
-    documents(asking)
+    documents(asking, "renewal")
 }
 
-fn documents(asking: &mut Asking<'_>) -> Result<Ending> {
+/// Documents, into a folder of this name.
+pub fn documents(asking: &mut Asking<'_>, folder: &str) -> Result<Ending> {
     let prompt = Prompt::new("within", "How far ahead?")
         .help("Whatever ends within this time is signed again by its own keys; nothing due is no error.")
         .help("Farther ahead is fewer ceremonies; customers notice nothing either way.")
@@ -40,7 +42,7 @@ fn documents(asking: &mut Asking<'_>) -> Result<Ending> {
     holders.extend(known.signers(&RoleName::Targets));
     // Documents of applications are signed by those who release them.
     holders.extend(known.applications().values().flat_map(|found| known.holders(&found.keys)));
-    let mut draft = Draft::new("renewal", people);
+    let mut draft = Draft::new(folder, people);
     let (root_term, targets_term) = (known.root_term(), known.targets_term());
     let delegations_term = known.delegations_term();
     let tables = format!(
@@ -50,7 +52,26 @@ fn documents(asking: &mut Asking<'_>) -> Result<Ending> {
     let comment = format!("Whatever ends within {within} is signed again by its own keys.");
     draft.add("renew", (&comment, "renew", "What is due"), &holders, &tables);
     draft.say(format!("Whatever ends within {within} is signed again; nothing due is no error."));
+    draft.words.extend(roots_end(asking.facts()));
     Ok(Ending::Runbooks(draft))
+}
+
+/// What it means for customers where root has ended; and from which day on, where it has not.
+fn roots_end(facts: &Facts) -> Option<String> {
+    let root = facts.roots.last()?;
+    let (version, ends) = (root.version(), root.document().header().expires);
+    let day = ends.date();
+    Some(if ends <= facts.today {
+        format!(
+            "Root {version} ended on {day}: customers' agents are stuck, they refuse every update until they \
+             have the next root. They still follow root {version} to it, by themselves."
+        )
+    } else {
+        format!(
+            "Root {version} ends on {day}: from then on customers' agents refuse every update until they \
+             have the next root."
+        )
+    })
 }
 
 fn certificates(asking: &mut Asking<'_>) -> Result<Ending> {
