@@ -27,7 +27,7 @@ use repository::{LATER, PAST, Repository, listed, sealed, target, time};
 use serde_json::{Value, json};
 use server::{Backend, first_keys, publishes, uploads};
 use sha2::{Digest as _, Sha256};
-use stage::{Done, Stage, shipped, utf8};
+use stage::{Devices, Done, Stage, shipped, utf8};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -228,6 +228,20 @@ fn no_wrong_file_is_ever_at_the_final_name() {
         assert_eq!(refused(download(&dir, &server.url), exit), rule, "{what}");
         assert_eq!(names(&dir.join("out")), [""; 0], "{what}");
     }
+    // Of the right length, and so slowly that it is given up.
+    let good = served(&made);
+    server.now(move |asked| {
+        if asked.path.trim_start_matches('/') == place() {
+            Reply::Drips(good[&place()].clone())
+        } else {
+            file(&good, asked)
+        }
+    });
+    let base = format!("{}/targets", server.url);
+    let line = ["--json", "update", "--trust", "root.json", "--patience", "1", "--server", &server.url];
+    let line = [&line[..], &["--target", APP, "--targets", &base, "--out", "out"]].concat();
+    assert_eq!(refused(courier(&dir, &line), 3), "SERVER-TIMEOUT");
+    assert_eq!(names(&dir.join("out")), [""; 0]);
     // What a download that was killed has left goes away; what another program has stays.
     for left in [".one.msi.77-123.part", ".one.msi.x.part", ".two.msi.77-123.part"] {
         fs::write(dir.join("out").join(left), "half").unwrap();
@@ -459,7 +473,8 @@ fn the_stock_client_and_the_agent_agree() {
     };
     push(&uploads(&stage.hold(&map, &shipped("first-day/04-root.toml")).1.ended(0).json()));
     stage.keyrite(["-C", utf8(&stage.record), "import", "pushed"]).ended(0);
-    let known = devices.knowing(&stage.root()).write("devices-2.toml");
+    let devices = devices.knowing(&stage.root());
+    let known = devices.write("devices-2.toml");
     push(&uploads(&stage.hold(&known, &shipped("first-day/05-camera-station.toml")).1.ended(0).json()));
     fs::copy(stage.path("pushed/root.json"), stage.path("root.json")).unwrap();
 
@@ -495,6 +510,39 @@ fn the_stock_client_and_the_agent_agree() {
     assert_eq!(update(&stage.dir, &between.url, &[]).ended(0).json()["asked"], 1);
     assert_eq!(paths(&between), [format!("/v2/{collection}/_trust/tuf/timestamp.json")]);
     attacked(&stage, &backend, &between, &got);
+    track(&stage, &backend, &devices, &push);
+}
+
+/// A track below the application, which Dana's key grants; what its own developer releases there by the
+/// stock client, the agent finds through both delegations.
+fn track(stage: &Stage, backend: &Backend, devices: &Devices<'_>, push: &dyn Fn(&[String])) {
+    const BETA: &str = "targets/camera-station/beta";
+    const TARGET: &str = "camera-station/beta-2.bin";
+    let trust = stage.record.join("trust.json");
+    let line = ["fetch", "--trust", utf8(&trust), "--server", &backend.url, "--into", "published"];
+    courier(&stage.dir, &line).ended(0);
+    stage.keyrite(["-C", utf8(&stage.record), "import", "published"]).ended(0);
+    let devices = devices.clone().in_file("dev-dana", "developers/dana.key");
+    let devices = devices.enrol("dev-emil", &stage.developer("emil").1).write("devices-3.toml");
+    let people = "[people]\nada = \"administrator\"\ndana = \"custodian\"\nwim = \"witness\"\n";
+    let enroll = "[[key]]\nname = \"dev-emil\"\nholder = \"emil\"\npurpose = \"delegation\"\n";
+    let grant = "[delegation]\napplication = \"camera-station\"\ntrack = \"beta\"\nkeys = [\"dev-emil\"]\n\
+        threshold = 1\npaths = [\"camera-station/beta-\"]\nvalid-for = \"1 year\"\n\
+        [delegator]\nvalid-for = \"1 year\"\n";
+    let hold = |ceremony: &str, tables: &str| {
+        let text = format!("ceremony = \"{ceremony}\"\ntitle = \"Beta\"\n{people}{tables}");
+        let runbook = stage.write(&format!("{ceremony}.toml"), &text);
+        stage.hold(&devices, &runbook).1.ended(0).json()
+    };
+    hold("enroll-key", enroll);
+    push(&uploads(&hold("grant-delegation", grant)));
+    publishes(stage, backend, "emil", BETA, TARGET);
+    let release = fs::read(stage.path("firmware.bin")).unwrap();
+    let files = Hostile::files(BTreeMap::from([(TARGET.to_owned(), release.clone())]));
+    let line = ["--target", TARGET, "--targets", &files.url, "--out", "out"];
+    let report = update(&stage.dir, &backend.url, &line).ended(0).json();
+    assert_eq!((&report["target"]["role"], &report["skipped"]), (&json!(BETA), &json!([])), "{report}");
+    assert_eq!(fs::read(stage.path("out/beta-2.bin")).unwrap(), release);
 }
 
 /// What somebody on the line can do to an agent that has seen the newest.

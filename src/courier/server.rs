@@ -211,7 +211,8 @@ pub fn reason(body: &[u8]) -> String {
     let one = |error: &Json| {
         let member = |name: &str| error.get(name).and_then(Json::as_str).unwrap_or_default().to_owned();
         let detail = error.get("detail");
-        let name = detail.and_then(|d| d.get("Name")).and_then(Json::as_str).unwrap_or_default();
+        // An object with the reason in it, or the reason itself.
+        let name = detail.and_then(|d| d.as_str().or_else(|| d.get("Name")?.as_str())).unwrap_or_default();
         let said = detail.and_then(|d| d.get("Error")).and_then(|e| e.get("Msg")).and_then(Json::as_str);
         let parts = [member("code"), member("message"), name.to_owned(), said.unwrap_or_default().to_owned()];
         let parts: Vec<_> = parts.iter().filter(|part| !part.is_empty()).map(|part| visible(part)).collect();
@@ -242,6 +243,8 @@ mod tests {
         let body = br#"{"errors":[{"code":"INVALID_UPDATE","message":"no","detail":{"Name":"ErrBadRoot","Error":{"Msg":"why\n"}}}]}"#;
         assert_eq!(reason(body), "INVALID_UPDATE: no: ErrBadRoot: why\\u{a}");
         assert_eq!(reason(br#"{"errors":[{"code":"VERSION","detail":null}]}"#), "VERSION");
+        let role = br#"{"errors":[{"code":"INVALID_ROLE","message":"no role","detail":"targets/A"}]}"#;
+        assert_eq!(reason(role), "INVALID_ROLE: no role: targets/A");
         assert_eq!(
             reason(b"<html>\x1b no"),
             "\\u{3c}html\\u{3e}\\u{1b} no".replace("\\u{3c}", "<").replace("\\u{3e}", ">")
