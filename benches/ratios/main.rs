@@ -19,11 +19,14 @@ mod bins;
 mod chain;
 mod courier;
 mod measure;
+mod requests;
 mod revoke;
 mod signing;
 mod start;
 
 // What the tests make repositories of.
+#[path = "../../tests/hostile/mod.rs"]
+mod hostile;
 #[path = "../../tests/keys/mod.rs"]
 mod keys;
 #[path = "../../tests/repository/mod.rs"]
@@ -42,7 +45,7 @@ fn main() -> ExitCode {
         ["--signing", side, module] => signing::side(side, module),
         ["--revoke", many, folder] => revoke::child(many, folder),
         parts => {
-            let known = ["bins", "chain", "courier", "revoke", "signing", "start"];
+            let known = ["bins", "chain", "courier", "requests", "revoke", "signing", "start"];
             assert!(parts.iter().all(|part| known.contains(part)), "{parts:?}; there are {known:?}");
             let wanted = |part| parts.is_empty() || parts.contains(&part);
             let scratch = Scratch::new();
@@ -52,6 +55,9 @@ fn main() -> ExitCode {
             }
             if wanted("courier") {
                 courier::measure(&scratch.0, &mut table);
+            }
+            if wanted("requests") {
+                requests::measure(&scratch.0, &mut table);
             }
             if wanted("chain") {
                 chain::measure(&scratch.0, &mut table);

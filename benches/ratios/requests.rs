@@ -49,10 +49,10 @@ fn asked(scratch: &Path, courier: &Path, profile: &str, root: &Path, server: &Ho
     server.heard()[before..].iter().map(|asked| asked.path.clone()).collect()
 }
 
-fn say(table: &mut Table, what: &str, asked: &[String], most: usize) {
+fn say(table: &mut Table, what: &str, asked: &[String], wanted: usize) {
     let ours = asked.len().to_string();
-    let told = format!("{ours}, and {most} it is to be");
-    table.add(what, &ours, &most.to_string(), &told, asked.len() == most);
+    let told = format!("{ours}, to be {wanted}");
+    table.add(what, &ours, &wanted.to_string(), &told, asked.len() == wanted);
 }
 
 fn quiet(command: &mut Command) {
