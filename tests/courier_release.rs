@@ -45,9 +45,10 @@ fn refused(stage: &Stage, line: &[&str], more: &[&str]) -> Value {
 }
 
 /// A program in the place of the offline one, which says this when it is to release, and of an import that.
+/// What it was told for a release it leaves beside itself.
 fn stand_in(stage: &Stage, name: &str, release: &str, import: &str) -> String {
     let text = format!(
-        "#!/bin/sh\nfor word in \"$@\"; do case $word in release) echo '{release}'; exit;; import) echo '{import}'; exit;; esac; done\n"
+        "#!/bin/sh\nfor word in \"$@\"; do case $word in release) printf '%s\\n' \"$@\" >\"$0.told\"; echo '{release}'; exit;; import) echo '{import}'; exit;; esac; done\n"
     );
     let file = stage.write(name, &text);
     fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
@@ -79,11 +80,42 @@ fn stops(stage: &Stage, line: &[&str], files: &Hostile) {
         let program = stand_in(stage, "stand-in", release, import);
         assert_eq!(refused(stage, line, &["--keyrite", &program])["rule"], "RELEASE-DIFFERS");
     }
+    told(stage, line);
     // Whoever says that it comes there later is not held up by the address.
     files.now(|_| Reply::Closes);
     let said = refused(stage, line, &["--url-later", "--keyrite", "./not-there"]);
     assert_eq!((&said["rule"], files.heard().len()), (&json!("RELEASE-OFFLINE"), 0));
     files.now(|_| Reply::Gives(SETUP.to_vec()));
+}
+
+/// The offline program is told all that was typed, and an end of it that it has no report for is none.
+fn told(stage: &Stage, line: &[&str]) {
+    let heard = |program: &str| {
+        let words = fs::read_to_string(format!("{program}.told")).unwrap();
+        words.lines().skip_while(|word| *word != "release").skip(1).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let program = stand_in(stage, "told", r#"{"targets":[]}"#, r#"{"left":[]}"#);
+    let more = ["--track", "beta", "--valid-for", "9 days", "--withdraw", "a", "--withdraw", "b"];
+    let more = [&more[..], &["--name", "camera-station/x", "--keyrite", &program]].concat();
+    assert_eq!(refused(stage, line, &more)["rule"], "RELEASE-DIFFERS");
+    let words = heard(&program);
+    let typed = ["application=camera-station", "track=beta", "name=camera-station/x", "valid-for=9 days"];
+    for word in typed.iter().chain(&["withdraw=a", "withdraw=b"]) {
+        assert!(words.contains(&format!("--{word}")), "{word}: {words:?}");
+    }
+    assert_eq!(words[words.len() - 2..], ["--", "setup-2.msi"]);
+    assert!(!words.contains(&"--renew".to_owned()), "{words:?}");
+    let renewal = line.iter().position(|word| *word == "--url").unwrap();
+    let renewal = [&line[..1], &line[2..renewal], &["--renew", "--keyrite", &program]].concat();
+    Done::of(&mut courier(&stage.dir, &renewal)).ended(0);
+    assert!(heard(&program).contains(&"--renew".to_owned()));
+    let ends = stand_in(stage, "ends", r#"{"targets":[]}'; exit 3; echo '"#, r#"{"left":[]}"#);
+    let renewal = [&renewal[1..renewal.len() - 1], &[&ends]].concat();
+    assert_eq!(refused(stage, &["release"], &renewal)["rule"], "RELEASE-OFFLINE");
+    // An authority for the address's server is looked at before anything is fetched.
+    let none = stage.write("none.crt", "");
+    let line = [&["--json"], line, &["--targets-ca", utf8(&none)]].concat();
+    assert_eq!(Done::of(&mut courier(&stage.dir, &line)).ended(2).json()["error"]["rule"], "CA-FILE");
 }
 
 /// Brings an upload to a backend or into a tree, and takes in what is served then.
