@@ -162,6 +162,13 @@ fn nothing_is_left(stage: &Stage, shown: &str, shares: &[&str]) {
     assert_eq!(canaries::found(&secrets, &planted).len(), 2);
 }
 
+/// Nobody is told to destroy what the other key still comes from.
+fn destroys_nothing_that_is_needed(text: &str) {
+    let order =
+        ["keep the old shares: t2 still comes back", "t2 is back, and has signed", "destroy the old shares"];
+    assert!(order.map(|said| text.find(said).expect(said)).is_sorted(), "{text}");
+}
+
 #[test]
 fn keys_that_another_tool_backed_up_come_back_by_its_shares_and_go_onto_cards() {
     let stage = room();
@@ -241,6 +248,7 @@ fn keys_that_another_tool_backed_up_come_back_by_its_shares_and_go_onto_cards() 
         "t2 is back, and has signed",
     ];
     says(&back, &told);
+    destroys_nothing_that_is_needed(&back.text);
     assert_eq!(back.text.matches("Gather the shares of wrap-1").count(), 2, "{}", back.text);
     assert_eq!((count(&hsms[1], 3), count(&hsms[1], 4)), (2, 0));
     let call = format!("ceremony = \"roll-call\"\n{HEAD}[roll-call]\nkeys = [\"t1\", \"t2\"]\n");

@@ -23,11 +23,6 @@ impl Keyring {
         self.wrap_keys.insert(shares, secret);
     }
 
-    /// Wipes one that didn't open what it should have: whoever goes on is asked again.
-    pub fn forget_wrap_key(&mut self, shares: &Digest) {
-        self.wrap_keys.remove(shares);
-    }
-
     /// A wrap key that this session has made or brought back, by its shares' manifest.
     pub fn wrap_key(&self, shares: &Digest) -> Option<&Secret> {
         self.wrap_keys.get(shares)

@@ -9,7 +9,7 @@ use super::journal::Of;
 use super::make_key::possession_of;
 use super::sign::{described, seen};
 use super::{Agenda, Room};
-use crate::ceremony::change::{CopyFrom, Possession, RestoredKey};
+use crate::ceremony::change::{CopyFrom, Item, Possession, RestoredKey};
 use crate::ceremony::kinds;
 use crate::ceremony::people::KeyName;
 use crate::ceremony::step::Step;
@@ -55,7 +55,9 @@ impl Source {
         let form = self.form.unwrap_or_else(|| backups.form());
         let wrapped = WrappedKey { form, bytes: self.bytes.clone() };
         let restored = backups.restore(&wrapped, &old.public, tag, under, pins);
-        if self.tool.is_some() { restored.map_err(unproven) } else { restored }
+        // Shares that have opened another copy are not the ones to blame.
+        let fresh = self.tool.as_ref().is_some_and(|tool| tool.fresh.is_some());
+        if fresh { restored.map_err(unproven) } else { restored }
     }
 }
 
@@ -111,7 +113,10 @@ impl Room<'_> {
         self.journal.say(self.record, self.session, of, outcome)?;
         // Told to destroy what it came from only once the record has all of it.
         match &back.from {
-            CopyFrom::Tool { .. } => self.lead_on(back, leaves),
+            CopyFrom::Tool { .. } => {
+                let waiting = still_to_come(contents, agenda, back);
+                self.lead_on(back, leaves, &waiting)
+            }
             CopyFrom::Cards { .. } => Ok(()),
         }
     }
@@ -135,7 +140,7 @@ impl Room<'_> {
         let proof = match self.prove(agenda, back, old) {
             Ok(proof) => proof,
             Err(refusal) => {
-                self.give_up(back, old, &refusal);
+                self.give_up(back, old, opened, &refusal);
                 return Err(refusal);
             }
         };
@@ -167,23 +172,18 @@ impl Room<'_> {
         source: &Source,
         (tag, under): (&KeyTag, &KeyTag),
     ) -> Result<(Restored, bool)> {
-        let mut came = false;
+        let mut opened = false;
         let done = self.keyring.with_token(&back.key, self.console, &mut |t, pins| {
             let restored = with_wrap_key(t, &source.secret, under, pins, |b, pins| {
                 let restored = source.open(b, old, (tag, under), pins)?;
-                came = true;
+                opened = restored.opened;
                 Ok(restored)
             })?;
             let leaves = source.tool.is_some() && backups(t)?.exportable(&old.public, under, pins)?;
             Ok((restored, leaves))
         });
-        if let Err(refusal) = &done {
-            if came {
-                self.give_up(back, old, refusal);
-            }
-            if let Some(tool) = source.tool.as_ref().filter(|_| *refusal.rule() == rules::TOOL_PROOF) {
-                self.keyring.forget_wrap_key(&tool.name);
-            }
+        if let Some(refusal) = done.as_ref().err().filter(|_| opened) {
+            self.give_up(back, old, opened, refusal);
         }
         done
     }
@@ -224,7 +224,8 @@ impl Room<'_> {
     }
 
     /// What comes next for a key that another tool had backed up: cards that can be checked.
-    fn lead_on(&mut self, back: &RestoredKey, leaves: bool) -> Result<()> {
+    /// Keys that are `waiting` come from the same shares, so these are not destroyed yet.
+    fn lead_on(&mut self, back: &RestoredKey, leaves: bool, waiting: &[&KeyName]) -> Result<()> {
         let (key, wrap_key) = (&back.key, &back.wrap_key);
         let screen = Screen::default()
             .callout(Tone::Done, format!("{key} is back, and has signed as the key on record"));
@@ -239,7 +240,13 @@ impl Room<'_> {
         } else {
             screen.text("It can't leave this token again. Make its successor by generate-key with wrap-key, and back that one up.")
         };
-        self.console.show(&screen.next("then destroy the old shares, and the old file"))
+        self.console.show(&screen.next(if waiting.is_empty() {
+            "then destroy the old shares, once no other key has to come back from them, and the old file"
+                .to_owned()
+        } else {
+            let names: Vec<_> = waiting.iter().map(ToString::to_string).collect();
+            format!("keep the old shares: {} still comes back from them", names.join(", "))
+        }))
     }
 
     /// Has a key that came back sign as the one that left, and puts that on record.
@@ -255,15 +262,37 @@ impl Room<'_> {
 
     /// Destroys what came back and is no key of the record, whyever not: it must not look like one. The
     /// next session takes it in anew. A token that keeps a log has read the key's public half itself, and
-    /// would count its end against its holder; there the next session finds it.
-    fn give_up(&mut self, back: &RestoredKey, old: &KeyFile, why: &Refusal) {
-        let logs = self.logging(&back.key).is_ok_and(|token| token.is_some());
-        if logs && *why.rule() != crate::tuf::rules::SIGNATURE_WRONG {
-            return;
-        }
+    /// would count its end against its holder; and what was there before nobody here brought: there it
+    /// stays, unless it signs wrong, and people are told.
+    fn give_up(&mut self, back: &RestoredKey, old: &KeyFile, opened: bool, why: &Refusal) {
+        // A token that can't be asked may have a log.
+        let logs = !self.logging(&back.key).is_ok_and(|token| token.is_none());
         let public = &old.public;
-        let gone =
-            self.keyring.with_token(&back.key, self.console, &mut |token, pins| token.destroy(public, pins));
-        drop(gone);
+        let wrong = *why.rule() == crate::tuf::rules::SIGNATURE_WRONG;
+        let gone = (wrong || opened && !logs)
+            && self
+                .keyring
+                .with_token(&back.key, self.console, &mut |token, pins| token.destroy(public, pins))
+                .is_ok();
+        if !gone {
+            let line = format!(
+                "{} may be on that token now, and is on record there by nothing: hold this again, or reset the token",
+                back.key
+            );
+            self.console.progress(&line.into());
+        }
     }
+}
+
+/// The keys that this change has come back from the same shares later, and that aren't on record yet.
+fn still_to_come<'a>(contents: &Contents, agenda: &Agenda<'a>, back: &RestoredKey) -> Vec<&'a KeyName> {
+    let all = agenda.change.items.iter();
+    let all = all.filter_map(|item| if let Item::Restored(key) = item { Some(key) } else { None });
+    let later = all.skip_while(|other| other.key != back.key).skip(1);
+    let others = later.filter(|other| other.wrap_key == back.wrap_key);
+    let waits = |other: &&RestoredKey| {
+        let old = contents.key_files.get(&other.replaces);
+        old.is_none_or(|(old, _)| Room::written_before(contents, agenda, &other.key, &old.public).is_none())
+    };
+    others.filter(waits).map(|other| &other.key).collect()
 }
