@@ -6,10 +6,11 @@
 use super::facts::{Facts, KeyRecord};
 use super::people::KeyName;
 use crate::tuf::certificate;
-use crate::tuf::document::{Document, Root};
-use crate::tuf::evidence::Trusted;
+use crate::tuf::document::{Document, DocumentKey, Root};
+use crate::tuf::evidence::{Trusted, Verified};
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
+use crate::tuf::threshold::tally_if;
 use crate::tuf::time::{Term, Time, Unit};
 
 /// Root in profile `notary` is due this long before its end, so that six months are never left: by
@@ -113,6 +114,19 @@ fn certificate_of(facts: &Facts, key: &KeyRecord) -> Option<Ending> {
     let entry = root.keys.values().find(|k| k.public.as_ref().is_some_and(|p| p.identity() == identity))?;
     let at = certificate::not_after(entry.certificate.as_deref()?).ok()?;
     Some(Ending { what: What::Certificate(key.name.clone()), at, due: of_certificate(at), blocked: None })
+}
+
+/// Whether a client that has this root can go on from it at `now`, to whatever root: in profile `notary`
+/// it loads no root of which fewer signers than the threshold have valid certificates (notary-v1 5).
+pub fn leads_on(root: &Trusted, now: Time) -> bool {
+    let Some(lists) = root.document().as_root() else { return false };
+    let Some(role) = lists.roles.get(&RoleName::Root) else { return false };
+    let valid = |key: &DocumentKey| {
+        let until = key.certificate.as_deref().and_then(|text| certificate::not_after(text).ok());
+        until.is_some_and(|until| now <= until)
+    };
+    root.payload().profile() != Profile::Notary
+        || tally_if(&lists.keys, role, root.payload(), &Verified::new(root.envelope()), valid).met()
 }
 
 /// The beginning of the day that lies a term before `at`, since people renew on days; `at` itself

@@ -1,7 +1,8 @@
 //! What ends, and from when on it is to be renewed.
 
+use super::notary_world as notary;
 use super::world::*;
-use crate::ceremony::due::{Urgency, What, endings, in_time};
+use crate::ceremony::due::{Urgency, What, endings, in_time, leads_on};
 use crate::tuf::make::{self, RootSpec};
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
@@ -81,4 +82,26 @@ fn what_is_to_be_renewed_first_comes_first() {
     let online =
         |e: &&crate::ceremony::due::Ending| matches!(&e.what, What::Document(role) if role.is_online());
     assert_eq!(all.iter().find(online), None, "a machine's documents are nobody's appointment");
+}
+
+#[test]
+fn a_root_leads_on_as_long_as_enough_of_its_signers_certificates_are_valid() {
+    let mut facts = notary::before();
+    for (name, until) in [("a", "2027-01-01"), ("b", "2028-06-01"), ("c", "2029-01-01")] {
+        facts.keys.get_mut(&key(name)).unwrap().certificate = Some(notary::certificate(name, until));
+    }
+    notary::push_root(&mut facts, "abc", 2, "t");
+    let root = &facts.roots[0];
+    // By two of b, c and, at first, a; root itself ends on 2028-01-01, which is no matter.
+    for (day, on) in
+        [("2026-06-01", true), ("2028-05-31", true), ("2028-06-02", false), ("2029-01-02", false)]
+    {
+        assert_eq!(leads_on(root, time(day)), on, "{day}");
+    }
+    let plain = facts_of_tuf();
+    assert!(leads_on(&plain.roots[0], time("2036-01-01")));
+}
+
+fn facts_of_tuf() -> crate::ceremony::facts::Facts {
+    facts(&[(&root(1, "abc", 2, "t"), "abc")], &[])
 }

@@ -3,11 +3,13 @@
 use super::super::asking::Asking;
 use super::super::record::plain;
 use super::super::texts::{Draft, Ending};
+use crate::ceremony::due;
 use crate::ceremony::facts::Facts;
 use crate::ceremony::people::Person;
 use crate::tuf::profile::Profile;
 use crate::tuf::role::RoleName;
 use crate::tuf::rule::Result;
+use crate::tuf::time::Time;
 use crate::ui::Prompt;
 use std::collections::BTreeSet;
 
@@ -59,9 +61,20 @@ pub fn documents(asking: &mut Asking<'_>, folder: &str) -> Result<Ending> {
 /// What it means for customers where root has ended; and from which day on, where it has not.
 fn roots_end(facts: &Facts) -> Option<String> {
     let root = facts.roots.last()?;
-    let (version, ends) = (root.version(), root.document().header().expires);
+    let ends = root.document().header().expires;
+    Some(told(root.version(), ends, facts.today, due::leads_on(root, facts.today)))
+}
+
+/// The same of a root that ends then, and from which clients can go on or not.
+fn told(version: u64, ends: Time, today: Time, leads_on: bool) -> String {
     let day = ends.date();
-    Some(if ends <= facts.today {
+    if !leads_on {
+        format!(
+            "Too few of those who signed root {version} have certificates that are valid today: customers' \
+             agents refuse every update and can't follow to any next root. They must begin anew from the new \
+             root, by new pins."
+        )
+    } else if ends <= today {
         format!(
             "Root {version} ended on {day}: customers' agents are stuck, they refuse every update until they \
              have the next root. They still follow root {version} to it, by themselves."
@@ -71,7 +84,7 @@ fn roots_end(facts: &Facts) -> Option<String> {
             "Root {version} ends on {day}: from then on customers' agents refuse every update until they \
              have the next root."
         )
-    })
+    }
 }
 
 fn certificates(asking: &mut Asking<'_>) -> Result<Ending> {
@@ -96,4 +109,27 @@ fn certificates(asking: &mut Asking<'_>) -> Result<Ending> {
     draft.say(format!("{} get new certificates, which the next root lists.", plain(&keys)));
     draft.say("Customers notice nothing.");
     Ok(Ending::Runbooks(draft))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn agents_follow_by_themselves_only_from_a_root_that_leads_on() {
+        let time = |text: &str| text.parse::<Time>().unwrap();
+        let today = time("2036-06-01T00:00:00Z");
+        for (ends, leads_on, words) in [
+            ("2036-05-01T00:00:00Z", true, "They still follow root 4 to it, by themselves."),
+            ("2036-05-01T00:00:00Z", false, "They must begin anew from the new root, by new pins."),
+            ("2036-07-01T00:00:00Z", true, "Root 4 ends on 2036-07-01: from then on"),
+            ("2036-07-01T00:00:00Z", false, "They must begin anew from the new root, by new pins."),
+        ] {
+            let said = told(4, time(ends), today, leads_on);
+            assert!(said.contains(words), "{ends}, {leads_on}: {said}");
+            assert_eq!(said.contains("by themselves"), words.contains("by themselves"), "{said}");
+        }
+    }
 }
