@@ -745,6 +745,8 @@ fn asked_by_the_guide(day: &Night, name: &str, shown: &str, answers: &[(&str, &s
             let folder = guided.stage.record.join(ceremony);
             let runbook = toml_files(&folder).into_iter().find(|path| utf8(path).ends_with(file)).unwrap();
             let text = fs::read_to_string(runbook).unwrap();
+            let warned = text.contains("a thief's grants stand there");
+            assert_eq!(warned, file == "-recover.toml" && !answer.contains("leave-out"), "{text}");
             let of_targets = text.split("\n[targets]\n").nth(1).unwrap().split("\n[").next().unwrap();
             let ours = |line: &&str| line.starts_with("as-in") || line.starts_with("without-paths");
             let found: Vec<_> = of_targets.lines().filter(ours).collect();

@@ -126,7 +126,7 @@ pub(super) fn recover(
 ) -> String {
     let mut text = when(question, root, number == 1, &what.awaited);
     text.push_str(&who(question, root));
-    if what.targets_valid_for.is_some() {
+    if what.targets_valid_for.is_some() && what.leave_out.as_in.is_none() {
         text.push_str(
             "# Targets is signed again: read what it grants before, a thief's grants stand there too.\n",
         );
