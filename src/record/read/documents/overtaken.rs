@@ -247,17 +247,15 @@ fn means_another(
     read: &BTreeMap<Digest, u64>,
     profile: Profile,
 ) -> bool {
-    let same = |digest: &Digest, hash: &[u8]| digest.as_bytes() == hash;
     let hash = meta.hashes.get("sha256");
-    if hash.is_some_and(|hash| published.iter().any(|file| same(file, hash))) {
+    // One of another length is of no file.
+    let file = hash.and_then(|hash| <[u8; 32]>::try_from(hash).ok()).map(Digest::from_bytes);
+    if file.is_some_and(|file| published.contains(&file)) {
         return false;
     }
     match profile {
         Profile::Tuf => meta.version == Some(version),
-        Profile::Notary => hash.is_none_or(|hash| {
-            let found = read.iter().find(|(file, _)| same(file, hash));
-            found.is_none_or(|(_, of)| *of == version)
-        }),
+        Profile::Notary => file.and_then(|file| read.get(&file)).is_none_or(|of| *of == version),
     }
 }
 
