@@ -74,12 +74,34 @@ fn stops(stage: &Stage, line: &[&str], files: &Hostile) {
     assert_eq!(said["rule"], "RELEASE-OFFLINE");
     assert!(said["found"].as_str().unwrap().contains("RELEASE-NAME"), "{said}");
     let none = r#"{"left":[]}"#;
-    let other = r#"{"targets":[],"upload":"uploads/x"}"#;
     let left = r#"{"left":["targets.json"]}"#;
-    for (release, import) in [(other, none), (other, left)] {
+    let url = &line[line.iter().position(|word| *word == "--url").unwrap() + 1];
+    let url = format!("{url}setup-2.msi");
+    let made = |url: &str, length: usize, of: &[u8]| {
+        let sha256 = keyrite::tuf::digest::Digest::of(of);
+        let target = json!({ "url": url, "length": length, "sha256": sha256.hex() });
+        json!({ "targets": [target], "upload": "uploads/x" }).to_string()
+    };
+    let same = made(&url, SETUP.len(), SETUP);
+    let moment = "another than a moment ago";
+    let cases = [
+        (r#"{"targets":[],"upload":"uploads/x"}"#, none, moment),
+        (&made(&format!("{url}?"), SETUP.len(), SETUP), none, moment),
+        (&made(&url, SETUP.len() + 1, SETUP), none, moment),
+        (&made(&url, SETUP.len(), b"other"), none, moment),
+        (&same, left, "targets.json, which the record doesn't take in"),
+    ];
+    for (release, import, found) in cases {
         let program = stand_in(stage, "stand-in", release, import);
-        assert_eq!(refused(stage, line, &["--keyrite", &program])["rule"], "RELEASE-DIFFERS");
+        let said = refused(stage, line, &["--keyrite", &program]);
+        assert_eq!(said["rule"], "RELEASE-DIFFERS", "{said}");
+        assert!(said["found"].as_str().unwrap().contains(found), "{said}");
     }
+    // With nothing of it, the upload is looked for, which isn't there.
+    let program = stand_in(stage, "stand-in", &same, none);
+    let pushes = [&["--json"], line, &["--keyrite", &program]].concat();
+    let said = Done::of(&mut courier(&stage.dir, &pushes)).ended(3).json();
+    assert_eq!(said["error"]["rule"], "MEDIA-READ", "{said}");
     told(stage, line);
     // Whoever says that it comes there later is not held up by the address.
     files.now(|_| Reply::Closes);

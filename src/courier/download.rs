@@ -293,6 +293,41 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicBool, Ordering};
 
+    /// Each digest that a role says counts, and one of the two has to be there.
+    #[test]
+    fn every_digest_that_is_told_is_compared() {
+        let (good, bad) = (b"an installer".as_slice(), b"an instaIler".as_slice());
+        let sha256 = |of: &[u8]| ("sha256", Sha256::digest(of).to_vec());
+        let sha512 = |of: &[u8]| ("sha512", Sha512::digest(of).to_vec());
+        let other = ("blake3", vec![7; 32]);
+        let cases = [
+            (vec![sha256(good)], true),
+            (vec![sha512(good)], true),
+            (vec![sha256(good), sha512(good), other.clone()], true),
+            (vec![sha256(bad)], false),
+            (vec![sha512(bad)], false),
+            (vec![sha256(good), sha512(bad)], false),
+            (vec![sha256(bad), sha512(good)], false),
+            (vec![("sha512", sha256(good).1)], false),
+            (vec![other], false),
+            (vec![], false),
+        ];
+        for (hashes, fits) in cases {
+            let told: Vec<_> = hashes.iter().map(|(name, _)| *name).collect();
+            let hashes: std::collections::BTreeMap<_, _> =
+                hashes.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.clone())).collect();
+            let file = TargetFile { length: 12, hashes: hashes.into(), custom: None };
+            let compared = Hash::new(&file).and_then(|mut hash| {
+                good.chunks(5).for_each(|piece| hash.take(piece));
+                hash.compare(&file)
+            });
+            match compared {
+                Ok(()) => assert!(fits, "{told:?}"),
+                Err(why) => assert!(!fits && *why.rule() == rules::TARGET_BYTES, "{told:?}: {why}"),
+            }
+        }
+    }
+
     /// What a download is about to write stays its own while others clear away what was cut off.
     #[test]
     fn a_part_is_never_taken_for_one_that_was_cut_off() {
