@@ -40,6 +40,11 @@ pub fn lines(change: &Change, facts: &Facts, names: &dyn Fn(KeyIdentity) -> Opti
     let before = standing.iter().find_map(|run| run.before.as_ref());
     let without = before.and_then(|before| Some((before.version(), Again::from(facts, newest, before)?)));
     let own = Content::whole(made).zip(Content::whole(newest.payload()));
+    // A person's keys go as they stand, so what came in goes first, by the one kind that takes both.
+    let (runbook, then) = match change.frame.kind.as_str() {
+        "revoke-delegation" => ("a recover runbook, held before this one,", ""),
+        _ => ("the runbook", "; revoke-delegation takes grants out"),
+    };
     lines.push(match (without, own) {
         (Some((version, again)), Some((own, now))) if !own.carries_on(&now, &again.content) => {
             let but = if own == again.content { "" } else { ", but for what it alters itself" };
@@ -50,16 +55,13 @@ pub fn lines(change: &Change, facts: &Facts, names: &dyn Fn(KeyIdentity) -> Opti
         }
         (Some((version, again)), _) => format!(
             "  who had the key may have put that in, and this change signs it again; as-in = {version} under \
-             [targets] in the runbook leaves it out{}, without-paths single files of targets; \
-             revoke-delegation takes grants out",
+             [targets] in {runbook} leaves it out{}, without-paths single files of targets{then}",
             if again.spans { ", and keeps what changes of this record did since" } else { "" }
         ),
-        (None, _) => {
+        (None, _) => format!(
             "  who had the key may have put that in, and this change signs what is left of it again; \
-                 without-paths under [targets] in the runbook leaves out files of targets, \
-                 revoke-delegation takes grants out"
-                .to_owned()
-        }
+             without-paths under [targets] in {runbook} leaves out files of targets{then}"
+        ),
     });
     lines
 }

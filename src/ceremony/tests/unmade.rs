@@ -65,8 +65,14 @@ fn signed_again(facts: &Facts, as_in: u64, without: &[&str]) -> MetadataPayload 
 
 /// What is said of a change that replaces the targets key.
 fn told(facts: &Facts, made: &MetadataPayload) -> Vec<String> {
+    told_by("recover", facts, made)
+}
+
+fn told_by(kind: &str, facts: &Facts, made: &MetadataPayload) -> Vec<String> {
     let items = vec![document_item(&root(2, "abc", 2, "x")), document_item(made)];
-    lines(&change(facts, &[RoleName::Root, RoleName::Targets], items), facts, &|_| None)
+    let mut change = change(facts, &[RoleName::Root, RoleName::Targets], items);
+    kind.clone_into(&mut change.frame.kind);
+    lines(&change, facts, &|_| None)
 }
 
 fn document_item(payload: &MetadataPayload) -> crate::ceremony::change::Item {
@@ -156,5 +162,26 @@ fn what_keyrite_does_not_know_came_in_as_well() {
         // And what is signed then is ours.
         let said = String::from_utf8(out.bytes().to_vec()).unwrap();
         assert_eq!(said.replace("\"version\":4", "\"version\":2").as_bytes(), ours.bytes());
+    }
+}
+
+/// A runbook by which a person leaves has no `as-in`, so nobody is told to write it there.
+#[test]
+fn a_person_who_leaves_is_told_of_the_kind_that_takes_it_out() {
+    let (ours, theirs) = (document(2, "x", &["good"], ""), document(3, "xy", &["evil", "good"], ""));
+    for none_before in [false, true] {
+        let mut facts = robbed(&ours, &theirs);
+        if none_before {
+            facts.unmade[0].before = None;
+        }
+        let made = signed_again(&facts, 3, &[]);
+        for kind in ["recover", "issue-targets-key", "revoke-delegation"] {
+            let said = told_by(kind, &facts, &made);
+            let last = said.last().unwrap();
+            let person = kind == "revoke-delegation";
+            assert_eq!(last.contains("under [targets] in the runbook"), !person, "{last}");
+            assert_eq!(last.contains("in a recover runbook, held before this one, leaves"), person, "{last}");
+            assert_eq!(last.contains("revoke-delegation takes grants out"), !person, "{last}");
+        }
     }
 }
