@@ -243,14 +243,8 @@ impl Web {
                 Err(Refusal::new(&rules::SERVER_REDIRECT, found, expected))
             };
             let Some(next) = url.leads(&location) else { return refuse("the address of a file") };
-            if ask.post.is_some() {
-                return refuse("an answer to what was posted");
-            }
-            if url.is_tls() && !next.is_tls() {
-                return refuse("a place that TLS leads to");
-            }
-            if ask.authorization.is_some() && !next.same_server(&url) {
-                return refuse("a place on the same server, since whoever asked has said who they are");
+            if let Some(expected) = unfollowed(&url, &next, ask.post.is_some(), ask.authorization.is_some()) {
+                return refuse(expected);
             }
             url = next;
         }
@@ -399,4 +393,45 @@ fn read_authorities(file: &Path) -> Result<Vec<Certificate<'static>>> {
 fn machine_authorities() -> Vec<Certificate<'static>> {
     let found = rustls_native_certs::load_native_certs();
     found.certs.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect()
+}
+/// Why a redirect isn't followed: what was expected in its place.
+fn unfollowed(from: &Url, to: &Url, posted: bool, authorized: bool) -> Option<&'static str> {
+    let elsewhere = !to.same_server(from);
+    match (posted, from.is_tls() && !to.is_tls(), authorized && elsewhere) {
+        (true, ..) => Some("an answer to what was posted"),
+        (_, true, _) => Some("a place that TLS leads to"),
+        (.., true) => Some("a place on the same server, since whoever asked has said who they are"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    /// From, to, whether something was posted and a login went with it; what is expected in its place.
+    #[test]
+    fn redirects_that_are_not_followed() {
+        let cases = [
+            ("https://a.example/x", "https://b.example/x", false, false, ""),
+            ("http://a.example/x", "https://a.example/x", false, false, ""),
+            ("http://a.example/x", "http://b.example/x", false, false, ""),
+            ("https://a.example/x", "https://a.example/y", false, true, ""),
+            ("https://a.example/x", "http://a.example/x", false, false, "TLS"),
+            ("https://a.example/x", "http://a.example/x", false, true, "TLS"),
+            ("https://a.example/x", "https://b.example/x", false, true, "same server"),
+            ("https://a.example/x", "https://a.example:444/x", false, true, "same server"),
+            ("http://a.example/x", "https://a.example/x", false, true, "same server"),
+            ("https://a.example/x", "https://a.example/y", true, false, "posted"),
+            ("https://a.example/x", "https://a.example/y", true, true, "posted"),
+        ];
+        for (from, to, posted, authorized, expected) in cases {
+            let (from, to) = (Url::parse(from).unwrap(), Url::parse(to).unwrap());
+            let why = unfollowed(&from, &to, posted, authorized);
+            let fits = why.map_or(expected.is_empty(), |why| !expected.is_empty() && why.contains(expected));
+            assert!(fits, "{} to {}: {why:?}", from.shown(), to.shown());
+        }
+    }
 }
